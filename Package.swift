@@ -1,0 +1,78 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The rooms and the arrows between them are drawn in README.md ("How it is built").
+// What the appliance (srup-observer) links must stay free of NIO and of full Foundation:
+// it runs on a Raspberry Pi Zero 2 W. Only the server side (srup-c2) may use them.
+
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// One folder per C library: its module map and the inline shims Swift needs, nothing else.
+func library(_ module: String, at folder: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(
+        name: module, path: "Sources/C/\(folder)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources)
+}
+
+let package = Package(
+    name: "srup-observer",
+    products: [
+        .executable(name: "srup-observer", targets: ["srup-observer"]),
+        .executable(name: "srup-scene", targets: ["srup-scene"]),
+        .library(name: "SRUP", targets: ["SRUP"]),
+        .library(name: "Camera", targets: ["Camera"]),
+        .library(name: "CodeReader", targets: ["CodeReader"]),
+        .library(name: "Scene", targets: ["Scene"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        library("COpenSSL", at: "openssl", pkgConfig: "openssl", apt: "libssl-dev"),
+        library("CMosquitto", at: "mosquitto", pkgConfig: "libmosquitto", apt: "libmosquitto-dev"),
+        library("CCurl", at: "curl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        library("CSQLite", at: "sqlite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+        library("CZbar", at: "zbar", pkgConfig: "zbar", apt: "libzbar-dev"),
+        library("CV4L2", at: "v4l2", pkgConfig: "libv4l2", apt: "libv4l-dev"),
+        library("CPNG", at: "png", pkgConfig: "libpng", apt: "libpng-dev"),
+        library("CTurboJPEG", at: "turbojpeg", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
+        library("CQREncode", at: "qrencode", pkgConfig: "libqrencode", apt: "libqrencode-dev"),
+        .target(name: "CTOML", path: "Sources/C/toml"),
+
+        .target(name: "SRUP", dependencies: ["COpenSSL"]),
+        .target(name: "Storage", dependencies: ["CSQLite"]),
+        .target(name: "Settings", dependencies: ["CTOML"]),
+        .target(name: "Observation"),
+        .target(name: "Witness", dependencies: ["Observation", log]),
+        .target(name: "Camera", dependencies: ["CV4L2", "CTurboJPEG", "CPNG"]),
+        .target(name: "CodeReader", dependencies: ["CZbar"]),
+        .target(name: "Presentation", dependencies: ["CQREncode", "CPNG"]),
+        .target(name: "Scene", dependencies: ["CPNG"]),
+        .target(
+            name: "Party", dependencies: ["SRUP", "Storage", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
+
+        .executableTarget(
+            name: "srup-observer",
+            dependencies: [
+                "SRUP", "Party", "Observation", "Witness", "Camera", "CodeReader", "Settings", log, lifecycle,
+                arguments,
+            ]),
+        .executableTarget(name: "srup-scene", dependencies: ["Scene", arguments]),
+
+        tests("SRUPTests", ["SRUP"], resources: [.copy("vectors")]),
+        tests("CameraTests", ["Camera", "Scene"]),
+        tests("CodeReaderTests", ["CodeReader", "Camera", "Presentation", "Scene"]),
+        tests("PresentationTests", ["Presentation", "CodeReader"]),
+        tests("SceneTests", ["Scene", "CodeReader"]),
+        tests("ObservationTests", ["Observation", "Witness"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,1 @@
+// Camera: written in the commits that follow.

@@ -1,0 +1,1 @@
+// CodeReader: written in the commits that follow.

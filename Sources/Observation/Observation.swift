@@ -1,0 +1,1 @@
+// Observation: written in the commits that follow.

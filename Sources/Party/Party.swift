@@ -1,0 +1,1 @@
+// Party: written in the commits that follow.

@@ -1,0 +1,1 @@
+// Presentation: written in the commits that follow.

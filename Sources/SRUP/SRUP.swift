@@ -1,0 +1,1 @@
+// SRUP: written in the commits that follow.

@@ -1,0 +1,1 @@
+// Scene: written in the commits that follow.

@@ -1,0 +1,1 @@
+// Settings: written in the commits that follow.

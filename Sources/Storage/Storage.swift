@@ -1,0 +1,1 @@
+// Storage: written in the commits that follow.

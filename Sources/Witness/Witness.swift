@@ -1,0 +1,1 @@
+// Witness: written in the commits that follow.
