@@ -24,6 +24,7 @@ let package = Package(
     products: [
         .executable(name: "srup-observer", targets: ["srup-observer"]),
         .executable(name: "srup-scene", targets: ["srup-scene"]),
+        .executable(name: "srup", targets: ["srup"]),
         .library(name: "SRUP", targets: ["SRUP"]),
         .library(name: "Camera", targets: ["Camera"]),
         .library(name: "CodeReader", targets: ["CodeReader"]),
@@ -64,6 +65,7 @@ let package = Package(
                 "SRUP", "Party", "Observation", "Witness", "Camera", "CodeReader", "Settings", log, lifecycle,
                 arguments,
             ]),
+        .executableTarget(name: "srup", dependencies: ["SRUP", "Party", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", arguments]),
 
         tests("SRUPTests", ["SRUP"], resources: [.copy("vectors")]),
