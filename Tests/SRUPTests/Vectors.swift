@@ -37,15 +37,15 @@ struct Vectors: Decodable {
     let vectors: [Vector]
     let negative: [Negative]
 
-    static let all: Vectors = load("messages")
+    static func load() throws -> Vectors { try read("messages") }
 
-    static func load<Value: Decodable>(_ name: String) -> Value {
+    static func read<Value: Decodable>(_ name: String) throws -> Value {
         let url = Bundle.module.url(forResource: name, withExtension: "json", subdirectory: "vectors")!
-        return try! JSONDecoder().decode(Value.self, from: Data(contentsOf: url))
+        return try JSONDecoder().decode(Value.self, from: Data(contentsOf: url))
     }
 
-    func publicKey(_ name: String) -> PublicKey { try! PublicKey(pem: keys[name]!.public_pem) }
-    func privateKey(_ name: String) -> PrivateKey { try! PrivateKey(pem: keys[name]!.private_pem) }
+    func publicKey(_ name: String) throws -> PublicKey { try PublicKey(pem: keys[name]!.public_pem) }
+    func privateKey(_ name: String) throws -> PrivateKey { try PrivateKey(pem: keys[name]!.private_pem) }
     func message(_ id: String) -> [UInt8] { vectors.first { $0.id == id }!.bytes }
 }
 
@@ -73,5 +73,5 @@ struct Conversations: Decodable {
     let parties: [String: Party]
     let scenarios: [Scenario]
 
-    static let all: Conversations = Vectors.load("conversations")
+    static func load() throws -> Conversations { try Vectors.read("conversations") }
 }
