@@ -60,6 +60,8 @@ let package = Package(
         .target(
             name: "Party", dependencies: ["SRUP", "Storage", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
 
+        .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", log, lifecycle]),
+
         .executableTarget(
             name: "srup-observer",
             dependencies: [
