@@ -48,25 +48,27 @@ let package = Package(
         .systemLibrary(name: "CLinux", path: "Sources/C/linux"),
         .target(name: "CTOML", path: "Sources/C/toml"),
 
+        .target(name: "Linux", dependencies: ["CLinux"]),
         .target(name: "SRUP", dependencies: ["COpenSSL"]),
         .target(name: "Storage", dependencies: ["CSQLite"]),
         .target(name: "Settings", dependencies: ["CTOML"]),
         .target(name: "Observation"),
-        .target(name: "Witness", dependencies: ["CLinux", log, lifecycle]),
+        .target(name: "Witness", dependencies: ["CLinux", "Linux", log, lifecycle]),
         .target(name: "Camera", dependencies: ["CV4L2", "CTurboJPEG", "CPNG"]),
         .target(name: "CodeReader", dependencies: ["CZbar"]),
         .target(name: "Presentation", dependencies: ["CQREncode", "CPNG"]),
         .target(name: "Scene", dependencies: ["CPNG"]),
         .target(
-            name: "Party", dependencies: ["SRUP", "Storage", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
+            name: "Party", dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
 
+        .target(name: "Program", dependencies: ["Linux", arguments, log, lifecycle]),
         .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", log, lifecycle]),
 
         .executableTarget(
             name: "srup-observer",
             dependencies: [
-                "SRUP", "Party", "Observation", "Witness", "Camera", "CodeReader", "Settings", log, lifecycle,
-                arguments,
+                "SRUP", "Party", "Observation", "Witness", "Camera", "CodeReader", "Settings", "Program", "Storage",
+                log, lifecycle, arguments,
             ]),
         .executableTarget(name: "srup", dependencies: ["SRUP", "Party", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", arguments]),

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Linux
 import Logging
 import ServiceLifecycle
 import Synchronization
@@ -83,19 +84,7 @@ public final class WitnessProcess: Service, Sendable {
 
     /// Keeps the witness running until the service group shuts down.
     public func run() async throws {
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, 256 << 10)
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, &attributes,
-            { context in
-                Unmanaged<WitnessProcess>.fromOpaque(context!).takeRetainedValue().supervise()
-                return nil
-            }, Unmanaged.passRetained(self).toOpaque())
-        precondition(code == 0, "no thread for the witness")
-        pthread_attr_destroy(&attributes)
+        DetachedThread.start(stack: 256) { self.supervise() }
         let (stream, continuation) = AsyncStream<Void>.makeStream()
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {

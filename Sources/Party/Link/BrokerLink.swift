@@ -1,6 +1,7 @@
 import CMosquitto
 import Dispatch
 import Glibc
+import Linux
 import Logging
 import ServiceLifecycle
 import Synchronization
@@ -142,8 +143,8 @@ public final class BrokerLink: Service, Sendable {
 
     /// Runs the link until the service group shuts down; then says goodbye to the broker and ends ``events``.
     public func run() async throws {
-        let thread = Thread(self)
-        thread.start()
+        // The thread keeps the link alive as long as it runs.
+        DetachedThread.start { self.loop() }
         await withTaskCancellationOrGracefulShutdown { self.stop() }
         // A thread that hangs in a TCP connection attempt ends by itself later; nobody waits for it above a second.
         for _ in 0..<50 where !state.withLock({ $0.hasEnded }) { try? await Task.sleep(for: .milliseconds(20)) }
@@ -158,29 +159,6 @@ public final class BrokerLink: Service, Sendable {
     }
 
     // MARK: On the link's own thread
-
-    private final class Thread: Sendable {
-        let link: BrokerLink
-        init(_ link: BrokerLink) { self.link = link }
-
-        func start() {
-            var attributes = pthread_attr_t()
-            pthread_attr_init(&attributes)
-            pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-            pthread_attr_setstacksize(&attributes, 512 << 10)
-            var thread = pthread_t()
-            // Taken over by the thread, which keeps the link alive as long as it runs.
-            let context = Unmanaged.passRetained(link).toOpaque()
-            let code = pthread_create(
-                &thread, &attributes,
-                { context in
-                    Unmanaged<BrokerLink>.fromOpaque(context!).takeRetainedValue().loop()
-                    return nil
-                }, context)
-            precondition(code == 0, "no thread for the broker link")
-            pthread_attr_destroy(&attributes)
-        }
-    }
 
     private func loop() {
         let pointer = client.pointer
