@@ -78,7 +78,7 @@ let package = Package(
         tests("CodeReaderTests", ["CodeReader", "Camera", "Presentation", "Scene"]),
         tests("PresentationTests", ["Presentation", "CodeReader"]),
         tests("SceneTests", ["Scene", "CodeReader"]),
-        tests("ObservationTests", ["Observation", "Witness"]),
+        tests("ObservationTests", ["Observation", "Witness", log]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

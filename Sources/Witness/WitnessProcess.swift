@@ -101,7 +101,7 @@ public final class WitnessProcess: Service, Sendable {
         }
         socket?.shutDown()
         poke()
-        for _ in 0..<75 where !state.withLock({ $0.hasEnded }) { try? await Task.sleep(for: .milliseconds(20)) }
+        await waitEvenIfCancelled(atMost: .milliseconds(1500)) { self.state.withLock { $0.hasEnded } }
     }
 
     // MARK: On the supervising thread

@@ -147,7 +147,7 @@ public final class BrokerLink: Service, Sendable {
         DetachedThread.start { self.loop() }
         await withTaskCancellationOrGracefulShutdown { self.stop() }
         // A thread that hangs in a TCP connection attempt ends by itself later; nobody waits for it above a second.
-        for _ in 0..<50 where !state.withLock({ $0.hasEnded }) { try? await Task.sleep(for: .milliseconds(20)) }
+        await waitEvenIfCancelled(atMost: .seconds(1)) { self.state.withLock { $0.hasEnded } }
         events.finish()
     }
 
