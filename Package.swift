@@ -54,8 +54,9 @@ let package = Package(
         .target(name: "Settings", dependencies: ["CTOML"]),
         .target(name: "Observation"),
         .target(name: "Witness", dependencies: ["CLinux", "Linux", log, lifecycle]),
-        .target(name: "Camera", dependencies: ["CV4L2", "CTurboJPEG", "CPNG"]),
-        .target(name: "CodeReader", dependencies: ["CZbar"]),
+        .target(name: "Luma"),
+        .target(name: "Camera", dependencies: ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
+        .target(name: "CodeReader", dependencies: ["Luma", "CZbar"]),
         .target(name: "Presentation", dependencies: ["CQREncode", "CPNG"]),
         .target(name: "Scene", dependencies: ["CPNG"]),
         .target(
@@ -67,7 +68,7 @@ let package = Package(
         .executableTarget(
             name: "srup-observer",
             dependencies: [
-                "SRUP", "Party", "Observation", "Witness", "Camera", "CodeReader", "Settings", "Program", "Storage",
+                "SRUP", "Party", "Observation", "Witness", "Camera", "CodeReader", "Luma", "Settings", "Program", "Storage",
                 log, lifecycle, arguments,
             ]),
         .executableTarget(name: "srup", dependencies: ["SRUP", "Party", arguments]),

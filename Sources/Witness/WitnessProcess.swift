@@ -79,7 +79,7 @@ public final class WitnessProcess: Service, Sendable {
     }
 
     private func poke() {
-        eventfd_write(interrupt, 1)
+        srup_eventfd_write(interrupt)
     }
 
     /// Keeps the witness running until the service group shuts down.
@@ -170,8 +170,7 @@ public final class WitnessProcess: Service, Sendable {
             }
             let now = ContinuousClock.now
             guard let line else {
-                var value: eventfd_t = 0
-                let poked = eventfd_read(interrupt, &value) == 0
+                let poked = srup_eventfd_drain(interrupt) != 0
                 if state.withLock({ $0.isStopping }) { return "stopping" }
                 if poked {
                     lastWord = now

@@ -60,7 +60,8 @@ struct Join: AsyncParsableCommand {
         let (identity, state) = try Identity.load(from: state.folder)
         let events = try EventLog(path: events)
         guard let server = identity.server,
-            let serverKey = try await ServerKey.find(server, identity: identity, state: state, logger: logger)
+            let serverKey = try await Registrar.serverKey(
+                server, identity: identity, state: state, folder: self.state.folder)
         else { throw PartyError.identity("the key service has not told which C2 server to join; register again") }
         let presenter = try display.presenter()
         let link = try BrokerLink(

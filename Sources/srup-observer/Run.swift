@@ -66,7 +66,8 @@ struct Run: AsyncParsableCommand {
         let link = try BrokerLink(
             identity.broker, clientID: identity.clientID, subscriptions: ["SRUP/\(identity.id.hex)"], logger: logger)
         let participant = Participant(id: identity.id, key: identity.key, state: state, link: link, logger: logger)
-        guard let serverKey = try await ServerKey.find(server, identity: identity, state: state, logger: logger) else {
+        guard let serverKey = try await Registrar.serverKey(
+            server, identity: identity, state: state, folder: settings.stateFolder) else {
             throw PartyError.identity("the key service does not know the C2 server \(server)")
         }
         let desk = ObservationDesk(participant, server: server, rules: settings.rules, events: events)
@@ -81,7 +82,7 @@ struct Run: AsyncParsableCommand {
         }
         let started = ContinuousClock.now
         let control = try ControlSocket(path: settings.stateFolder + "/control.sock") {
-            await Status.report(identity, server, member, desk, since: started)
+            await StatusCommand.report(identity, server, member, desk, since: started)
         }
         logger.notice("observer \(identity.id), server \(server)")
         events.record("started", ["id": identity.id.hex])
@@ -135,7 +136,7 @@ enum Version {
     static let text = "0.1.0"
 }
 
-struct Status: AsyncParsableCommand {
+struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Show what the observer on this machine is doing.",

@@ -11,3 +11,10 @@ extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *
 static inline int srup_spawn_close_from(posix_spawn_file_actions_t *actions, int from) {
     return posix_spawn_file_actions_addclosefrom_np(actions, from);
 }
+
+static inline void srup_eventfd_write(int fd) { eventfd_write(fd, 1); }
+// Whether anything had been written.
+static inline int srup_eventfd_drain(int fd) {
+    eventfd_t value;
+    return eventfd_read(fd, &value) == 0;
+}
