@@ -25,6 +25,8 @@ let package = Package(
         .executable(name: "srup-observer", targets: ["srup-observer"]),
         .executable(name: "srup-scene", targets: ["srup-scene"]),
         .executable(name: "srup", targets: ["srup"]),
+        .executable(name: "srup-device", targets: ["srup-device"]),
+        .executable(name: "srup-demo", targets: ["srup-demo"]),
         .library(name: "SRUP", targets: ["SRUP"]),
         .library(name: "Camera", targets: ["Camera"]),
         .library(name: "CodeReader", targets: ["CodeReader"]),
@@ -72,6 +74,11 @@ let package = Package(
                 log, lifecycle, arguments,
             ]),
         .executableTarget(name: "srup", dependencies: ["SRUP", "Party", arguments]),
+        .executableTarget(
+            name: "srup-device",
+            dependencies: ["SRUP", "Party", "Presentation", "Program", log, lifecycle, arguments]),
+        .target(name: "Stage"),
+        .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", arguments]),
 
         tests("SRUPTests", ["SRUP"], resources: [.copy("vectors")]),
