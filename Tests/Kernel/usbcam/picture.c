@@ -4,8 +4,14 @@
 //
 //   qrencode -t ASCII -m 0 -o - VALUE | picture 640x480 PGM >picture.pgm
 //   picture 1280x720 NV12 </dev/null >bare.raw
+//
+// Or turns a PGM into the bytes that usbcam sends for it, whole or halved:
+//
+//   picture picture.pgm YUYV >whole.raw
+//   picture picture.pgm YUYV half >half.raw
 #include "image.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,43 +50,58 @@ static void paint_code(struct image *image, char rows[][2 * most_modules + 3], u
                 paint_square(image, left + (quiet_zone + column) * side, top + (quiet_zone + row) * side, side, ink);
 }
 
-int main(int count, char **arguments)
+static struct image painted(unsigned width, unsigned height)
 {
-    unsigned width, height;
-    if (count != 3 || sscanf(arguments[1], "%ux%u", &width, &height) != 2)
-        die("usage: picture WIDTHxHEIGHT PGM|YUYV|UYVY|GREY|NV12|YU12 <modules >file");
-    if (width < 16 || height < 16 || width > 8192 || height > 8192 || width % 2 || height % 2)
-        die("%ux%u: sizes are even and from 16 to 8192", width, height);
-
     static char rows[most_modules][2 * most_modules + 3];
     unsigned modules = 0;
+    if (width < 16 || height < 16 || width > 8192 || height > 8192 || width % 2 || height % 2)
+        die("%ux%u: sizes are even and from 16 to 8192", width, height);
     while (modules < most_modules && fgets(rows[modules], sizeof rows[modules], stdin))
         modules++;
     if (modules && strcspn(rows[0], "\n") != 2 * (size_t)modules)
         die("standard input is not a square of modules (%u rows)", modules);
-
     struct image image = image_new(width, height);
     paint_wall(&image);
     if (modules)
         paint_code(&image, rows, modules);
+    return image;
+}
 
-    if (!strcmp(arguments[2], "PGM")) {
-        printf("P5\n%u %u\n255\n", width, height);
-        fwrite(image.luma, 1, (size_t)width * height, stdout);
+static void write_raw(const struct image *image, const struct raw_format *format)
+{
+    size_t size = raw_size(format, image->width, image->height);
+    uint8_t *raw = malloc(size);
+    if (!raw)
+        die("out of memory");
+    format->pack(image, raw);
+    fwrite(raw, 1, size, stdout);
+    free(raw);
+}
+
+int main(int count, char **arguments)
+{
+    if (count < 3 || count > 4 || (count == 4 && strcmp(arguments[3], "half")))
+        die("usage: picture WIDTHxHEIGHT|FILE.pgm PGM|YUYV|UYVY|GREY|NV12|YU12 [half]");
+    unsigned width, height;
+    bool by_size = sscanf(arguments[1], "%ux%u", &width, &height) == 2;
+    struct image image = by_size ? painted(width, height) : image_read_pgm(arguments[1]);
+    if (count == 4) {
+        struct image whole = image;
+        image = image_halved(&whole);
+        free(whole.luma);
+    }
+
+    const struct raw_format *format = raw_format_named(arguments[2]);
+    if (format) {
+        write_raw(&image, format);
+    } else if (!strcmp(arguments[2], "PGM")) {
+        printf("P5\n%u %u\n255\n", image.width, image.height);
+        fwrite(image.luma, 1, (size_t)image.width * image.height, stdout);
     } else {
-        const struct raw_format *format = raw_format_named(arguments[2]);
-        if (!format)
-            die("unknown format %s", arguments[2]);
-        size_t size = raw_size(format, width, height);
-        uint8_t *raw = malloc(size);
-        if (!raw)
-            die("out of memory");
-        format->pack(&image, raw);
-        fwrite(raw, 1, size, stdout);
-        free(raw);
+        die("unknown format %s", arguments[2]);
     }
     free(image.luma);
-    if (fflush(stdout))
+    if (fflush(stdout) || ferror(stdout))
         die("cannot write the picture");
     return 0;
 }
