@@ -82,6 +82,8 @@ let package = Package(
         .executableTarget(name: "srup-scene", dependencies: ["Scene", arguments]),
 
         tests("SRUPTests", ["SRUP"], resources: [.copy("vectors")]),
+        tests("PartyTests", ["Party", "SRUP", "Storage"]),
+        tests("SettingsTests", ["Settings"]),
         tests("CameraTests", ["Camera", "Scene"]),
         tests("CodeReaderTests", ["CodeReader", "Camera", "Presentation", "Scene"]),
         tests("PresentationTests", ["Presentation", "CodeReader"]),
