@@ -48,6 +48,7 @@ let package = Package(
         library("CTurboJPEG", at: "turbojpeg", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
         library("CQREncode", at: "qrencode", pkgConfig: "libqrencode", apt: "libqrencode-dev"),
         .systemLibrary(name: "CLinux", path: "Sources/C/linux"),
+        .systemLibrary(name: "CFramebuffer", path: "Sources/C/framebuffer"),
         .target(name: "CTOML", path: "Sources/C/toml"),
 
         .target(name: "Linux", dependencies: ["CLinux"]),
@@ -59,8 +60,8 @@ let package = Package(
         .target(name: "Luma"),
         .target(name: "Camera", dependencies: ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
         .target(name: "CodeReader", dependencies: ["Luma", "CZbar"]),
-        .target(name: "Presentation", dependencies: ["CQREncode", "CPNG"]),
-        .target(name: "Scene", dependencies: ["CPNG"]),
+        .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer"]),
+        .target(name: "Scene", dependencies: ["Luma"]),
         .target(
             name: "Party", dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
 
@@ -79,7 +80,7 @@ let package = Package(
             dependencies: ["SRUP", "Party", "Presentation", "Program", log, lifecycle, arguments]),
         .target(name: "Stage"),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
-        .executableTarget(name: "srup-scene", dependencies: ["Scene", arguments]),
+        .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", arguments]),
 
         tests("SRUPTests", ["SRUP"], resources: [.copy("vectors")]),
         tests("PartyTests", ["Party", "SRUP", "Storage"]),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Logging
 import Party
+import Presentation
 import Program
 import SRUP
 import ServiceLifecycle
@@ -90,7 +91,7 @@ actor Outcome: Service {
     enum Result: Sendable { case joined, notLetIn, noAnswer }
     private let once: Bool
     private(set) var result: Result?
-    private let (stream, continuation) = AsyncStream<Void>.makeStream()
+    private nonisolated let end = AsyncStream<Void>.makeStream()
 
     init(once: Bool) {
         self.once = once
@@ -98,18 +99,18 @@ actor Outcome: Service {
 
     func set(_ result: Result) {
         self.result = result
-        if once { continuation.finish() }
+        if once { self.end.continuation.finish() }
     }
 
     nonisolated func run() async throws {
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
-                for await _ in stream {}
+                for await _ in self.end.stream {}
             } onGracefulShutdown: {
-                continuation.finish()
+                self.end.continuation.finish()
             }
         } onCancel: {
-            continuation.finish()
+            self.end.continuation.finish()
         }
         // The broker should have our last confirmation before we go.
         try? await Task.sleep(for: .milliseconds(50))

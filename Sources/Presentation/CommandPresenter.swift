@@ -1,0 +1,112 @@
+import Glibc
+
+/// Gives the code as a PNG to a command's standard input, each time it changes; nothing at all to clear the display.
+public struct CommandPresenter: NoncePresenter {
+    private let command: String
+    private let scale: Int
+    private let limit: Duration
+
+    /// - Parameters:
+    ///   - command: run by `/bin/sh -c`; the environment variable `SRUP_DISPLAY` says `show` or `clear`.
+    ///   - scale: pixels to a module.
+    ///   - limit: after which the command is killed.
+    public init(_ command: String, scale: Int = 8, limit: Duration = .seconds(10)) {
+        self.command = command
+        self.scale = scale
+        self.limit = limit
+    }
+
+    public func show(_ hex: UnsafeRawBufferPointer) throws {
+        var png = try PNGPresenter.png(try QRMatrix(hex: hex), scale: scale)
+        defer { explicit_bzero(&png, png.count) }
+        try run(png, mode: "show")
+    }
+
+    public func clear() throws {
+        try run([], mode: "clear")
+    }
+
+    private func run(_ input: [UInt8], mode: String) throws(PresentationError) {
+        var ends: [Int32] = [0, 0]
+        // A socket and not a pipe: it can be written to without SIGPIPE.
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw .commandFailed(command, how: "could not be started: \(String(cString: strerror(errno)))")
+        }
+        let writing = ends[0]
+        defer { close(writing) }
+        let process: pid_t
+        do throws(PresentationError) {
+            process = try spawn(input: ends[1], mode)
+        } catch {
+            close(ends[1])
+            throw error
+        }
+        close(ends[1])
+        let deadline = ContinuousClock.now + limit
+        feed(input, to: writing, until: deadline)
+        shutdown(writing, Int32(SHUT_WR))
+        try wait(for: process, until: deadline)
+    }
+
+    private func spawn(input: Int32, _ mode: String) throws(PresentationError) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, input, 0)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // A group of its own, so that what the shell starts can be killed with it.
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+        var argv: [UnsafeMutablePointer<CChar>?] = [strdup("/bin/sh"), strdup("-c"), strdup(command), nil]
+        var variables: [UnsafeMutablePointer<CChar>?] = []
+        var next = environ
+        while let variable = next.pointee {
+            variables.append(strdup(variable))
+            next += 1
+        }
+        variables += [strdup("SRUP_DISPLAY=\(mode)"), nil]
+        defer { for pointer in argv + variables { free(pointer) } }
+        var process: pid_t = 0
+        let code = posix_spawn(&process, "/bin/sh", &actions, &attributes, &argv, &variables)
+        guard code == 0 else {
+            throw .commandFailed(command, how: "could not be started: \(String(cString: strerror(code)))")
+        }
+        return process
+    }
+
+    private func feed(_ input: [UInt8], to descriptor: Int32, until deadline: ContinuousClock.Instant) {
+        var sent = 0
+        while sent < input.count {
+            var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            let left = Int32(max(0, (deadline - .now) / .milliseconds(1)))
+            guard poll(&poller, 1, left) > 0 else { return }
+            let count = input.withUnsafeBytes {
+                send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            }
+            if count < 0 && (errno == EINTR || errno == EAGAIN) { continue }
+            // A command that does not want its input is judged by its exit code.
+            guard count > 0 else { return }
+            sent += count
+        }
+    }
+
+    private func wait(for process: pid_t, until deadline: ContinuousClock.Instant) throws(PresentationError) {
+        var status: Int32 = 0
+        while true {
+            let code = waitpid(process, &status, Int32(WNOHANG))
+            if code == process { break }
+            if code < 0 && errno != EINTR { return }
+            if ContinuousClock.now >= deadline {
+                kill(-process, SIGKILL)
+                while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+                throw .commandFailed(command, how: "did not end in \(limit)")
+            }
+            usleep(5000)
+        }
+        if status & 0x7F != 0 { throw .commandFailed(command, how: "was ended by signal \(status & 0x7F)") }
+        let exit = status >> 8 & 0xFF
+        if exit != 0 { throw .commandFailed(command, how: "ended with code \(exit)") }
+    }
+}

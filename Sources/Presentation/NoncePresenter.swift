@@ -1,0 +1,90 @@
+/// A way for a joining device to show its nonce to an observer.
+public protocol NoncePresenter: Sendable {
+    /// Shows a value until ``clear()`` or the next call.
+    ///
+    /// - Parameter hex: its 32 lower-case hexadecimal characters, borrowed: not to be kept or logged.
+    /// - Throws: ``PresentationError``.
+    func show(_ hex: UnsafeRawBufferPointer) throws
+    /// Takes it down.
+    ///
+    /// - Throws: ``PresentationError``.
+    func clear() throws
+}
+
+/// Why a nonce could not be shown.
+public enum PresentationError: Error, Sendable, Hashable, CustomStringConvertible {
+    case cannotEncode
+    case badAddress(String)
+    case cannotWrite(String, why: String)
+    case noFramebuffer(String, why: String)
+    case tooSmall(String)
+    case commandFailed(String, how: String)
+
+    public var description: String {
+        switch self {
+        case .cannotEncode: "the value could not be made into a QR code"
+        case .badAddress(let text):
+            "\"\(text)\" is no way to show a code: say terminal, png:FILE, fb:/dev/fb0 or command:CMD"
+        case .cannotWrite(let path, let why): "\(path) cannot be written: \(why)"
+        case .noFramebuffer(let path, let why): "\(path) is no framebuffer that can be used: \(why)"
+        case .tooSmall(let path): "\(path) is too small for the code"
+        case .commandFailed(let command, let how): "the display command \"\(command)\" \(how)"
+        }
+    }
+}
+
+/// Several displays at once.
+public struct CompositePresenter: NoncePresenter {
+    private let presenters: [any NoncePresenter]
+
+    public init(_ presenters: [any NoncePresenter]) {
+        self.presenters = presenters
+    }
+
+    public func show(_ hex: UnsafeRawBufferPointer) throws { try all { try $0.show(hex) } }
+    public func clear() throws { try all { try $0.clear() } }
+
+    /// Tries all, also after one has failed, and throws the first failure.
+    private func all(_ body: (any NoncePresenter) throws -> Void) throws {
+        var failure: (any Error)?
+        for presenter in presenters {
+            do {
+                try body(presenter)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+    }
+}
+
+/// How to show codes, as said on a command line.
+public enum PresenterAddress: Sendable, Hashable {
+    case terminal
+    case png(String)
+    case framebuffer(String)
+    case command(String)
+
+    /// - Throws: ``PresentationError/badAddress(_:)``.
+    public init(_ text: String) throws(PresentationError) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let rest = parts.count == 2 ? parts[1] : ""
+        switch parts[0] {
+        case "terminal" where parts.count == 1: self = .terminal
+        case "png" where !rest.isEmpty: self = .png(rest)
+        case "fb" where rest.hasPrefix("/"): self = .framebuffer(rest)
+        case "command" where !rest.isEmpty: self = .command(rest)
+        default: throw .badAddress(text)
+        }
+    }
+
+    /// - Throws: ``PresentationError``.
+    public func presenter() throws(PresentationError) -> any NoncePresenter {
+        switch self {
+        case .terminal: TerminalPresenter()
+        case .png(let path): PNGPresenter(path: path)
+        case .framebuffer(let path): try FramebufferPresenter(path: path)
+        case .command(let command): CommandPresenter(command)
+        }
+    }
+}

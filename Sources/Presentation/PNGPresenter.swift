@@ -1,0 +1,50 @@
+import CPNG
+import Glibc
+
+/// Keeps a PNG file up to date: written beside it and renamed, so that a reader never sees half a picture. There is no
+/// file while nothing is shown.
+public struct PNGPresenter: NoncePresenter {
+    public let path: String
+    private let scale: Int
+    private let mode: mode_t
+
+    /// - Parameters:
+    ///   - scale: pixels to a module.
+    ///   - mode: of the file; others should not read the nonce from it, unless they are the ones that display it.
+    public init(path: String, scale: Int = 8, mode: mode_t = 0o600) {
+        self.path = path
+        self.scale = scale
+        self.mode = mode
+    }
+
+    public func show(_ hex: UnsafeRawBufferPointer) throws {
+        let temporary = "\(path).\(getpid()).new"
+        unlink(temporary)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw failure() }
+        var png = try Self.png(try QRMatrix(hex: hex), scale: scale)
+        defer { explicit_bzero(&png, png.count) }
+        let written = png.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        guard written == png.count, close(descriptor) == 0, rename(temporary, path) == 0 else {
+            let error = failure()
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    public func clear() throws {
+        guard unlink(path) == 0 || errno == ENOENT else { throw failure() }
+    }
+
+    private func failure() -> PresentationError { .cannotWrite(path, why: String(cString: strerror(errno))) }
+
+    static func png(_ matrix: QRMatrix, scale: Int) throws(PresentationError) -> [UInt8] {
+        var (side, pixels) = matrix.pixels(scale: scale)
+        defer { explicit_bzero(&pixels, pixels.count) }
+        var png = [UInt8](repeating: 0, count: pixels.count + 4096)
+        var size = png.count
+        guard srup_png_write_grey(pixels, UInt32(side), UInt32(side), &png, &size) != 0 else { throw .cannotEncode }
+        png.removeLast(png.count - size)
+        return png
+    }
+}

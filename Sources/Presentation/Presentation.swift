@@ -1,1 +1,0 @@
-// Presentation: written in the commits that follow.

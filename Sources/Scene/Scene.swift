@@ -1,1 +1,0 @@
-// Scene: written in the commits that follow.
