@@ -26,6 +26,7 @@ let package = Package(
         .executable(name: "srup-scene", targets: ["srup-scene"]),
         .executable(name: "srup", targets: ["srup"]),
         .executable(name: "srup-device", targets: ["srup-device"]),
+        .executable(name: "srup-c2", targets: ["srup-c2"]),
         .executable(name: "srup-demo", targets: ["srup-demo"]),
         .library(name: "SRUP", targets: ["SRUP"]),
         .library(name: "Camera", targets: ["Camera"]),
@@ -36,6 +37,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // The server side only; without its default traits, which draw in a configuration library.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     ],
     targets: [
         library("COpenSSL", at: "openssl", pkgConfig: "openssl", apt: "libssl-dev"),
@@ -66,6 +69,13 @@ let package = Package(
             name: "Party", dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
 
         .target(name: "Program", dependencies: ["Linux", arguments, log, lifecycle]),
+        .target(
+            name: "KeyService",
+            dependencies: [
+                "SRUP", "Storage", "COpenSSL", log, lifecycle,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+            ]),
         .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", log, lifecycle]),
 
         .executableTarget(
@@ -78,6 +88,11 @@ let package = Package(
         .executableTarget(
             name: "srup-device",
             dependencies: ["SRUP", "Party", "Presentation", "Program", log, lifecycle, arguments]),
+        .executableTarget(
+            name: "srup-c2",
+            dependencies: [
+                "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", log, lifecycle, arguments,
+            ]),
         .target(name: "Stage"),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", arguments]),

@@ -24,3 +24,17 @@ static inline EVP_PKEY *srup_rsa_generate(size_t bits) {
 static inline int srup_csr_set_version(X509_REQ *request) {
     return X509_REQ_set_version(request, 0);
 }
+
+static inline int srup_x509_set_version(X509 *certificate) { return X509_set_version(certificate, 2); }
+
+// Adds an extension by OpenSSL's own text form (x509v3_config(5)).
+static inline int srup_x509_extend(X509 *certificate, X509 *issuer, int nid, const char *value) {
+    X509V3_CTX context;
+    X509V3_set_ctx_nodb(&context);
+    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
+    if (!extension) return 0;
+    int done = X509_add_ext(certificate, extension, -1);
+    X509_EXTENSION_free(extension);
+    return done;
+}

@@ -1,0 +1,198 @@
+import Foundation
+import Hummingbird
+import Logging
+import SRUP
+import Storage
+
+/// What the key service tells those who register.
+public struct KeyServicePolicy: Sendable {
+    /// As participants reach the broker.
+    public var brokerHost: String
+    public var brokerPort: Int
+    /// The C2 server to join.
+    public var server: DeviceID
+    public var isActive = true
+    /// How many identities are taken at most: registration is open to everybody who reaches the service.
+    public var mostIdentities = 100_000
+
+    public init(brokerHost: String, brokerPort: Int, server: DeviceID) {
+        self.brokerHost = brokerHost
+        self.brokerPort = brokerPort
+        self.server = server
+    }
+
+    /// A reference client assumes port 8883, so that the usual one is not said.
+    var broker: String { "mqtt://" + brokerHost + (brokerPort == 8883 ? "" : ":\(brokerPort)") }
+}
+
+/// The routes of srup-wire section 5, for reference clients and ours.
+struct KeyServiceRoutes: Sendable {
+    let authority: Authority
+    let state: KeyServiceState
+    let policy: KeyServicePolicy
+    let logger: Logger
+
+    /// Requests above this size are refused, in bytes.
+    static let maximumBody = 16 << 10
+
+    /// An answer that is an error: status and words.
+    struct Refusal: Error {
+        let status: HTTPResponse.Status
+        let words: String
+    }
+
+    func router() -> Router<BasicRequestContext> {
+        let router = Router()
+        let group = router.group("KeyEx/register")
+        group.get("status") { _, _ in try json(["active": policy.isActive ? "true" : "false"], identity: true) }
+        group.post("register") { request, _ in try await answer(request) { try register($0) } }
+        group.post("validate") { request, _ in try await answer(request) { try validate($0) } }
+        group.post("access") { request, _ in try await answer(request) { try access($0) } }
+        group.get("get_key/:id") { _, context in
+            guard let entry = try entry(context) else { return text(.notFound, "unknown identity") }
+            return text(.ok, Data(entry.key.pem.utf8).base64EncodedString(options: .lineLength76Characters))
+        }
+        group.get("get_type/:id") { _, context in
+            guard let entry = try entry(context) else { return text(.notFound, "unknown identity") }
+            return text(.ok, entry.type)
+        }
+        group.get("c2_check/:id") { _, context in
+            guard let entry = try entry(context) else { return text(.notFound, "unknown identity") }
+            return entry.isServer ? text(.ok, "known") : text(.badRequest, "not a server")
+        }
+        return router
+    }
+
+    private func entry(_ context: BasicRequestContext) throws -> KeyServiceState.Entry? {
+        guard let id = context.parameters.get("id").flatMap({ DeviceID(hex: $0) }) else { return nil }
+        return try state.entry(id)
+    }
+
+    // MARK: Bodies
+
+    private func text(_ status: HTTPResponse.Status, _ words: String) -> Response {
+        Response(
+            status: status, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: .init(byteBuffer: ByteBuffer(string: words)))
+    }
+
+    private func json(
+        _ values: [String: String], status: HTTPResponse.Status = .ok, identity: Bool = false
+    ) throws -> Response {
+        var object: [String: any Sendable] = values
+        if identity {
+            // "active" is a boolean on the wire.
+            object["active"] = policy.isActive
+            object["identity"] = policy.server.hex
+        }
+        let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
+        return Response(
+            status: status, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(bytes: data)))
+    }
+
+    /// Reads a JSON body of texts, whatever content type it is labelled with, and turns refusals into answers.
+    private func answer(_ request: Request, _ body: ([String: String]) throws -> Response) async throws -> Response {
+        do {
+            let buffer: ByteBuffer
+            do {
+                buffer = try await request.body.collect(upTo: Self.maximumBody)
+            } catch {
+                throw Refusal(status: .contentTooLarge, words: "at most \(Self.maximumBody) bytes are taken")
+            }
+            guard let values = try? JSONDecoder().decode([String: String].self, from: Data(buffer.readableBytesView))
+            else { throw Refusal(status: .badRequest, words: "the body must be a JSON object of texts") }
+            return try body(values)
+        } catch let refusal as Refusal {
+            return text(refusal.status, refusal.words)
+        } catch let error as StorageError {
+            logger.error("\(error)")
+            return text(.internalServerError, "database")
+        }
+    }
+
+    private func value(_ name: String, _ values: [String: String]) throws -> String {
+        guard let value = values[name], !value.isEmpty else {
+            throw Refusal(status: .badRequest, words: "\"\(name)\" is missing")
+        }
+        return value
+    }
+
+    private func identity(_ values: [String: String]) throws -> DeviceID {
+        guard let id = DeviceID(hex: try value("identity", values)) else {
+            throw Refusal(
+                status: .badRequest, words: "\"identity\" must be 1 to 16 lower-case hexadecimal digits, no leading zeros")
+        }
+        return id
+    }
+
+    private func known(_ id: DeviceID) throws -> KeyServiceState.Entry {
+        // The reference answers 500 to an unknown identity; a 404 says more and its client only looks for 200.
+        guard let entry = try state.entry(id) else { throw Refusal(status: .notFound, words: "unknown identity") }
+        return entry
+    }
+
+    private func base64(_ name: String, _ values: [String: String]) throws -> [UInt8] {
+        guard let data = Data(base64Encoded: try value(name, values), options: .ignoreUnknownCharacters) else {
+            throw Refusal(status: .badRequest, words: "\"\(name)\" must be base64")
+        }
+        return Array(data)
+    }
+
+    // MARK: The steps of a registration
+
+    private func register(_ values: [String: String]) throws -> Response {
+        guard policy.isActive else { throw Refusal(status: .forbidden, words: "registration is closed") }
+        let id = try identity(values)
+        let type = values["type"] ?? "default"
+        guard (1...64).contains(type.utf8.count), type.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw Refusal(status: .badRequest, words: "\"type\" must be 1 to 64 printable characters without spaces")
+        }
+        let key: PublicKey
+        do {
+            key = try PublicKey(pemBody: try value("key", values))
+        } catch let error as CryptoError {
+            throw Refusal(status: .badRequest, words: "\"key\": \(error)")
+        }
+        guard id != policy.server, try state.count() < policy.mostIdentities else {
+            throw Refusal(status: id == policy.server ? .badRequest : .serviceUnavailable, words: "this identity cannot be taken")
+        }
+        guard try state.add(id, key: key, type: type, isServer: false, now: Date().timeIntervalSince1970) else {
+            throw Refusal(status: .badRequest, words: "this identity is taken")
+        }
+        logger.info("registered \(id) (\(type))")
+        var answer = ["broker": policy.broker, "default_c2": policy.server.hex]
+        if let server = try state.entry(policy.server) {
+            answer["key"] = Data(server.key.pem.utf8).base64EncodedString()
+        }
+        return try json(answer, status: .created)
+    }
+
+    private func validate(_ values: [String: String]) throws -> Response {
+        let entry = try known(try identity(values))
+        guard entry.key.isPSSSignature(try base64("signature", values), over: Array(entry.id.hex.utf8)) else {
+            throw Refusal(status: .badRequest, words: "the signature is not this identity's")
+        }
+        return try json(["identity": entry.id.hex])
+    }
+
+    private func access(_ values: [String: String]) throws -> Response {
+        let entry = try known(try identity(values))
+        let request = try base64("csr", values)
+        guard entry.key.isPSSSignature(try base64("signature", values), over: request) else {
+            throw Refusal(status: .badRequest, words: "the signature is not this identity's")
+        }
+        let certificate: String
+        do {
+            let key = try CertificateRequestReader.key(of: String(decoding: request, as: UTF8.self), for: entry.id)
+            certificate = try authority.client(entry.id, key: key)
+        } catch let error as AuthorityError {
+            logger.notice("no certificate for \(entry.id): \(error)")
+            throw Refusal(status: .badRequest, words: error.description)
+        }
+        logger.info("certified \(entry.id) for the broker")
+        return try json([
+            "certificate": Data(certificate.utf8).base64EncodedString(),
+            "CA_certificate": Data(authority.certificate.utf8).base64EncodedString(),
+        ])
+    }
+}

@@ -1,0 +1,127 @@
+import ArgumentParser
+import Foundation
+import KeyService
+import Party
+import Program
+import SRUP
+import Storage
+
+struct Initialise: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init",
+        abstract: "Make everything a C2 server needs: authority, certificates, the server's identity, broker configuration.",
+        discussion: """
+            Fills an empty folder (mode 0700):
+              c2.toml               settings and join policies
+              ca.crt, ca.key        the authority; devices need ca.crt to register
+              https.*, broker.*     certificates of the key service and the broker
+              mosquitto.conf, acl   the broker's configuration and who may do what there
+              key-service.db        registered identities
+              server/               the C2 server's own identity and state
+            """)
+
+    @OptionGroup var folder: FolderOptions
+    @Option(help: ArgumentHelp("How devices reach this machine; may be given several times, the first is told to them.", valueName: "name"))
+    var host: [String]
+    @Option(help: ArgumentHelp("The address to listen on.", valueName: "address"))
+    var bind = "0.0.0.0"
+    @Option(help: ArgumentHelp("The broker's port (a reference client knows only 8883).", valueName: "port"))
+    var brokerPort = 8883
+    @Option(help: ArgumentHelp("The key service's port.", valueName: "port"))
+    var keyServicePort = 8443
+
+    func validate() throws {
+        guard !host.isEmpty else { throw ValidationError("--host is needed") }
+        guard (1...65535).contains(brokerPort), (1...65535).contains(keyServicePort) else {
+            throw ValidationError("ports are from 1 to 65535")
+        }
+    }
+
+    func run() throws {
+        do {
+            try make(absolute(folder.folder))
+        } catch {
+            throw Program.failure(error)
+        }
+    }
+
+    private func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+
+    private func make(_ folder: String) throws {
+        guard !PublicFile.exists(folder + "/c2.toml") else {
+            throw PartyError.identity("\(folder) has been initialised already")
+        }
+        try PrivateFile.makeFolder(folder)
+        print("making the authority")
+        let authority = try Authority.create(in: folder, name: "SRUP authority of \(host[0])")
+        print("making certificates for \(host.joined(separator: ", "))")
+        for name in ["https", "broker"] {
+            let key = try PrivateKey.generate()
+            try key.pem.withBytes { try PrivateFile.write($0, to: "\(folder)/\(name).key") }
+            try PrivateFile.write(
+                try authority.server(try key.publicKey, hosts: host), to: "\(folder)/\(name).crt", mode: 0o644)
+        }
+        print("making the C2 server's identity")
+        let id = DeviceID.random()
+        let key = try PrivateKey.generate()
+        let accessKey = try PrivateKey.generate()
+        let home = folder + "/server"
+        try Identity.save(
+            .init(
+                id: id, key: key, accessKey: accessKey,
+                certificate: try authority.client(id, key: try accessKey.publicKey), authority: authority.certificate,
+                brokerHost: host[0], brokerPort: UInt16(brokerPort), keyService: "https://\(host[0]):\(keyServicePort)",
+                server: nil, serverKey: nil), in: home)
+        try PrivateFile.write(authority.certificate, to: home + "/https-ca.pem", mode: 0o644)
+        let state = try KeyServiceState(path: folder + "/key-service.db")
+        _ = try state.add(
+            id, key: try key.publicKey, type: "C2", isServer: true, now: Participant.systemTime())
+        try BrokerConfiguration(folder: folder, bind: bind, port: brokerPort, server: id).write()
+        // Last: a folder without it has not been initialised to the end.
+        try PrivateFile.write(
+            ServerSettings.text(host: host[0], bind: bind, keyServicePort: keyServicePort, brokerPort: brokerPort),
+            to: folder + "/c2.toml")
+        print(
+            """
+            done: the C2 server's identity is \(id)
+
+            Now run, each in a terminal of its own or as a service:
+              srup-c2 key-service --folder \(folder)
+              mosquitto -c \(folder)/mosquitto.conf
+              srup-c2 run --folder \(folder)
+            and give \(folder)/ca.crt to whoever registers:
+              srup-observer register --url https://\(host[0]):\(keyServicePort) --ca ca.crt
+            """)
+    }
+}
+
+struct KeyServiceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "key-service",
+        abstract: "Run the key service: registration and keys over HTTPS.",
+        discussion: "Needs the folder of \"srup-c2 init\". Stops on SIGTERM. Exit codes: 0 stopped, 1 failed, 78 configuration.")
+
+    @OptionGroup var folder: FolderOptions
+    @Flag(help: "Say more.")
+    var verbose = false
+
+    func run() async throws {
+        let logger = Program.logger("key-service", level: verbose ? .debug : .info)
+        let folder = folder.folder
+        do {
+            let settings = try ServerSettings.load(folder)
+            let (identity, _) = try Identity.load(from: folder + "/server")
+            try PrivateFile.withContents(of: folder + "/https.key") { _ in }
+            var policy = KeyServicePolicy(
+                brokerHost: settings.host, brokerPort: settings.brokerPort, server: identity.id)
+            policy.isActive = settings.isOpen
+            let server = try KeyServiceServer(
+                authority: try Authority(folder: folder), state: try KeyServiceState(path: folder + "/key-service.db"),
+                policy: policy, bind: settings.bind, port: settings.keyServicePort,
+                certificateFile: folder + "/https.crt", keyFile: folder + "/https.key", logger: logger)
+            try await Program.run([server], logger: logger)
+        } catch {
+            throw Program.failure(error, code: .configuration)
+        }
+    }
+}

@@ -1,0 +1,20 @@
+import ArgumentParser
+
+@main
+struct SRUPC2: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "srup-c2",
+        abstract: "The reference C2 server of a SRUP network, with its key service and its broker's configuration.",
+        discussion: """
+            A new network:
+              srup-c2 init --folder DIR --host c2.example.net
+              srup-c2 key-service --folder DIR
+              mosquitto -c DIR/mosquitto.conf
+              srup-c2 run --folder DIR
+              srup-c2 trust --folder DIR <identity of an observer>
+            """,
+        version: "0.1.0",
+        subcommands: [
+            Initialise.self, KeyServiceCommand.self, Serve.self, Trust.self, Devices.self,
+        ])
+}
