@@ -1,1 +1,16 @@
-@main struct M { static func main() {} }
+import ArgumentParser
+
+@main
+struct SRUPObserver: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "srup-observer",
+        abstract: "An observer for observed joins in a SRUP network: looks at joining devices and vouches for them.",
+        discussion: """
+            A new observer:
+              srup-observer register --url https://c2.example.net:8443 --ca ca.pem
+              srup-observer run
+              srup-observer status
+            """,
+        version: Version.text,
+        subcommands: [Register.self, Run.self, StatusCommand.self, Scan.self, Capture.self, WitnessCommands.self])
+}

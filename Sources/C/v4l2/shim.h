@@ -1,1 +1,111 @@
+#pragma once
+#include <errno.h>
+#include <fcntl.h>
 #include <libv4l2.h>
+#include <linux/videodev2.h>
+#include <string.h>
+#include <sys/mman.h>
+
+// libv4l2's calls are variadic and the kernel's numbers are macros: Swift sees neither.
+// https://docs.kernel.org/userspace-api/media/v4l/v4l2.html
+
+static inline int srup_v4l2_open(const char *path) { return v4l2_open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC); }
+
+static inline int srup_v4l2_query(int fd, struct v4l2_capability *out) { return v4l2_ioctl(fd, VIDIOC_QUERYCAP, out); }
+
+// The device's own capabilities (not of the whole card). 0 when it cannot capture single-planar video.
+static inline int srup_v4l2_can_capture(const struct v4l2_capability *c) {
+    __u32 caps = (c->capabilities & V4L2_CAP_DEVICE_CAPS) ? c->device_caps : c->capabilities;
+    return (caps & V4L2_CAP_VIDEO_CAPTURE) && (caps & V4L2_CAP_STREAMING);
+}
+
+// The FourCC of the index-th format that the device has by itself, 0 when there is none; emulated ones (which libv4l2
+// would convert for us, slowly) are reported with *emulated set.
+static inline __u32 srup_v4l2_format(int fd, __u32 index, int *emulated) {
+    struct v4l2_fmtdesc f;
+    memset(&f, 0, sizeof f);
+    f.index = index;
+    f.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    if (v4l2_ioctl(fd, VIDIOC_ENUM_FMT, &f) != 0) return 0;
+    *emulated = (f.flags & V4L2_FMT_FLAG_EMULATED) != 0;
+    return f.pixelformat;
+}
+
+typedef struct {
+    __u32 fourcc, width, height, stride, size;
+} srup_v4l2_picture;
+
+static inline int srup_v4l2_set_format(int fd, __u32 fourcc, __u32 width, __u32 height, srup_v4l2_picture *out) {
+    struct v4l2_format f;
+    memset(&f, 0, sizeof f);
+    f.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    f.fmt.pix.pixelformat = fourcc;
+    f.fmt.pix.width = width;
+    f.fmt.pix.height = height;
+    f.fmt.pix.field = V4L2_FIELD_NONE;
+    if (v4l2_ioctl(fd, VIDIOC_S_FMT, &f) != 0) return -1;
+    out->fourcc = f.fmt.pix.pixelformat;
+    out->width = f.fmt.pix.width;
+    out->height = f.fmt.pix.height;
+    out->stride = f.fmt.pix.bytesperline;
+    out->size = f.fmt.pix.sizeimage;
+    return 0;
+}
+
+static inline int srup_v4l2_set_rate(int fd, __u32 per_second) {
+    struct v4l2_streamparm p;
+    memset(&p, 0, sizeof p);
+    p.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    p.parm.capture.timeperframe.numerator = 1;
+    p.parm.capture.timeperframe.denominator = per_second;
+    return v4l2_ioctl(fd, VIDIOC_S_PARM, &p);
+}
+
+static inline int srup_v4l2_request(int fd, __u32 count) {
+    struct v4l2_requestbuffers r;
+    memset(&r, 0, sizeof r);
+    r.count = count;
+    r.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    r.memory = V4L2_MEMORY_MMAP;
+    if (v4l2_ioctl(fd, VIDIOC_REQBUFS, &r) != 0) return -1;
+    return (int)r.count;
+}
+
+static inline void *srup_v4l2_map(int fd, __u32 index, __u32 *length) {
+    struct v4l2_buffer b;
+    memset(&b, 0, sizeof b);
+    b.index = index;
+    b.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    b.memory = V4L2_MEMORY_MMAP;
+    if (v4l2_ioctl(fd, VIDIOC_QUERYBUF, &b) != 0) return NULL;
+    *length = b.length;
+    void *p = v4l2_mmap(NULL, b.length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, b.m.offset);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static inline int srup_v4l2_queue(int fd, __u32 index) {
+    struct v4l2_buffer b;
+    memset(&b, 0, sizeof b);
+    b.index = index;
+    b.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    b.memory = V4L2_MEMORY_MMAP;
+    return v4l2_ioctl(fd, VIDIOC_QBUF, &b);
+}
+
+// 0 and the buffer's number, content and error flag; -1 with errno (EAGAIN: none is ready).
+static inline int srup_v4l2_dequeue(int fd, __u32 *index, __u32 *used, int *damaged) {
+    struct v4l2_buffer b;
+    memset(&b, 0, sizeof b);
+    b.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    b.memory = V4L2_MEMORY_MMAP;
+    if (v4l2_ioctl(fd, VIDIOC_DQBUF, &b) != 0) return -1;
+    *index = b.index;
+    *used = b.bytesused;
+    *damaged = (b.flags & V4L2_BUF_FLAG_ERROR) != 0;
+    return 0;
+}
+
+static inline int srup_v4l2_stream(int fd, int on) {
+    enum v4l2_buf_type type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+    return v4l2_ioctl(fd, on ? VIDIOC_STREAMON : VIDIOC_STREAMOFF, &type);
+}

@@ -1,1 +1,0 @@
-// Camera: written in the commits that follow.

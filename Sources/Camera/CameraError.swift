@@ -1,0 +1,37 @@
+/// Why a camera, or what stands in for one, gives no pictures.
+public enum CameraError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The address is none.
+    case badAddress(String)
+    case absent(String)
+    case busy(String, holder: String?)
+    case noPermission(String)
+    case notACamera(String, why: String)
+    case noUsableFormat(String, offers: [String])
+    /// It was there and has gone.
+    case unplugged(String)
+    /// It delivers no frames.
+    case stalled(String, seconds: Int)
+    case failed(String, doing: String, why: String)
+    case badPicture(String, why: String)
+    /// A recording that is played once has been played.
+    case ended(String)
+
+    public var description: String {
+        switch self {
+        case .badAddress(let text):
+            "\"\(text)\" is no camera: say auto, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE or fifo:PATH"
+        case .absent(let path): "\(path) is not there; is the camera plugged in?"
+        case .busy(let path, let holder):
+            "\(path) is busy" + (holder.map { ": held by \($0)" } ?? ": another program holds it")
+        case .noPermission(let path): "no permission for \(path); the user must be in the group that owns it (video)"
+        case .notACamera(let path, let why): "\(path) is no camera: \(why)"
+        case .noUsableFormat(let path, let offers):
+            "\(path) offers no picture format that is understood here (it has \(offers.joined(separator: ", ")))"
+        case .unplugged(let path): "\(path) was unplugged"
+        case .stalled(let path, let seconds): "\(path) has delivered no frame for \(seconds) s"
+        case .failed(let path, let doing, let why): "\(path): \(doing) failed: \(why)"
+        case .badPicture(let path, let why): "\(path): \(why)"
+        case .ended(let path): "\(path) has ended"
+        }
+    }
+}

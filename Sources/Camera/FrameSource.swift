@@ -1,0 +1,83 @@
+import Luma
+
+/// Something that gives grey pictures one after the other: a camera, a folder, a recording, a pipe.
+///
+/// For one thread; blocking. `interrupt` (an eventfd) makes a waiting call return early.
+public protocol FrameSource: AnyObject {
+    /// What it is and what it delivers, for people ("YUYV 1280x720 from /dev/video0").
+    var summary: String { get }
+    /// The name of the picture format, and its size in pixels.
+    var format: (name: String, width: Int, height: Int) { get }
+
+    /// Waits for the newest frame and lends it; the frame must not be kept.
+    ///
+    /// - Returns: `false` when none came within `timeout` milliseconds or the wait was interrupted.
+    /// - Throws: ``CameraError``; the source must then be opened anew.
+    func next(timeout: Int32, interrupt: Int32, _ body: (LumaPlane) -> Void) throws(CameraError) -> Bool
+
+    /// Frames that were passed over for newer ones, and frames that were damaged.
+    var dropped: Int { get }
+    var damaged: Int { get }
+}
+
+/// Where pictures come from, as configured.
+public enum CameraAddress: Sendable, Hashable, CustomStringConvertible {
+    case automatic
+    case device(String)
+    /// A name under /dev/v4l/by-id or /dev/v4l/by-path: stable over reboots and plugging order.
+    case stable(String)
+    case usb(vendor: UInt16, product: UInt16)
+    case folder(String)
+    case recording(String)
+    case fifo(String)
+
+    /// - Throws: ``CameraError/badAddress(_:)``.
+    public init(_ text: String) throws(CameraError) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let rest = parts.count == 2 ? parts[1] : ""
+        switch parts[0] {
+        case "auto" where parts.count == 1: self = .automatic
+        case "by-id" where !rest.isEmpty && !rest.contains("/"): self = .stable(rest)
+        case "usb":
+            let numbers = rest.split(separator: ":").map { $0.count == 4 ? UInt16($0, radix: 16) : nil }
+            guard numbers.count == 2, let vendor = numbers[0], let product = numbers[1] else {
+                throw .badAddress(text)
+            }
+            self = .usb(vendor: vendor, product: product)
+        case "folder" where !rest.isEmpty: self = .folder(rest)
+        case "y4m" where !rest.isEmpty: self = .recording(rest)
+        case "fifo" where !rest.isEmpty: self = .fifo(rest)
+        case let path where path.hasPrefix("/") && parts.count == 1: self = .device(path)
+        default: throw .badAddress(text)
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .automatic: "auto"
+        case .device(let path): path
+        case .stable(let name): "by-id:\(name)"
+        case .usb(let vendor, let product):
+            "usb:" + [vendor, product].map { String(0x10000 + Int($0), radix: 16).dropFirst() }.joined(separator: ":")
+        case .folder(let path): "folder:\(path)"
+        case .recording(let path): "y4m:\(path)"
+        case .fifo(let path): "fifo:\(path)"
+        }
+    }
+
+    /// Opens it.
+    ///
+    /// - Parameters:
+    ///   - width: wanted; a camera may give another.
+    ///   - height: wanted.
+    /// - Throws: ``CameraError``.
+    public func open(width: Int, height: Int) throws(CameraError) -> any FrameSource {
+        switch self {
+        case .automatic, .device, .stable, .usb:
+            try V4L2Camera(path: try CameraFinder.path(of: self), width: width, height: height)
+        case .folder(let path): try FolderSource(path)
+        case .recording(let path): try Y4MSource(path, isPipe: false)
+        case .fifo(let path): try Y4MSource(path, isPipe: true)
+        }
+    }
+}

@@ -1,1 +1,0 @@
-// Observation: written in the commits that follow.

@@ -1,0 +1,48 @@
+import Glibc
+import Synchronization
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// What happens, as one JSON object per line, for programs that follow along (the demo, tests, a status display).
+/// Never holds a nonce.
+public final class EventLog: Sendable {
+    private let descriptor: Int32
+    private let lock = Mutex(())
+
+    /// - Parameter path: appended to; `nil` for none.
+    /// - Throws: ``PartyError`` when the file cannot be opened.
+    public init(path: String?) throws {
+        guard let path else {
+            descriptor = -1
+            return
+        }
+        descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw PartyError.cannotWrite("\(path) cannot be opened: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// Writes one event; `t` is CLOCK_MONOTONIC in seconds, the same for all processes of a machine.
+    public func record(_ event: String, _ details: [String: String] = [:]) {
+        guard descriptor >= 0 else { return }
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        var line = details
+        line["event"] = event
+        line["t"] = "\(time.tv_sec).\(String(1_000_000 + time.tv_nsec / 1000).dropFirst())"
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let json = try? encoder.encode(line) else { return }
+        let bytes = Array(json) + [10]
+        // One write for the line, so that lines of several processes in one file do not mix.
+        lock.withLock { _ in _ = write(descriptor, bytes, bytes.count) }
+    }
+}

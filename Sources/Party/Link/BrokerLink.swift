@@ -1,0 +1,371 @@
+import CMosquitto
+import Dispatch
+import Glibc
+import Linux
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Where the broker is and what proves who we are there.
+public struct BrokerAddress: Sendable, Hashable {
+    public var host: String
+    public var port: UInt16
+    /// PEM file with the certificate authority that signed the broker's certificate.
+    public var caFile: String
+    /// PEM file with our client certificate.
+    public var certificateFile: String
+    /// PEM file with the private key of our client certificate.
+    public var keyFile: String
+
+    public static let defaultPort: UInt16 = 8883
+
+    public init(
+        host: String, port: UInt16 = BrokerAddress.defaultPort, caFile: String, certificateFile: String, keyFile: String
+    ) {
+        self.host = host
+        self.port = port
+        self.caFile = caFile
+        self.certificateFile = certificateFile
+        self.keyFile = keyFile
+    }
+}
+
+/// What the link tells.
+public enum BrokerEvent: Sendable {
+    /// Connected and subscribed; messages flow.
+    case connected
+    /// The connection was lost or could not be made; the link goes on trying by itself.
+    case disconnected(String)
+    case message(topic: String, payload: [UInt8])
+    /// The broker has confirmed what was published under this number.
+    case confirmed(Int64)
+}
+
+/// The connection to the broker: MQTT 3.1.1 over TLS with a client certificate, QoS 1 both ways.
+///
+/// It connects, subscribes, and after a loss does both again with a backoff that doubles from half a second to a
+/// minute, each time shortened at random by up to half, so that a thousand devices do not come back at once. The session
+/// is persistent: what is published to us while we are away, the broker keeps.
+///
+/// libmosquitto runs on one thread of this link's own. Events come through ``events``; when their reader is slow, the
+/// thread waits, and with it the broker: nothing is dropped and nothing piles up.
+public final class BrokerLink: Service, Sendable {
+    /// A message above this size is refused by the link (the largest SRUP message is 65 535 bytes).
+    public static let maximumPayload = 65535
+
+    public let address: BrokerAddress
+    /// To be read by one task only.
+    public let events: BrokerEvents
+
+    private struct State {
+        var isConnected = false
+        var isStopping = false
+        var hasEnded = false
+        /// Published and not confirmed, by our number; `handed` once libmosquitto has it.
+        var pending: [(id: Int64, topic: String, payload: [UInt8], handed: Bool)] = []
+        var numbers: [Int32: Int64] = [:]
+        var subscriptions: [String] = []
+    }
+    private let state = Mutex(State())
+    /// Under a lock of its own: libmosquitto may log while it is called with `state` locked.
+    private let lastError = Mutex("")
+    private let client: Client
+    private let wakeUp = DispatchSemaphore(value: 0)
+    private let logger: Logger
+
+    private struct Client: @unchecked Sendable {
+        // libmosquitto locks its own structures (mosquitto_threaded_set); freed when the thread has ended.
+        let pointer: OpaquePointer
+    }
+
+    private static let initialised: Bool = mosquitto_lib_init() == MOSQ_ERR_SUCCESS.rawValueInt32
+
+    /// - Parameters:
+    ///   - clientID: names the persistent session at the broker; must be unique there.
+    ///   - subscriptions: topic filters to hold from the start.
+    /// - Throws: ``BrokerLinkError`` when a certificate or key file cannot be used.
+    public init(
+        _ address: BrokerAddress, clientID: String, subscriptions: [String], logger: Logger
+    ) throws(BrokerLinkError) {
+        self.address = address
+        self.logger = logger
+        events = BrokerEvents()
+        for file in [address.caFile, address.certificateFile, address.keyFile] where access(file, R_OK) != 0 {
+            throw .file(file, String(cString: strerror(errno)))
+        }
+        guard Self.initialised, let pointer = mosquitto_new(clientID, false, nil) else { throw .noMemory }
+        client = Client(pointer: pointer)
+        state.withLock { $0.subscriptions = subscriptions }
+        let code = mosquitto_tls_set(
+            pointer, address.caFile, nil, address.certificateFile, address.keyFile, nil)
+        guard code == 0, mosquitto_tls_opts_set(pointer, 1, "tlsv1.2", nil) == 0 else {
+            mosquitto_destroy(pointer)
+            throw .tls(String(cString: mosquitto_strerror(code)))
+        }
+        mosquitto_threaded_set(pointer, true)
+        mosquitto_int_option(pointer, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311)
+        mosquitto_int_option(pointer, MOSQ_OPT_TCP_NODELAY, 1)
+    }
+
+    deinit {
+        mosquitto_destroy(client.pointer)
+    }
+
+    /// Publishes at QoS 1, now or when the broker is back; ``BrokerEvent/confirmed(_:)`` tells when it has arrived.
+    ///
+    /// - Parameter id: the caller's number for it; a number that is still on its way is not published twice.
+    public func publish(_ payload: [UInt8], to topic: String, id: Int64) {
+        state.withLock { state in
+            guard !state.pending.contains(where: { $0.id == id }) else { return }
+            state.pending.append((id, topic, payload, false))
+            if state.isConnected { hand(&state) }
+        }
+    }
+
+    /// Adds a subscription now and after every reconnection.
+    public func subscribe(_ filter: String) {
+        state.withLock { state in
+            guard !state.subscriptions.contains(filter) else { return }
+            state.subscriptions.append(filter)
+            if state.isConnected { mosquitto_subscribe(client.pointer, nil, filter, 1) }
+        }
+    }
+
+    /// Ends a subscription.
+    public func unsubscribe(_ filter: String) {
+        state.withLock { state in
+            state.subscriptions.removeAll { $0 == filter }
+            if state.isConnected { mosquitto_unsubscribe(client.pointer, nil, filter) }
+        }
+    }
+
+    public var isConnected: Bool { state.withLock { $0.isConnected } }
+
+    /// Runs the link until the service group shuts down; then says goodbye to the broker and ends ``events``.
+    public func run() async throws {
+        // The thread keeps the link alive as long as it runs.
+        DetachedThread.start { self.loop() }
+        await withTaskCancellationOrGracefulShutdown { self.stop() }
+        // A thread that hangs in a TCP connection attempt ends by itself later; nobody waits for it above a second.
+        await waitEvenIfCancelled(atMost: .seconds(1)) { self.state.withLock { $0.hasEnded } }
+        events.finish()
+    }
+
+    private func stop() {
+        state.withLock { $0.isStopping = true }
+        events.release()
+        mosquitto_disconnect(client.pointer)
+        wakeUp.signal()
+    }
+
+    // MARK: On the link's own thread
+
+    private func loop() {
+        let pointer = client.pointer
+        mosquitto_user_data_set(pointer, Unmanaged.passUnretained(self).toOpaque())
+        mosquitto_connect_callback_set(pointer) { _, context, code in BrokerLink.of(context).connected(code) }
+        mosquitto_message_callback_set(pointer) { _, context, message in
+            guard let message = message?.pointee, let topic = message.topic else { return }
+            let payload = UnsafeRawBufferPointer(start: message.payload, count: Int(message.payloadlen))
+            BrokerLink.of(context).received(String(cString: topic), payload)
+        }
+        mosquitto_publish_callback_set(pointer) { _, context, number in BrokerLink.of(context).arrived(number) }
+        mosquitto_log_callback_set(pointer) { _, context, level, text in
+            guard level == MOSQ_LOG_ERR, let context, let text else { return }
+            BrokerLink.of(context).lastError.withLock { $0 = String(cString: text) }
+        }
+        var delay = Self.firstDelay
+        var hasTried = false
+        while !isStopping {
+            lastError.withLock { $0 = "" }
+            var code: Int32
+            if hasTried {
+                code = mosquitto_reconnect(pointer)
+            } else {
+                code = mosquitto_connect(pointer, address.host, Int32(address.port), 60)
+                // mosquitto_reconnect needs the host of an earlier mosquitto_connect, successful or not.
+                hasTried = true
+            }
+            let start = ContinuousClock.now
+            while code == 0 && !isStopping { code = mosquitto_loop(pointer, 55_000, 1) }
+            let systemError = errno
+            let wasConnected = state.withLock { state in
+                defer { state.isConnected = false }
+                return state.isConnected
+            }
+            if isStopping { break }
+            if wasConnected && ContinuousClock.now - start > .seconds(10) { delay = Self.firstDelay }
+            events.send(.disconnected(explanation(code, systemError)))
+            let jittered = delay * Double.random(in: 0.5...1)
+            _ = wakeUp.wait(timeout: .now() + jittered)
+            delay = min(delay * 2, Self.longestDelay)
+        }
+        mosquitto_loop(pointer, 0, 1)
+        state.withLock { $0.hasEnded = true }
+    }
+
+    private static let firstDelay = 0.5
+    private static let longestDelay = 60.0
+
+    private static func of(_ context: UnsafeMutableRawPointer?) -> BrokerLink {
+        // The thread holds a reference for as long as callbacks can come.
+        Unmanaged<BrokerLink>.fromOpaque(context!).takeUnretainedValue()
+    }
+
+    private var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    private func connected(_ code: Int32) {
+        guard code == 0 else {
+            lastError.withLock { $0 = "the broker refused us: " + String(cString: mosquitto_connack_string(code)) }
+            return
+        }
+        state.withLock { state in
+            state.isConnected = true
+            for filter in state.subscriptions { mosquitto_subscribe(client.pointer, nil, filter, 1) }
+            hand(&state)
+        }
+        events.send(.connected)
+    }
+
+    private func received(_ topic: String, _ payload: UnsafeRawBufferPointer) {
+        guard payload.count <= Self.maximumPayload else { return }
+        events.send(.message(topic: topic, payload: Array(payload)))
+    }
+
+    private func arrived(_ number: Int32) {
+        let id = state.withLock { state -> Int64? in
+            guard let id = state.numbers.removeValue(forKey: number) else { return nil }
+            state.pending.removeAll { $0.id == id }
+            return id
+        }
+        if let id { events.send(.confirmed(id)) }
+    }
+
+    /// Gives libmosquitto what it does not have yet. It keeps what it was given until the broker has confirmed it,
+    /// over reconnections too.
+    private func hand(_ state: inout State) {
+        for index in state.pending.indices where !state.pending[index].handed {
+            var number: Int32 = 0
+            let entry = state.pending[index]
+            let code = mosquitto_publish(
+                client.pointer, &number, entry.topic, Int32(entry.payload.count), entry.payload, 1, false)
+            guard code == 0 || code == MOSQ_ERR_NO_CONN.rawValueInt32 else {
+                logger.error("cannot publish to \(entry.topic): \(String(cString: mosquitto_strerror(code)))")
+                continue
+            }
+            if code == 0 {
+                state.pending[index].handed = true
+                state.numbers[number] = entry.id
+            }
+        }
+    }
+
+    /// What went wrong, in words that say what to do.
+    private func explanation(_ code: Int32, _ systemError: Int32) -> String {
+        let detail = lastError.withLock { $0 }
+        let place = "\(address.host):\(address.port)"
+        let known: [(String, String)] = [
+            (
+                "certificate verify failed",
+                "the certificate of the broker at \(place) is not vouched for by \(address.caFile), or is not for this host "
+                    + "name, or is not valid now (is the clock right?)"
+            ),
+            (
+                "certificate expired",
+                "the broker at \(place) says that our certificate \(address.certificateFile) has expired; "
+                    + "renew it with \"register --renew\""
+            ),
+            ("unknown ca", "the broker at \(place) does not accept the authority that signed \(address.certificateFile)"),
+            ("certificate required", "the broker at \(place) wants a client certificate"),
+            ("alert", "the broker at \(place) refused the TLS connection (\(detail))"),
+        ]
+        let lowered = detail.lowercased()
+        if let match = known.first(where: { lowered.contains($0.0) }) { return match.1 }
+        if detail.hasPrefix("the broker") { return detail }
+        switch code {
+        case MOSQ_ERR_ERRNO.rawValueInt32:
+            return "the broker at \(place) cannot be reached: \(String(cString: strerror(systemError)))"
+        case MOSQ_ERR_EAI.rawValueInt32: return "the host name \(address.host) cannot be resolved"
+        default:
+            let words = String(cString: mosquitto_strerror(code))
+            return "the connection to the broker at \(place) failed: \(words)\(detail.isEmpty ? "" : " (\(detail))")"
+        }
+    }
+}
+
+/// The link's events for one reader; at most 256 wait.
+public struct BrokerEvents: AsyncSequence, Sendable {
+    private let stream: AsyncStream<BrokerEvent>
+    private let continuation: AsyncStream<BrokerEvent>.Continuation
+    private let places: DispatchSemaphore
+
+    private static let capacity = 256
+
+    init() {
+        (stream, continuation) = AsyncStream.makeStream()
+        places = DispatchSemaphore(value: 0)
+        for _ in 0..<Self.capacity { places.signal() }
+    }
+
+    /// Called on the link's thread; waits for a place.
+    func send(_ event: BrokerEvent) {
+        places.wait()
+        continuation.yield(event)
+    }
+
+    /// Lets a waiting thread go on, for stopping.
+    func release() {
+        for _ in 0..<Self.capacity { places.signal() }
+    }
+
+    func finish() {
+        continuation.finish()
+    }
+
+    public func makeAsyncIterator() -> Iterator { Iterator(base: stream.makeAsyncIterator(), places: places) }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        var base: AsyncStream<BrokerEvent>.AsyncIterator
+        let places: DispatchSemaphore
+
+        public mutating func next() async -> BrokerEvent? {
+            guard let event = await base.next() else { return nil }
+            places.signal()
+            return event
+        }
+    }
+}
+
+/// Why a link cannot even be set up.
+public enum BrokerLinkError: Error, Sendable, CustomStringConvertible {
+    case file(String, String)
+    case tls(String)
+    case noMemory
+
+    public var description: String {
+        switch self {
+        case .file(let path, let why): "\(path), needed for the broker's TLS, cannot be read: \(why)"
+        case .tls(let why): "the TLS set-up for the broker failed: \(why)"
+        case .noMemory: "libmosquitto could not be set up"
+        }
+    }
+}
+
+extension mosq_err_t {
+    var rawValueInt32: Int32 { Int32(rawValue) }
+}
+
+/// Returns when the task is cancelled or the service group shuts down; `onStop` runs then.
+func withTaskCancellationOrGracefulShutdown(_ onStop: @Sendable () -> Void) async {
+    let (stream, continuation) = AsyncStream<Void>.makeStream()
+    await withTaskCancellationHandler {
+        await withGracefulShutdownHandler {
+            for await _ in stream {}
+        } onGracefulShutdown: {
+            continuation.finish()
+        }
+    } onCancel: {
+        continuation.finish()
+    }
+    onStop()
+}

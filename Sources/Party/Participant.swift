@@ -1,0 +1,114 @@
+import Glibc
+import Logging
+import SRUP
+import Storage
+
+/// One identity on the network: signs and numbers what it sends, checks and counts what it receives.
+///
+/// Safe to use from several threads; what is sent to one peer leaves in the order of the calls.
+public final class Participant: Sendable {
+    public let id: DeviceID
+    public let key: PrivateKey
+    public let state: PartyState
+    public let link: BrokerLink
+    public let rejections: RejectionLog
+    public let logger: Logger
+    /// Seconds since 1970; only for the audit log and for throwing away what is older than an hour.
+    public let wallClock: @Sendable () -> Double
+
+    public init(
+        id: DeviceID, key: PrivateKey, state: PartyState, link: BrokerLink, logger: Logger,
+        wallClock: @escaping @Sendable () -> Double = Participant.systemTime
+    ) {
+        self.id = id
+        self.key = key
+        self.state = state
+        self.link = link
+        self.logger = logger
+        self.wallClock = wallClock
+        rejections = RejectionLog(logger: logger)
+    }
+
+    /// The system's wall clock in seconds since 1970.
+    public static let systemTime: @Sendable () -> Double = {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// Gives the link what an earlier run could not deliver. To be called once, before anything is sent.
+    ///
+    /// - Throws: ``StorageError``.
+    public func resume() throws {
+        for entry in try state.unconfirmed(now: wallClock()) {
+            link.publish(entry.payload, to: entry.topic, id: entry.id)
+        }
+    }
+
+    /// Signs, stores and publishes a message.
+    ///
+    /// - Parameter answering: the open request that this message ends; without it nothing is sent.
+    /// - Throws: ``StorageError``, ``PartyError``.
+    public func send(
+        _ body: Body, to peer: DeviceID, on topic: Topic, token: Token,
+        answering: PartyState.Request.Kind? = nil
+    ) throws {
+        let entry = try state.enqueue(
+            to: peer, topic: topic, answering: answering.map { (token, $0) }, now: wallClock()
+        ) { sequence, version in
+            let message = Message(version: version, sequence: sequence, sender: id, token: token, body: body)
+            return try message.signed(with: key).bytes
+        }
+        logger.debug("sent \(body.type) to \(peer)")
+        link.publish(entry.payload, to: entry.topic, id: entry.id)
+    }
+
+    /// Reads a message: the steps before the sender's key is needed.
+    ///
+    /// - Returns: `nil` for a message of our own, which the broker sends back to us since a topic serves both ways.
+    /// - Throws: ``Rejection``.
+    public func read(_ payload: [UInt8], topic name: String) throws(Rejection) -> (SignedMessage, Topic)? {
+        guard let topic = Topic(name) else { throw .wrongTopic(name) }
+        let signed: SignedMessage
+        do throws(WireError) {
+            signed = try SignedMessage(parsing: payload)
+        } catch {
+            throw .malformed(error)
+        }
+        if signed.message.sender == id { return nil }
+        if case .notSupported(let type, _) = signed.message.body { throw .notSupported(type) }
+        return (signed, topic)
+    }
+
+    /// Checks the signature, then takes the sequence number: from here on the message may be acted on.
+    ///
+    /// - Throws: ``Rejection``; ``StorageError`` when the counter could not be stored, in which case the message must
+    ///   not be acted on either.
+    public func admit(_ signed: SignedMessage, key: PublicKey?) throws -> Message {
+        let message = signed.message
+        guard let key else { throw Rejection.unknownSender(message.sender) }
+        guard signed.isSigned(by: key) else { throw Rejection.badSignature(message.sender) }
+        if let last = try state.accept(message.sequence, from: message.sender, version: message.version) {
+            throw Rejection.replayed(message.sender, got: message.sequence, last: last)
+        }
+        return message
+    }
+
+    /// The broker has confirmed a message.
+    public func confirmed(_ id: Int64) {
+        do {
+            try state.confirmed(id)
+        } catch {
+            logger.error("\(error)")
+        }
+    }
+
+    /// Adds a line to the audit log; a failure is logged and nothing else, since the log guards nothing.
+    public func audit(_ event: String, _ detail: String) {
+        do {
+            try state.audit(event, detail, now: wallClock())
+        } catch {
+            logger.error("\(error)")
+        }
+    }
+}

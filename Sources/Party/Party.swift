@@ -1,1 +1,0 @@
-// Party: written in the commits that follow.

@@ -1,0 +1,100 @@
+import CCurl
+import Glibc
+import Linux
+
+/// A small HTTPS client over libcurl: one request, one bounded answer.
+///
+/// libcurl and not NIO, since the appliance links neither NIO nor full Foundation.
+struct HTTPS: Sendable {
+    /// PEM file of the authority to believe; `nil`: the system's.
+    var authorityFile: String?
+    var timeout: Duration = .seconds(20)
+
+    static let maximumBody = 64 << 10
+
+    struct Answer: Sendable {
+        let status: Int
+        let body: [UInt8]
+    }
+
+    private static let initialised = srup_curl_init() == 0
+
+    /// GET, or POST of JSON when there is a body. Runs on a thread of its own.
+    ///
+    /// - Throws: ``KeyServiceError``.
+    func request(_ url: String, json: [UInt8]? = nil) async throws(KeyServiceError) -> Answer {
+        let result: Result<Answer, KeyServiceError> = await withCheckedContinuation { continuation in
+            DetachedThread.start(stack: 1024) {
+                do throws(KeyServiceError) {
+                    continuation.resume(returning: .success(try self.perform(url, json)))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        return try result.get()
+    }
+
+    private final class Body {
+        var bytes: [UInt8] = []
+        var isTooLarge = false
+    }
+
+    private func perform(_ url: String, _ json: [UInt8]?) throws(KeyServiceError) -> Answer {
+        guard Self.initialised, let curl = curl_easy_init() else { throw .unreachable(url, "libcurl cannot be set up") }
+        defer { curl_easy_cleanup(curl) }
+        let body = Body()
+        srup_curl_text(curl, CURLOPT_URL, url)
+        srup_curl_text(curl, CURLOPT_PROTOCOLS_STR, "https")
+        srup_curl_number(curl, CURLOPT_FOLLOWLOCATION, 0)
+        srup_curl_number(curl, CURLOPT_NOSIGNAL, 1)
+        srup_curl_number(curl, CURLOPT_TIMEOUT_MS, Int(timeout / .milliseconds(1)))
+        srup_curl_number(curl, CURLOPT_CONNECTTIMEOUT_MS, Int(min(timeout, .seconds(10)) / .milliseconds(1)))
+        srup_curl_number(curl, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
+        srup_curl_number(curl, CURLOPT_SSL_VERIFYPEER, 1)
+        srup_curl_number(curl, CURLOPT_SSL_VERIFYHOST, 2)
+        srup_curl_text(curl, CURLOPT_USERAGENT, "srup-observer")
+        if let authorityFile {
+            guard access(authorityFile, R_OK) == 0 else {
+                throw .authority(authorityFile, String(cString: strerror(errno)))
+            }
+            srup_curl_text(curl, CURLOPT_CAINFO, authorityFile)
+        }
+        var headers: UnsafeMutablePointer<curl_slist>?
+        defer { curl_slist_free_all(headers) }
+        if let json {
+            headers = curl_slist_append(headers, "Content-Type: application/json")
+            headers = curl_slist_append(headers, "Expect:")
+            srup_curl_headers(curl, headers)
+            json.withUnsafeBytes { _ = srup_curl_body(curl, $0.baseAddress, $0.count) }
+        }
+        // `body` outlives the transfer: it is used below.
+        srup_curl_writer(
+            curl,
+            { bytes, size, count, context in
+                let body = Unmanaged<Body>.fromOpaque(context!).takeUnretainedValue()
+                let length = size * count
+                guard body.bytes.count + length <= HTTPS.maximumBody else {
+                    body.isTooLarge = true
+                    return 0
+                }
+                body.bytes.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: length))
+                return length
+            }, Unmanaged.passUnretained(body).toOpaque())
+        let code = curl_easy_perform(curl)
+        if body.isTooLarge { throw .tooLarge(url) }
+        guard code == CURLE_OK else { throw failure(url, code) }
+        return Answer(status: srup_curl_status(curl), body: body.bytes)
+    }
+
+    private func failure(_ url: String, _ code: CURLcode) -> KeyServiceError {
+        switch code {
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR:
+            return .untrusted(url, authority: authorityFile)
+        case CURLE_SSL_CACERT_BADFILE: return .authority(authorityFile ?? "?", "it is no PEM certificate")
+        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT: return .badURL(url)
+        default: return .unreachable(url, String(cString: curl_easy_strerror(code)))
+        }
+    }
+}
+

@@ -1,0 +1,186 @@
+import Glibc
+import SRUP
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Speaks with a key service over HTTPS: the routes of srup-wire section 5, the reference's and ours.
+public struct KeyServiceClient: Sendable {
+    /// The base, as in `https://c2.example.net:8443`, without `/KeyEx`.
+    public let url: String
+    private let https: HTTPS
+
+    /// - Parameter authorityFile: PEM file of the authority that signed the service's certificate; `nil`: the system's.
+    /// - Throws: ``KeyServiceError/badURL(_:)``.
+    public init(url: String, authorityFile: String?, timeout: Duration = .seconds(20)) throws(KeyServiceError) {
+        guard url.hasPrefix("https://"), url.utf8.count < 512, url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw .badURL(url)
+        }
+        var base = url
+        while base.hasSuffix("/") { base.removeLast() }
+        if base.hasSuffix("/KeyEx") { base.removeLast("/KeyEx".count) }
+        self.url = base
+        https = HTTPS(authorityFile: authorityFile, timeout: timeout)
+    }
+
+    private func get(_ route: String) async throws(KeyServiceError) -> HTTPS.Answer {
+        try await https.request("\(url)/KeyEx/register/\(route)")
+    }
+
+    private func post(_ route: String, _ values: [String: String]) async throws(KeyServiceError) -> HTTPS.Answer {
+        guard let json = try? JSONEncoder().encode(values) else { throw .notUnderstood(step: route) }
+        return try await https.request("\(url)/KeyEx/register/\(route)", json: Array(json))
+    }
+
+    /// Objects of texts and booleans; the reference labels them text/html, so the type is not asked for.
+    private func object(_ answer: HTTPS.Answer, _ step: String) throws(KeyServiceError) -> [String: String] {
+        enum Scalar: Decodable {
+            case text(String)
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                if let value = try? container.decode(Bool.self) {
+                    self = .text(String(value))
+                } else if let value = try? container.decode(String.self) {
+                    self = .text(value)
+                } else {
+                    self = .text("")
+                }
+            }
+        }
+        guard let values = try? JSONDecoder().decode([String: Scalar].self, from: Data(answer.body)) else {
+            throw .notUnderstood(step: step)
+        }
+        return values.mapValues { if case .text(let value) = $0 { value } else { "" } }
+    }
+
+    private func accept(_ answer: HTTPS.Answer, _ statuses: Set<Int>, _ step: String) throws(KeyServiceError) {
+        guard statuses.contains(answer.status) else {
+            throw .refused(step: step, status: answer.status, says: Self.excerpt(answer.body))
+        }
+    }
+
+    /// What a service says, made harmless for a terminal.
+    private static func excerpt(_ body: [UInt8]) -> String {
+        String(decoding: body.prefix(200).map { (0x20...0x7E).contains($0) ? $0 : 0x20 }, as: UTF8.self)
+    }
+
+    // MARK: The routes
+
+    /// Whether the service takes registrations.
+    ///
+    /// - Throws: ``KeyServiceError``.
+    public func isActive() async throws(KeyServiceError) -> Bool {
+        let answer = try await get("status")
+        try accept(answer, [200], "tell its status")
+        return try object(answer, "status")["active"]?.lowercased() == "true"
+    }
+
+    /// What registration answers.
+    public struct Welcome: Sendable {
+        public let brokerHost: String
+        public let brokerPort: UInt16
+        public let server: DeviceID?
+    }
+
+    /// - Throws: ``KeyServiceError``; status 400 for an identity that is taken.
+    public func register(_ id: DeviceID, key: PublicKey, type: String) async throws(KeyServiceError) -> Welcome {
+        let answer = try await post("register", ["identity": id.hex, "key": key.pemBody, "type": type])
+        try accept(answer, [200, 201], "register")
+        let values = try object(answer, "register")
+        guard let broker = values["broker"].flatMap(Self.broker) else { throw .notUnderstood(step: "register") }
+        // "default_c2" is missing in answers of release 4.0.
+        return Welcome(
+            brokerHost: broker.host, brokerPort: broker.port,
+            server: values["default_c2"].flatMap { DeviceID(hex: $0.lowercased()) })
+    }
+
+    /// "mqtt://host" or "mqtt://host:port".
+    static func broker(_ text: String) -> (host: String, port: UInt16)? {
+        var rest = Substring(text)
+        for scheme in ["mqtts://", "mqtt://"] where rest.hasPrefix(scheme) { rest = rest.dropFirst(scheme.count) }
+        guard !rest.isEmpty, rest.utf8.count < 256, !rest.contains("/") else { return nil }
+        let parts = rest.split(separator: ":", omittingEmptySubsequences: false)
+        switch parts.count {
+        case 1: return (String(parts[0]), BrokerAddress.defaultPort)
+        case 2:
+            guard let port = UInt16(parts[1]), port > 0, !parts[0].isEmpty else { return nil }
+            return (String(parts[0]), port)
+        default: return nil
+        }
+    }
+
+    /// Proves to the service that we hold the identity's key.
+    ///
+    /// - Throws: ``KeyServiceError``.
+    public func validate(_ id: DeviceID, key: PrivateKey) async throws(KeyServiceError) {
+        let signature = try Self.signed(Array(id.hex.utf8), key)
+        let answer = try await post("validate", ["identity": id.hex, "signature": signature])
+        try accept(answer, [200], "validate our identity")
+    }
+
+    /// Has a client certificate for the broker made.
+    ///
+    /// - Returns: certificate and authority, PEM.
+    /// - Throws: ``KeyServiceError``.
+    public func access(
+        _ id: DeviceID, key: PrivateKey, accessKey: PrivateKey
+    ) async throws(KeyServiceError) -> (certificate: String, authority: String) {
+        let csr = Array(try CertificateRequest.pem(id, key: accessKey).utf8)
+        let answer = try await post(
+            "access",
+            [
+                "identity": id.hex, "csr": Data(csr).base64EncodedString(), "signature": try Self.signed(csr, key),
+            ])
+        try accept(answer, [200, 201], "make a certificate")
+        let values = try object(answer, "access")
+        guard let certificate = values["certificate"].flatMap(Self.base64), let authority = values["CA_certificate"].flatMap(Self.base64)
+        else { throw .notUnderstood(step: "access") }
+        try Certificate.check(certificate, for: id, key: accessKey)
+        return (certificate, authority)
+    }
+
+    /// The key of a registered identity, or `nil`.
+    ///
+    /// - Throws: ``KeyServiceError``.
+    public func key(of id: DeviceID) async throws(KeyServiceError) -> PublicKey? {
+        let answer = try await get("get_key/\(id.hex)")
+        if answer.status == 404 { return nil }
+        try accept(answer, [200], "tell the key of \(id)")
+        // Base64 of the whole PEM text; some revisions send the base64 between the PEM's markers.
+        let text = String(decoding: answer.body, as: UTF8.self).filter { !$0.isWhitespace && $0 != "\"" }
+        if let pem = Self.base64(text), let key = try? PublicKey(pem: pem) { return key }
+        guard let key = try? PublicKey(pemBody: text) else { throw .notUnderstood(step: "key of \(id)") }
+        return key
+    }
+
+    /// The type of a registered identity, or `nil`.
+    ///
+    /// - Throws: ``KeyServiceError``.
+    public func type(of id: DeviceID) async throws(KeyServiceError) -> String? {
+        let answer = try await get("get_type/\(id.hex)")
+        if answer.status == 404 { return nil }
+        try accept(answer, [200], "tell the type of \(id)")
+        return Self.excerpt(Array(answer.body.prefix(64))).trimmed
+    }
+
+    private static func signed(_ bytes: [UInt8], _ key: PrivateKey) throws(KeyServiceError) -> String {
+        do {
+            return Data(try key.signPSS(bytes)).base64EncodedString(options: [.lineLength76Characters, .endLineWithLineFeed])
+        } catch {
+            throw .certificateNotOurs(error.description)
+        }
+    }
+
+    private static func base64(_ text: String) -> String? {
+        Data(base64Encoded: text, options: .ignoreUnknownCharacters).flatMap { String(validating: $0, as: UTF8.self) }
+    }
+}
+
+extension String {
+    fileprivate var trimmed: String {
+        String(self.drop { $0.isWhitespace || $0 == "\"" }.reversed().drop { $0.isWhitespace || $0 == "\"" }.reversed())
+    }
+}

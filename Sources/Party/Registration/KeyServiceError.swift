@@ -1,0 +1,33 @@
+/// Why the key service did not do what it was asked to, and what to do about it.
+public enum KeyServiceError: Error, Sendable, Hashable, CustomStringConvertible {
+    case badURL(String)
+    case unreachable(String, String)
+    /// Its certificate is not vouched for.
+    case untrusted(String, authority: String?)
+    case authority(String, String)
+    case tooLarge(String)
+    case inactive(String)
+    case refused(step: String, status: Int, says: String)
+    case notUnderstood(step: String)
+    case certificateNotOurs(String)
+
+    public var description: String {
+        switch self {
+        case .badURL(let url): "\(url) is no address of a key service: it must begin with https://"
+        case .unreachable(let url, let why): "the key service at \(url) cannot be reached: \(why)"
+        case .untrusted(let url, nil):
+            "the certificate of the key service at \(url) is signed by nobody this machine knows, or is for another host "
+                + "name; give its authority with --ca FILE"
+        case .untrusted(let url, let authority?):
+            "the certificate of the key service at \(url) is not signed by \(authority), is for another host name, or is not "
+                + "valid now (is the clock right?)"
+        case .authority(let path, let why): "the authority's file \(path) cannot be used: \(why)"
+        case .tooLarge(let url): "\(url) answers with more than \(HTTPS.maximumBody) bytes; is it a key service?"
+        case .inactive(let url): "the key service at \(url) takes no registrations now"
+        case .refused(let step, let status, let says):
+            "the key service refuses to \(step) (HTTP \(status))\(says.isEmpty ? "" : ": \(says)")"
+        case .notUnderstood(let step): "the key service's answer (\(step)) is not understood; is it a key service?"
+        case .certificateNotOurs(let why): "the certificate from the key service cannot be used: \(why)"
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Logging
+import SRUP
+import Storage
+
+/// Registers a new identity: status, identity, keys, register, validate, certificate (srup-wire section 5).
+public enum Registrar {
+    /// Registers and keeps the result in `folder`.
+    ///
+    /// - Parameters:
+    ///   - progress: told in words before each step, since making keys takes seconds on a small machine.
+    ///   - authorityFile: of the key service's HTTPS certificate; `nil`: the system's authorities.
+    /// - Throws: ``KeyServiceError``, ``CryptoError``, ``PrivateFileError``, ``StorageError``; nothing is kept then.
+    public static func register(
+        at url: String, authorityFile: String?, type: String, folder: String, progress: (String) -> Void
+    ) async throws -> DeviceID {
+        let service = try KeyServiceClient(url: url, authorityFile: authorityFile)
+        progress("asking the key service at \(service.url)")
+        guard try await service.isActive() else { throw KeyServiceError.inactive(service.url) }
+        progress("making the identity's key and the broker's key (RSA-2048)")
+        let key = try PrivateKey.generate()
+        let accessKey = try PrivateKey.generate()
+        progress("registering as \"\(type)\"")
+        let (id, welcome) = try await registered(service, key: try key.publicKey, type: type)
+        progress("proving identity \(id)")
+        try await service.validate(id, key: key)
+        progress("fetching the certificate for the broker at \(welcome.brokerHost):\(welcome.brokerPort)")
+        let (certificate, authority) = try await service.access(id, key: key, accessKey: accessKey)
+        var serverKey: PublicKey?
+        if let server = welcome.server { serverKey = try await service.key(of: server) }
+        try Identity.save(
+            .init(
+                id: id, key: key, accessKey: accessKey, certificate: certificate, authority: authority,
+                brokerHost: welcome.brokerHost, brokerPort: welcome.brokerPort, keyService: service.url,
+                server: welcome.server, serverKey: serverKey),
+            in: folder)
+        if let authorityFile { try keepAuthority(authorityFile, in: folder) }
+        return id
+    }
+
+    /// An identity that is taken (one in 2^60) is replaced by another.
+    private static func registered(
+        _ service: KeyServiceClient, key: PublicKey, type: String
+    ) async throws(KeyServiceError) -> (DeviceID, KeyServiceClient.Welcome) {
+        var tries = 0
+        while true {
+            let id = DeviceID.random()
+            tries += 1
+            do throws(KeyServiceError) {
+                return (id, try await service.register(id, key: key, type: type))
+            } catch .refused(let step, 400, let says) where tries < 3 && says.lowercased().contains("identity") {
+                _ = step
+                continue
+            }
+        }
+    }
+
+    /// Has a new broker certificate made for the identity in `folder`, with a new key.
+    ///
+    /// - Throws: as ``register(at:authorityFile:type:folder:progress:)``; the old certificate stays in use then.
+    public static func renew(in folder: String, progress: (String) -> Void) async throws {
+        let (identity, _) = try Identity.load(from: folder)
+        let service = try client(identity, folder: folder)
+        progress("making a new key for the broker")
+        let accessKey = try PrivateKey.generate()
+        progress("fetching a new certificate")
+        let (certificate, authority) = try await service.access(identity.id, key: identity.key, accessKey: accessKey)
+        try accessKey.pem.withBytes { try PrivateFile.write($0, to: folder + "/access.pem") }
+        try Identity.saveCertificate(certificate, authority: authority, in: folder)
+    }
+
+    /// The HTTPS authority is kept beside the identity: the key service is asked again later.
+    private static func keepAuthority(_ path: String, in folder: String) throws {
+        let text = try PublicFile.read(path)
+        try PrivateFile.write(text, to: folder + "/https-ca.pem", mode: 0o644)
+    }
+
+    /// A client for the key service that knows this identity.
+    ///
+    /// - Throws: ``KeyServiceError/badURL(_:)``.
+    public static func client(
+        _ identity: Identity, folder: String, timeout: Duration = .seconds(20)
+    ) throws(KeyServiceError) -> KeyServiceClient {
+        let authority = folder + "/https-ca.pem"
+        return try KeyServiceClient(
+            url: identity.keyService, authorityFile: PublicFile.exists(authority) ? authority : nil, timeout: timeout)
+    }
+
+    /// The C2 server's key: what we have, or what the key service tells; it is kept.
+    ///
+    /// - Throws: ``KeyServiceError``, ``StorageError``.
+    public static func serverKey(
+        _ server: DeviceID, identity: Identity, state: PartyState, folder: String
+    ) async throws -> PublicKey? {
+        if let key = try state.peer(server)?.key { return key }
+        if server == identity.server, let key = identity.serverKey { return key }
+        guard let key = try await client(identity, folder: folder).key(of: server) else { return nil }
+        try state.remember(server, key: key)
+        return key
+    }
+}

@@ -1,0 +1,343 @@
+import SRUP
+import Storage
+
+/// What a participant must not forget: its peers with their keys and counters, its open requests, messages that the
+/// broker has not confirmed yet, and an audit log. One SQLite file.
+///
+/// Every change is on disk when the call returns. Safe to use from several threads.
+public final class PartyState: Sendable {
+    /// How far a new number jumps ahead, so that messages crossing on the wire are not dropped by a reference peer,
+    /// whose one counter serves both directions (srup-wire section 9.3).
+    public static let stride: UInt64 = 16
+
+    public let database: Database
+
+    /// - Throws: ``StorageError``.
+    public init(path: String) throws(StorageError) {
+        database = try Database(path: path, migrations: Self.migrations)
+    }
+
+    // MARK: Settings of the identity
+
+    /// A value that registration or use has left.
+    ///
+    /// - Throws: ``StorageError``.
+    public func value(_ name: String) throws(StorageError) -> String? {
+        try database.query("SELECT value FROM settings WHERE name = ?", .text(name)).first?.text(0)
+    }
+
+    /// Sets or (with `nil`) removes a value.
+    ///
+    /// - Throws: ``StorageError``.
+    public func set(_ name: String, to value: String?) throws(StorageError) {
+        if let value {
+            try database.query("INSERT OR REPLACE INTO settings VALUES (?, ?)", .text(name), .text(value))
+        } else {
+            try database.query("DELETE FROM settings WHERE name = ?", .text(name))
+        }
+    }
+
+    // MARK: Peers
+
+    /// Somebody we exchange messages with.
+    public struct Peer: Sendable {
+        public let id: DeviceID
+        /// `nil` after the peer was forgotten; its counters stay, so that old messages stay dead.
+        public let key: PublicKey?
+        /// The device type that the key service tells.
+        public let type: String?
+        public let version: ProtocolVersion
+        /// Whether a join with this peer has succeeded and not ended.
+        public let isJoined: Bool
+        public let lastSent: SequenceNumber
+        public let lastReceived: SequenceNumber
+    }
+
+    /// - Throws: ``StorageError``.
+    public func peer(_ id: DeviceID) throws(StorageError) -> Peer? {
+        try peers(where: "id = ?", [.unsigned(id.value)]).first
+    }
+
+    /// - Throws: ``StorageError``.
+    public func joinedPeers() throws(StorageError) -> [Peer] { try peers(where: "joined = 1", []) }
+
+    private func peers(where condition: String, _ values: [Value]) throws(StorageError) -> [Peer] {
+        try database.transaction { connection throws(StorageError) in
+            try connection.query(
+                "SELECT id, public_key, type, version, joined, sent, received FROM peers WHERE \(condition) ORDER BY id",
+                values)
+        }.compactMap { row in
+            guard let id = row.unsigned(0) else { return nil }
+            return Peer(
+                id: DeviceID(id), key: row.text(1).flatMap { try? PublicKey(pem: $0) }, type: row.text(2),
+                version: ProtocolVersion(rawValue: UInt8(truncatingIfNeeded: row.integer(3) ?? 0)) ?? .preferred,
+                isJoined: row.integer(4) == 1, lastSent: SequenceNumber(row.unsigned(5) ?? 0),
+                lastReceived: SequenceNumber(row.unsigned(6) ?? 0))
+        }
+    }
+
+    /// Notes a peer's key; its counters are kept.
+    ///
+    /// - Throws: ``StorageError``.
+    public func remember(_ id: DeviceID, key: PublicKey, type: String? = nil) throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            try Self.insertPeer(id, connection)
+            try connection.query(
+                "UPDATE peers SET public_key = ?, type = coalesce(?, type) WHERE id = ?", .text(key.pem),
+                type.map { .text($0) } ?? .null, .unsigned(id.value))
+        }
+    }
+
+    /// - Throws: ``StorageError``.
+    public func setJoined(_ id: DeviceID, _ joined: Bool) throws(StorageError) {
+        try database.query(
+            "UPDATE peers SET joined = ? WHERE id = ?", .integer(joined ? 1 : 0), .unsigned(id.value))
+    }
+
+    /// Drops a peer's key and its membership, not its counters.
+    ///
+    /// - Throws: ``StorageError``.
+    public func forget(_ id: DeviceID) throws(StorageError) {
+        try database.query("UPDATE peers SET public_key = NULL, joined = 0 WHERE id = ?", .unsigned(id.value))
+    }
+
+    private static func insertPeer(_ id: DeviceID, _ connection: borrowing Connection) throws(StorageError) {
+        try connection.query(
+            "INSERT OR IGNORE INTO peers (id, version) VALUES (?, ?)", .unsigned(id.value),
+            .integer(Int64(ProtocolVersion.preferred.rawValue)))
+    }
+
+    // MARK: Counters
+
+    /// Takes a verified message's number: `nil` when it is the highest from this peer so far (it is on disk then),
+    /// otherwise the number that it had to exceed.
+    ///
+    /// - Throws: ``StorageError``.
+    public func accept(
+        _ sequence: SequenceNumber, from id: DeviceID, version: ProtocolVersion
+    ) throws(StorageError) -> SequenceNumber? {
+        try database.transaction { connection throws(StorageError) in
+            try Self.insertPeer(id, connection)
+            let row = try connection.query("SELECT received FROM peers WHERE id = ?", .unsigned(id.value)).first
+            let last = SequenceNumber(row?.unsigned(0) ?? 0)
+            guard sequence > last else { return last }
+            try connection.query(
+                "UPDATE peers SET received = ?, version = ? WHERE id = ?", .unsigned(sequence.value),
+                .integer(Int64(version.rawValue)), .unsigned(id.value))
+            return nil
+        }
+    }
+
+    /// A message that waits for the broker's confirmation.
+    public struct Outgoing: Sendable {
+        public let id: Int64
+        public let topic: String
+        public let payload: [UInt8]
+    }
+
+    /// Takes the next number for `peer`, lets `make` sign a message with it, and keeps the result until the broker has
+    /// confirmed it: number and message are on disk together, so that after a crash the very same bytes are sent again
+    /// and never two messages with one number.
+    ///
+    /// - Parameter answering: a request of `peer` that this message ends, in the same transaction: an answer goes out
+    ///   once, whatever crashes.
+    /// - Throws: ``StorageError``, ``PartyError`` when `make` fails, the numbers are used up, or the request has been
+    ///   answered.
+    public func enqueue(
+        to peer: DeviceID, topic: Topic, answering: (token: Token, kind: Request.Kind)? = nil, now: Double,
+        _ make: (SequenceNumber, ProtocolVersion) throws -> [UInt8]
+    ) throws -> Outgoing {
+        let outcome = try database.transaction { connection throws(StorageError) -> Result<Outgoing, PartyError> in
+            if let answering {
+                let open = try connection.query(
+                    "SELECT 1 FROM requests WHERE token = ? AND kind = ? AND peer = ?",
+                    .blob(answering.token.bytes), .text(answering.kind.rawValue), .unsigned(peer.value))
+                guard !open.isEmpty else { return .failure(.alreadyAnswered) }
+            }
+            try Self.insertPeer(peer, connection)
+            let row = try connection.query(
+                "SELECT sent, received, version FROM peers WHERE id = ?", .unsigned(peer.value)
+            ).first
+            let last = SequenceNumber(max(row?.unsigned(0) ?? 0, row?.unsigned(1) ?? 0))
+            guard let next = last.advanced(by: Self.stride) else { return .failure(.sequenceExhausted(peer)) }
+            let version = row?.integer(2).flatMap { ProtocolVersion(rawValue: UInt8(truncatingIfNeeded: $0)) }
+            let payload: [UInt8]
+            do {
+                payload = try make(next, version ?? .preferred)
+            } catch {
+                return .failure(.cannotWrite(String(describing: error)))
+            }
+            if let answering {
+                try connection.query("DELETE FROM requests WHERE token = ?", .blob(answering.token.bytes))
+            }
+            try connection.query(
+                "UPDATE peers SET sent = ? WHERE id = ?", .unsigned(next.value), .unsigned(peer.value))
+            let inserted = try connection.query(
+                "INSERT INTO outbox (topic, payload, created) VALUES (?, ?, ?) RETURNING id", .text(topic.description),
+                .blob(payload), .real(now))
+            return .success(Outgoing(id: inserted.first?.integer(0) ?? 0, topic: topic.description, payload: payload))
+        }
+        return try outcome.get()
+    }
+
+    /// The broker has it.
+    ///
+    /// - Throws: ``StorageError``.
+    public func confirmed(_ id: Int64) throws(StorageError) {
+        try database.query("DELETE FROM outbox WHERE id = ?", .integer(id))
+    }
+
+    /// What an earlier run has not seen confirmed, in the order it was made; what is older than an hour is dropped,
+    /// since every request it could answer has expired.
+    ///
+    /// - Throws: ``StorageError``.
+    public func unconfirmed(now: Double) throws(StorageError) -> [Outgoing] {
+        try database.transaction { connection throws(StorageError) in
+            try connection.query("DELETE FROM outbox WHERE created < ? OR created > ?", .real(now - 3600), .real(now + 3600))
+            return try connection.query("SELECT id, topic, payload FROM outbox ORDER BY id")
+        }.compactMap { row in
+            guard let id = row.integer(0), let topic = row.text(1), let payload = row.blob(2) else { return nil }
+            return Outgoing(id: id, topic: topic, payload: payload)
+        }
+    }
+
+    // MARK: Open requests
+
+    /// What a token stands for while its answer is awaited or owed.
+    public struct Request: Sendable, Hashable {
+        public enum Kind: String, Sendable {
+            /// We have asked to join; `peer` owes us the answer.
+            case join
+            /// We have asked an observer to look at `subject`; `peer` (the observer) owes us the verdict.
+            case observation
+            /// `peer` (the server) has asked us to look at `subject`; we owe it the verdict.
+            case duty
+        }
+        public let token: Token
+        public let kind: Kind
+        public let peer: DeviceID
+        public let subject: DeviceID?
+
+        public init(token: Token, kind: Kind, peer: DeviceID, subject: DeviceID? = nil) {
+            self.token = token
+            self.kind = kind
+            self.peer = peer
+            self.subject = subject
+        }
+    }
+
+    /// - Throws: ``StorageError``.
+    public func open(_ request: Request) throws(StorageError) {
+        try database.query(
+            "INSERT OR REPLACE INTO requests (token, kind, peer, subject) VALUES (?, ?, ?, ?)",
+            .blob(request.token.bytes), .text(request.kind.rawValue), .unsigned(request.peer.value),
+            request.subject.map { .unsigned($0.value) } ?? .null)
+    }
+
+    /// Ends the request that has this token, kind and peer and returns it: whoever calls second gets `nil`.
+    ///
+    /// - Throws: ``StorageError``.
+    public func take(_ token: Token, _ kind: Request.Kind, peer: DeviceID) throws(StorageError) -> Request? {
+        try database.transaction { connection throws(StorageError) in
+            let rows = try connection.query(
+                "DELETE FROM requests WHERE token = ? AND kind = ? AND peer = ? RETURNING subject",
+                .blob(token.bytes), .text(kind.rawValue), .unsigned(peer.value))
+            return rows.first.map { row in
+                Request(token: token, kind: kind, peer: peer, subject: row.unsigned(0).map(DeviceID.init))
+            }
+        }
+    }
+
+    /// All open requests of a kind.
+    ///
+    /// - Throws: ``StorageError``.
+    public func requests(_ kind: Request.Kind) throws(StorageError) -> [Request] {
+        try database.query("SELECT token, peer, subject FROM requests WHERE kind = ? ORDER BY rowid", .text(kind.rawValue))
+            .compactMap { row in
+                guard let token = row.blob(0).flatMap({ Token($0) }), let peer = row.unsigned(1) else { return nil }
+                return Request(
+                    token: token, kind: kind, peer: DeviceID(peer), subject: row.unsigned(2).map(DeviceID.init))
+            }
+    }
+
+    /// Ends all open requests of a kind.
+    ///
+    /// - Throws: ``StorageError``.
+    public func dropRequests(_ kind: Request.Kind) throws(StorageError) {
+        try database.query("DELETE FROM requests WHERE kind = ?", .text(kind.rawValue))
+    }
+
+    // MARK: Audit
+
+    /// Adds a line to the audit log, which keeps the newest 10 000.
+    ///
+    /// - Throws: ``StorageError``.
+    public func audit(_ event: String, _ detail: String, now: Double) throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            try connection.query(
+                "INSERT INTO audit (time, event, detail) VALUES (?, ?, ?)", .real(now), .text(event), .text(detail))
+            try connection.query("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - 10000")
+        }
+    }
+
+    /// The newest lines of the audit log, newest first: seconds since 1970, event, detail.
+    ///
+    /// - Throws: ``StorageError``.
+    public func auditLog(last count: Int) throws(StorageError) -> [(time: Double, event: String, detail: String)] {
+        try database.query("SELECT time, event, detail FROM audit ORDER BY id DESC LIMIT ?", .integer(Int64(count)))
+            .map { ($0.real(0) ?? 0, $0.text(1) ?? "", $0.text(2) ?? "") }
+    }
+
+    private static let migrations = [
+        """
+        CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE peers (
+            id INTEGER PRIMARY KEY,
+            public_key TEXT,
+            type TEXT,
+            version INTEGER NOT NULL,
+            joined INTEGER NOT NULL DEFAULT 0,
+            sent INTEGER NOT NULL DEFAULT 0,
+            received INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE requests (
+            token BLOB PRIMARY KEY,
+            kind TEXT NOT NULL,
+            peer INTEGER NOT NULL,
+            subject INTEGER
+        );
+        CREATE TABLE outbox (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            topic TEXT NOT NULL,
+            payload BLOB NOT NULL,
+            created REAL NOT NULL
+        );
+        CREATE TABLE audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            time REAL NOT NULL,
+            event TEXT NOT NULL,
+            detail TEXT NOT NULL
+        );
+        """
+    ]
+}
+
+/// Why a participant could not do what it was asked to.
+public enum PartyError: Error, Sendable, CustomStringConvertible {
+    case sequenceExhausted(DeviceID)
+    case cannotWrite(String)
+    /// The request has been answered or has expired.
+    case alreadyAnswered
+    case notRegistered(folder: String)
+    case identity(String)
+
+    public var description: String {
+        switch self {
+        case .sequenceExhausted(let peer): "the sequence numbers with \(peer) are used up; register a new identity"
+        case .cannotWrite(let why): "a message could not be written: \(why)"
+        case .alreadyAnswered: "this request has been answered already"
+        case .notRegistered(let folder): "there is no identity in \(folder); register first"
+        case .identity(let why): why
+        }
+    }
+}

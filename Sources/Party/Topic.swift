@@ -1,0 +1,41 @@
+import SRUP
+
+/// An MQTT topic of the protocol (srup-wire section 3).
+public enum Topic: Hashable, Sendable, CustomStringConvertible {
+    /// `SRUP/<id>`: the two-way channel between a participant and its server.
+    case member(DeviceID)
+    /// `SRUP/servers/<server>/<id>`: where `from` asks the server to be let in.
+    case joins(server: DeviceID, from: DeviceID)
+
+    /// Reads a topic name; `nil` for anything else, also for identities not in their canonical text form.
+    public init?(_ name: String) {
+        guard name.utf8.count <= 64 else { return nil }
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.first == "SRUP" else { return nil }
+        switch parts.count {
+        case 2:
+            guard let id = DeviceID(hex: parts[1]) else { return nil }
+            self = .member(id)
+        case 4:
+            guard parts[1] == "servers", let server = DeviceID(hex: parts[2]), let from = DeviceID(hex: parts[3])
+            else { return nil }
+            self = .joins(server: server, from: from)
+        default: return nil
+        }
+    }
+
+    /// The topic name.
+    public var description: String {
+        switch self {
+        case .member(let id): "SRUP/\(id.hex)"
+        case .joins(let server, let from): "SRUP/servers/\(server.hex)/\(from.hex)"
+        }
+    }
+
+    /// The participant whose topic it is; only it and the server may speak there.
+    public var participant: DeviceID {
+        switch self {
+        case .member(let id), .joins(_, let id): id
+        }
+    }
+}

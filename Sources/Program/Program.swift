@@ -1,0 +1,74 @@
+import ArgumentParser
+import Glibc
+import Logging
+import ServiceLifecycle
+
+/// What the programs have in common: how they log, stop, and say what went wrong.
+public enum Program {
+    /// Exit codes, the same for all programs (after sysexits.h).
+    public enum Code: Int32, Sendable {
+        case failure = 1
+        /// EX_CONFIG: a configuration file or a folder's state is wrong; trying again does not help.
+        case configuration = 78
+        /// EX_UNAVAILABLE: something outside is not there; trying again may help.
+        case unavailable = 69
+    }
+
+    /// A logger on standard error.
+    public static func logger(_ label: String, level: Logger.Level) -> Logger {
+        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = level
+        return logger
+    }
+
+    /// Runs services until one of them fails or SIGTERM or SIGINT comes; then stops them in reverse order, in 2 s.
+    ///
+    /// - Throws: what a service throws.
+    public static func run(_ services: [any Service], logger: Logger) async throws {
+        signal(SIGPIPE, SIG_IGN)
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        var configuration = ServiceGroupConfiguration(
+            services: services.map {
+                .init(
+                    service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
+                    failureTerminationBehavior: .gracefullyShutdownGroup)
+            },
+            gracefulShutdownSignals: [.sigterm, .sigint], cancellationSignals: [], logger: quiet)
+        configuration.maximumGracefulShutdownDuration = .seconds(2)
+        configuration.maximumCancellationDuration = .seconds(1)
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    /// Prints what went wrong and ends the command with `code`.
+    public static func failure(_ error: any Error, code: Code = .failure) -> ExitCode {
+        if let exit = error as? ExitCode { return exit }
+        complain(String(describing: error))
+        return ExitCode(code.rawValue)
+    }
+
+    /// A line on standard error.
+    public static func complain(_ text: String) {
+        let line = Array("error: \(text)\n".utf8)
+        _ = write(2, line, line.count)
+    }
+
+    /// The path of this program's own file.
+    public static var executable: String {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        guard count > 0 else { return "/proc/self/exe" }
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// One service that is made of a closure.
+public struct ClosureService: Service {
+    private let body: @Sendable () async throws -> Void
+
+    public init(_ body: @escaping @Sendable () async throws -> Void) {
+        self.body = body
+    }
+
+    public func run() async throws { try await body() }
+}

@@ -1,0 +1,33 @@
+/// Why a key or a cryptographic step was refused. Carries no secret and, for envelopes, no hint at which step failed.
+public enum CryptoError: Error, Hashable, Sendable, CustomStringConvertible {
+    case notAKey(String)
+    case notRSA
+    case weakKey(bits: Int)
+    /// The public exponent is not 65 537.
+    case unusualExponent
+    case cannotSign
+    case cannotSeal
+    /// The envelope cannot be opened with this key: one answer for every cause, so that it is no padding oracle.
+    case cannotOpen
+    case noMemory
+
+    public var description: String {
+        switch self {
+        case .notAKey(let expected): "this is no \(expected)"
+        case .notRSA: "the key is not an RSA key"
+        case .weakKey(let bits): "the RSA key has \(bits) bits; at least \(KeyRules.minimumBits) are needed"
+        case .unusualExponent: "the RSA key's public exponent is not 65537"
+        case .cannotSign: "OpenSSL could not sign with this key"
+        case .cannotSeal: "OpenSSL could not seal for this key"
+        case .cannotOpen: "the envelope cannot be opened with this key"
+        case .noMemory: "OpenSSL is out of memory"
+        }
+    }
+}
+
+/// What keys are accepted (srup-wire section 9.5).
+public enum KeyRules {
+    public static let minimumBits = 2048
+    public static let maximumBits = 8192
+    public static let exponent: UInt = 65537
+}

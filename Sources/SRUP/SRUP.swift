@@ -1,1 +1,0 @@
-// SRUP: written in the commits that follow.

@@ -1,0 +1,22 @@
+/// A message's place in the conversation with one peer: an unsigned 64-bit number, least significant byte first on
+/// the wire. Zero can be written but no receiver ever accepts it.
+public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConvertible {
+    public let value: UInt64
+
+    public init(_ value: UInt64) {
+        self.value = value
+    }
+
+    /// Before anything was sent or received.
+    public static let none = SequenceNumber(0)
+
+    /// The number `steps` further on, or `nil` when the 64 bits are used up.
+    public func advanced(by steps: UInt64) -> SequenceNumber? {
+        let (sum, overflow) = value.addingReportingOverflow(steps)
+        return overflow ? nil : SequenceNumber(sum)
+    }
+
+    public var description: String { String(value) }
+
+    public static func < (left: SequenceNumber, right: SequenceNumber) -> Bool { left.value < right.value }
+}

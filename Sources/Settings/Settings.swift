@@ -1,1 +1,0 @@
-// Settings: written in the commits that follow.

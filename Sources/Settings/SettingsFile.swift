@@ -1,0 +1,256 @@
+import CTOML
+import Glibc
+
+/// What is wrong in a configuration file: where, which key, and what is allowed.
+public struct SettingsError: Error, Sendable, Hashable, CustomStringConvertible {
+    public let file: String
+    /// From 1; 0 when it is about the file as a whole.
+    public let line: Int
+    public let key: String?
+    public let problem: String
+
+    public var description: String {
+        let place = line > 0 ? "\(file):\(line)" : file
+        return key.map { "\(place): \($0): \(problem)" } ?? "\(place): \(problem)"
+    }
+}
+
+/// A TOML configuration file, read key by key: every reader says the default and what is allowed, and
+/// ``finish()`` refuses keys that nobody asked for.
+public struct SettingsFile {
+    private struct Entry {
+        let path: String
+        let kind: ctoml_kind
+        let text: String
+        let integer: Int64
+        let real: Double
+        let line: Int
+    }
+
+    public let path: String
+    private let entries: [Entry]
+    private var known: Set<String> = []
+
+    /// The largest file that is read, in bytes.
+    public static let maximumSize = 256 << 10
+
+    /// - Throws: ``SettingsError`` when the file cannot be read or is not TOML.
+    public init(path: String) throws(SettingsError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw SettingsError(
+                file: path, line: 0, key: nil, problem: "cannot be read: \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        var text: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16384)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else {
+                throw SettingsError(
+                    file: path, line: 0, key: nil, problem: "cannot be read: \(String(cString: strerror(errno)))")
+            }
+            if count == 0 { break }
+            text.append(contentsOf: chunk.prefix(count))
+            guard text.count <= Self.maximumSize else {
+                throw SettingsError(
+                    file: path, line: 0, key: nil, problem: "is larger than \(Self.maximumSize) bytes")
+            }
+        }
+        try self.init(text: String(decoding: text, as: UTF8.self), name: path)
+    }
+
+    /// - Throws: ``SettingsError`` when the text is not TOML.
+    public init(text: String, name: String) throws(SettingsError) {
+        path = name
+        var text = text
+        let document = text.withUTF8 { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { ctoml_parse($0.baseAddress, UInt($0.count)) }
+        }
+        defer { ctoml_free(document) }
+        var line: UInt32 = 0
+        var column: UInt32 = 0
+        if let error = ctoml_error(document, &line, &column) {
+            throw SettingsError(
+                file: name, line: Int(line), key: nil, problem: "not TOML at column \(column): \(String(cString: error))")
+        }
+        entries = (0..<ctoml_count(document)).map { index in
+            let entry = ctoml_get(document, index)
+            return Entry(
+                path: String(cString: entry.path), kind: entry.kind, text: String(cString: entry.text),
+                integer: entry.integer, real: entry.real, line: Int(entry.line))
+        }
+    }
+
+    private mutating func entry(_ key: String) -> Entry? {
+        known.insert(key)
+        return entries.first { $0.path == key }
+    }
+
+    private func error(_ entry: Entry, _ problem: String) -> SettingsError {
+        SettingsError(file: path, line: entry.line, key: entry.path, problem: problem)
+    }
+
+    /// A text, or `nil` when the key is absent.
+    ///
+    /// - Throws: ``SettingsError`` when it is no text or is empty.
+    public mutating func string(_ key: String) throws(SettingsError) -> String? {
+        guard let entry = entry(key) else { return nil }
+        guard entry.kind == CTOML_STRING, !entry.text.isEmpty else {
+            throw error(entry, "must be a text in quotes, not empty")
+        }
+        return entry.text
+    }
+
+    /// A text that must be there.
+    ///
+    /// - Throws: ``SettingsError``.
+    public mutating func required(_ key: String, example: String) throws(SettingsError) -> String {
+        guard let value = try string(key) else {
+            throw SettingsError(file: path, line: 0, key: key, problem: "is missing; for example \(key) = \"\(example)\"")
+        }
+        return value
+    }
+
+    /// One of some words.
+    ///
+    /// - Throws: ``SettingsError``.
+    public mutating func choice<Choice: RawRepresentable & CaseIterable>(
+        _ key: String, default value: Choice
+    ) throws(SettingsError) -> Choice where Choice.RawValue == String {
+        guard let entry = entry(key) else { return value }
+        guard entry.kind == CTOML_STRING, let choice = Choice(rawValue: entry.text) else {
+            throw error(entry, "must be one of \(Choice.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))")
+        }
+        return choice
+    }
+
+    /// A whole number within limits.
+    ///
+    /// - Throws: ``SettingsError``.
+    public mutating func integer(
+        _ key: String, default value: Int, in range: ClosedRange<Int>
+    ) throws(SettingsError) -> Int {
+        guard let entry = entry(key) else { return value }
+        guard entry.kind == CTOML_INTEGER, range.contains(Int(entry.integer)) else {
+            throw error(entry, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return Int(entry.integer)
+    }
+
+    /// - Throws: ``SettingsError``.
+    public mutating func boolean(_ key: String, default value: Bool) throws(SettingsError) -> Bool {
+        guard let entry = entry(key) else { return value }
+        guard entry.kind == CTOML_BOOLEAN else { throw error(entry, "must be true or false") }
+        return entry.integer != 0
+    }
+
+    /// A time: seconds as a number, or a text such as "500 ms", "3 s", "10 min", "1 h".
+    ///
+    /// - Throws: ``SettingsError``.
+    public mutating func duration(
+        _ key: String, default value: Duration, in range: ClosedRange<Duration>
+    ) throws(SettingsError) -> Duration {
+        guard let entry = entry(key) else { return value }
+        let found: Duration? =
+            switch entry.kind {
+            case CTOML_INTEGER where abs(entry.integer) < 1 << 40: .seconds(entry.integer)
+            case CTOML_FLOAT where entry.real.isFinite && abs(entry.real) < 1e12: .seconds(entry.real)
+            case CTOML_STRING: Self.duration(entry.text)
+            default: nil
+            }
+        guard let found, range.contains(found) else {
+            throw error(
+                entry,
+                "must be a time from \(Self.text(range.lowerBound)) to \(Self.text(range.upperBound)), as seconds (30) or a text"
+                    + " (\"500 ms\", \"30 s\", \"5 min\", \"1 h\")")
+        }
+        return found
+    }
+
+    /// A list of texts, empty when the key is absent.
+    ///
+    /// - Throws: ``SettingsError``.
+    public mutating func strings(_ key: String) throws(SettingsError) -> [String] {
+        guard let entry = entry(key) else { return [] }
+        guard entry.kind == CTOML_ARRAY else { throw error(entry, "must be a list of texts: [\"a\", \"b\"]") }
+        var values: [String] = []
+        for element in elements(of: key) {
+            known.insert(element.path)
+            guard element.kind == CTOML_STRING, !element.text.isEmpty else {
+                throw error(element, "must be a text in quotes, not empty")
+            }
+            values.append(element.text)
+        }
+        return values
+    }
+
+    private func elements(of key: String) -> [Entry] {
+        entries.filter { $0.path.hasPrefix(key + "[") && $0.path.dropFirst(key.count).firstIndex(of: "]") == $0.path.indices.last }
+    }
+
+    /// The keys under a table, in the file's order: for tables whose keys are names of the user's own.
+    public mutating func keys(of table: String) -> [String] {
+        known.insert(table)
+        let prefix = table + "."
+        return entries.filter { $0.path.hasPrefix(prefix) }.map { String($0.path.dropFirst(prefix.count)) }
+            .filter { !$0.contains(".") && !$0.contains("[") }
+    }
+
+    /// The line of a key, 0 when it is absent: for errors that the caller finds.
+    public func problem(_ key: String, _ problem: String) -> SettingsError {
+        SettingsError(file: path, line: entries.first { $0.path == key }?.line ?? 0, key: key, problem: problem)
+    }
+
+    /// Refuses keys that nobody has asked for.
+    ///
+    /// - Throws: ``SettingsError`` that names the nearest key there is.
+    public func finish() throws(SettingsError) {
+        for entry in entries where entry.kind != CTOML_TABLE && !known.contains(entry.path) {
+            let nearest = known.min { Self.distance($0, entry.path) < Self.distance($1, entry.path) }
+            let hint = nearest.flatMap { Self.distance($0, entry.path) <= 4 ? "; did you mean \"\($0)\"?" : nil }
+            let all = known.sorted().joined(separator: ", ")
+            throw error(entry, "there is no such key\(hint ?? "; these are known: \(all)")")
+        }
+    }
+
+    static func duration(_ text: String) -> Duration? {
+        let number = text.prefix { $0.isNumber || $0 == "." }
+        guard let value = Double(number), value < 1e12 else { return nil }
+        switch text.dropFirst(number.count).drop(while: { $0 == " " }) {
+        case "ms": return .milliseconds(Int(value.rounded()))
+        case "s", "": return .seconds(value)
+        case "min", "m": return .seconds(value * 60)
+        case "h": return .seconds(value * 3600)
+        default: return nil
+        }
+    }
+
+    private static func text(_ duration: Duration) -> String {
+        let milliseconds = duration / .milliseconds(1)
+        return switch milliseconds {
+        case ..<1000: "\(Int(milliseconds)) ms"
+        case ..<120_000: "\(Int(milliseconds / 1000)) s"
+        case ..<7_200_000: "\(Int(milliseconds / 60000)) min"
+        default: "\(Int(milliseconds / 3_600_000)) h"
+        }
+    }
+
+    /// Levenshtein distance, for "did you mean".
+    private static func distance(_ left: String, _ right: String) -> Int {
+        let a = Array(left.utf8.prefix(64))
+        let b = Array(right.utf8.prefix(64))
+        var row = Array(0...b.count)
+        for (i, x) in a.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for (j, y) in b.enumerated() {
+                let next = min(row[j] + 1, row[j + 1] + 1, diagonal + (x == y ? 0 : 1))
+                diagonal = row[j + 1]
+                row[j + 1] = next
+            }
+        }
+        return row[b.count]
+    }
+}

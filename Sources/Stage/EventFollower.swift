@@ -1,0 +1,79 @@
+import Foundation
+
+/// One line of a program's event file.
+public struct StageEvent: Sendable {
+    /// The program's role, from the file's name.
+    public let who: String
+    public let name: String
+    /// CLOCK_MONOTONIC, in seconds.
+    public let time: Double
+    public let details: [String: String]
+}
+
+/// Follows the event files of everything on a stage (`events-<role>.jsonl`).
+public final class EventFollower {
+    private var offsets: [String: UInt64] = [:]
+    private let stage: Stage
+    /// Everything read so far.
+    public private(set) var all: [StageEvent] = []
+
+    public init(_ stage: Stage) {
+        self.stage = stage
+    }
+
+    /// CLOCK_MONOTONIC in seconds, the clock of the event files.
+    public static func clock() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// The event file of a role.
+    public static func file(_ who: String, on stage: Stage) -> String { stage.path("events-\(who).jsonl") }
+
+    /// New events of all files, the earliest first.
+    public func news() -> [StageEvent] {
+        var events: [StageEvent] = []
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: stage.folder)) ?? []
+        for name in names where name.hasPrefix("events-") && name.hasSuffix(".jsonl") {
+            guard let handle = FileHandle(forReadingAtPath: stage.path(name)) else { continue }
+            defer { try? handle.close() }
+            try? handle.seek(toOffset: offsets[name] ?? 0)
+            guard let data = try? handle.readToEnd(), let end = data.lastIndex(of: 10) else { continue }
+            let whole = data[data.startIndex...end]
+            offsets[name, default: 0] += UInt64(whole.count)
+            let who = String(name.dropFirst("events-".count).dropLast(".jsonl".count))
+            for line in whole.split(separator: 10) {
+                guard let details = try? JSONDecoder().decode([String: String].self, from: line),
+                    let event = details["event"], let time = details["t"].flatMap(Double.init)
+                else { continue }
+                events.append(StageEvent(who: who, name: event, time: time, details: details))
+            }
+        }
+        events.sort { $0.time < $1.time }
+        all += events
+        return events
+    }
+
+    /// Waits for an event of `who` that is not older than `since`, passing every new event to `each`.
+    @discardableResult
+    public func wait(
+        for who: String, _ names: Set<String>, since: Double = 0, within limit: Double,
+        matching: (StageEvent) -> Bool = { _ in true }, each: (StageEvent) -> Void = { _ in }
+    ) throws -> StageEvent {
+        let deadline = Self.clock() + limit
+        let fits: (StageEvent) -> Bool = {
+            $0.who == who && names.contains($0.name) && $0.time >= since && matching($0)
+        }
+        if let earlier = all.first(where: fits), since > 0 { return earlier }
+        while Self.clock() < deadline {
+            let events = news()
+            for event in events { each(event) }
+            if let found = events.first(where: fits) { return found }
+            usleep(5_000)
+        }
+        throw Stage.Failure(
+            description: "waited \(limit) s for \(who) to say \(names.sorted().joined(separator: " or ")); its log ends:\n"
+                + stage.tail(of: who))
+    }
+}

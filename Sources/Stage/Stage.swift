@@ -1,0 +1,158 @@
+import Foundation
+
+/// Everything the demo starts, in one temporary folder; ``close()`` leaves nothing running and nothing behind.
+public final class Stage {
+    public struct Failure: Error, CustomStringConvertible {
+        public let description: String
+
+        public init(description: String) {
+            self.description = description
+        }
+    }
+
+    public let folder: String
+    public let binaries: String
+    private var processes: [(name: String, process: Process)] = []
+    private let keeps: Bool
+
+    /// - Parameters:
+    ///   - folder: where everything lies, kept at the end; `nil`: a temporary one, removed at the end.
+    ///   - binaries: the folder with our programs.
+    public init(keeping folder: String?, binaries: String) throws {
+        keeps = folder != nil
+        self.binaries = binaries
+        self.folder = folder ?? FileManager.default.temporaryDirectory.path + "/srup-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(
+            atPath: self.folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+
+    public func path(_ name: String) -> String { folder + "/" + name }
+
+    public func write(_ text: String, to name: String) throws {
+        try text.write(toFile: path(name), atomically: true, encoding: .utf8)
+    }
+
+    /// A program of ours beside this one, or one on the machine.
+    private func executable(_ name: String) throws -> URL {
+        let ours = binaries + "/" + name
+        if FileManager.default.isExecutableFile(atPath: ours) { return URL(fileURLWithPath: ours) }
+        for folder in ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin"] {
+            let path = folder + "/" + name
+            if FileManager.default.isExecutableFile(atPath: path) { return URL(fileURLWithPath: path) }
+        }
+        throw Failure(description: "\(name) is not installed (deploy/demo installs what is missing)")
+    }
+
+    private func process(_ name: String, _ arguments: [String], log: String) throws -> Process {
+        let process = Process()
+        process.executableURL = try executable(name)
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        let logPath = path("log/\(log).log")
+        try FileManager.default.createDirectory(atPath: path("log"), withIntermediateDirectories: true)
+        if !FileManager.default.fileExists(atPath: logPath) {
+            _ = FileManager.default.createFile(atPath: logPath, contents: nil)
+        }
+        let output = try FileHandle(forWritingTo: URL(fileURLWithPath: logPath))
+        try output.seekToEnd()
+        process.standardOutput = output
+        process.standardError = output
+        return process
+    }
+
+    /// Starts something that goes on until ``stop(_:)`` or ``close()``.
+    public func start(_ name: String, _ arguments: [String], as role: String) throws {
+        let process = try process(name, arguments, log: role)
+        try process.run()
+        processes.append((role, process))
+    }
+
+    /// Runs something to its end.
+    @discardableResult
+    public func run(_ name: String, _ arguments: [String], as role: String) throws -> Int32 {
+        let process = try process(name, arguments, log: role)
+        try process.run()
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    /// Runs something that must succeed.
+    public func must(_ name: String, _ arguments: [String], as role: String) throws {
+        let code = try run(name, arguments, as: role)
+        guard code == 0 else {
+            throw Failure(description: "\(name) \(arguments.prefix(2).joined(separator: " ")) failed with code \(code):\n\(tail(of: role))")
+        }
+    }
+
+    public func isRunning(_ role: String) -> Bool { processes.contains { $0.name == role && $0.process.isRunning } }
+
+    public func stop(_ role: String) {
+        for (_, process) in processes.filter({ $0.name == role }) { end(process) }
+        processes.removeAll { $0.name == role }
+    }
+
+    /// As a crash: no signal handler runs.
+    public func kill9(_ role: String) {
+        for (_, process) in processes.filter({ $0.name == role }) {
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+        processes.removeAll { $0.name == role }
+    }
+
+    public func processIdentifier(_ role: String) -> Int32? {
+        processes.first { $0.name == role && $0.process.isRunning }?.process.processIdentifier
+    }
+
+    private func end(_ process: Process) {
+        guard process.isRunning else { return }
+        process.terminate()
+        let deadline = Date(timeIntervalSinceNow: 4)
+        while process.isRunning && Date() < deadline { usleep(10_000) }
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+    }
+
+    /// The end of a program's log, for error messages.
+    public func tail(of role: String) -> String {
+        let text = (try? String(contentsOfFile: path("log/\(role).log"), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").suffix(12).map { "    \($0)" }.joined(separator: "\n")
+    }
+
+    public func close() {
+        for (_, process) in processes.reversed() { end(process) }
+        processes.removeAll()
+        if !keeps { try? FileManager.default.removeItem(atPath: folder) }
+    }
+
+    /// A TCP port on loopback that is free now.
+    public static func freePort() throws -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { Glibc.close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(descriptor, address, length) == 0 ? getsockname(descriptor, address, &length) : -1
+            }
+        }
+        guard code == 0 else { throw Failure(description: "no free port on loopback") }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    public static func accepts(port: Int) -> Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { Glibc.close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        address.sin_port = in_port_t(UInt16(port)).bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import Foundation
+
+/// A whole SRUP network on loopback, made of the real programs: key service, Mosquitto, C2 server, observers, devices.
+public final class World {
+    public let stage: Stage
+    public let events: EventFollower
+    public let keyServicePort: Int
+    public let brokerPort: Int
+    public private(set) var identities: [String: String] = [:]
+
+    public var url: String { "https://localhost:\(keyServicePort)" }
+    var authority: String { stage.path("c2/ca.crt") }
+
+    public init(_ stage: Stage) throws {
+        self.stage = stage
+        events = EventFollower(stage)
+        keyServicePort = try Stage.freePort()
+        brokerPort = try Stage.freePort()
+    }
+
+    private func eventFile(_ role: String) -> String { EventFollower.file(role, on: stage) }
+
+    // MARK: The server side
+
+    /// Makes keys, certificates and configuration.
+    public func prepare() throws {
+        try stage.must(
+            "srup-c2",
+            [
+                "init", "--folder", stage.path("c2"), "--host", "localhost", "--bind", "127.0.0.1", "--broker-port",
+                "\(brokerPort)", "--key-service-port", "\(keyServicePort)",
+            ], as: "init")
+    }
+
+    public func startKeyService() throws {
+        try stage.start("srup-c2", ["key-service", "--folder", stage.path("c2")], as: "key-service")
+        try wait(for: "the key service", port: keyServicePort, role: "key-service")
+    }
+
+    public func startBroker() throws {
+        try stage.start("mosquitto", ["-c", stage.path("c2/mosquitto.conf")], as: "broker")
+        try wait(for: "the broker", port: brokerPort, role: "broker")
+    }
+
+    /// - Parameter arguments: policies, tries, timeouts.
+    public func startC2(_ arguments: [String]) throws {
+        let begin = EventFollower.clock()
+        try stage.start(
+            "srup-c2", ["run", "--folder", stage.path("c2"), "--events", eventFile("c2")] + arguments, as: "c2")
+        try events.wait(for: "c2", ["connected"], since: begin, within: 20)
+    }
+
+    public func trust(_ name: String) throws {
+        try stage.must("srup-c2", ["trust", "--folder", stage.path("c2"), identities[name] ?? ""], as: "trust")
+    }
+
+    private func wait(for what: String, port: Int, role: String) throws {
+        let deadline = EventFollower.clock() + 20
+        while EventFollower.clock() < deadline {
+            if Stage.accepts(port: port) { return }
+            guard stage.isRunning(role) else { break }
+            usleep(10_000)
+        }
+        throw Stage.Failure(description: "\(what) does not listen on port \(port); its log ends:\n\(stage.tail(of: role))")
+    }
+
+    // MARK: Observers
+
+    /// Writes an observer's configuration and registers it.
+    public func registerObserver(_ name: String, camera: String, settings: String) throws {
+        try stage.write(
+            """
+            state = "\(stage.path(name))"
+            log = "debug"
+            [registration]
+            url = "\(url)"
+            ca = "\(authority)"
+            [camera]
+            device = "\(camera)"
+            \(settings)
+            """, to: "\(name).toml")
+        try stage.must("srup-observer", ["register", "--config", stage.path("\(name).toml")], as: name)
+        try learnIdentity(name)
+    }
+
+    public func startObserver(_ name: String) throws {
+        let begin = EventFollower.clock()
+        try stage.start(
+            "srup-observer", ["run", "--config", stage.path("\(name).toml"), "--events", eventFile(name)], as: name)
+        try events.wait(for: name, ["started"], since: begin, within: 20)
+    }
+
+    // MARK: Devices
+
+    public func registerDevice(_ name: String, type: String) throws {
+        try stage.must(
+            "srup-device",
+            ["register", "--state", stage.path(name), "--url", url, "--ca", authority, "--type", type], as: name)
+        try learnIdentity(name)
+    }
+
+    /// The picture that a device shows.
+    public func picture(_ name: String) -> String { stage.path("\(name).png") }
+
+    public func startDevice(_ name: String, _ arguments: [String] = ["--once"]) throws {
+        try stage.start(
+            "srup-device",
+            [
+                "run", "--state", stage.path(name), "--present", "png:\(picture(name))", "--events", eventFile(name),
+            ] + arguments, as: name)
+    }
+
+    private func learnIdentity(_ name: String) throws {
+        let text = try String(contentsOfFile: stage.path("log/\(name).log"), encoding: .utf8)
+        guard let id = text.split(separator: "\n").last(where: { $0.contains("identity is ") })?
+            .components(separatedBy: "identity is ").last?.trimmingCharacters(in: .whitespaces)
+        else { throw Stage.Failure(description: "\(name) did not say its identity") }
+        identities[name] = id
+    }
+
+    // MARK: What the camera sees
+
+    /// A FIFO for frames.
+    public func makeCamera(_ name: String) throws -> String {
+        let path = stage.path("\(name).fifo")
+        guard mkfifo(path, 0o600) == 0 else { throw Stage.Failure(description: "\(path) cannot be made") }
+        return path
+    }
+
+    /// Puts a drawn scene before a camera: a device whose display shows `picture`, or a dark one.
+    public func startScene(on camera: String, picture: String?, role: String = "scene", _ arguments: [String] = []) throws {
+        try stage.start(
+            "srup-scene",
+            ["--output", camera] + (picture.map { ["--picture", $0] } ?? []) + arguments, as: role)
+    }
+}

@@ -1,0 +1,237 @@
+import CSQLite
+import Glibc
+import Synchronization
+
+/// One SQLite file that survives power cuts: every committed transaction is on disk when the call returns.
+///
+/// SQLite's C API and not a Swift layer over it, since this goes onto the appliance, which links no full Foundation.
+/// Safe to use from several threads: one transaction at a time, each a few milliseconds.
+public final class Database: Sendable {
+    private struct Handle: @unchecked Sendable {
+        // Reached only under the lock; closed in deinit, when no other reference exists.
+        let pointer: OpaquePointer
+    }
+
+    private let handle: Mutex<Handle>
+    public let path: String
+
+    /// Opens or creates the file with mode 0600 and brings it to the newest schema.
+    ///
+    /// - Parameter migrations: SQL scripts; the file remembers how many it has had. Never change one that was
+    ///   released: add another.
+    /// - Throws: ``StorageError``.
+    public init(path: String, migrations: [String]) throws(StorageError) {
+        self.path = path
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .cannotOpen(path: path, why: String(cString: strerror(errno))) }
+        close(descriptor)
+        var pointer: OpaquePointer?
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE
+        guard sqlite3_open_v2(path, &pointer, flags, nil) == SQLITE_OK, let pointer else {
+            let why = String(cString: sqlite3_errmsg(pointer))
+            sqlite3_close_v2(pointer)
+            throw .cannotOpen(path: path, why: why)
+        }
+        handle = Mutex(Handle(pointer: pointer))
+        sqlite3_busy_timeout(pointer, 5000)
+        // FULL and not NORMAL: with the write-ahead log, NORMAL may lose the last transactions in a power cut, and a
+        // replay counter that steps back would open an old number again.
+        try run { connection throws(StorageError) in
+            for pragma in ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"] {
+                _ = try connection.query("PRAGMA \(pragma)")
+            }
+        }
+        try migrate(migrations)
+    }
+
+    deinit {
+        _ = handle.withLock { sqlite3_close_v2($0.pointer) }
+    }
+
+    private func migrate(_ migrations: [String]) throws(StorageError) {
+        try transaction { connection throws(StorageError) in
+            let done = try connection.query("PRAGMA user_version").first?.integer(0) ?? 0
+            guard done <= migrations.count else {
+                throw .cannotOpen(
+                    path: self.path,
+                    why: "it was written by a newer version (schema \(done), this is \(migrations.count))")
+            }
+            for script in migrations[Int(done)...] { try connection.script(script) }
+            try connection.script("PRAGMA user_version = \(migrations.count)")
+        }
+    }
+
+    /// Runs `body` in one transaction: all of it is on disk afterwards, or nothing.
+    ///
+    /// - Throws: what `body` throws, or ``StorageError``.
+    public func transaction<Result: Sendable>(
+        _ body: (borrowing Connection) throws(StorageError) -> Result
+    ) throws(StorageError) -> Result {
+        try run { connection throws(StorageError) in
+            try connection.script("BEGIN IMMEDIATE")
+            do throws(StorageError) {
+                let result = try body(connection)
+                try connection.script("COMMIT")
+                return result
+            } catch {
+                try? connection.script("ROLLBACK")
+                throw error
+            }
+        }
+    }
+
+    /// One statement in a transaction of its own.
+    ///
+    /// - Throws: ``StorageError``.
+    @discardableResult
+    public func query(_ sql: String, _ values: Value...) throws(StorageError) -> [Row] {
+        try run { connection throws(StorageError) in try connection.query(sql, values) }
+    }
+
+    private func run<Result: Sendable>(
+        _ body: (borrowing Connection) throws(StorageError) -> Result
+    ) throws(StorageError) -> Result {
+        let outcome: Swift.Result<Result, StorageError> = handle.withLock { handle in
+            do throws(StorageError) {
+                return .success(try body(Connection(pointer: handle.pointer, path: path)))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try outcome.get()
+    }
+}
+
+/// The open file, lent to the body of a transaction.
+public struct Connection: ~Copyable {
+    fileprivate let pointer: OpaquePointer
+    fileprivate let path: String
+
+    /// Runs one statement and collects its rows.
+    ///
+    /// - Throws: ``StorageError``.
+    @discardableResult
+    public func query(_ sql: String, _ values: [Value] = []) throws(StorageError) -> [Row] {
+        var statement: OpaquePointer?
+        guard sqlite3_prepare_v2(pointer, sql, -1, &statement, nil) == SQLITE_OK else { throw failure(sql) }
+        defer { sqlite3_finalize(statement) }
+        for (index, value) in values.enumerated() {
+            guard value.bind(to: statement, at: Int32(index + 1)) == SQLITE_OK else { throw failure(sql) }
+        }
+        var rows: [Row] = []
+        while true {
+            switch sqlite3_step(statement) {
+            case SQLITE_ROW:
+                rows.append(Row((0..<sqlite3_column_count(statement)).map { Value(column: $0, of: statement) }))
+            case SQLITE_DONE: return rows
+            default: throw failure(sql)
+            }
+        }
+    }
+
+    /// Runs one statement and collects its rows.
+    ///
+    /// - Throws: ``StorageError``.
+    @discardableResult
+    public func query(_ sql: String, _ values: Value...) throws(StorageError) -> [Row] { try query(sql, values) }
+
+    func script(_ sql: String) throws(StorageError) {
+        guard sqlite3_exec(pointer, sql, nil, nil, nil) == SQLITE_OK else { throw failure(sql) }
+    }
+
+    private func failure(_ sql: String) -> StorageError {
+        let code = sqlite3_extended_errcode(pointer)
+        return .failed(
+            path: path, code: code, why: String(cString: sqlite3_errmsg(pointer)), statement: String(sql.prefix(80)))
+    }
+}
+
+/// What a column holds.
+public enum Value: Sendable, Hashable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+    case null
+    case integer(Int64)
+    case real(Double)
+    case text(String)
+    case blob([UInt8])
+
+    /// All 64 bits, kept as the signed number of the same bit pattern.
+    public static func unsigned(_ value: UInt64) -> Value { .integer(Int64(bitPattern: value)) }
+    public init(stringLiteral value: String) { self = .text(value) }
+    public init(integerLiteral value: Int64) { self = .integer(value) }
+
+    init(column: Int32, of statement: OpaquePointer?) {
+        let count = Int(sqlite3_column_bytes(statement, column))
+        switch sqlite3_column_type(statement, column) {
+        case SQLITE_INTEGER: self = .integer(sqlite3_column_int64(statement, column))
+        case SQLITE_FLOAT: self = .real(sqlite3_column_double(statement, column))
+        case SQLITE_TEXT:
+            let text = UnsafeBufferPointer(start: sqlite3_column_text(statement, column), count: count)
+            self = .text(String(decoding: text, as: UTF8.self))
+        case SQLITE_BLOB:
+            self = .blob(Array(UnsafeRawBufferPointer(start: sqlite3_column_blob(statement, column), count: count)))
+        default: self = .null
+        }
+    }
+
+    func bind(to statement: OpaquePointer?, at index: Int32) -> Int32 {
+        // SQLITE_TRANSIENT: SQLite copies the bytes before the call returns.
+        let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+        return switch self {
+        case .null: sqlite3_bind_null(statement, index)
+        case .integer(let value): sqlite3_bind_int64(statement, index, value)
+        case .real(let value): sqlite3_bind_double(statement, index, value)
+        case .text(let value): sqlite3_bind_text(statement, index, value, Int32(value.utf8.count), transient)
+        case .blob(let value):
+            value.isEmpty
+                ? sqlite3_bind_zeroblob(statement, index, 0)
+                : sqlite3_bind_blob(statement, index, value, Int32(value.count), transient)
+        }
+    }
+}
+
+/// One row of a result; columns counted from 0.
+public struct Row: Sendable {
+    let values: [Value]
+
+    init(_ values: [Value]) {
+        self.values = values
+    }
+
+    public func integer(_ column: Int) -> Int64? {
+        if case .integer(let value) = values[column] { value } else { nil }
+    }
+    public func unsigned(_ column: Int) -> UInt64? { integer(column).map(UInt64.init(bitPattern:)) }
+    public func real(_ column: Int) -> Double? {
+        switch values[column] {
+        case .real(let value): value
+        case .integer(let value): Double(value)
+        default: nil
+        }
+    }
+    public func text(_ column: Int) -> String? {
+        if case .text(let value) = values[column] { value } else { nil }
+    }
+    public func blob(_ column: Int) -> [UInt8]? {
+        if case .blob(let value) = values[column] { value } else { nil }
+    }
+}
+
+/// Why the state file could not be used.
+public enum StorageError: Error, Sendable, CustomStringConvertible {
+    case cannotOpen(path: String, why: String)
+    case failed(path: String, code: Int32, why: String, statement: String)
+
+    public var description: String {
+        switch self {
+        case .cannotOpen(let path, let why): "the state file \(path) cannot be opened: \(why)"
+        case .failed(let path, let code, let why, let statement):
+            switch code & 0xFF {
+            case SQLITE_FULL: "the disk is full: \(path) could not be written; free some space"
+            case SQLITE_READONLY: "\(path) is read-only; check the file system and the owner of the file"
+            case SQLITE_CORRUPT, SQLITE_NOTADB:
+                "\(path) is damaged (\(why)); restore it from a backup, or move it away and register again"
+            default: "\(path): \(why) (SQLite \(code)) in \"\(statement)\""
+            }
+        }
+    }
+}

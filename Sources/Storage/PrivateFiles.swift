@@ -1,0 +1,120 @@
+import Glibc
+
+/// Why a file with a secret was refused or could not be written.
+public enum PrivateFileError: Error, Sendable, CustomStringConvertible {
+    case tooOpen(path: String, mode: UInt32)
+    case failed(path: String, doing: String, why: String)
+    case tooLarge(path: String, limit: Int)
+
+    public var description: String {
+        switch self {
+        case .tooOpen(let path, let mode):
+            "\(path) has mode \(String(mode, radix: 8)): others could read it. Say \"chmod 600 \(path)\" and, if others "
+                + "have had access to this machine, register again"
+        case .failed(let path, let doing, let why): "\(path) cannot be \(doing): \(why)"
+        case .tooLarge(let path, let limit): "\(path) is larger than \(limit) bytes"
+        }
+    }
+}
+
+/// Files that hold secrets: mode 0600, refused if more open, replaced as a whole.
+public enum PrivateFile {
+    /// Lends the content of `path` in memory that is wiped afterwards.
+    ///
+    /// - Throws: ``PrivateFileError`` when group or others have any access, or the file is above 1 MiB.
+    public static func withContents<Result>(
+        of path: String, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(path, "opened") }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw failure(path, "examined") }
+        guard status.st_mode & 0o077 == 0 else {
+            throw PrivateFileError.tooOpen(path: path, mode: status.st_mode & 0o7777)
+        }
+        guard status.st_size <= 1 << 20 else { throw PrivateFileError.tooLarge(path: path, limit: 1 << 20) }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(status.st_size) + 1, alignment: 16)
+        defer {
+            explicit_bzero(buffer.baseAddress!, buffer.count)
+            buffer.deallocate()
+        }
+        var count = 0
+        while count < buffer.count {
+            let read = read(descriptor, buffer.baseAddress! + count, buffer.count - count)
+            if read < 0 && errno == EINTR { continue }
+            guard read >= 0 else { throw failure(path, "read") }
+            if read == 0 { break }
+            count += read
+        }
+        return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    }
+
+    /// Writes beside `path`, flushes to disk, and renames: after a power cut there is the old file or the new one.
+    ///
+    /// - Throws: ``PrivateFileError``.
+    public static func write(_ content: UnsafeRawBufferPointer, to path: String, mode: mode_t = 0o600)
+        throws(PrivateFileError)
+    {
+        let temporary = "\(path).\(getpid()).new"
+        unlink(temporary)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw failure(path, "written") }
+        var count = 0
+        while count < content.count {
+            let written = Glibc.write(descriptor, content.baseAddress! + count, content.count - count)
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else {
+                let error = failure(path, "written")
+                close(descriptor)
+                unlink(temporary)
+                throw error
+            }
+            count += written
+        }
+        let synced = fsync(descriptor) == 0
+        close(descriptor)
+        guard synced, rename(temporary, path) == 0 else {
+            let error = failure(path, "written")
+            unlink(temporary)
+            throw error
+        }
+        syncFolder(of: path)
+    }
+
+    /// Writes text, see ``write(_:to:mode:)``.
+    ///
+    /// - Throws: ``PrivateFileError``.
+    public static func write(_ text: String, to path: String, mode: mode_t = 0o600) throws(PrivateFileError) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count + 1, alignment: 1)
+        defer {
+            explicit_bzero(buffer.baseAddress!, buffer.count)
+            buffer.deallocate()
+        }
+        buffer.copyBytes(from: text.utf8)
+        try write(UnsafeRawBufferPointer(rebasing: buffer[..<text.utf8.count]), to: path, mode: mode)
+    }
+
+    /// Makes a folder of mode 0700 (and those above it) when it is missing.
+    ///
+    /// - Throws: ``PrivateFileError``.
+    public static func makeFolder(_ path: String) throws(PrivateFileError) {
+        var partial = path.hasPrefix("/") ? "" : "."
+        for element in path.split(separator: "/") {
+            partial += "/" + element
+            if mkdir(partial, 0o700) != 0 && errno != EEXIST { throw failure(partial, "made") }
+        }
+    }
+
+    private static func syncFolder(of path: String) {
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let descriptor = open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+
+    private static func failure(_ path: String, _ doing: String) -> PrivateFileError {
+        .failed(path: path, doing: doing, why: String(cString: strerror(errno)))
+    }
+}

@@ -1,0 +1,21 @@
+import Glibc
+
+/// Files that hold nothing secret.
+public enum PublicFile {
+    /// Whether the file can be read.
+    public static func exists(_ path: String) -> Bool { access(path, R_OK) == 0 }
+
+    /// A small text file.
+    ///
+    /// - Throws: ``PrivateFileError`` when it cannot be read or is above 1 MiB.
+    public static func read(_ path: String) throws(PrivateFileError) -> String {
+        guard let file = fopen(path, "re") else {
+            throw .failed(path: path, doing: "read", why: String(cString: strerror(errno)))
+        }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: (1 << 20) + 1)
+        let count = fread(&bytes, 1, bytes.count, file)
+        guard count <= 1 << 20 else { throw .tooLarge(path: path, limit: 1 << 20) }
+        return String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+}

@@ -1,1 +1,0 @@
-// Storage: written in the commits that follow.

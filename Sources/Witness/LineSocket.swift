@@ -1,0 +1,96 @@
+import Glibc
+import Synchronization
+
+/// Lines of bounded length over a stream socket; blocking, for a thread of its own.
+public final class LineSocket: Sendable {
+    public enum Failure: Error, Sendable, CustomStringConvertible {
+        case closed
+        case lineTooLong
+        case system(String)
+
+        public var description: String {
+            switch self {
+            case .closed: "the other side has gone"
+            case .lineTooLong: "a line is longer than \(WitnessLine.maximumLength) bytes"
+            case .system(let why): why
+            }
+        }
+    }
+
+    /// Owned by this object.
+    public let descriptor: Int32
+    private let buffer = Mutex<[UInt8]>([])
+
+    public init(descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// A connected pair; the second is for the child process and is not close-on-exec there.
+    ///
+    /// - Throws: ``Failure/system(_:)``.
+    public static func pair() throws(Failure) -> (mine: LineSocket, child: LineSocket) {
+        var descriptors: [Int32] = [0, 0]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &descriptors) == 0
+        else { throw .system(String(cString: strerror(errno))) }
+        return (LineSocket(descriptor: descriptors[0]), LineSocket(descriptor: descriptors[1]))
+    }
+
+    /// The next line, or `nil` after `timeout` milliseconds (-1: no limit) or when `interrupt` becomes readable.
+    ///
+    /// - Throws: ``Failure``.
+    public func line(timeout: Int32, interrupt: Int32 = -1) throws(Failure) -> String? {
+        while true {
+            if let line = try buffered() { return line }
+            var pollers = [
+                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0),
+            ]
+            let ready = poll(&pollers, 2, timeout)
+            if ready < 0 && errno == EINTR { continue }
+            guard ready > 0, pollers[0].revents != 0 else { return nil }
+            var chunk = [UInt8](repeating: 0, count: WitnessLine.maximumLength)
+            let count = read(descriptor, &chunk, chunk.count)
+            if count < 0 && (errno == EINTR || errno == EAGAIN) { continue }
+            guard count > 0 else { throw .closed }
+            buffer.withLock { $0.append(contentsOf: chunk.prefix(count)) }
+        }
+    }
+
+    private func buffered() throws(Failure) -> String? {
+        let outcome = buffer.withLock { buffer -> Result<String?, Failure> in
+            guard let end = buffer.firstIndex(of: 10) else {
+                return buffer.count >= WitnessLine.maximumLength ? .failure(.lineTooLong) : .success(nil)
+            }
+            defer { buffer.removeSubrange(...end) }
+            return .success(String(decoding: buffer[..<end], as: UTF8.self))
+        }
+        return try outcome.get()
+    }
+
+    /// Writes a line; a receiver that does not read for a second counts as gone.
+    ///
+    /// - Throws: ``Failure``.
+    public func write(_ line: String) throws(Failure) {
+        var bytes = Array((line + "\n").utf8)[...]
+        while !bytes.isEmpty {
+            let sent = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
+            if sent > 0 {
+                bytes = bytes.dropFirst(sent)
+                continue
+            }
+            if errno == EINTR { continue }
+            guard errno == EAGAIN else { throw .closed }
+            var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            guard poll(&poller, 1, 1000) > 0 else { throw .closed }
+        }
+    }
+
+    /// Makes reads on both sides end.
+    public func shutDown() {
+        shutdown(descriptor, Int32(SHUT_RDWR))
+    }
+}

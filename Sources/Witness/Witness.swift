@@ -1,1 +1,0 @@
-// Witness: written in the commits that follow.

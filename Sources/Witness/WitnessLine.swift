@@ -1,0 +1,92 @@
+/// What keeper and witness say to each other over their Unix socket: one line of text each, at most 512 bytes.
+///
+/// ```
+/// keeper -> witness                witness -> keeper
+///   wake                             hello 1 camera
+///   rest                             ready <what it looks through>
+///                                    lost <why it cannot see>
+///                                    seen <32 hex digits> <symbology>
+///                                    tapped <32 hex digits> <how>
+///                                    alive <frames looked at>
+/// ```
+/// Only values seen cross it, never the nonce (design, "Two kinds of process"). A line that does not parse means that
+/// the other side is broken or taken over: the keeper then starts the witness anew.
+public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
+    /// The first line: protocol version and kind of eye.
+    case hello(kind: String)
+    case ready(String)
+    case lost(String)
+    case seen([UInt8], how: String)
+    case tapped([UInt8], how: String)
+    /// Said every second while awake.
+    case alive(frames: UInt64)
+
+    /// The longest line, its end included, in bytes.
+    public static let maximumLength = 512
+
+    /// Reads a line without its end; `nil` when it is none of these.
+    public init?(_ line: String) {
+        guard line.utf8.count < Self.maximumLength else { return nil }
+        let parts = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+        let rest = parts.count == 2 ? String(parts[1]) : ""
+        switch parts[0] {
+        case "hello":
+            let words = rest.split(separator: " ")
+            guard words.count == 2, words[0] == "1", !words[1].isEmpty, words[1].utf8.count <= 16 else { return nil }
+            self = .hello(kind: String(words[1]))
+        case "ready": self = .ready(Self.harmless(rest))
+        case "lost": self = .lost(Self.harmless(rest))
+        case "seen", "tapped":
+            let words = rest.split(separator: " ", maxSplits: 1)
+            guard words.count == 2, let value = Self.value(words[0]) else { return nil }
+            let how = Self.harmless(String(words[1]))
+            self = parts[0] == "seen" ? .seen(value, how: how) : .tapped(value, how: how)
+        case "alive":
+            guard let frames = UInt64(rest) else { return nil }
+            self = .alive(frames: frames)
+        default: return nil
+        }
+    }
+
+    /// The line without its end.
+    public var description: String {
+        switch self {
+        case .hello(let kind): "hello 1 \(kind)"
+        case .ready(let what): "ready \(Self.harmless(what))"
+        case .lost(let why): "lost \(Self.harmless(why))"
+        case .seen(let value, let how): "seen \(Self.hex(value)) \(Self.harmless(how))"
+        case .tapped(let value, let how): "tapped \(Self.hex(value)) \(Self.harmless(how))"
+        case .alive(let frames): "alive \(frames)"
+        }
+    }
+
+    /// Printable ASCII of at most 400 characters: what comes from a device must not break lines or logs.
+    private static func harmless(_ text: String) -> String {
+        String(
+            decoding: text.utf8.prefix(400).map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+    }
+
+    private static func value(_ text: Substring) -> [UInt8]? {
+        guard text.utf8.count == 32 else { return nil }
+        var bytes: [UInt8] = []
+        var rest = text
+        while !rest.isEmpty {
+            guard rest.first?.isHexDigit == true, let byte = UInt8(rest.prefix(2), radix: 16) else { return nil }
+            bytes.append(byte)
+            rest = rest.dropFirst(2)
+        }
+        return bytes
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+    }
+}
+
+/// What the keeper tells a witness.
+public enum WitnessCommand: String, Sendable {
+    /// A watch is open: look.
+    case wake
+    /// No watch is open: let go of the device.
+    case rest
+}

@@ -1,0 +1,245 @@
+import CLinux
+import Glibc
+import Linux
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// What the keeper learns from one of its witnesses.
+public enum WitnessEvent: Sendable, Hashable {
+    case ready(String)
+    case lost(String)
+    case seen([UInt8], how: String)
+    case tapped([UInt8], how: String)
+}
+
+/// A witness in a process of its own, as the keeper sees it: started, woken, watched, and started again when it dies,
+/// hangs or talks nonsense.
+///
+/// The process gets one end of a Unix socket as descriptor 3 and nothing else of ours: no key, no state, no other
+/// descriptor. It ends by itself when that socket closes, so that a killed keeper leaves none behind.
+public final class WitnessProcess: Service, Sendable {
+    /// "camera" or "nfc", as in the log and in verdicts.
+    public let name: String
+    private let executable: String
+    private let arguments: [String]
+    private let logger: Logger
+    private let onEvent: @Sendable (WitnessEvent) -> Void
+
+    private struct State {
+        var isAwake = false
+        var isStopping = false
+        var hasEnded = false
+        var socket: LineSocket?
+        var process: pid_t = 0
+    }
+    private let state = Mutex(State())
+    /// Becomes readable when the thread has to look at `state` again.
+    private let interrupt: Int32
+
+    /// An awake witness says something every second; after this long without a word it is started again.
+    private static let silence: Int32 = 8000
+    /// More lines than this in a second are nonsense.
+    private static let mostLines = 400
+
+    /// - Parameter onEvent: called on the witness's thread.
+    public init(
+        name: String, executable: String, arguments: [String], logger: Logger,
+        onEvent: @escaping @Sendable (WitnessEvent) -> Void
+    ) {
+        self.name = name
+        self.executable = executable
+        self.arguments = arguments
+        self.logger = logger
+        self.onEvent = onEvent
+        interrupt = srup_eventfd()
+    }
+
+    deinit {
+        close(interrupt)
+    }
+
+    /// The process number, 0 when it is not running.
+    public var process: pid_t { state.withLock { $0.process } }
+
+    /// Looks from now on; without effect when it does already.
+    public func wake() { command(.wake) }
+
+    /// Lets go of its device.
+    public func rest() { command(.rest) }
+
+    private func command(_ command: WitnessCommand) {
+        let socket = state.withLock { state -> LineSocket? in
+            guard state.isAwake != (command == .wake) else { return nil }
+            state.isAwake = command == .wake
+            return state.socket
+        }
+        try? socket?.write(command.rawValue)
+        poke()
+    }
+
+    private func poke() {
+        srup_eventfd_write(interrupt)
+    }
+
+    /// Keeps the witness running until the service group shuts down.
+    public func run() async throws {
+        DetachedThread.start(stack: 256) { self.supervise() }
+        let (stream, continuation) = AsyncStream<Void>.makeStream()
+        await withTaskCancellationHandler {
+            await withGracefulShutdownHandler {
+                for await _ in stream {}
+            } onGracefulShutdown: {
+                continuation.finish()
+            }
+        } onCancel: {
+            continuation.finish()
+        }
+        let socket = state.withLock { state -> LineSocket? in
+            state.isStopping = true
+            return state.socket
+        }
+        socket?.shutDown()
+        poke()
+        await waitEvenIfCancelled(atMost: .milliseconds(1500)) { self.state.withLock { $0.hasEnded } }
+    }
+
+    // MARK: On the supervising thread
+
+    private func supervise() {
+        var delay = 0.1
+        var lastReason = ""
+        while !state.withLock({ $0.isStopping }) {
+            let start = ContinuousClock.now
+            let reason = runOnce()
+            if state.withLock({ $0.isStopping }) { break }
+            if ContinuousClock.now - start > .seconds(30) { delay = 0.1 }
+            // Announced once per reason; a camera that is broken for a week fills no log.
+            if reason != lastReason { logger.warning("the \(name) witness is started again: \(reason)") }
+            lastReason = reason
+            onEvent(.lost("the witness process ended: \(reason)"))
+            var poller = pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0)
+            poll(&poller, 1, Int32(delay * 1000))
+            delay = min(delay * 2, 10)
+        }
+        state.withLock { $0.hasEnded = true }
+    }
+
+    /// Starts the process and listens to it until it fails; returns why.
+    private func runOnce() -> String {
+        let socket: LineSocket
+        let process: pid_t
+        do {
+            let pair = try LineSocket.pair()
+            socket = pair.mine
+            process = try spawn(pair.child.descriptor)
+        } catch {
+            return String(describing: error)
+        }
+        let isAwake = state.withLock { state -> Bool in
+            state.socket = socket
+            state.process = process
+            return state.isAwake
+        }
+        defer {
+            state.withLock { state in
+                state.socket = nil
+                state.process = 0
+            }
+            kill(process, SIGKILL)
+            var status: Int32 = 0
+            while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        }
+        if isAwake { try? socket.write(WitnessCommand.wake.rawValue) }
+        return listen(to: socket, process)
+    }
+
+    private func listen(to socket: LineSocket, _ process: pid_t) -> String {
+        var lines = 0
+        var second = ContinuousClock.now
+        var lastWord = ContinuousClock.now
+        while true {
+            let isAwake = state.withLock { $0.isAwake }
+            let line: String?
+            do {
+                line = try socket.line(timeout: isAwake ? Self.silence : -1, interrupt: interrupt)
+            } catch .closed {
+                return exitReason(process)
+            } catch {
+                return String(describing: error)
+            }
+            let now = ContinuousClock.now
+            guard let line else {
+                let poked = srup_eventfd_drain(interrupt) != 0
+                if state.withLock({ $0.isStopping }) { return "stopping" }
+                if poked {
+                    lastWord = now
+                } else if now - lastWord >= .milliseconds(Int(Self.silence)) {
+                    return "it did not say a word for \(Self.silence / 1000) s"
+                }
+                continue
+            }
+            lastWord = now
+            if now - second > .seconds(1) {
+                second = now
+                lines = 0
+            }
+            lines += 1
+            guard lines <= Self.mostLines else { return "it talks too much" }
+            guard let said = WitnessLine(line) else { return "it said something that is not in the protocol" }
+            switch said {
+            case .hello(let kind):
+                guard kind == name else { return "it is a \(kind) witness, not a \(name) witness" }
+            case .ready(let what): onEvent(.ready(what))
+            case .lost(let why): onEvent(.lost(why))
+            case .seen(let value, let how): onEvent(.seen(value, how: how))
+            case .tapped(let value, let how): onEvent(.tapped(value, how: how))
+            case .alive: break
+            }
+        }
+    }
+
+    private func exitReason(_ process: pid_t) -> String {
+        for _ in 0..<20 {
+            var status: Int32 = 0
+            let code = waitpid(process, &status, Int32(WNOHANG))
+            if code == process {
+                let signal = status & 0x7F
+                return signal == 0
+                    ? "it exited with code \(status >> 8 & 0xFF)"
+                    : "it was ended by signal \(signal) (\(String(cString: strsignal(signal))))"
+            }
+            usleep(10_000)
+        }
+        return "it closed its socket"
+    }
+
+    private func spawn(_ descriptor: Int32) throws(LineSocket.Failure) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, descriptor, 3)
+        srup_spawn_close_from(&actions, 4)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // A group of its own: Ctrl-C in a terminal goes to the keeper, which ends its witnesses in order.
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+        var argv: [UnsafeMutablePointer<CChar>?] = ([executable] + arguments).map { strdup($0) } + [nil]
+        var environment: [UnsafeMutablePointer<CChar>?] =
+            Self.passedOn.compactMap { name in getenv(name).map { strdup("\(name)=\(String(cString: $0))") } } + [nil]
+        defer { for pointer in argv + environment { free(pointer) } }
+        var process: pid_t = 0
+        let code = posix_spawn(&process, executable, &actions, &attributes, &argv, &environment)
+        guard code == 0 else { throw .system("\(executable) cannot be started: \(String(cString: strerror(code)))") }
+        return process
+    }
+
+    /// What of our environment a witness needs; the rest (credentials, say) is none of its business.
+    private static let passedOn = [
+        "PATH", "LANG", "TZ", "LD_LIBRARY_PATH", "LD_PRELOAD", "LIBCAMERA_LOG_LEVELS", "LIBCAMERA_IPA_MODULE_PATH",
+        "LIBV4LCONTROL_FLAGS", "LIBNFC_LOG_LEVEL", "ASAN_OPTIONS",
+    ]
+}

@@ -1,0 +1,214 @@
+import ArgumentParser
+import Foundation
+import Stage
+
+@main
+struct Demo: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "srup-demo",
+        abstract: "An observed join on this machine, from registration to verdict, told as it happens.",
+        discussion: """
+            Starts a key service, a broker, a C2 server, an observer and three joining devices on loopback, in a temporary \
+            folder. The observer's camera sees a drawn scene in which the device's picture appears, tilts and turns noisy; \
+            with --camera it is a real camera, and you hold the code in front of it.
+
+            Exit codes: 0 the three verdicts came out as they must, 1 they did not.
+            """)
+
+    @Option(help: ArgumentHelp("Use this camera instead of the drawn scene (/dev/video0, auto).", valueName: "camera"))
+    var camera: String?
+    @Option(help: ArgumentHelp("Keep everything (logs, state, pictures) in this folder.", valueName: "dir"))
+    var keep: String?
+
+    /// One of the three joins.
+    struct Act {
+        let title: String
+        let device: String
+        /// What lies before the camera: the device's own picture, another's, or none.
+        let shows: Shown
+        let expected: String
+        enum Shown { case itself, impostor, nothing }
+    }
+
+    struct Outcome {
+        let act: Act
+        let verdicts: [String]
+        let admitted: Bool
+        let seconds: Double
+    }
+
+    func run() throws {
+        let binaries = Bundle.main.executableURL?.deletingLastPathComponent().path ?? "."
+        let stage = try Stage(keeping: keep, binaries: binaries)
+        let interrupted = onInterrupt(stage)
+        defer {
+            interrupted.forEach { $0.cancel() }
+            stage.close()
+        }
+        do {
+            try play(stage)
+        } catch let failure as Stage.Failure {
+            FileHandle.standardError.write(Data("error: \(failure.description)\n".utf8))
+            throw ExitCode(1)
+        }
+    }
+
+    /// Ctrl-C leaves nothing running either.
+    private func onInterrupt(_ stage: Stage) -> [any DispatchSourceSignal] {
+        nonisolated(unsafe) let stage = stage
+        return [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                stage.close()
+                _exit(130)
+            }
+            source.resume()
+            return source
+        }
+    }
+
+    private func play(_ stage: Stage) throws {
+        let world = try World(stage)
+        let story = Narrator()
+        story.chapter("Setting the stage")
+        try world.prepare()
+        story.say("keys and certificates made: an authority, the key service's, the broker's, the C2 server's")
+        try world.startKeyService()
+        story.say("the key service listens on https://localhost:\(world.keyServicePort)")
+        try world.startBroker()
+        story.say("the broker (Mosquitto) listens on port \(world.brokerPort): TLS, client certificates, access by identity")
+        try world.startC2([
+            "--policy", "observer=simple", "--policy", "sensor=observed", "--tries", "2", "--observation-timeout", "20",
+        ])
+        story.say("the C2 server is connected; sensors must be observed, it says")
+        let fifo = try world.makeCamera("camera")
+        try world.registerObserver(
+            "observer", camera: camera ?? "fifo:\(fifo)",
+            settings: """
+                [observe]
+                timeout = "\(camera == nil ? 6 : 30) s"
+                invalid_after = "2 s"
+                """)
+        try world.trust("observer")
+        try world.startObserver("observer")
+        try world.events.wait(for: "observer", ["joined"], within: 20)
+        story.say("the observer \(world.identities["observer"] ?? "?") is registered, trusted and joined")
+
+        let acts = [
+            Act(title: "Act 1: the device shows its own code", device: "device-1", shows: .itself, expected: "VALID"),
+            Act(title: "Act 2: something else shows another code", device: "device-2", shows: .impostor, expected: "INVALID"),
+            Act(title: "Act 3: no code is shown", device: "device-3", shows: .nothing, expected: "FAILED"),
+        ]
+        let outcomes = try acts.map { try perform($0, world, story, fifo) }
+        show(outcomes)
+        guard outcomes.allSatisfy({ $0.verdicts.last == $0.act.expected && $0.admitted == ($0.act.expected == "VALID") })
+        else { throw Stage.Failure(description: "a verdict is not what it must be") }
+    }
+
+    private func perform(_ act: Act, _ world: World, _ story: Narrator, _ fifo: String) throws -> Outcome {
+        story.chapter(act.title)
+        let begin = EventFollower.clock()
+        try world.registerDevice(act.device, type: "sensor")
+        story.say("\(act.device) has made its identity: \(world.identities[act.device] ?? "?")")
+        let impostor = world.stage.path("\(act.device)-impostor.png")
+        if act.shows == .impostor {
+            let value = (0..<16).map { _ in String(format: "%02x", UInt8.random(in: 0...255)) }.joined()
+            try world.stage.must("srup-device", ["show", value, "--present", "png:\(impostor)"], as: "impostor")
+        }
+        if camera == nil {
+            let picture: String? =
+                switch act.shows {
+                case .itself: world.picture(act.device)
+                case .impostor: impostor
+                case .nothing: nil
+                }
+            try world.startScene(on: fifo, picture: picture, ["--script", "demo"])
+        } else {
+            switch act.shows {
+            case .itself: story.say("hold \(world.picture(act.device)) (open it on a phone, say) in front of the camera")
+            case .impostor: story.say("hold \(impostor) in front of the camera: it is another device's code")
+            case .nothing: story.say("show nothing to the camera")
+            }
+        }
+        try world.startDevice(act.device)
+        var verdicts: [String] = []
+        let tell: (StageEvent) -> Void = { event in
+            if event.who == "observer" && event.name == "verdict" { verdicts.append(event.details["verdict"] ?? "?") }
+            if let words = Narrator.words(event) { story.say(words, at: event.time) }
+        }
+        let end = try world.events.wait(
+            for: act.device, ["joined", "not-let-in"], since: begin, within: camera == nil ? 60 : 150, each: tell)
+        // The observer's own last words may follow the server's.
+        usleep(50_000)
+        world.events.news().forEach(tell)
+        world.stage.stop(act.device)
+        world.stage.stop("scene")
+        return Outcome(act: act, verdicts: verdicts, admitted: end.name == "joined", seconds: end.time - begin)
+    }
+
+    private func show(_ outcomes: [Outcome]) {
+        func row(_ columns: [String]) -> String {
+            zip(columns, [10, 34, 18, 10, 8]).map { $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0) }
+                .joined(separator: "  ")
+        }
+        print("\n" + row(["device", "before the camera", "verdicts", "joined", "seconds"]))
+        for outcome in outcomes {
+            let shown =
+                switch outcome.act.shows {
+                case .itself: "its own code"
+                case .impostor: "another code"
+                case .nothing: "no code"
+                }
+            print(
+                row([
+                    outcome.act.device, shown, outcome.verdicts.joined(separator: ", "), outcome.admitted ? "yes" : "no",
+                    String(format: "%.1f", outcome.seconds),
+                ]))
+        }
+    }
+}
+
+/// Tells in plain words what happens, with the time since the beginning and since the line before.
+final class Narrator {
+    private let start = EventFollower.clock()
+    private var last = EventFollower.clock()
+
+    func say(_ text: String, at time: Double = EventFollower.clock()) {
+        let stamp = String(format: "%7.3f s  +%6.3f s", max(0, time - start), max(0, time - last))
+        last = max(last, time)
+        print("\(stamp)  \(text)")
+        fflush(nil)
+    }
+
+    func chapter(_ title: String) {
+        print("\n\(title)")
+        fflush(nil)
+    }
+
+    static func words(_ event: StageEvent) -> String? {
+        let details = event.details
+        switch (event.who, event.name) {
+        case ("c2", "join-requested"):
+            return details["kind"] == "JOIN_REQUEST"
+                ? "the device asks the C2 server to let it in (a simple join)"
+                : "the device asks again, for an observed join"
+        case ("c2", "join-answered"):
+            switch details["status"] {
+            case "JOIN_SUCCESS": return "the C2 server lets the device in"
+            case "JOIN_REFUSED": return "the C2 server refuses: \(details["why"] ?? ""); it tells by whom"
+            default: return "the C2 server does not let the device in: \(details["why"] ?? "")"
+            }
+        case ("c2", "observation-requested"):
+            return "the C2 server sends a fresh nonce, sealed, to the device and to the observer (try \(details["try"] ?? "?"))"
+        case ("c2", "verdict-received"): return "the C2 server has the observer's answer: \(details["status"] ?? "")"
+        case ("observer", "looking"): return "the observer has opened its nonce and looks"
+        case ("observer", "verdict"):
+            return "the observer's verdict: \(details["verdict"] ?? "?"), \(details["milliseconds"] ?? "?") ms after it began to look (\(details["how"] ?? ""))"
+        case (let device, "showing") where device.hasPrefix("device"): return "the device shows its nonce as a QR code"
+        case (let device, "joined") where device.hasPrefix("device"): return "the device knows that it has joined"
+        case (let device, "not-let-in") where device.hasPrefix("device"): return "the device knows that it was not let in"
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import Party
+import Presentation
+import Program
+import SRUP
+
+@main
+struct SRUPDevice: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "srup-device",
+        abstract: "The reference joining device of a SRUP network.",
+        discussion: """
+            A new device:
+              srup-device register --url https://c2.example.net:8443 --ca ca.pem --type sensor
+              srup-device run
+            """,
+        version: "0.1.0",
+        subcommands: [RegisterDevice.self, Join.self, Show.self])
+}
+
+struct StateOptions: ParsableArguments {
+    @Option(name: .customLong("state"), help: ArgumentHelp("The folder with the device's keys and state.", valueName: "dir"))
+    var folder = "/var/lib/srup-device"
+}
+
+struct DisplayOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "How to show the nonce: terminal, png:FILE (kept up to date), fb:/dev/fb0, or command:CMD (a PNG on its standard "
+                + "input). Several may be given.", valueName: "how"))
+    var present: [String] = ["terminal"]
+
+    func validate() throws {
+        _ = try presenter()
+    }
+
+    func presenter() throws -> any NoncePresenter {
+        do {
+            return CompositePresenter(try present.map { try PresenterAddress($0).presenter() })
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+}
+
+struct RegisterDevice: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "register", abstract: "Make an identity and register it with the key service.",
+        discussion: "Exit codes: 0 registered, 1 refused, 69 the key service cannot be reached.")
+
+    @OptionGroup var state: StateOptions
+    @Option(help: ArgumentHelp("The key service.", valueName: "https://…"))
+    var url: String
+    @Option(help: ArgumentHelp("PEM file of the authority that signed the key service's certificate.", valueName: "file"))
+    var ca: String?
+    @Option(help: "What kind of device this is; the C2 server decides by it how to let the device in.")
+    var type = "default"
+    @Flag(help: "Replace the identity that is there by a new one.")
+    var replace = false
+
+    func run() async throws {
+        do {
+            if Identity.exists(in: state.folder) && !replace {
+                throw PartyError.identity("there is an identity in \(state.folder) already; --replace drops it")
+            }
+            let id = try await Registrar.register(at: url, authorityFile: ca, type: type, folder: state.folder) { print($0) }
+            print("registered: this device's identity is \(id)")
+        } catch KeyServiceError.unreachable(let url, let why) {
+            throw Program.failure(KeyServiceError.unreachable(url, why), code: .unavailable)
+        } catch {
+            throw Program.failure(error)
+        }
+    }
+}
+
+struct Show: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show a value of your own as the device would show its nonce: to check a display.")
+
+    @Argument(help: ArgumentHelp("32 hexadecimal digits.", valueName: "value"))
+    var value: String
+    @OptionGroup var display: DisplayOptions
+
+    func run() throws {
+        guard let nonce = Nonce(hex: value) else { throw ValidationError("the value must be 32 hexadecimal digits") }
+        do {
+            let presenter = try display.presenter()
+            try nonce.withHex { text in try presenter.show(text) }
+        } catch {
+            throw Program.failure(error)
+        }
+    }
+}

@@ -1,0 +1,132 @@
+import ArgumentParser
+import Camera
+import CodeReader
+import Glibc
+import Program
+import Synchronization
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+struct Capture: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Look through a camera and print what it shows: to check a camera, its place, its light.",
+        discussion: """
+            Prints a line when the camera opens, when a code is seen, and when the camera is lost (it is then tried again). \
+            Contacts no server and needs no identity.
+
+            Exit codes: 0 a code was seen, 1 none was, 69 the camera never opened.
+            """)
+
+    @OptionGroup var eye: EyeOptions
+    @OptionGroup var symbologies: SymbologyOptions
+    @Option(help: ArgumentHelp("End after so many frames.", valueName: "n"))
+    var frames: Int?
+    @Option(help: ArgumentHelp("End after so many seconds.", valueName: "n"))
+    var seconds: Double?
+    @Flag(help: "One JSON object per line.")
+    var json = false
+
+    private struct Line: Codable {
+        var event: String
+        var device: String?
+        var format: String?
+        var width: Int?
+        var height: Int?
+        var value: String?
+        var symbology: String?
+        var frame: Int?
+        var frames: Int?
+        var reason: String?
+        var seen: Int?
+    }
+
+    private struct Tally {
+        var frames = 0
+        var seen = 0
+        var wasOpen = false
+        var isDone = false
+        var lastValues: Set<[UInt8]> = []
+    }
+
+    func run() throws {
+        let session = try eye.session()
+        let wanted = try symbologies.parsed()
+        let tally = Mutex(Tally())
+        let box = Box(tally)
+        let command = self
+        session.start {
+            let reader = CodeReader(wanted)
+            return (
+                onEvent: { command.note($0, box) },
+                onFrame: { plane in
+                    let readings = reader.read(plane)
+                    command.note(readings, box)
+                },
+                onIdle: {}
+            )
+        }
+        session.wake()
+        let deadline = seconds.map { ContinuousClock.now + .seconds($0) }
+        while !box.tally.withLock({ $0.isDone }), deadline.map({ $0 > .now }) ?? true { usleep(10_000) }
+        session.stop()
+        let end = box.tally.withLock { ($0.frames, $0.seen, $0.wasOpen) }
+        show(Line(event: "end", frames: end.0, seen: end.1), "end: \(end.0) frames, \(end.1) with a code")
+        if !end.2 { throw ExitCode(Program.Code.unavailable.rawValue) }
+        if end.1 == 0 { throw ExitCode(1) }
+    }
+
+    private final class Box: Sendable {
+        let tally: Mutex<Tally>
+        init(_ tally: consuming Mutex<Tally>) { self.tally = tally }
+    }
+
+    private func note(_ event: CameraEvent, _ box: Box) {
+        switch event {
+        case .opened(let summary, let format, let width, let height):
+            box.tally.withLock {
+                $0.wasOpen = true
+                $0.lastValues = []
+            }
+            show(
+                Line(event: "opened", device: eye.device, format: format, width: width, height: height),
+                "opened: \(summary)")
+        case .lost(let error):
+            show(Line(event: "lost", reason: error.description), "lost: \(error)")
+        }
+    }
+
+    private func note(_ readings: [Reading], _ box: Box) {
+        let (frame, isNew) = box.tally.withLock { tally -> (Int, Bool) in
+            if tally.isDone { return (tally.frames, false) }
+            tally.frames += 1
+            if !readings.isEmpty { tally.seen += 1 }
+            if let frames, tally.frames >= frames { tally.isDone = true }
+            let values = Set(readings.map(\.value))
+            defer { tally.lastValues = values }
+            return (tally.frames, values != tally.lastValues)
+        }
+        // For people a code that stays in view is one line; for programs every frame is.
+        guard json || isNew else { return }
+        for reading in readings {
+            let value = String(decoding: reading.value, as: UTF8.self)
+            show(
+                Line(event: "sighting", value: value, symbology: reading.symbology.rawValue, frame: frame),
+                "sighting: \(reading.symbology.rawValue): \(value.debugDescription) in frame \(frame)")
+        }
+    }
+
+    private func show(_ line: Line, _ text: String) {
+        var output = text
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            output = (try? encoder.encode(line)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
+        print(output)
+        fflush(nil)
+    }
+}

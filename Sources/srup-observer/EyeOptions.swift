@@ -1,0 +1,55 @@
+import ArgumentParser
+import Camera
+import CodeReader
+
+/// Options of the commands that look through a camera.
+struct EyeOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "auto, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE or fifo:PATH.", valueName: "camera"))
+    var device = "auto"
+    @Option(help: ArgumentHelp("The picture size to ask the camera for.", valueName: "WxH"))
+    var size = "1280x720"
+
+    func validate() throws {
+        do {
+            _ = try CameraAddress(device)
+        } catch {
+            throw ValidationError(error.description)
+        }
+        guard let size = Self.parsed(size), (64...8192).contains(size.width), (64...8192).contains(size.height) else {
+            throw ValidationError("--size must be like 1280x720")
+        }
+    }
+
+    func session() throws -> CameraSession {
+        let size = Self.parsed(size) ?? (1280, 720)
+        return CameraSession(try CameraAddress(device), width: size.width, height: size.height)
+    }
+
+    private static func parsed(_ text: String) -> (width: Int, height: Int)? {
+        let parts = text.split(separator: "x").map { Int($0) }
+        guard parts.count == 2, let width = parts[0], let height = parts[1] else { return nil }
+        return (width, height)
+    }
+}
+
+struct SymbologyOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Only these kinds of code: qr, code128, code93, code39, with commas between.", valueName: "list"))
+    var symbologies = "qr,code128,code93,code39"
+
+    func validate() throws {
+        _ = try parsed()
+    }
+
+    func parsed() throws -> Set<Symbology> {
+        let names = symbologies.split(separator: ",").map(String.init)
+        let found = names.compactMap { Symbology(rawValue: $0) }
+        guard !found.isEmpty, found.count == names.count else {
+            throw ValidationError("--symbologies takes qr, code128, code93, code39, with commas between")
+        }
+        return Set(found)
+    }
+}

@@ -1,0 +1,140 @@
+import Logging
+import Observation
+import Party
+import SRUP
+import Witness
+
+/// The keeper's desk: opens a watch for each request, shows it what the witnesses see, and sends each verdict once.
+actor ObservationDesk {
+    private let participant: Participant
+    private let server: DeviceID
+    private let events: EventLog
+    private var watches: Watches<Token>
+    private var subjects: [Token: DeviceID] = [:]
+    private var witnesses: [WitnessProcess] = []
+    private var timer: Task<Void, Never>?
+    private let start = ContinuousClock.now
+    private(set) var verdicts: [String: Int] = [:]
+    private(set) var eyes: [String: String] = [:]
+
+    init(_ participant: Participant, server: DeviceID, rules: WatchRules, events: EventLog) {
+        self.participant = participant
+        self.server = server
+        self.events = events
+        watches = Watches(rules: rules, now: .zero)
+    }
+
+    private var now: Duration { ContinuousClock.now - start }
+    private var logger: Logger { participant.logger }
+
+    func use(_ witnesses: [WitnessProcess]) {
+        self.witnesses = witnesses
+    }
+
+    var openWatches: Int { watches.count }
+
+    /// Answers what an earlier run has left open: their nonces were in memory only, so that FAILED is the honest answer
+    /// and the server can ask again at once.
+    func answerLeftOvers() throws {
+        for duty in try participant.state.requests(.duty) {
+            logger.notice("a restart interrupted the observation of \(duty.subject?.hex ?? "?"): FAILED")
+            answer(duty.token, device: duty.subject, .failed("the observer was restarted"), elapsed: .zero, to: duty.peer)
+        }
+    }
+
+    /// Begins to look for `nonce`.
+    func observe(_ device: DeviceID, _ nonce: Nonce, token: Token) {
+        do {
+            try participant.state.open(.init(token: token, kind: .duty, peer: server, subject: device))
+        } catch {
+            logger.error("\(error)")
+            return
+        }
+        let fingerprint = nonce.withBytes { Watches<Token>.fingerprint(of: $0) }
+        guard watches.open(token, fingerprint: fingerprint, at: now, matches: { nonce.matches($0) }) else {
+            answer(token, device: device, .failed("too many observations at once"), elapsed: .zero, to: server)
+            return
+        }
+        subjects[token] = device
+        logger.info("looking for \(device)")
+        events.record("looking", ["device": device.hex])
+        for witness in witnesses { witness.wake() }
+        schedule()
+    }
+
+    /// What a witness has said.
+    func heard(_ event: WitnessEvent, from witness: String) {
+        switch event {
+        case .ready(let what):
+            eyes[witness] = "ready: \(what)"
+            logger.info("the \(witness) sees: \(what)")
+            watches.witness(witness, problem: nil, at: now)
+            schedule()
+        case .lost(let why):
+            if eyes[witness] != "lost: \(why)" { logger.warning("the \(witness) cannot see: \(why)") }
+            eyes[witness] = "lost: \(why)"
+            watches.witness(witness, problem: why, at: now)
+            schedule()
+        case .seen(let value, _): saw(Sighting(value: value, manner: .glimpsed, witness: witness))
+        case .tapped(let value, _): saw(Sighting(value: value, manner: .presented, witness: witness))
+        }
+    }
+
+    private func saw(_ sighting: Sighting) {
+        finish(watches.saw(sighting, at: now))
+    }
+
+    private func tick() {
+        finish(watches.tick(at: now))
+        schedule()
+    }
+
+    private func schedule() {
+        timer?.cancel()
+        guard let deadline = watches.nextDeadline else { return }
+        let delay = max(deadline - now, .zero)
+        timer = Task { [weak self] in
+            guard (try? await Task.sleep(for: delay)) != nil else { return }
+            await self?.tick()
+        }
+    }
+
+    private func finish(_ ended: [Watches<Token>.Ended]) {
+        for end in ended {
+            let device = subjects.removeValue(forKey: end.id)
+            answer(end.id, device: device, end.verdict, elapsed: end.elapsed, to: server)
+        }
+        if !ended.isEmpty && watches.isEmpty {
+            for witness in witnesses { witness.rest() }
+            timer?.cancel()
+        }
+    }
+
+    private func answer(_ token: Token, device: DeviceID?, _ verdict: Verdict, elapsed: Duration, to peer: DeviceID) {
+        let status: Status =
+            switch verdict {
+            case .valid: .observedJoinValid
+            case .invalid: .observedJoinInvalid
+            case .failed: .observedJoinFail
+            }
+        do {
+            try participant.send(
+                .response(status), to: peer, on: .member(participant.id), token: token, answering: .duty)
+        } catch {
+            logger.error("the verdict \(verdict.name) could not be sent: \(error)")
+            return
+        }
+        verdicts[verdict.name, default: 0] += 1
+        let name = device?.hex ?? "?"
+        let milliseconds = Int((elapsed / .milliseconds(1)).rounded())
+        let how =
+            switch verdict {
+            case .valid(let witness), .invalid(let witness): witness
+            case .failed(let why): why
+            }
+        participant.audit("observation", "\(name): \(verdict.name) (\(how)) after \(milliseconds) ms, asked by \(peer)")
+        logger.notice("\(name): \(verdict.name) after \(milliseconds) ms (\(how))")
+        events.record(
+            "verdict", ["device": name, "verdict": verdict.name, "how": how, "milliseconds": String(milliseconds)])
+    }
+}

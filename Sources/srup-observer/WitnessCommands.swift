@@ -1,0 +1,81 @@
+import ArgumentParser
+import Camera
+import CodeReader
+import Glibc
+import Program
+import Witness
+
+struct WitnessCommands: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "witness",
+        abstract: "One eye of the observer, in a process of its own. Started by \"run\", not by hand.",
+        subcommands: [CameraWitness.self])
+}
+
+/// Opens the camera, reads codes, reports values over the socket that it was given. Holds no key and no nonce, and
+/// ends when the socket closes.
+struct CameraWitness: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "camera", abstract: "Look through a camera for the keeper at the other end of a socket.")
+
+    @OptionGroup var eye: EyeOptions
+    @OptionGroup var symbologies: SymbologyOptions
+    @Option(help: ArgumentHelp("The descriptor of the socket to the keeper.", valueName: "n"))
+    var socket: Int32 = 3
+
+    func run() throws {
+        signal(SIGPIPE, SIG_IGN)
+        var status = stat()
+        guard fstat(socket, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
+            throw ValidationError("descriptor \(socket) is no socket: the witness is started by \"srup-observer run\"")
+        }
+        let server = WitnessServer(descriptor: socket)
+        let camera = CameraEye(try eye.session())
+        camera.start(server, try symbologies.parsed())
+        server.serve(camera)
+        camera.stop()
+    }
+}
+
+/// The camera as the witness's eye.
+final class CameraEye: Eye {
+    let kind = "camera"
+    private let session: CameraSession
+
+    init(_ session: CameraSession) {
+        self.session = session
+    }
+
+    func start(_ server: WitnessServer, _ symbologies: Set<Symbology>) {
+        session.start {
+            let reader = CodeReader(symbologies)
+            var frames: UInt64 = 0
+            var lastWord = ContinuousClock.now
+            return (
+                onEvent: { event in
+                    switch event {
+                    case .opened(let summary, _, _, _): server.say(.ready(summary))
+                    case .lost(let error): server.say(.lost(error.description))
+                    }
+                },
+                onFrame: { plane in
+                    frames += 1
+                    for reading in reader.read(plane) {
+                        if let value = reading.candidate {
+                            server.say(.seen(value, how: reading.symbology.rawValue))
+                        }
+                    }
+                },
+                onIdle: {
+                    guard ContinuousClock.now - lastWord >= .seconds(1) else { return }
+                    lastWord = .now
+                    server.say(.alive(frames: frames))
+                }
+            )
+        }
+    }
+
+    func wake() { session.wake() }
+    func rest() { session.rest() }
+    func stop() { session.stop() }
+}

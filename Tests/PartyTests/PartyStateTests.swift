@@ -1,0 +1,195 @@
+import Foundation
+import SRUP
+import Storage
+import Testing
+
+@testable import Party
+
+/// A folder that goes with the test.
+final class Scratch {
+    let path = NSTemporaryDirectory() + "srup-test-\(UUID().uuidString)"
+    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+@Suite struct PartyStateTests {
+    let scratch: Scratch
+    let server = DeviceID(0xB9D0_77E2_2383_4CF6)
+    let other = DeviceID(7)
+
+    init() throws {
+        scratch = try Scratch()
+    }
+
+    func state() throws -> PartyState { try PartyState(path: scratch.path + "/state.db") }
+
+    @Test func aNumberIsTakenOnlyAboveTheLastOne() throws {
+        let state = try state()
+        #expect(try state.accept(SequenceNumber(0), from: server, version: .v5) == SequenceNumber(0))
+        #expect(try state.accept(SequenceNumber(5), from: server, version: .v5) == nil)
+        #expect(try state.accept(SequenceNumber(5), from: server, version: .v5) == SequenceNumber(5))
+        #expect(try state.accept(SequenceNumber(4), from: server, version: .v5) == SequenceNumber(5))
+        #expect(try state.accept(SequenceNumber(.max), from: server, version: .v5) == nil)
+        #expect(try state.accept(SequenceNumber(.max), from: server, version: .v5) == SequenceNumber(.max))
+        // Another sender has a counter of its own.
+        #expect(try state.accept(SequenceNumber(1), from: other, version: .v5) == nil)
+    }
+
+    @Test func countersSurviveARestart() throws {
+        do {
+            let state = try state()
+            _ = try state.accept(SequenceNumber(41), from: server, version: .v4)
+            _ = try state.enqueue(to: server, topic: .member(other), now: 0) { _, _ in [1] }
+        }
+        let state = try state()
+        #expect(try state.accept(SequenceNumber(41), from: server, version: .v4) == SequenceNumber(41))
+        let peer = try #require(try state.peer(server))
+        #expect(peer.lastSent == SequenceNumber(41 + PartyState.stride))
+        #expect(peer.version == .v4)
+    }
+
+    @Test func whatIsSentIsNumberedAboveEverythingSentAndReceived() throws {
+        let state = try state()
+        var numbers: [UInt64] = []
+        for received in [0, 100, 0, 3] as [UInt64] {
+            if received > 0 { _ = try state.accept(SequenceNumber(received), from: server, version: .v5) }
+            _ = try state.enqueue(to: server, topic: .member(other), now: 0) { sequence, _ in
+                numbers.append(sequence.value)
+                return []
+            }
+        }
+        #expect(numbers == [16, 116, 132, 148])
+    }
+
+    @Test func aPeerIsAnsweredInTheVersionItLastUsed() throws {
+        let state = try state()
+        var versions: [ProtocolVersion] = []
+        func send() throws {
+            _ = try state.enqueue(to: server, topic: .member(other), now: 0) { _, version in
+                versions.append(version)
+                return []
+            }
+        }
+        try send()
+        _ = try state.accept(SequenceNumber(100), from: server, version: .v4)
+        try send()
+        #expect(versions == [.v5, .v4])
+    }
+
+    @Test func numbersThatAreUsedUpEndTheConversation() throws {
+        let state = try state()
+        _ = try state.accept(SequenceNumber(.max - 3), from: server, version: .v5)
+        #expect(throws: PartyError.self) {
+            try state.enqueue(to: server, topic: .member(other), now: 0) { _, _ in [] }
+        }
+    }
+
+    @Test func aRequestIsAnsweredOnce() throws {
+        let state = try state()
+        let token = Token.random()
+        try state.open(.init(token: token, kind: .duty, peer: server, subject: other))
+        #expect(try state.take(token, .duty, peer: other) == nil)
+        #expect(try state.take(token, .observation, peer: server) == nil)
+        _ = try state.enqueue(to: server, topic: .member(other), answering: (token, .duty), now: 0) { _, _ in [1] }
+        #expect(throws: PartyError.self) {
+            try state.enqueue(to: server, topic: .member(other), answering: (token, .duty), now: 0) { _, _ in [2] }
+        }
+        #expect(try state.unconfirmed(now: 0).map(\.payload) == [[1]])
+    }
+
+    @Test func anAnswerThatCannotBeWrittenLeavesTheRequestOpen() throws {
+        struct Broken: Error {}
+        let state = try state()
+        let token = Token.random()
+        try state.open(.init(token: token, kind: .duty, peer: server))
+        #expect(throws: PartyError.self) {
+            try state.enqueue(to: server, topic: .member(other), answering: (token, .duty), now: 0) { _, _ in
+                throw Broken()
+            }
+        }
+        #expect(try state.requests(.duty).map(\.token) == [token])
+    }
+
+    @Test func unconfirmedMessagesComeBackInOrderAndAge() throws {
+        do {
+            let state = try state()
+            for byte in 1...3 as ClosedRange<UInt8> {
+                _ = try state.enqueue(to: server, topic: .member(other), now: 1000) { _, _ in [byte] }
+            }
+            try state.confirmed(2)
+        }
+        let state = try state()
+        #expect(try state.unconfirmed(now: 1001).map(\.payload) == [[1], [3]])
+        #expect(try state.unconfirmed(now: 1000 + 3700).isEmpty)
+    }
+
+    @Test func aForgottenPeerKeepsItsCounters() throws {
+        let state = try state()
+        let key = try PrivateKey.generate().publicKey
+        try state.remember(server, key: key, type: "sensor")
+        _ = try state.accept(SequenceNumber(9), from: server, version: .v5)
+        try state.setJoined(server, true)
+        try state.forget(server)
+        let peer = try #require(try state.peer(server))
+        #expect(peer.key == nil && !peer.isJoined && peer.lastReceived == SequenceNumber(9))
+    }
+
+    @Test func theStateFileIsPrivate() throws {
+        _ = try state()
+        let attributes = try FileManager.default.attributesOfItem(atPath: scratch.path + "/state.db")
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
+    }
+
+    @Test func aDamagedStateFileSaysWhatToDo() throws {
+        try Data(repeating: 0x55, count: 9000).write(to: URL(fileURLWithPath: scratch.path + "/state.db"))
+        let error = #expect(throws: StorageError.self) { try state() }
+        #expect(error?.description.contains("register again") == true)
+    }
+}
+
+@Suite struct IdentityTests {
+    @Test func aKeyThatOthersCanReadIsRefused() throws {
+        let scratch = try Scratch()
+        let key = try PrivateKey.generate()
+        try Identity.save(
+            .init(
+                id: DeviceID(1), key: key, accessKey: key, certificate: "c", authority: "a", brokerHost: "localhost",
+                brokerPort: 8883, keyService: "https://localhost", server: nil, serverKey: nil), in: scratch.path + "/id")
+        _ = try Identity.load(from: scratch.path + "/id")
+        chmod(scratch.path + "/id/identity.pem", 0o640)
+        let error = #expect(throws: PrivateFileError.self) { try Identity.load(from: scratch.path + "/id") }
+        #expect(error?.description.contains("chmod 600") == true)
+    }
+
+    @Test func withoutAnIdentityItSaysSo() {
+        #expect(throws: PartyError.self) { try Identity.load(from: "/nonexistent") }
+    }
+}
+
+@Suite struct TopicTests {
+    @Test(arguments: ["SRUP/a1", "SRUP/servers/b2/a1"])
+    func theProtocolsTopicsAreRead(_ name: String) {
+        #expect(Topic(name)?.description == name)
+    }
+
+    @Test(arguments: [
+        "", "SRUP", "SRUP/", "SRUP/A1", "SRUP/0a1", "SRUP/a1/b2", "SRUP/servers/b2", "SRUP/servers/b2/a1/x", "srup/a1",
+        "SRUP/servers/b2/", "SRUP/11111111111111111", "SRUP/#", "$SYS/x", "SRUP/a1 ", "/SRUP/a1",
+        String(repeating: "x", count: 1000),
+    ])
+    func otherTopicsAreNot(_ name: String) {
+        #expect(Topic(name) == nil)
+    }
+}
+
+@Suite struct BrokerTextTests {
+    @Test func theReferencesBrokerTextIsUnderstood() {
+        #expect(KeyServiceClient.broker("mqtt://broker.example")?.host == "broker.example")
+        #expect(KeyServiceClient.broker("mqtt://broker.example")?.port == 8883)
+        #expect(KeyServiceClient.broker("mqtt://localhost:1234")?.port == 1234)
+        #expect(KeyServiceClient.broker("broker")?.host == "broker")
+        for bad in ["", "mqtt://", "mqtt://a:0", "mqtt://a:99999", "mqtt://a:b:c", "mqtt://a/b", "http://a"] {
+            #expect(KeyServiceClient.broker(bad) == nil, "\(bad)")
+        }
+    }
+}
