@@ -57,7 +57,7 @@ enum CameraFinder {
 
     /// A camera has a second device file for metadata, which captures nothing.
     private static func canCapture(_ path: String) -> Bool {
-        let descriptor = srup_v4l2_open(path)
+        let descriptor = srup_v4l2_open(path, 0)
         guard descriptor >= 0 else { return errno == EBUSY }
         defer { v4l2_close(descriptor) }
         var capability = v4l2_capability()

@@ -112,7 +112,13 @@ public final class CameraSession: Sendable {
                 }
             } catch {
                 // Announced once; the same reason is not repeated while the camera stays away.
-                if lastProblem != error { onEvent(.lost(error)) }
+                // That an unplugged camera is then not there is no news either.
+                let isNews =
+                    switch (lastProblem, error) {
+                    case (.unplugged, .absent): false
+                    default: lastProblem != error
+                    }
+                if isNews { onEvent(.lost(error)) }
                 lastProblem = error
                 onIdle()
                 pause(delay)

@@ -27,13 +27,11 @@ public final class V4L2Camera: FrameSource {
     /// - Throws: ``CameraError``.
     public init(path: String, width: Int, height: Int) throws(CameraError) {
         self.path = path
-        descriptor = srup_v4l2_open(path)
-        guard descriptor >= 0 else { throw Self.openError(path, errno) }
         do throws(CameraError) {
-            converter = try Self.negotiate(descriptor, path, width: width, height: height)
-        } catch {
-            v4l2_close(descriptor)
-            throw error
+            (descriptor, converter) = try Self.open(path, width: width, height: height, converting: false)
+        } catch .noUsableFormat {
+            // A vendor's own format: libv4l2 may know how to convert it.
+            (descriptor, converter) = try Self.open(path, width: width, height: height, converting: true)
         }
         // Not every driver can be told; then it delivers what it delivers.
         _ = srup_v4l2_set_rate(descriptor, Self.framesPerSecond)
@@ -44,6 +42,19 @@ public final class V4L2Camera: FrameSource {
         _ = srup_v4l2_stream(descriptor, 0)
         unmap()
         v4l2_close(descriptor)
+    }
+
+    private static func open(
+        _ path: String, width: Int, height: Int, converting: Bool
+    ) throws(CameraError) -> (Int32, LumaConverter) {
+        let descriptor = srup_v4l2_open(path, converting ? 1 : 0)
+        guard descriptor >= 0 else { throw openError(path, errno) }
+        do throws(CameraError) {
+            return (descriptor, try negotiate(descriptor, path, width: width, height: height, converting: converting))
+        } catch {
+            v4l2_close(descriptor)
+            throw error
+        }
     }
 
     private static func openError(_ path: String, _ code: Int32) -> CameraError {
@@ -57,7 +68,7 @@ public final class V4L2Camera: FrameSource {
     }
 
     private static func negotiate(
-        _ descriptor: Int32, _ path: String, width: Int, height: Int
+        _ descriptor: Int32, _ path: String, width: Int, height: Int, converting: Bool
     ) throws(CameraError) -> LumaConverter {
         var capability = v4l2_capability()
         guard srup_v4l2_query(descriptor, &capability) == 0 else {
@@ -70,7 +81,7 @@ public final class V4L2Camera: FrameSource {
             let fourCC = srup_v4l2_format(descriptor, index, &emulated)
             if fourCC == 0 { break }
             // What libv4l2 would convert for us costs more than reading the original.
-            if emulated == 0 { offered.append(fourCC) }
+            if emulated == 0 || converting { offered.append(fourCC) }
         }
         guard let best = PixelFormat.best(of: offered) else {
             throw .noUsableFormat(path, offers: offered.map(PixelFormat.name))
@@ -141,10 +152,16 @@ public final class V4L2Camera: FrameSource {
         }
     }
 
+    private var hasFrame: Bool {
+        var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&poller, 1, 0) > 0 && poller.revents & Int16(POLLIN) != 0
+    }
+
     /// Takes all frames that are ready, gives the older ones back unread, and lends the newest.
     private func newest(_ body: (LumaPlane) -> Void, _ events: Int16) throws(CameraError) -> Bool {
         var held: (index: UInt32, used: UInt32)?
-        while true {
+        // Asked for before each frame: libv4l2 complains on standard error when none is there.
+        while hasFrame {
             var index: UInt32 = 0
             var used: UInt32 = 0
             var isDamaged: Int32 = 0

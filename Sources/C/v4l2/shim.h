@@ -5,11 +5,21 @@
 #include <linux/videodev2.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 // libv4l2's calls are variadic and the kernel's numbers are macros: Swift sees neither.
 // https://docs.kernel.org/userspace-api/media/v4l/v4l2.html
 
-static inline int srup_v4l2_open(const char *path) { return v4l2_open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC); }
+// Without libv4l2's conversion at first: with it, a camera whose formats it would all convert (NV12 alone) shows none of
+// them. With `convert`, for cameras that have only a vendor's own formats.
+static inline int srup_v4l2_open(const char *path, int convert) {
+    int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || v4l2_fd_open(fd, convert ? 0 : V4L2_DISABLE_CONVERSION) == fd) return fd;
+    int code = errno;
+    close(fd);
+    errno = code;
+    return -1;
+}
 
 static inline int srup_v4l2_query(int fd, struct v4l2_capability *out) { return v4l2_ioctl(fd, VIDIOC_QUERYCAP, out); }
 
