@@ -29,6 +29,7 @@ let package = Package(
         .executable(name: "srup-c2", targets: ["srup-c2"]),
         .executable(name: "srup-demo", targets: ["srup-demo"]),
         .library(name: "SRUP", targets: ["SRUP"]),
+        .library(name: "Workbench", targets: ["Workbench"]),
         .library(name: "Camera", targets: ["Camera"]),
         .library(name: "CodeReader", targets: ["CodeReader"]),
         .library(name: "Scene", targets: ["Scene"]),
@@ -84,7 +85,10 @@ let package = Package(
                 "SRUP", "Party", "Observation", "Witness", "Camera", "CodeReader", "Luma", "Settings", "Program", "Storage",
                 log, lifecycle, arguments,
             ]),
-        .executableTarget(name: "srup", dependencies: ["SRUP", "Party", arguments]),
+        .target(name: "Workbench", dependencies: ["SRUP"]),
+        .executableTarget(
+            name: "srup",
+            dependencies: ["SRUP", "Party", "Storage", "Program", "Workbench", log, lifecycle, arguments]),
         .executableTarget(
             name: "srup-device",
             dependencies: ["SRUP", "Party", "Presentation", "Program", log, lifecycle, arguments]),
@@ -98,6 +102,7 @@ let package = Package(
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", arguments]),
 
         tests("SRUPTests", ["SRUP"], resources: [.copy("vectors")]),
+        tests("WorkbenchTests", ["Workbench", "SRUP"]),
         tests("PartyTests", ["Party", "SRUP", "Storage"]),
         tests("SystemTests", ["Stage", "SRUP", "Party"]),
         tests("SettingsTests", ["Settings"]),

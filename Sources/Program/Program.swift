@@ -61,14 +61,3 @@ public enum Program {
         return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
-
-/// One service that is made of a closure.
-public struct ClosureService: Service {
-    private let body: @Sendable () async throws -> Void
-
-    public init(_ body: @escaping @Sendable () async throws -> Void) {
-        self.body = body
-    }
-
-    public func run() async throws { try await body() }
-}

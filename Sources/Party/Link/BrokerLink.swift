@@ -83,9 +83,11 @@ public final class BrokerLink: Service, Sendable {
     /// - Parameters:
     ///   - clientID: names the persistent session at the broker; must be unique there.
     ///   - subscriptions: topic filters to hold from the start.
+    ///   - isPersistent: whether the broker keeps what comes while we are away.
     /// - Throws: ``BrokerLinkError`` when a certificate or key file cannot be used.
     public init(
-        _ address: BrokerAddress, clientID: String, subscriptions: [String], logger: Logger
+        _ address: BrokerAddress, clientID: String, subscriptions: [String], logger: Logger,
+        isPersistent: Bool = true
     ) throws(BrokerLinkError) {
         self.address = address
         self.logger = logger
@@ -93,7 +95,7 @@ public final class BrokerLink: Service, Sendable {
         for file in [address.caFile, address.certificateFile, address.keyFile] where access(file, R_OK) != 0 {
             throw .file(file, String(cString: strerror(errno)))
         }
-        guard Self.initialised, let pointer = mosquitto_new(clientID, false, nil) else { throw .noMemory }
+        guard Self.initialised, let pointer = mosquitto_new(clientID, !isPersistent, nil) else { throw .noMemory }
         client = Client(pointer: pointer)
         state.withLock { $0.subscriptions = subscriptions }
         let code = mosquitto_tls_set(

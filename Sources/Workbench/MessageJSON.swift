@@ -1,0 +1,364 @@
+import SRUP
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// A message as one JSON object: what `srup decode --json` prints and `srup encode` reads.
+public struct MessageJSON: Codable, Sendable, Equatable {
+    public var version: UInt8?
+    /// The protocol's name, as OBSERVATION_REQUEST.
+    public var type: String?
+    public var sequence: UInt64?
+    /// The identity in hexadecimal.
+    public var sender: String?
+    public var token: String?
+    /// Instead of `token` when that is not printable.
+    public var token_hex: String?
+    /// valid, invalid or unchecked; not read when encoding.
+    public var signature: String?
+    public var signature_hex: String?
+
+    public var url: String?
+    public var url_hex: String?
+    /// Whether the NUL is there that the reference counts in; true unless said otherwise.
+    public var url_terminated: Bool?
+    public var digest: String?
+    public var digest_hex: String?
+    public var digest_terminated: Bool?
+    /// The protocol's name, as OBSERVED_JOIN_VALID.
+    public var status: String?
+    /// Not read when encoding.
+    public var status_code: String?
+    public var action: UInt8?
+    public var data_id: String?
+    public var data_id_hex: String?
+    public var data: String?
+    public var data_hex: String?
+    public var device: String?
+    public var group: String?
+    public var group_hex: String?
+    public var observer: String?
+    /// The sealed envelope in hexadecimal.
+    public var envelope: String?
+    /// The value in the envelope: when decoding, if the private key opens it; when encoding, sealed for the recipient.
+    public var nonce: String?
+    /// Whether the private key that was given opens the envelope; not read when encoding.
+    public var opened: Bool?
+    /// What the envelope holds when that is not 32 hexadecimal digits; not read when encoding.
+    public var opened_hex: String?
+    /// Of a syndication message, which is recognised and not taken apart.
+    public var tail: String?
+    /// Not read when encoding.
+    public var supported: Bool?
+
+    // Of what is no message.
+    public var error: String?
+    public var field: String?
+    public var offset: Int?
+    public var reason: String?
+    /// Where the message came from, when that is known; not read when encoding.
+    public var topic: String?
+    public var time: Double?
+
+    public init() {}
+}
+
+/// What is known when a message is decoded.
+public struct DecodingKeys: Sendable {
+    /// Keys to try on every message, and keys of certain senders.
+    public var any: [PublicKey] = []
+    public var bySender: [DeviceID: PublicKey] = [:]
+    public var recipient: PrivateKey?
+
+    public init() {}
+}
+
+extension MessageJSON {
+    /// Decodes bytes; what is no message becomes an object with `error`.
+    public init(decoding bytes: [UInt8], keys: DecodingKeys) {
+        self.init()
+        do throws(WireError) {
+            self.init(try SignedMessage(parsing: bytes), keys: keys)
+        } catch {
+            self.error = error.description
+            field = error.field.rawValue
+            offset = error.offset
+            reason = error.reason
+        }
+    }
+
+    init(_ signed: SignedMessage, keys: DecodingKeys) {
+        self.init()
+        let message = signed.message
+        version = message.version.rawValue
+        type = message.body.type.description
+        sequence = message.sequence.value
+        sender = message.sender.hex
+        if let text = message.token.text { token = text } else { token_hex = Hex.encode(message.token.bytes) }
+        signature_hex = Hex.encode(signed.signature)
+        signature = Self.judged(signed, keys)
+        switch message.body {
+        case .initiate(let url, let digest):
+            (self.url, url_hex, url_terminated) = (url.text, url.text == nil ? Hex.encode(url.bytes) : nil, url.isTerminated)
+            (self.digest, digest_hex, digest_terminated) = (
+                digest.text, digest.text == nil ? Hex.encode(digest.bytes) : nil, digest.isTerminated
+            )
+        case .response(let status):
+            self.status = status.description
+            status_code = "0x" + Hex.encode([status.rawValue])
+        case .action(let id): action = id
+        case .data(let id, let value):
+            data_id = String(validating: id, as: UTF8.self)
+            if data_id == nil { data_id_hex = Hex.encode(id) }
+            data = String(validating: value, as: UTF8.self)
+            data_hex = Hex.encode(value)
+        case .groupAdd(let device, let group), .groupDelete(let device, let group):
+            self.device = device.hex
+            setGroup(group)
+        case .groupDestroy(let group): setGroup(group)
+        case .joinCommand(let device): self.device = device.hex
+        case .observedJoinRequest(let observer): self.observer = observer.hex
+        case .humanJoinResponse(let envelope), .observedJoinResponse(let envelope): setEnvelope(envelope, keys)
+        case .observationRequest(let device, let envelope):
+            self.device = device.hex
+            setEnvelope(envelope, keys)
+        case .notSupported(_, let tail):
+            self.tail = Hex.encode(tail)
+            supported = false
+        case .activate, .idRequest, .joinRequest, .humanJoinRequest, .resignRequest, .terminateCommand,
+            .deregisterRequest, .deregisterCommand:
+            break
+        }
+    }
+
+    private static func judged(_ signed: SignedMessage, _ keys: DecodingKeys) -> String {
+        if let key = keys.bySender[signed.message.sender] { return signed.isSigned(by: key) ? "valid" : "invalid" }
+        guard !keys.any.isEmpty else { return "unchecked" }
+        return keys.any.contains { signed.isSigned(by: $0) } ? "valid" : "invalid"
+    }
+
+    private mutating func setGroup(_ bytes: [UInt8]) {
+        group = String(validating: bytes, as: UTF8.self)
+        if group == nil { group_hex = Hex.encode(bytes) }
+    }
+
+    private mutating func setEnvelope(_ envelope: Envelope, _ keys: DecodingKeys) {
+        self.envelope = Hex.encode(envelope.bytes)
+        guard let key = keys.recipient else { return }
+        let text = try? envelope.open(with: key)
+        opened = text != nil
+        text?.withBytes { text in
+            if Nonce(hex: text) != nil {
+                nonce = String(decoding: text, as: UTF8.self)
+            } else {
+                opened_hex = Hex.encode(text)
+            }
+        }
+    }
+}
+
+/// Why a JSON object is no message: which key, what is allowed.
+public struct MessageJSONError: Error, Sendable, CustomStringConvertible {
+    public let key: String
+    public let problem: String
+
+    public init(key: String, problem: String) {
+        self.key = key
+        self.problem = problem
+    }
+
+    public var description: String { key.isEmpty ? problem : "\"\(key)\": \(problem)" }
+}
+
+/// What is needed to write a message.
+public struct EncodingKeys: Sendable {
+    public var signer: PrivateKey?
+    public var recipient: PublicKey?
+
+    public init() {}
+}
+
+extension MessageJSON {
+    private static let known: Set<String> = [
+        "version", "type", "sequence", "sender", "token", "token_hex", "signature", "signature_hex", "url", "url_hex",
+        "url_terminated", "digest", "digest_hex", "digest_terminated", "status", "status_code", "action", "data_id",
+        "data_id_hex", "data", "data_hex", "device", "group", "group_hex", "observer", "envelope", "nonce", "opened", "opened_hex",
+        "tail", "supported", "error", "field", "offset", "reason", "topic", "time",
+    ]
+
+    /// Reads a JSON object.
+    ///
+    /// - Throws: ``MessageJSONError``, also for keys that are not known.
+    public init(json: [UInt8]) throws(MessageJSONError) {
+        struct AnyKey: CodingKey {
+            let stringValue: String
+            var intValue: Int? { nil }
+            init(stringValue: String) { self.stringValue = stringValue }
+            init?(intValue: Int) { nil }
+        }
+        struct Keys: Decodable {
+            let names: [String]
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.container(keyedBy: AnyKey.self)
+                names = container.allKeys.map(\.stringValue)
+                // The decoder does not say which number is out of range.
+                func check<Number: Decodable & FixedWidthInteger>(_ name: String, _ type: Number.Type) throws {
+                    let key = AnyKey(stringValue: name)
+                    guard !container.contains(key) || (try? container.decode(type, forKey: key)) != nil else {
+                        throw MessageJSONError(key: name, problem: "must be a whole number up to \(Number.max)")
+                    }
+                }
+                try check("version", UInt8.self)
+                try check("sequence", UInt64.self)
+                try check("action", UInt8.self)
+            }
+        }
+        do {
+            let names = try JSONDecoder().decode(Keys.self, from: Data(json)).names
+            if let stranger = names.sorted().first(where: { !Self.known.contains($0) }) {
+                throw MessageJSONError(key: stranger, problem: "there is no such key")
+            }
+            self = try JSONDecoder().decode(MessageJSON.self, from: Data(json))
+        } catch let error as MessageJSONError {
+            throw error
+        } catch DecodingError.typeMismatch(_, let context), DecodingError.dataCorrupted(let context),
+            DecodingError.valueNotFound(_, let context)
+        {
+            throw MessageJSONError(
+                key: context.codingPath.map(\.stringValue).joined(separator: "."), problem: context.debugDescription)
+        } catch {
+            throw MessageJSONError(key: "", problem: "\(error)")
+        }
+    }
+
+    /// Writes the message.
+    ///
+    /// - Throws: ``MessageJSONError``, ``WireError``, ``CryptoError``.
+    public func encoded(_ keys: EncodingKeys) throws -> SignedMessage {
+        let message = Message(
+            version: try version.map { try Self.need(ProtocolVersion(rawValue: $0), "version", "4 or 5") } ?? .preferred,
+            sequence: SequenceNumber(try need(sequence, "sequence", "a number")),
+            sender: try id(sender, "sender"), token: try readToken(), body: try readBody(keys))
+        if let signer = keys.signer { return try message.signed(with: signer) }
+        let bytes = try need(signature_hex.flatMap { Hex.decode($0) }, "signature_hex", "hexadecimal digits, or give a private key")
+        guard !bytes.isEmpty else { throw MessageJSONError(key: "signature_hex", problem: "must not be empty") }
+        return try message.signed(withSignature: bytes)
+    }
+
+    private func need<Value>(_ value: Value?, _ key: String, _ allowed: String) throws -> Value {
+        try Self.need(value, key, allowed)
+    }
+
+    private static func need<Value>(_ value: Value?, _ key: String, _ allowed: String) throws -> Value {
+        guard let value else { throw MessageJSONError(key: key, problem: "must be \(allowed)") }
+        return value
+    }
+
+    private func id(_ text: String?, _ key: String) throws -> DeviceID {
+        try need(text.flatMap { DeviceID(hex: $0) }, key, "1 to 16 lower-case hexadecimal digits without leading zeros")
+    }
+
+    private func readToken() throws -> Token {
+        if let token_hex {
+            return try need(Hex.decode(token_hex).flatMap { Token($0) }, "token_hex", "1 to 65535 bytes in hexadecimal")
+        }
+        guard let token else { return .random() }
+        return try need(Token(token), "token", "1 to 65535 bytes")
+    }
+
+    private func bytes(_ text: String?, _ hex: String?, _ key: String) throws -> [UInt8] {
+        if let hex { return try need(Hex.decode(hex), key + "_hex", "hexadecimal digits, two for each byte") }
+        return Array(try need(text, key, "a text").utf8)
+    }
+
+    private func readEnvelope(_ keys: EncodingKeys) throws -> Envelope {
+        if let recipient = keys.recipient {
+            let nonce = try need(nonce.flatMap { Nonce(hex: $0) }, "nonce", "32 hexadecimal digits")
+            return try Envelope.sealing(nonce, for: recipient)
+        }
+        return Envelope(
+            try need(envelope.flatMap { Hex.decode($0) }, "envelope", "hexadecimal digits, or give a recipient's key"))
+    }
+
+    private func readBody(_ keys: EncodingKeys) throws -> Body {
+        let type = try need(
+            type.flatMap { MessageType(name: $0) }, "type",
+            "one of " + MessageType.allCases.map(\.description).joined(separator: ", "))
+        switch type {
+        case .initiate:
+            return .initiate(
+                url: TerminatedText(try bytes(url, url_hex, "url"), terminated: url_terminated ?? true),
+                digest: TerminatedText(try bytes(digest, digest_hex, "digest"), terminated: digest_terminated ?? true))
+        case .response:
+            return .response(
+                try need(
+                    status.flatMap { Status(name: $0) }, "status",
+                    "one of " + Status.allCases.map(\.description).joined(separator: ", ")))
+        case .activate: return .activate
+        case .action: return .action(try need(action, "action", "a number from 0 to 255"))
+        case .data:
+            return .data(id: try bytes(data_id, data_id_hex, "data_id"), value: try bytes(data, data_hex, "data"))
+        case .idRequest: return .idRequest
+        case .groupAdd: return .groupAdd(device: try id(device, "device"), group: try bytes(group, group_hex, "group"))
+        case .groupDelete:
+            return .groupDelete(device: try id(device, "device"), group: try bytes(group, group_hex, "group"))
+        case .groupDestroy: return .groupDestroy(group: try bytes(group, group_hex, "group"))
+        case .joinRequest: return .joinRequest
+        case .joinCommand: return .joinCommand(device: try id(device, "device"))
+        case .humanJoinRequest: return .humanJoinRequest
+        case .humanJoinResponse: return .humanJoinResponse(try readEnvelope(keys))
+        case .observedJoinRequest: return .observedJoinRequest(observer: try id(observer, "observer"))
+        case .observedJoinResponse: return .observedJoinResponse(try readEnvelope(keys))
+        case .observationRequest:
+            return .observationRequest(device: try id(device, "device"), try readEnvelope(keys))
+        case .resignRequest: return .resignRequest
+        case .terminateCommand: return .terminateCommand
+        case .deregisterRequest: return .deregisterRequest
+        case .deregisterCommand: return .deregisterCommand
+        default:
+            return .notSupported(
+                type, tail: try need(tail.flatMap { Hex.decode($0) }, "tail", "hexadecimal digits (syndication is not taken apart)"))
+        }
+    }
+
+    /// One line of JSON, keys in alphabetical order.
+    public var line: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+
+    /// For people: one fact to a line, long hexadecimal shortened.
+    public var text: String {
+        if let error { return "no message: \(error)" }
+        var rows: [(String, String)] = []
+        func add(_ name: String, _ value: String?) { if let value { rows.append((name, Self.shortened(value))) } }
+        add("sender", sender)
+        add("sequence", sequence.map(String.init))
+        add("token", token ?? token_hex.map { "hex " + $0 })
+        add("url", url ?? url_hex.map { "hex " + $0 })
+        add("digest", digest ?? digest_hex.map { "hex " + $0 })
+        add("status", status.map { "\($0) (\(status_code ?? ""))" })
+        add("action", action.map(String.init))
+        add("data id", data_id ?? data_id_hex.map { "hex " + $0 })
+        add("data", data.map { $0.debugDescription } ?? data_hex.map { "hex " + $0 })
+        add("device", device)
+        add("group", group ?? group_hex.map { "hex " + $0 })
+        add("observer", observer)
+        add("envelope", envelope.map { "\($0.utf8.count / 2) bytes" + (opened == false ? ", not opened by this key" : "") })
+        add("nonce", nonce)
+        add("opened", opened_hex.map { "hex " + $0 })
+        add("tail", tail.map { "\($0.utf8.count / 2) bytes (not supported)" })
+        add("signature", signature)
+        let head = "\(type ?? "?"), version \(version ?? 0)" + (topic.map { " on \($0)" } ?? "")
+        return ([head] + rows.map { "  " + $0.0 + String(repeating: " ", count: max(1, 11 - $0.0.count)) + $0.1 })
+            .joined(separator: "\n")
+    }
+
+    private static func shortened(_ text: String) -> String {
+        text.utf8.count <= 160 ? text : "\(text.prefix(157))..."
+    }
+}

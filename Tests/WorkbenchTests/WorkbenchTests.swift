@@ -1,0 +1,169 @@
+import Foundation
+import SRUP
+import Testing
+
+@testable import Workbench
+
+struct VectorFile: Decodable {
+    struct Key: Decodable { let private_pem, public_pem: String }
+    struct Vector: Decodable {
+        let id, signer, serialized_hex: String
+        let encryption: Encryption?
+    }
+    struct Encryption: Decodable { let recipient, reference_decrypt_result: String }
+    let keys: [String: Key]
+    let vectors: [Vector]
+
+    static let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../SRUPTests/vectors/messages.json").standardizedFileURL
+
+    static func load() throws -> VectorFile { try JSONDecoder().decode(VectorFile.self, from: Data(contentsOf: path)) }
+}
+
+@Suite struct MessageJSONTests {
+    let file: VectorFile
+
+    init() throws {
+        file = try VectorFile.load()
+    }
+
+    @Test func everyVectorComesBackByteForByte() throws {
+        for vector in file.vectors {
+            let bytes = try #require(Hex.decode(vector.serialized_hex))
+            let decoded = MessageJSON(decoding: bytes, keys: DecodingKeys())
+            #expect(decoded.error == nil && decoded.signature == "unchecked")
+            let again = try MessageJSON(json: Array(decoded.line.utf8)).encoded(EncodingKeys())
+            #expect(again.bytes == bytes, "\(vector.id)")
+            // And signed anew, since the signature is deterministic.
+            var keys = EncodingKeys()
+            keys.signer = try PrivateKey(pem: try #require(file.keys[vector.signer]).private_pem)
+            #expect(try MessageJSON(json: Array(decoded.line.utf8)).encoded(keys).bytes == bytes, "\(vector.id)")
+        }
+    }
+
+    @Test func signatureAndNonceAreJudgedWithTheKeysGiven() throws {
+        for vector in file.vectors {
+            let bytes = try #require(Hex.decode(vector.serialized_hex))
+            var keys = DecodingKeys()
+            keys.any = [try PublicKey(pem: try #require(file.keys[vector.signer]).public_pem)]
+            if let sealed = vector.encryption {
+                keys.recipient = try PrivateKey(pem: try #require(file.keys[sealed.recipient]).private_pem)
+            }
+            let decoded = MessageJSON(decoding: bytes, keys: keys)
+            #expect(decoded.signature == "valid", "\(vector.id)")
+            if decoded.envelope != nil, let sealed = vector.encryption {
+                // A text that is no nonce is shown in hexadecimal; the reference cuts it to 32 characters.
+                let text = decoded.nonce ?? decoded.opened_hex.flatMap { Hex.decode($0) }.map { String(decoding: $0, as: UTF8.self) }
+                #expect(text?.hasPrefix(sealed.reference_decrypt_result) == true, "\(vector.id)")
+            }
+            let other = try #require(file.keys.keys.first { $0 != vector.signer })
+            keys.any = [try PublicKey(pem: try #require(file.keys[other]).public_pem)]
+            #expect(MessageJSON(decoding: bytes, keys: keys).signature == "invalid", "\(vector.id)")
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"type":"ACTION","sequence":1,"sender":"a1","action":1,"wings":2}"#, "wings"),
+        (#"{"type":"FLY","sequence":1,"sender":"a1"}"#, "type"),
+        (#"{"type":"ACTION","sequence":1,"sender":"A1","action":1}"#, "sender"),
+        (#"{"type":"ACTION","sequence":1,"sender":"a1"}"#, "action"),
+        (#"{"type":"ACTION","sequence":1,"sender":"a1","action":256}"#, "action"),
+        (#"{"type":"ACTION","sequence":-1,"sender":"a1","action":1}"#, "sequence"),
+        (#"{"type":"ACTION","sequence":1,"sender":"a1","action":1,"token":""}"#, "token"),
+        (#"{"type":"ACTION","sequence":1,"sender":"a1","action":1,"version":6}"#, "version"),
+        (#"{"type":"ACTION","sequence":1,"sender":"a1","action":1,"signature_hex":"0"}"#, "signature_hex"),
+        (#"{"type":"RESPONSE","sequence":1,"sender":"a1","status":"MAYBE"}"#, "status"),
+        (#"{"type":"OBSERVATION_REQUEST","sequence":1,"sender":"a1","device":"b2"}"#, "envelope"),
+        ("[]", ""), ("{", ""), ("", ""),
+    ])
+    func aWrongObjectNamesItsKey(_ json: String, _ key: String) {
+        do {
+            _ = try MessageJSON(json: Array(json.utf8)).encoded(EncodingKeys())
+            Issue.record("accepted \(json)")
+        } catch let error as MessageJSONError {
+            #expect(error.key == key, "\(error)")
+        } catch {
+            Issue.record("\(error)")
+        }
+    }
+
+    @Test func whatIsNoMessageNamesFieldAndOffset() {
+        let decoded = MessageJSON(decoding: [5, 2, 1], keys: DecodingKeys())
+        #expect(decoded.field == "sequence id" && decoded.offset == 2 && decoded.reason == "truncated")
+    }
+
+    @Test func aFixedRunOfTheFuzzerFindsNothing() throws {
+        var fuzzer = Fuzzer(corpus: file.vectors.compactMap { Hex.decode($0.serialized_hex) }, seed: 42)
+        var keys = DecodingKeys()
+        let server = try #require(file.keys["device"])
+        keys.recipient = try PrivateKey(pem: server.private_pem)
+        var rejected = 0
+        for _ in 0..<20_000 {
+            let input = fuzzer.next()
+            let decoded = MessageJSON(decoding: input, keys: DecodingKeys())
+            if decoded.error != nil {
+                rejected += 1
+            } else {
+                #expect(try MessageJSON(json: Array(decoded.line.utf8)).encoded(EncodingKeys()).bytes == input)
+            }
+        }
+        #expect(rejected > 1000)
+    }
+}
+
+/// The real program.
+@Suite struct SRUPToolTests {
+    static let binary: URL = {
+        let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        return URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent("srup")
+    }()
+
+    func run(_ arguments: [String], _ input: String) throws -> (code: Int32, output: String, errors: String) {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("srup-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let inputFile = folder.appendingPathComponent("in")
+        try Data(input.utf8).write(to: inputFile)
+        let process = Process()
+        process.executableURL = Self.binary
+        process.arguments = arguments
+        process.standardInput = try FileHandle(forReadingFrom: inputFile)
+        for name in ["out", "err"] {
+            _ = FileManager.default.createFile(atPath: folder.appendingPathComponent(name).path, contents: nil)
+        }
+        process.standardOutput = try FileHandle(forWritingTo: folder.appendingPathComponent("out"))
+        process.standardError = try FileHandle(forWritingTo: folder.appendingPathComponent("err"))
+        try process.run()
+        process.waitUntilExit()
+        func text(_ name: String) throws -> String {
+            try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
+        }
+        return (process.terminationStatus, try text("out"), try text("err"))
+    }
+
+    @Test func decodeAndEncodeAreInverseOnAllVectors() throws {
+        let lines = try VectorFile.load().vectors.map(\.serialized_hex).joined(separator: "\n") + "\n"
+        let decoded = try run(["decode", "--json"], lines)
+        #expect(decoded.code == 0)
+        #expect(decoded.output.split(separator: "\n").count == 96)
+        let encoded = try run(["encode"], decoded.output)
+        #expect(encoded.code == 0 && encoded.output == lines)
+        #expect(try run(["decode"], lines).output.contains("OBSERVATION_REQUEST, version 5"))
+    }
+
+    @Test func badLinesAreToldAndTheRestIsRead() throws {
+        let good = try #require(try VectorFile.load().vectors.first).serialized_hex
+        let long = String(repeating: "0", count: 400_000)
+        let result = try run(["decode", "--json"], "xyz\n\n0502\n\(long)\nSRUP/a1 \(good)\n\(good)")
+        #expect(result.code == 1)
+        let lines = result.output.split(separator: "\n").map(String.init)
+        #expect(lines.count == 5)
+        #expect(lines.first?.contains("not-hex") == true && lines[1].contains("truncated") && lines[2].contains("too-long"))
+        #expect(lines[3].contains(#""topic":"SRUP/a1""#) && lines[4].contains("INITIATE"))
+    }
+
+    @Test func encodeNamesLineAndKey() throws {
+        let result = try run(["encode"], "\n{\"type\":\"ACTION\"}\n")
+        #expect(result.code == 1 && result.errors.contains("standard input, line 2: \"sequence\": must be a number"))
+    }
+}
