@@ -101,7 +101,7 @@ let package = Package(
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", arguments]),
 
-        tests("SRUPTests", ["SRUP"], resources: [.copy("vectors")]),
+        tests("SRUPTests", ["SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("WorkbenchTests", ["Workbench", "SRUP"]),
         tests("PartyTests", ["Party", "SRUP", "Storage"]),
         tests("SystemTests", ["Stage", "SRUP", "Party"]),

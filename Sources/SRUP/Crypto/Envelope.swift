@@ -58,13 +58,15 @@ public struct Envelope: Hashable, Sendable {
     /// - Throws: ``CryptoError/cannotOpen`` whatever is wrong with it: a wrong length, the wrong key, wrong padding.
     public func open(with key: PrivateKey) throws(CryptoError) -> SecretBytes {
         guard let parts = Parts(bytes, modulus: key.size) else { throw .cannotOpen }
-        // When the RSA step fails, a random key takes its place and the AES step fails in its stead: an attacker who
+        // When the RSA step fails, the AES step is done all the same, with a random key: an attacker who
         // can only see success or failure, or the time it took, learns nothing of the RSA padding.
+        var hasKey = false
         let session = SecretBytes(capacity: Envelope.keySize) { buffer in
             precondition(RAND_bytes(buffer.baseAddress, Int32(Envelope.keySize)) == 1)
             withUnsafeTemporaryAllocation(byteCount: key.size, alignment: 1) { plain in
                 let count = bytes[parts.sealedKey].withUnsafeBytes { key.decryptPKCS1($0, into: plain) }
-                if count == Envelope.keySize {
+                hasKey = count == Envelope.keySize
+                if hasKey {
                     buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: plain[..<Envelope.keySize]))
                 }
                 OPENSSL_cleanse(plain.baseAddress, plain.count)
@@ -77,7 +79,8 @@ public struct Envelope: Hashable, Sendable {
             let count = try session.withBytes { key throws(CryptoError) in
                 try Envelope.decrypt(cipher, key, vector, into: buffer)
             }
-            guard parts.textLength <= count else { throw .cannotOpen }
+            // One random key in 256 leaves padding that looks right.
+            guard hasKey, parts.textLength <= count else { throw .cannotOpen }
             return parts.textLength
         }
     }
