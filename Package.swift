@@ -64,10 +64,11 @@ let package = Package(
         .target(name: "Luma"),
         .target(name: "Camera", dependencies: ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
         .target(name: "CodeReader", dependencies: ["Luma", "CZbar"]),
-        .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer"]),
+        .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
         .target(name: "Scene", dependencies: ["Luma"]),
         .target(
-            name: "Party", dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
+            name: "Party",
+            dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
 
         .target(name: "Program", dependencies: ["Linux", arguments, log, lifecycle]),
         .target(
@@ -82,7 +83,8 @@ let package = Package(
         .executableTarget(
             name: "srup-observer",
             dependencies: [
-                "SRUP", "Party", "Observation", "Witness", "Camera", "CodeReader", "Luma", "Settings", "Program", "Storage",
+                "SRUP", "Party", "Observation", "Witness", "Camera", "CodeReader", "Luma", "Settings", "Program",
+                "Storage",
                 log, lifecycle, arguments,
             ]),
         .target(name: "Workbench", dependencies: ["SRUP"]),
@@ -97,13 +99,14 @@ let package = Package(
             dependencies: [
                 "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", log, lifecycle, arguments,
             ]),
-        .target(name: "Stage"),
+        .target(name: "Stage", dependencies: ["Linux"]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", arguments]),
 
         tests("SRUPTests", ["SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("WorkbenchTests", ["Workbench", "SRUP"]),
         tests("PartyTests", ["Party", "SRUP", "Storage"]),
+        tests("KeyServiceTests", ["KeyService", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
         tests("SystemTests", ["Stage", "SRUP", "Party"]),
         tests("SettingsTests", ["Settings"]),
         tests("CameraTests", ["Camera", "Luma", "Scene"]),

@@ -205,7 +205,8 @@ public actor C2Server: Service {
         try end(device)
         try offer(
             C2State.Pending(
-                device: device, observer: observer, request: token, offer: .random(), observation: .random(), attempt: 1))
+                device: device, observer: observer, request: token, offer: .random(), observation: .random(), attempt: 1
+            ))
     }
 
     // MARK: The observed join

@@ -73,7 +73,8 @@ enum CameraFinder {
             for descriptor in names(in: "/proc/\(process)/fd") {
                 var link = [CChar](repeating: 0, count: 256)
                 let count = readlink("/proc/\(process)/fd/\(descriptor)", &link, link.count - 1)
-                guard count > 0, String(decoding: link.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self) == target
+                guard count > 0,
+                    String(decoding: link.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self) == target
                 else { continue }
                 var name = [UInt8](repeating: 0, count: 64)
                 var length = 0

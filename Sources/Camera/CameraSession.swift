@@ -45,9 +45,10 @@ public final class CameraSession: Sendable {
     /// Starts the thread. `onFrame` borrows each frame; `onIdle` is called at least once a second while awake, so that
     /// a watchdog can tell a quiet camera from one whose driver hangs.
     public func start(
-        makeHandlers: @escaping @Sendable () -> (
-            onEvent: (CameraEvent) -> Void, onFrame: (LumaPlane) -> Void, onIdle: () -> Void
-        )
+        makeHandlers:
+            @escaping @Sendable () -> (
+                onEvent: (CameraEvent) -> Void, onFrame: (LumaPlane) -> Void, onIdle: () -> Void
+            )
     ) {
         DetachedThread.start(stack: 2048) {
             let handlers = makeHandlers()

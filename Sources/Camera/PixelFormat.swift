@@ -72,7 +72,9 @@ final class LumaConverter {
     /// Lends the luma of a frame.
     ///
     /// - Returns: `nil` when the frame is damaged: too short, or no JPEG.
-    func withLuma<Result>(of frame: UnsafeBufferPointer<UInt8>, _ body: (LumaPlane) throws -> Result) rethrows -> Result? {
+    func withLuma<Result>(of frame: UnsafeBufferPointer<UInt8>, _ body: (LumaPlane) throws -> Result) rethrows
+        -> Result?
+    {
         guard let base = frame.baseAddress else { return nil }
         switch format.layout {
         case .plane:

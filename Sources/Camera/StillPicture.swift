@@ -141,7 +141,9 @@ enum PGM {
         let height = try number()
         let maximum = try number()
         try StillPicture.check(width, height, name)
-        guard (1...65535).contains(maximum) else { throw .badPicture(name, why: "its maximum, \(maximum), is no PGM's") }
+        guard (1...65535).contains(maximum) else {
+            throw .badPicture(name, why: "its maximum, \(maximum), is no PGM's")
+        }
         var pixels: [UInt8] = []
         if bytes[1] == UInt8(ascii: "2") {
             pixels.reserveCapacity(width * height)

@@ -75,7 +75,8 @@ final class Y4MSource: FrameSource {
         self.isPipe = isPipe
         descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw errno == ENOENT ? .absent(path) : .failed(path, doing: "opening", why: String(cString: strerror(errno)))
+            throw errno == ENOENT
+                ? .absent(path) : .failed(path, doing: "opening", why: String(cString: strerror(errno)))
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, (status.st_mode & S_IFMT == S_IFIFO) == isPipe else {
@@ -114,7 +115,8 @@ final class Y4MSource: FrameSource {
                     frame.withUnsafeBufferPointer {
                         body(
                             LumaPlane(
-                                base: $0.baseAddress!, width: header.width, height: header.height, stride: header.width))
+                                base: $0.baseAddress!, width: header.width, height: header.height, stride: header.width)
+                        )
                     }
                     return true
                 }
@@ -147,7 +149,8 @@ final class Y4MSource: FrameSource {
                 if byte != 10 {
                     line.append(byte)
                     guard line.count <= Y4MHeader.maximumLine else {
-                        throw .badPicture(path, why: "no Y4M stream: a header line is longer than \(Y4MHeader.maximumLine) bytes")
+                        throw .badPicture(
+                            path, why: "no Y4M stream: a header line is longer than \(Y4MHeader.maximumLine) bytes")
                     }
                     continue
                 }

@@ -99,7 +99,9 @@ public struct Authority: Sendable {
         subject: [(String, String)], key: PublicKey, days: Int, by issuerPEM: String?, signer: PrivateKey,
         extensions: [(Int32, String)]
     ) throws -> String {
-        guard let certificate = X509_new(), let bio = BIO_new(BIO_s_mem()) else { throw AuthorityError.openSSL("memory") }
+        guard let certificate = X509_new(), let bio = BIO_new(BIO_s_mem()) else {
+            throw AuthorityError.openSSL("memory")
+        }
         defer {
             X509_free(certificate)
             BIO_free(bio)
@@ -198,7 +200,9 @@ enum CertificateRequestReader {
         guard let bio = BIO_new(BIO_s_mem()) else { throw .openSSL("memory") }
         defer { BIO_free(bio) }
         BIO_write(bio, pem, Int32(pem.utf8.count))
-        guard let certificate = PEM_read_bio_X509(bio, nil, nil, nil) else { throw .openSSL("the authority's certificate") }
+        guard let certificate = PEM_read_bio_X509(bio, nil, nil, nil) else {
+            throw .openSSL("the authority's certificate")
+        }
         return certificate
     }
 }

@@ -87,7 +87,8 @@ struct KeyServiceRoutes: Sendable {
         }
         let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
         return Response(
-            status: status, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(bytes: data)))
+            status: status, headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: data)))
     }
 
     /// Reads a JSON body of texts, whatever content type it is labelled with, and turns refusals into answers.
@@ -120,7 +121,8 @@ struct KeyServiceRoutes: Sendable {
     private func identity(_ values: [String: String]) throws -> DeviceID {
         guard let id = DeviceID(hex: try value("identity", values)) else {
             throw Refusal(
-                status: .badRequest, words: "\"identity\" must be 1 to 16 lower-case hexadecimal digits, no leading zeros")
+                status: .badRequest,
+                words: "\"identity\" must be 1 to 16 lower-case hexadecimal digits, no leading zeros")
         }
         return id
     }
@@ -154,7 +156,8 @@ struct KeyServiceRoutes: Sendable {
             throw Refusal(status: .badRequest, words: "\"key\": \(error)")
         }
         guard id != policy.server, try state.count() < policy.mostIdentities else {
-            throw Refusal(status: id == policy.server ? .badRequest : .serviceUnavailable, words: "this identity cannot be taken")
+            throw Refusal(
+                status: id == policy.server ? .badRequest : .serviceUnavailable, words: "this identity cannot be taken")
         }
         guard try state.add(id, key: key, type: type, isServer: false, now: Date().timeIntervalSince1970) else {
             throw Refusal(status: .badRequest, words: "this identity is taken")

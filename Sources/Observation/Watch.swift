@@ -157,7 +157,8 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
             return "no live witness (\(problems.isEmpty ? "none has reported" : problems.joined(separator: "; ")))"
         }
         return watch.sawSomethingElse
-            ? "only values that did not stay in view were seen in \(rules.timeout)" : "nothing was seen in \(rules.timeout)"
+            ? "only values that did not stay in view were seen in \(rules.timeout)"
+            : "nothing was seen in \(rules.timeout)"
     }
 
     private mutating func end(at index: Int, _ verdict: Verdict, _ now: Duration) -> Ended {

@@ -97,7 +97,8 @@ public struct Identity: Sendable {
             let port = try state.value("broker.port").flatMap({ UInt16($0) }),
             let keyService = try state.value("key-service")
         else {
-            throw PartyError.identity("\(statePath(folder)) does not belong to the identity in \(folder); register again")
+            throw PartyError.identity(
+                "\(statePath(folder)) does not belong to the identity in \(folder); register again")
         }
         let identity = Identity(
             id: id, key: key,

@@ -43,7 +43,8 @@ public enum Rejection: Error, Sendable, Hashable, CustomStringConvertible {
         case .wrongTopic(let name): "on a topic where its sender has no business: \(name.prefix(80))"
         case .unknownSender(let id): "from \(id), whom we do not know or do not listen to"
         case .badSignature(let id): "the signature is not \(id)'s"
-        case .replayed(let id, let got, let last): "from \(id) with sequence number \(got), not above the last one (\(last))"
+        case .replayed(let id, let got, let last):
+            "from \(id) with sequence number \(got), not above the last one (\(last))"
         case .notSupported(let type): "\(type) is not supported (syndication)"
         case .unexpected(let type): "\(type) is not expected here"
         case .unknownToken(let id): "from \(id) with a token of no open request"

@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 
 /// Gives the code as a PNG to a command's standard input, each time it changes; nothing at all to clear the display.
 public struct CommandPresenter: NoncePresenter {
@@ -49,31 +50,12 @@ public struct CommandPresenter: NoncePresenter {
     }
 
     private func spawn(input: Int32, _ mode: String) throws(PresentationError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, input, 0)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // A group of its own, so that what the shell starts can be killed with it.
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
-        var argv: [UnsafeMutablePointer<CChar>?] = [strdup("/bin/sh"), strdup("-c"), strdup(command), nil]
-        var variables: [UnsafeMutablePointer<CChar>?] = []
-        var next = environ
-        while let variable = next.pointee {
-            variables.append(strdup(variable))
-            next += 1
+        let script = "SRUP_DISPLAY=\(mode); export SRUP_DISPLAY; \(command)"
+        do throws(ChildProcess.Failure) {
+            return try ChildProcess.start("/bin/sh", ["-c", script], descriptors: [0: input])
+        } catch {
+            throw .commandFailed(command, how: "could not be started: \(error)")
         }
-        variables += [strdup("SRUP_DISPLAY=\(mode)"), nil]
-        defer { for pointer in argv + variables { free(pointer) } }
-        var process: pid_t = 0
-        let code = posix_spawn(&process, "/bin/sh", &actions, &attributes, &argv, &variables)
-        guard code == 0 else {
-            throw .commandFailed(command, how: "could not be started: \(String(cString: strerror(code)))")
-        }
-        return process
     }
 
     private func feed(_ input: [UInt8], to descriptor: Int32, until deadline: ContinuousClock.Instant) {
@@ -93,20 +75,11 @@ public struct CommandPresenter: NoncePresenter {
     }
 
     private func wait(for process: pid_t, until deadline: ContinuousClock.Instant) throws(PresentationError) {
-        var status: Int32 = 0
-        while true {
-            let code = waitpid(process, &status, Int32(WNOHANG))
-            if code == process { break }
-            if code < 0 && errno != EINTR { return }
-            if ContinuousClock.now >= deadline {
-                kill(-process, SIGKILL)
-                while waitpid(process, &status, 0) < 0 && errno == EINTR {}
-                throw .commandFailed(command, how: "did not end in \(limit)")
-            }
-            usleep(5000)
+        switch ChildProcess.wait(process, until: deadline, killsGroup: true) {
+        case .exited(0): return
+        case .exited(let code): throw .commandFailed(command, how: "ended with code \(code)")
+        case .killed(let signal): throw .commandFailed(command, how: "was ended by signal \(signal)")
+        case nil: throw .commandFailed(command, how: "did not end in \(limit)")
         }
-        if status & 0x7F != 0 { throw .commandFailed(command, how: "was ended by signal \(status & 0x7F)") }
-        let exit = status >> 8 & 0xFF
-        if exit != 0 { throw .commandFailed(command, how: "ended with code \(exit)") }
     }
 }

@@ -40,7 +40,9 @@ public struct FramebufferPresenter: NoncePresenter {
     public init(path: String, geometry: Geometry) throws(PresentationError) {
         guard [16, 24, 32].contains(geometry.bitsPerPixel), (1...16384).contains(geometry.width),
             (1...16384).contains(geometry.height), geometry.stride >= geometry.width * geometry.bitsPerPixel / 8
-        else { throw .noFramebuffer(path, why: "its pixels have \(geometry.bitsPerPixel) bits (16, 24, 32 are understood)") }
+        else {
+            throw .noFramebuffer(path, why: "its pixels have \(geometry.bitsPerPixel) bits (16, 24, 32 are understood)")
+        }
         self.path = path
         self.geometry = geometry
     }

@@ -68,7 +68,9 @@ public struct SceneRenderer {
     // MARK: The device
 
     /// The plane map of the display: frame position to display position, both as shares of the display's width.
-    private func inverseMap(_ scene: SceneParameters) -> (map: [Float], bounds: (left: Int, top: Int, right: Int, bottom: Int))? {
+    private func inverseMap(_ scene: SceneParameters) -> (
+        map: [Float], bounds: (left: Int, top: Int, right: Int, bottom: Int)
+    )? {
         let radians = Float.pi / 180
         let (roll, yaw, pitch) = (scene.roll * radians, scene.yaw * radians, scene.pitch * radians)
         let (cr, sr) = (cosf(roll), sinf(roll))
@@ -82,8 +84,10 @@ public struct SceneRenderer {
         let (centreX, centreY) = (scene.x * Float(width), scene.y * Float(height))
         // Homography from display (u, v, 1) to frame.
         let a = [
-            right.0 * size * distance + centreX * right.2, down.0 * size * distance + centreX * down.2, centreX * distance,
-            right.1 * size * distance + centreY * right.2, down.1 * size * distance + centreY * down.2, centreY * distance,
+            right.0 * size * distance + centreX * right.2, down.0 * size * distance + centreX * down.2,
+            centreX * distance,
+            right.1 * size * distance + centreY * right.2, down.1 * size * distance + centreY * down.2,
+            centreY * distance,
             right.2, down.2, distance,
         ]
         guard let inverse = Self.inverse(a) else { return nil }
@@ -113,7 +117,9 @@ public struct SceneRenderer {
 
     /// A case of 1.24 × 1.44 display widths with rounded corners, the display in it, the picture on that.
     private func drawDevice(_ picture: LumaPicture?, _ scene: SceneParameters, _ frame: inout [UInt8]) {
-        guard let (map, bounds) = inverseMap(scene), bounds.left < bounds.right, bounds.top < bounds.bottom else { return }
+        guard let (map, bounds) = inverseMap(scene), bounds.left < bounds.right, bounds.top < bounds.bottom else {
+            return
+        }
         for y in bounds.top..<bounds.bottom {
             for x in bounds.left..<bounds.right {
                 let (fx, fy) = (Float(x) + 0.5, Float(y) + 0.5)
@@ -121,7 +127,8 @@ public struct SceneRenderer {
                 let u = (map[0] * fx + map[1] * fy + map[2]) / w
                 let v = (map[3] * fx + map[4] * fy + map[5]) / w
                 guard abs(u) < 0.62, abs(v) < 0.72 else { continue }
-                let corner = max(0, abs(u) - 0.57) * max(0, abs(u) - 0.57) + max(0, abs(v) - 0.67) * max(0, abs(v) - 0.67)
+                let corner =
+                    max(0, abs(u) - 0.57) * max(0, abs(u) - 0.57) + max(0, abs(v) - 0.67) * max(0, abs(v) - 0.67)
                 guard corner < 0.0025 else { continue }
                 let value: Float
                 if abs(u) < 0.5, abs(v) < 0.5 {

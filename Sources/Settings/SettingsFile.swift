@@ -73,7 +73,8 @@ public struct SettingsFile {
         var column: UInt32 = 0
         if let error = ctoml_error(document, &line, &column) {
             throw SettingsError(
-                file: name, line: Int(line), key: nil, problem: "not TOML at column \(column): \(String(cString: error))")
+                file: name, line: Int(line), key: nil,
+                problem: "not TOML at column \(column): \(String(cString: error))")
         }
         entries = (0..<ctoml_count(document)).map { index in
             let entry = ctoml_get(document, index)
@@ -108,7 +109,8 @@ public struct SettingsFile {
     /// - Throws: ``SettingsError``.
     public mutating func required(_ key: String, example: String) throws(SettingsError) -> String {
         guard let value = try string(key) else {
-            throw SettingsError(file: path, line: 0, key: key, problem: "is missing; for example \(key) = \"\(example)\"")
+            throw SettingsError(
+                file: path, line: 0, key: key, problem: "is missing; for example \(key) = \"\(example)\"")
         }
         return value
     }
@@ -187,7 +189,9 @@ public struct SettingsFile {
     }
 
     private func elements(of key: String) -> [Entry] {
-        entries.filter { $0.path.hasPrefix(key + "[") && $0.path.dropFirst(key.count).firstIndex(of: "]") == $0.path.indices.last }
+        entries.filter {
+            $0.path.hasPrefix(key + "[") && $0.path.dropFirst(key.count).firstIndex(of: "]") == $0.path.indices.last
+        }
     }
 
     /// The keys under a table, in the file's order: for tables whose keys are names of the user's own.

@@ -73,7 +73,8 @@ public final class EventFollower {
             usleep(5_000)
         }
         throw Stage.Failure(
-            description: "waited \(limit) s for \(who) to say \(names.sorted().joined(separator: " or ")); its log ends:\n"
+            description:
+                "waited \(limit) s for \(who) to say \(names.sorted().joined(separator: " or ")); its log ends:\n"
                 + stage.tail(of: who))
     }
 }

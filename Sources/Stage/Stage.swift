@@ -1,4 +1,5 @@
 import Foundation
+import Linux
 
 /// Everything the demo starts, in one temporary folder; ``close()`` leaves nothing running and nothing behind.
 public final class Stage {
@@ -12,7 +13,7 @@ public final class Stage {
 
     public let folder: String
     public let binaries: String
-    private var processes: [(name: String, process: Process)] = []
+    private var processes: [(name: String, process: pid_t)] = []
     private let keeps: Bool
 
     /// - Parameters:
@@ -33,84 +34,76 @@ public final class Stage {
     }
 
     /// A program of ours beside this one, or one on the machine.
-    private func executable(_ name: String) throws -> URL {
+    private func executable(_ name: String) throws -> String {
         let ours = binaries + "/" + name
-        if FileManager.default.isExecutableFile(atPath: ours) { return URL(fileURLWithPath: ours) }
+        if FileManager.default.isExecutableFile(atPath: ours) { return ours }
         for folder in ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin"] {
             let path = folder + "/" + name
-            if FileManager.default.isExecutableFile(atPath: path) { return URL(fileURLWithPath: path) }
+            if FileManager.default.isExecutableFile(atPath: path) { return path }
         }
         throw Failure(description: "\(name) is not installed (deploy/demo installs what is missing)")
     }
 
-    private func process(_ name: String, _ arguments: [String], log: String) throws -> Process {
-        let process = Process()
-        process.executableURL = try executable(name)
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
+    private func spawn(_ name: String, _ arguments: [String], log: String) throws -> pid_t {
         let logPath = path("log/\(log).log")
         try FileManager.default.createDirectory(atPath: path("log"), withIntermediateDirectories: true)
-        if !FileManager.default.fileExists(atPath: logPath) {
-            _ = FileManager.default.createFile(atPath: logPath, contents: nil)
+        let output = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        defer {
+            Glibc.close(output)
+            Glibc.close(null)
         }
-        let output = try FileHandle(forWritingTo: URL(fileURLWithPath: logPath))
-        try output.seekToEnd()
-        process.standardOutput = output
-        process.standardError = output
-        return process
+        guard output >= 0 else { throw Failure(description: "\(logPath) cannot be written") }
+        return try ChildProcess.start(try executable(name), arguments, descriptors: [0: null, 1: output, 2: output])
     }
 
     /// Starts something that goes on until ``stop(_:)`` or ``close()``.
     public func start(_ name: String, _ arguments: [String], as role: String) throws {
-        let process = try process(name, arguments, log: role)
-        try process.run()
-        processes.append((role, process))
+        processes.append((role, try spawn(name, arguments, log: role)))
     }
 
-    /// Runs something to its end.
+    /// Runs something to its end, a minute at most; returns its exit code, -1 when it was killed.
     @discardableResult
     public func run(_ name: String, _ arguments: [String], as role: String) throws -> Int32 {
-        let process = try process(name, arguments, log: role)
-        try process.run()
-        process.waitUntilExit()
-        return process.terminationStatus
+        let process = try spawn(name, arguments, log: role)
+        if case .exited(let code) = ChildProcess.wait(process, until: .now + .seconds(60)) { return code }
+        return -1
     }
 
     /// Runs something that must succeed.
     public func must(_ name: String, _ arguments: [String], as role: String) throws {
         let code = try run(name, arguments, as: role)
         guard code == 0 else {
-            throw Failure(description: "\(name) \(arguments.prefix(2).joined(separator: " ")) failed with code \(code):\n\(tail(of: role))")
+            throw Failure(
+                description:
+                    "\(name) \(arguments.prefix(2).joined(separator: " ")) failed with code \(code):\n\(tail(of: role))"
+            )
         }
     }
 
-    public func isRunning(_ role: String) -> Bool { processes.contains { $0.name == role && $0.process.isRunning } }
+    public func isRunning(_ role: String) -> Bool { processIdentifier(role) != nil }
 
+    /// Ends a program as a service manager does: SIGTERM, and SIGKILL after four seconds.
     public func stop(_ role: String) {
-        for (_, process) in processes.filter({ $0.name == role }) { end(process) }
-        processes.removeAll { $0.name == role }
+        end(role, SIGTERM)
     }
 
     /// As a crash: no signal handler runs.
     public func kill9(_ role: String) {
-        for (_, process) in processes.filter({ $0.name == role }) {
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-        }
-        processes.removeAll { $0.name == role }
+        end(role, SIGKILL)
     }
 
     public func processIdentifier(_ role: String) -> Int32? {
-        processes.first { $0.name == role && $0.process.isRunning }?.process.processIdentifier
+        processes.removeAll { ChildProcess.reap($0.process) != nil }
+        return processes.first { $0.name == role }?.process
     }
 
-    private func end(_ process: Process) {
-        guard process.isRunning else { return }
-        process.terminate()
-        let deadline = Date(timeIntervalSinceNow: 4)
-        while process.isRunning && Date() < deadline { usleep(10_000) }
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-        process.waitUntilExit()
+    private func end(_ role: String, _ signal: Int32) {
+        for (_, process) in processes.filter({ $0.name == role }) {
+            kill(process, signal)
+            _ = ChildProcess.wait(process, until: .now + .seconds(4))
+        }
+        processes.removeAll { $0.name == role }
     }
 
     /// The end of a program's log, for error messages.
@@ -120,7 +113,8 @@ public final class Stage {
     }
 
     public func close() {
-        for (_, process) in processes.reversed() { end(process) }
+        for (_, process) in processes.reversed() { kill(process, SIGTERM) }
+        for (_, process) in processes.reversed() { _ = ChildProcess.wait(process, until: .now + .seconds(4)) }
         processes.removeAll()
         if !keeps { try? FileManager.default.removeItem(atPath: folder) }
     }

@@ -61,7 +61,8 @@ public final class World {
             guard stage.isRunning(role) else { break }
             usleep(10_000)
         }
-        throw Stage.Failure(description: "\(what) does not listen on port \(port); its log ends:\n\(stage.tail(of: role))")
+        throw Stage.Failure(
+            description: "\(what) does not listen on port \(port); its log ends:\n\(stage.tail(of: role))")
     }
 
     // MARK: Observers
@@ -112,8 +113,9 @@ public final class World {
 
     private func learnIdentity(_ name: String) throws {
         let text = try String(contentsOfFile: stage.path("log/\(name).log"), encoding: .utf8)
-        guard let id = text.split(separator: "\n").last(where: { $0.contains("identity is ") })?
-            .components(separatedBy: "identity is ").last?.trimmingCharacters(in: .whitespaces)
+        guard
+            let id = text.split(separator: "\n").last(where: { $0.contains("identity is ") })?
+                .components(separatedBy: "identity is ").last?.trimmingCharacters(in: .whitespaces)
         else { throw Stage.Failure(description: "\(name) did not say its identity") }
         identities[name] = id
     }
@@ -128,7 +130,9 @@ public final class World {
     }
 
     /// Puts a drawn scene before a camera: a device whose display shows `picture`, or a dark one.
-    public func startScene(on camera: String, picture: String?, role: String = "scene", _ arguments: [String] = []) throws {
+    public func startScene(on camera: String, picture: String?, role: String = "scene", _ arguments: [String] = [])
+        throws
+    {
         try stage.start(
             "srup-scene",
             ["--output", camera] + (picture.map { ["--picture", $0] } ?? []) + arguments, as: role)

@@ -77,7 +77,9 @@ public final class LineSocket: Sendable {
     public func write(_ line: String) throws(Failure) {
         var bytes = Array((line + "\n").utf8)[...]
         while !bytes.isEmpty {
-            let sent = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
+            let sent = bytes.withUnsafeBytes {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            }
             if sent > 0 {
                 bytes = bytes.dropFirst(sent)
                 continue

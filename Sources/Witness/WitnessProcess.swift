@@ -146,9 +146,7 @@ public final class WitnessProcess: Service, Sendable {
                 state.socket = nil
                 state.process = 0
             }
-            kill(process, SIGKILL)
-            var status: Int32 = 0
-            while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+            _ = ChildProcess.wait(process, until: .now)
         }
         if isAwake { try? socket.write(WitnessCommand.wake.rawValue) }
         return listen(to: socket, process)
@@ -200,41 +198,21 @@ public final class WitnessProcess: Service, Sendable {
     }
 
     private func exitReason(_ process: pid_t) -> String {
+        // The socket closes a moment before the process can be reaped.
         for _ in 0..<20 {
-            var status: Int32 = 0
-            let code = waitpid(process, &status, Int32(WNOHANG))
-            if code == process {
-                let signal = status & 0x7F
-                return signal == 0
-                    ? "it exited with code \(status >> 8 & 0xFF)"
-                    : "it was ended by signal \(signal) (\(String(cString: strsignal(signal))))"
-            }
+            if let end = ChildProcess.reap(process) { return end.description }
             usleep(10_000)
         }
         return "it closed its socket"
     }
 
-    private func spawn(_ descriptor: Int32) throws(LineSocket.Failure) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, descriptor, 3)
-        srup_spawn_close_from(&actions, 4)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // A group of its own: Ctrl-C in a terminal goes to the keeper, which ends its witnesses in order.
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
-        var argv: [UnsafeMutablePointer<CChar>?] = ([executable] + arguments).map { strdup($0) } + [nil]
-        var environment: [UnsafeMutablePointer<CChar>?] =
-            Self.passedOn.compactMap { name in getenv(name).map { strdup("\(name)=\(String(cString: $0))") } } + [nil]
-        defer { for pointer in argv + environment { free(pointer) } }
-        var process: pid_t = 0
-        let code = posix_spawn(&process, executable, &actions, &attributes, &argv, &environment)
-        guard code == 0 else { throw .system("\(executable) cannot be started: \(String(cString: strerror(code)))") }
-        return process
+    private func spawn(_ descriptor: Int32) throws(ChildProcess.Failure) -> pid_t {
+        let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        defer { close(null) }
+        var environment: [String: String] = [:]
+        for name in Self.passedOn { environment[name] = getenv(name).map { String(cString: $0) } }
+        return try ChildProcess.start(
+            executable, arguments, environment: environment, descriptors: [0: null, 3: descriptor])
     }
 
     /// What of our environment a witness needs; the rest (credentials, say) is none of its business.

@@ -102,7 +102,9 @@ extension MessageJSON {
         signature = Self.judged(signed, keys)
         switch message.body {
         case .initiate(let url, let digest):
-            (self.url, url_hex, url_terminated) = (url.text, url.text == nil ? Hex.encode(url.bytes) : nil, url.isTerminated)
+            (self.url, url_hex, url_terminated) = (
+                url.text, url.text == nil ? Hex.encode(url.bytes) : nil, url.isTerminated
+            )
             (self.digest, digest_hex, digest_terminated) = (
                 digest.text, digest.text == nil ? Hex.encode(digest.bytes) : nil, digest.isTerminated
             )
@@ -185,7 +187,8 @@ extension MessageJSON {
     private static let known: Set<String> = [
         "version", "type", "sequence", "sender", "token", "token_hex", "signature", "signature_hex", "url", "url_hex",
         "url_terminated", "digest", "digest_hex", "digest_terminated", "status", "status_code", "action", "data_id",
-        "data_id_hex", "data", "data_hex", "device", "group", "group_hex", "observer", "envelope", "nonce", "opened", "opened_hex",
+        "data_id_hex", "data", "data_hex", "device", "group", "group_hex", "observer", "envelope", "nonce", "opened",
+        "opened_hex",
         "tail", "supported", "error", "field", "offset", "reason", "topic", "time",
     ]
 
@@ -239,11 +242,13 @@ extension MessageJSON {
     /// - Throws: ``MessageJSONError``, ``WireError``, ``CryptoError``.
     public func encoded(_ keys: EncodingKeys) throws -> SignedMessage {
         let message = Message(
-            version: try version.map { try Self.need(ProtocolVersion(rawValue: $0), "version", "4 or 5") } ?? .preferred,
+            version: try version.map { try Self.need(ProtocolVersion(rawValue: $0), "version", "4 or 5") }
+                ?? .preferred,
             sequence: SequenceNumber(try need(sequence, "sequence", "a number")),
             sender: try id(sender, "sender"), token: try readToken(), body: try readBody(keys))
         if let signer = keys.signer { return try message.signed(with: signer) }
-        let bytes = try need(signature_hex.flatMap { Hex.decode($0) }, "signature_hex", "hexadecimal digits, or give a private key")
+        let bytes = try need(
+            signature_hex.flatMap { Hex.decode($0) }, "signature_hex", "hexadecimal digits, or give a private key")
         guard !bytes.isEmpty else { throw MessageJSONError(key: "signature_hex", problem: "must not be empty") }
         return try message.signed(withSignature: bytes)
     }
@@ -320,7 +325,9 @@ extension MessageJSON {
         case .deregisterCommand: return .deregisterCommand
         default:
             return .notSupported(
-                type, tail: try need(tail.flatMap { Hex.decode($0) }, "tail", "hexadecimal digits (syndication is not taken apart)"))
+                type,
+                tail: try need(
+                    tail.flatMap { Hex.decode($0) }, "tail", "hexadecimal digits (syndication is not taken apart)"))
         }
     }
 
@@ -348,7 +355,9 @@ extension MessageJSON {
         add("device", device)
         add("group", group ?? group_hex.map { "hex " + $0 })
         add("observer", observer)
-        add("envelope", envelope.map { "\($0.utf8.count / 2) bytes" + (opened == false ? ", not opened by this key" : "") })
+        add(
+            "envelope",
+            envelope.map { "\($0.utf8.count / 2) bytes" + (opened == false ? ", not opened by this key" : "") })
         add("nonce", nonce)
         add("opened", opened_hex.map { "hex " + $0 })
         add("tail", tail.map { "\($0.utf8.count / 2) bytes (not supported)" })

@@ -9,7 +9,8 @@ import Storage
 struct Initialise: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Make everything a C2 server needs: authority, certificates, the server's identity, broker configuration.",
+        abstract:
+            "Make everything a C2 server needs: authority, certificates, the server's identity, broker configuration.",
         discussion: """
             Fills an empty folder (mode 0700):
               c2.toml               settings and join policies
@@ -21,7 +22,10 @@ struct Initialise: ParsableCommand {
             """)
 
     @OptionGroup var folder: FolderOptions
-    @Option(help: ArgumentHelp("How devices reach this machine; may be given several times, the first is told to them.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "How devices reach this machine; may be given several times, the first is told to them.", valueName: "name")
+    )
     var host: [String]
     @Option(help: ArgumentHelp("The address to listen on.", valueName: "address"))
     var bind = "0.0.0.0"
@@ -99,7 +103,9 @@ struct KeyServiceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "key-service",
         abstract: "Run the key service: registration and keys over HTTPS.",
-        discussion: "Needs the folder of \"srup-c2 init\". Stops on SIGTERM. Exit codes: 0 stopped, 1 failed, 78 configuration.")
+        discussion:
+            "Needs the folder of \"srup-c2 init\". Stops on SIGTERM. Exit codes: 0 stopped, 1 failed, 78 configuration."
+    )
 
     @OptionGroup var folder: FolderOptions
     @Flag(help: "Say more.")

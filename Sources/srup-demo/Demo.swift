@@ -77,7 +77,8 @@ struct Demo: ParsableCommand {
         try world.startKeyService()
         story.say("the key service listens on https://localhost:\(world.keyServicePort)")
         try world.startBroker()
-        story.say("the broker (Mosquitto) listens on port \(world.brokerPort): TLS, client certificates, access by identity")
+        story.say(
+            "the broker (Mosquitto) listens on port \(world.brokerPort): TLS, client certificates, access by identity")
         try world.startC2([
             "--policy", "observer=simple", "--policy", "sensor=observed", "--tries", "2", "--observation-timeout", "20",
         ])
@@ -97,12 +98,15 @@ struct Demo: ParsableCommand {
 
         let acts = [
             Act(title: "Act 1: the device shows its own code", device: "device-1", shows: .itself, expected: "VALID"),
-            Act(title: "Act 2: something else shows another code", device: "device-2", shows: .impostor, expected: "INVALID"),
+            Act(
+                title: "Act 2: something else shows another code", device: "device-2", shows: .impostor,
+                expected: "INVALID"),
             Act(title: "Act 3: no code is shown", device: "device-3", shows: .nothing, expected: "FAILED"),
         ]
         let outcomes = try acts.map { try perform($0, world, story, fifo) }
         show(outcomes)
-        guard outcomes.allSatisfy({ $0.verdicts.last == $0.act.expected && $0.admitted == ($0.act.expected == "VALID") })
+        guard
+            outcomes.allSatisfy({ $0.verdicts.last == $0.act.expected && $0.admitted == ($0.act.expected == "VALID") })
         else { throw Stage.Failure(description: "a verdict is not what it must be") }
     }
 
@@ -126,7 +130,8 @@ struct Demo: ParsableCommand {
             try world.startScene(on: fifo, picture: picture, ["--script", "demo"])
         } else {
             switch act.shows {
-            case .itself: story.say("hold \(world.picture(act.device)) (open it on a phone, say) in front of the camera")
+            case .itself:
+                story.say("hold \(world.picture(act.device)) (open it on a phone, say) in front of the camera")
             case .impostor: story.say("hold \(impostor) in front of the camera: it is another device's code")
             case .nothing: story.say("show nothing to the camera")
             }
@@ -149,8 +154,10 @@ struct Demo: ParsableCommand {
 
     private func show(_ outcomes: [Outcome]) {
         func row(_ columns: [String]) -> String {
-            zip(columns, [10, 34, 18, 10, 8]).map { $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0) }
-                .joined(separator: "  ")
+            zip(columns, [10, 34, 18, 10, 8]).map {
+                $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0)
+            }
+            .joined(separator: "  ")
         }
         print("\n" + row(["device", "before the camera", "verdicts", "joined", "seconds"]))
         for outcome in outcomes {
@@ -162,7 +169,8 @@ struct Demo: ParsableCommand {
                 }
             print(
                 row([
-                    outcome.act.device, shown, outcome.verdicts.joined(separator: ", "), outcome.admitted ? "yes" : "no",
+                    outcome.act.device, shown, outcome.verdicts.joined(separator: ", "),
+                    outcome.admitted ? "yes" : "no",
                     String(format: "%.1f", outcome.seconds),
                 ]))
         }
@@ -200,14 +208,17 @@ final class Narrator {
             default: return "the C2 server does not let the device in: \(details["why"] ?? "")"
             }
         case ("c2", "observation-requested"):
-            return "the C2 server sends a fresh nonce, sealed, to the device and to the observer (try \(details["try"] ?? "?"))"
+            return
+                "the C2 server sends a fresh nonce, sealed, to the device and to the observer (try \(details["try"] ?? "?"))"
         case ("c2", "verdict-received"): return "the C2 server has the observer's answer: \(details["status"] ?? "")"
         case ("observer", "looking"): return "the observer has opened its nonce and looks"
         case ("observer", "verdict"):
-            return "the observer's verdict: \(details["verdict"] ?? "?"), \(details["milliseconds"] ?? "?") ms after it began to look (\(details["how"] ?? ""))"
+            return
+                "the observer's verdict: \(details["verdict"] ?? "?"), \(details["milliseconds"] ?? "?") ms after it began to look (\(details["how"] ?? ""))"
         case (let device, "showing") where device.hasPrefix("device"): return "the device shows its nonce as a QR code"
         case (let device, "joined") where device.hasPrefix("device"): return "the device knows that it has joined"
-        case (let device, "not-let-in") where device.hasPrefix("device"): return "the device knows that it was not let in"
+        case (let device, "not-let-in") where device.hasPrefix("device"):
+            return "the device knows that it was not let in"
         default: return nil
         }
     }

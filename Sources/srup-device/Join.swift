@@ -20,11 +20,13 @@ struct Join: AsyncParsableCommand {
 
     @OptionGroup var state: StateOptions
     @OptionGroup var display: DisplayOptions
-    @Option(help: ArgumentHelp("Ask for this observer instead of the one that the server names.", valueName: "identity"))
+    @Option(
+        help: ArgumentHelp("Ask for this observer instead of the one that the server names.", valueName: "identity"))
     var observer: String?
     @Flag(help: "End when the server has answered.")
     var once = false
-    @Option(help: ArgumentHelp("Without --once: seconds before a join that failed is tried again.", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp("Without --once: seconds before a join that failed is tried again.", valueName: "seconds"))
     var retry = 60.0
     @Option(help: ArgumentHelp("How long a moderated join may take, in seconds.", valueName: "seconds"))
     var patience = 900.0
@@ -37,7 +39,9 @@ struct Join: AsyncParsableCommand {
         if let observer, DeviceID(hex: observer) == nil {
             throw ValidationError("--observer must be an identity in lower-case hexadecimal")
         }
-        guard retry >= 1, patience >= 1 else { throw ValidationError("--retry and --patience must be at least 1 second") }
+        guard retry >= 1, patience >= 1 else {
+            throw ValidationError("--retry and --patience must be at least 1 second")
+        }
     }
 
     func run() async throws {

@@ -19,7 +19,9 @@ struct SRUPDevice: AsyncParsableCommand {
 }
 
 struct StateOptions: ParsableArguments {
-    @Option(name: .customLong("state"), help: ArgumentHelp("The folder with the device's keys and state.", valueName: "dir"))
+    @Option(
+        name: .customLong("state"), help: ArgumentHelp("The folder with the device's keys and state.", valueName: "dir")
+    )
     var folder = "/var/lib/srup-device"
 }
 
@@ -51,7 +53,8 @@ struct RegisterDevice: AsyncParsableCommand {
     @OptionGroup var state: StateOptions
     @Option(help: ArgumentHelp("The key service.", valueName: "https://…"))
     var url: String
-    @Option(help: ArgumentHelp("PEM file of the authority that signed the key service's certificate.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("PEM file of the authority that signed the key service's certificate.", valueName: "file"))
     var ca: String?
     @Option(help: "What kind of device this is; the C2 server decides by it how to let the device in.")
     var type = "default"
@@ -63,7 +66,9 @@ struct RegisterDevice: AsyncParsableCommand {
             if Identity.exists(in: state.folder) && !replace {
                 throw PartyError.identity("there is an identity in \(state.folder) already; --replace drops it")
             }
-            let id = try await Registrar.register(at: url, authorityFile: ca, type: type, folder: state.folder) { print($0) }
+            let id = try await Registrar.register(at: url, authorityFile: ca, type: type, folder: state.folder) {
+                print($0)
+            }
             print("registered: this device's identity is \(id)")
         } catch KeyServiceError.unreachable(let url, let why) {
             throw Program.failure(KeyServiceError.unreachable(url, why), code: .unavailable)

@@ -38,7 +38,8 @@ actor ObservationDesk {
     func answerLeftOvers() throws {
         for duty in try participant.state.requests(.duty) {
             logger.notice("a restart interrupted the observation of \(duty.subject?.hex ?? "?"): FAILED")
-            answer(duty.token, device: duty.subject, .failed("the observer was restarted"), elapsed: .zero, to: duty.peer)
+            answer(
+                duty.token, device: duty.subject, .failed("the observer was restarted"), elapsed: .zero, to: duty.peer)
         }
     }
 

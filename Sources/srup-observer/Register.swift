@@ -12,9 +12,12 @@ struct Register: AsyncParsableCommand {
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
-    @Option(help: ArgumentHelp("The key service; instead of registration.url in the configuration.", valueName: "https://…"))
+    @Option(
+        help: ArgumentHelp("The key service; instead of registration.url in the configuration.", valueName: "https://…")
+    )
     var url: String?
-    @Option(help: ArgumentHelp("PEM file of the authority that signed the key service's certificate.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("PEM file of the authority that signed the key service's certificate.", valueName: "file"))
     var ca: String?
     @Option(help: ArgumentHelp("What to call ourselves there; instead of registration.type.", valueName: "type"))
     var type: String?
@@ -34,10 +37,12 @@ struct Register: AsyncParsableCommand {
             }
             if Identity.exists(in: folder) && !replace {
                 throw PartyError.identity(
-                    "there is an identity in \(folder) already; --renew fetches a new certificate for it, --replace drops it")
+                    "there is an identity in \(folder) already; --renew fetches a new certificate for it, --replace drops it"
+                )
             }
             guard let url = url ?? settings.keyServiceURL else {
-                throw PartyError.identity("which key service? give --url or set registration.url in \(configuration.path)")
+                throw PartyError.identity(
+                    "which key service? give --url or set registration.url in \(configuration.path)")
             }
             let id = try await Registrar.register(
                 at: url, authorityFile: ca ?? settings.authorityFile, type: type ?? settings.deviceType, folder: folder

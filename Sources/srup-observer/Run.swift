@@ -66,8 +66,10 @@ struct Run: AsyncParsableCommand {
         let link = try BrokerLink(
             identity.broker, clientID: identity.clientID, subscriptions: ["SRUP/\(identity.id.hex)"], logger: logger)
         let participant = Participant(id: identity.id, key: identity.key, state: state, link: link, logger: logger)
-        guard let serverKey = try await Registrar.serverKey(
-            server, identity: identity, state: state, folder: settings.stateFolder) else {
+        guard
+            let serverKey = try await Registrar.serverKey(
+                server, identity: identity, state: state, folder: settings.stateFolder)
+        else {
             throw PartyError.identity("the key service does not know the C2 server \(server)")
         }
         let desk = ObservationDesk(participant, server: server, rules: settings.rules, events: events)
@@ -92,12 +94,14 @@ struct Run: AsyncParsableCommand {
 
     private func parsed(_ text: String) throws -> DeviceID {
         guard let id = DeviceID(hex: text) else {
-            throw PartyError.identity("server.id must be the server's identity in lower-case hexadecimal, not \"\(text)\"")
+            throw PartyError.identity(
+                "server.id must be the server's identity in lower-case hexadecimal, not \"\(text)\"")
         }
         return id
     }
 
-    private func witnesses(_ settings: ObserverSettings, _ desk: ObservationDesk, _ logger: Logger) -> [WitnessProcess] {
+    private func witnesses(_ settings: ObserverSettings, _ desk: ObservationDesk, _ logger: Logger) -> [WitnessProcess]
+    {
         guard let camera = settings.camera else { return [] }
         var arguments = [
             "witness", "camera", "--device", camera, "--size", "\(settings.cameraWidth)x\(settings.cameraHeight)",
@@ -140,7 +144,8 @@ struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Show what the observer on this machine is doing.",
-        discussion: "Exit codes: 0 it runs and has joined, 1 it does not run or has not joined, 78 configuration is wrong.")
+        discussion:
+            "Exit codes: 0 it runs and has joined, 1 it does not run or has not joined, 78 configuration is wrong.")
 
     @OptionGroup var configuration: ConfigurationOptions
     @Flag(help: "One JSON object.")
@@ -235,7 +240,8 @@ struct StatusCommand: AsyncParsableCommand {
             lines.append("watches     \(report.openWatches) open")
             lines.append(
                 "verdicts    "
-                    + ["VALID", "INVALID", "FAILED"].map { "\($0) \(report.verdicts[$0] ?? 0)" }.joined(separator: ", "))
+                    + ["VALID", "INVALID", "FAILED"].map { "\($0) \(report.verdicts[$0] ?? 0)" }.joined(separator: ", ")
+            )
         }
         for (reason, count) in report.rejected.sorted(by: { $0.key < $1.key }) {
             lines.append("rejected    \(count) × \(reason)")

@@ -121,7 +121,8 @@ struct Scan: ParsableCommand {
         let size = "\(report.width ?? 0)x\(report.height ?? 0), \(report.milliseconds ?? 0) ms"
         if report.codes.isEmpty { print("\(report.file): no code (\(size))") }
         for code in report.codes {
-            let value = code.value.map { String($0.debugDescription.dropFirst().dropLast()) } ?? "hex \(code.valueHex ?? "")"
+            let value =
+                code.value.map { String($0.debugDescription.dropFirst().dropLast()) } ?? "hex \(code.valueHex ?? "")"
             print("\(report.file): \(code.symbology)\(code.candidate ? " (a 128-bit value)" : ""): \(value) (\(size))")
         }
     }

@@ -17,7 +17,8 @@ struct SRUPScene: ParsableCommand {
               srup-observer capture --device fifo:/tmp/eye
             """)
 
-    @Option(help: ArgumentHelp("The picture on the device's display (PNG, JPEG, PGM); may come and go.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("The picture on the device's display (PNG, JPEG, PGM); may come and go.", valueName: "file"))
     var picture: String?
     @Option(help: ArgumentHelp("A FIFO or file for Y4M, or a file ending in .pgm for one frame.", valueName: "path"))
     var output: String
@@ -29,11 +30,14 @@ struct SRUPScene: ParsableCommand {
     var seconds: Double?
     @Option(help: "The same seed draws the same scene.")
     var seed: UInt64 = 1
-    @Option(help: ArgumentHelp("demo (comes in, tilts, grows noisy), still, or a severity from 0 to 5.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("demo (comes in, tilts, grows noisy), still, or a severity from 0 to 5.", valueName: "name"))
     var script = "still"
     @Option(help: ArgumentHelp("For one frame: when in the script it is, in seconds.", valueName: "n"))
     var at = 3.0
-    @Option(help: ArgumentHelp("Append \"<CLOCK_MONOTONIC> <frame> <1 if a picture is shown>\" per frame.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Append \"<CLOCK_MONOTONIC> <frame> <1 if a picture is shown>\" per frame.", valueName: "file"))
     var stamp: String?
 
     func validate() throws {

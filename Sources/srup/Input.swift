@@ -55,7 +55,9 @@ enum Inputs {
         if paths.isEmpty { return try body(0, "standard input") }
         for path in paths {
             let descriptor = path == "-" ? 0 : open(path, O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw ValidationError("\(path) cannot be read: \(String(cString: strerror(errno)))") }
+            guard descriptor >= 0 else {
+                throw ValidationError("\(path) cannot be read: \(String(cString: strerror(errno)))")
+            }
             defer { if descriptor != 0 { close(descriptor) } }
             try body(descriptor, path)
         }

@@ -19,7 +19,8 @@ final class Scratch {
 
 @Suite struct CameraAddressTests {
     @Test(arguments: [
-        ("auto", CameraAddress.automatic), ("/dev/video0", .device("/dev/video0")), ("by-id:usb-cam", .stable("usb-cam")),
+        ("auto", CameraAddress.automatic), ("/dev/video0", .device("/dev/video0")),
+        ("by-id:usb-cam", .stable("usb-cam")),
         ("usb:046d:0825", .usb(vendor: 0x046D, product: 0x0825)), ("folder:/a b", .folder("/a b")),
         ("y4m:x.y4m", .recording("x.y4m")), ("fifo:/tmp/f", .fifo("/tmp/f")),
     ])
@@ -28,7 +29,9 @@ final class Scratch {
         #expect(address.description == text)
     }
 
-    @Test(arguments: ["", "video0", "auto:1", "usb:1:2", "usb:046d", "usb:zzzz:0000", "folder:", "by-id:../x", "http://x"])
+    @Test(arguments: [
+        "", "video0", "auto:1", "usb:1:2", "usb:046d", "usb:zzzz:0000", "folder:", "by-id:../x", "http://x",
+    ])
     func otherTextIsRefusedWithAdvice(_ text: String) {
         let error = #expect(throws: CameraError.self) { try CameraAddress(text) }
         #expect(error?.description.contains("/dev/video0") == true)
@@ -85,7 +88,8 @@ final class Scratch {
     }
 
     @Test(arguments: [
-        "", "P5", "P5\n", "P5 2 2 255\n", "P5 0 2 255\n", "P5 -1 2 255\n", "P5 99999999999999 1 255\n", "P5 8193 1 255\n",
+        "", "P5", "P5\n", "P5 2 2 255\n", "P5 0 2 255\n", "P5 -1 2 255\n", "P5 99999999999999 1 255\n",
+        "P5 8193 1 255\n",
         "P5 2 2 0\n", "P5 2 2 65536\n", "P2 2 2 255 1 2 3", "P6 1 1 255\n...", "GIF89a", "\u{89}PNG",
     ])
     func whatIsNoPictureIsATypedError(_ text: String) {
@@ -105,7 +109,8 @@ final class Scratch {
             try #require(
                 Data(
                     base64Encoded:
-                        "iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAAAAACMmsGiAAAADklEQVR4nGNgQAYcDAAAAGQAC2sIlYQAAAAASUVORK5CYII=")))
+                        "iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAAAAACMmsGiAAAADklEQVR4nGNgQAYcDAAAAGQAC2sIlYQAAAAASUVORK5CYII="
+                )))
         var random = SystemRandomNumberGenerator()
         for _ in 0..<3000 {
             var bytes = png
@@ -133,7 +138,8 @@ final class Scratch {
     }
 
     @Test(arguments: [
-        "", "YUV4MPEG", "YUV4MPEG2", "YUV4MPEG2 W0 H1", "YUV4MPEG2 W9999 H1", "YUV4MPEG2 W4 H-2", "YUV4MPEG2 W4 H2 C420p10",
+        "", "YUV4MPEG", "YUV4MPEG2", "YUV4MPEG2 W0 H1", "YUV4MPEG2 W9999 H1", "YUV4MPEG2 W4 H-2",
+        "YUV4MPEG2 W4 H2 C420p10",
         "YUV4MPEG2 W4 H2 F0:0", "YUV4MPEG2 W4 H2 F1", "YUV4MPEG2 W99999999999999999999 H2",
     ])
     func hostileHeadersAreTypedErrors(_ text: String) {
@@ -162,7 +168,9 @@ final class Scratch {
 
     @Test func aBrokenRecordingIsATypedError() throws {
         let scratch = try Scratch()
-        for (index, text) in ["YUV4MPEG2 W2 H1 Cmono\nFRAMX\n12", "YUV4MPEG2 W2 H1 Cmono\n", "", String(repeating: "x", count: 999)].enumerated() {
+        for (index, text) in [
+            "YUV4MPEG2 W2 H1 Cmono\nFRAMX\n12", "YUV4MPEG2 W2 H1 Cmono\n", "", String(repeating: "x", count: 999),
+        ].enumerated() {
             let path = try scratch.write(Array(text.utf8), "\(index).y4m")
             #expect(throws: CameraError.self, "\(text.prefix(40))") { try frames(Y4MSource(path, isPipe: false), 1) }
         }
@@ -254,7 +262,9 @@ final class Scratch {
 
     @Test func whatIsNoCameraIsNamed() {
         for path in ["/dev/null", "/etc/passwd", "/nonexistent"] {
-            let error = #expect(throws: CameraError.self) { try CameraAddress.device(path).open(width: 640, height: 480) }
+            let error = #expect(throws: CameraError.self) {
+                try CameraAddress.device(path).open(width: 640, height: 480)
+            }
             #expect(error?.description.contains(path) == true)
         }
     }

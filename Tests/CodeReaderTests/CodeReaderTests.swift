@@ -17,7 +17,8 @@ import Testing
 
     @Test(arguments: [
         "", "000102030405060708090a0b0c0d0e0", "000102030405060708090a0b0c0d0e0f0", "000102030405060708090a0b0c0d0e0g",
-        "https://x/000102030405060708090a0b0c0d0e0f", "000102030405060708090a0b 0c0d0e0f", "-000102030405060708090a0b0c0d0e0f",
+        "https://x/000102030405060708090a0b0c0d0e0f", "000102030405060708090a0b 0c0d0e0f",
+        "-000102030405060708090a0b0c0d0e0f",
         "000102030405060708090a0b0c0d0e0f-", "0x0102030405060708090a0b0c0d0e0f", String(repeating: "-", count: 4000),
         String(repeating: "0", count: 4000), "\u{FF10}00102030405060708090a0b0c0d0e0f",
     ])
@@ -54,7 +55,8 @@ import Testing
     }
 
     @Test func aQRCodeIsReadWithItsCorners() throws {
-        let reading = try #require(try picture("000102030405060708090A0B0C0D0E0F").withPlane { CodeReader().read($0) }.first)
+        let reading = try #require(
+            try picture("000102030405060708090A0B0C0D0E0F").withPlane { CodeReader().read($0) }.first)
         #expect(reading.symbology == .qr && reading.candidate == Array(0..<16) && reading.corners.count == 4)
     }
 
@@ -66,7 +68,8 @@ import Testing
         }
         let readings = padded.withUnsafeBufferPointer {
             CodeReader().read(
-                LumaPlane(base: $0.baseAddress!, width: picture.width, height: picture.height, stride: picture.width + 5))
+                LumaPlane(
+                    base: $0.baseAddress!, width: picture.width, height: picture.height, stride: picture.width + 5))
         }
         #expect(readings.first?.candidate == Array(0..<16))
     }

@@ -15,7 +15,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "seen", "seen 00", "seen \(String(repeating: "g", count: 32)) QR", "seen \(String(repeating: "0", count: 31)) QR",
+        "", "seen", "seen 00", "seen \(String(repeating: "g", count: 32)) QR",
+        "seen \(String(repeating: "0", count: 31)) QR",
         "seen \(String(repeating: "0", count: 32))", "seen +0\(String(repeating: "0", count: 30)) QR", "hello 2 camera",
         "hello 1", "alive -1", "alive 99999999999999999999999", "wake", "verdict VALID",
         "ready " + String(repeating: "x", count: 600),
@@ -59,7 +60,9 @@ import Testing
     static let value = String(repeating: "ab", count: 16)
 
     @Test func whatAWitnessSeesArrives() async {
-        await run("echo hello 1 camera >&3; read line <&3; echo ready $line >&3; echo seen \(Self.value) QR >&3; read x <&3") {
+        await run(
+            "echo hello 1 camera >&3; read line <&3; echo ready $line >&3; echo seen \(Self.value) QR >&3; read x <&3"
+        ) {
             process, heard in
             process.wake()
             #expect(await heard.wait { $0.contains(.ready("wake")) })
@@ -78,7 +81,8 @@ import Testing
             """
         ) { process, heard in
             process.wake()
-            #expect(await heard.wait { $0.contains(.lost("the witness process ended: it was ended by signal 9 (Killed)")) })
+            #expect(
+                await heard.wait { $0.contains(.lost("the witness process ended: it was ended by signal 9 (Killed)")) })
             #expect(await heard.wait { $0.contains(.ready("again wake")) })
         }
     }
@@ -115,7 +119,8 @@ import Testing
     @Test func itEndsWithItsKeeper() async throws {
         let heard = Heard()
         let process = WitnessProcess(
-            name: "camera", executable: "/bin/bash", arguments: ["-c", "echo hello 1 camera >&3; echo ready x >&3; sleep 60"],
+            name: "camera", executable: "/bin/bash",
+            arguments: ["-c", "echo hello 1 camera >&3; echo ready x >&3; sleep 60"],
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { event in heard.events.withLock { $0.append(event) } }
         let task = Task { try await process.run() }

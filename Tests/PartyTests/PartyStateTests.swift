@@ -154,7 +154,8 @@ final class Scratch {
         try Identity.save(
             .init(
                 id: DeviceID(1), key: key, accessKey: key, certificate: "c", authority: "a", brokerHost: "localhost",
-                brokerPort: 8883, keyService: "https://localhost", server: nil, serverKey: nil), in: scratch.path + "/id")
+                brokerPort: 8883, keyService: "https://localhost", server: nil, serverKey: nil),
+            in: scratch.path + "/id")
         _ = try Identity.load(from: scratch.path + "/id")
         chmod(scratch.path + "/id/identity.pem", 0o640)
         let error = #expect(throws: PrivateFileError.self) { try Identity.load(from: scratch.path + "/id") }

@@ -61,7 +61,8 @@ import Testing
             }
             for place in places where place + 1 < vector.bytes.count {
                 let length = Int(vector.bytes[place]) << 8 | Int(vector.bytes[place + 1])
-                for wrong in Set([0, length - 1, length + 1, length + 256, 0xFFFF, 0x8000]) where wrong != length && wrong >= 0 {
+                for wrong in Set([0, length - 1, length + 1, length + 256, 0xFFFF, 0x8000])
+                where wrong != length && wrong >= 0 {
                     var bytes = vector.bytes
                     bytes[place] = UInt8(wrong >> 8 & 0xFF)
                     bytes[place + 1] = UInt8(wrong & 0xFF)
@@ -93,7 +94,9 @@ import Testing
         #expect(error([3, 2]) == WireError(.version, at: 0, .unsupportedVersion(3)))
         #expect(error([5, 0]) == WireError(.type, at: 1, .unknownType(0)))
         #expect(error([5, 0x15]) == WireError(.type, at: 1, .unknownType(0x15)))
-        #expect(error([5, 2] + [UInt8](repeating: 0, count: 7)) == WireError(.sequence, at: 2, .truncated(needed: 8, available: 7)))
+        #expect(
+            error([5, 2] + [UInt8](repeating: 0, count: 7))
+                == WireError(.sequence, at: 2, .truncated(needed: 8, available: 7)))
         let head: [UInt8] = [5, 2] + [UInt8](repeating: 1, count: 16)
         #expect(error(head + [0, 0]) == WireError(.token, at: 18, .empty))
         #expect(error(head + [0, 9, 1]) == WireError(.token, at: 18, .truncated(needed: 9, available: 1)))
@@ -105,10 +108,13 @@ import Testing
     @Test func whatIsTooLongIsNotWritten() throws {
         let key = try vectors.privateKey("server")
         func sign(_ body: Body) throws -> SignedMessage {
-            try Message(sequence: SequenceNumber(1), sender: DeviceID(1), token: .random(), body: body).signed(with: key)
+            try Message(sequence: SequenceNumber(1), sender: DeviceID(1), token: .random(), body: body).signed(
+                with: key)
         }
         let long = [UInt8](repeating: 65, count: 65536)
-        #expect(throws: WireError(.data, at: 3, .tooLong(65536, limit: 65535))) { try sign(.data(id: [65], value: long)) }
+        #expect(throws: WireError(.data, at: 3, .tooLong(65536, limit: 65535))) {
+            try sign(.data(id: [65], value: long))
+        }
         let error = #expect(throws: WireError.self) { try sign(.data(id: [65], value: Array(long.prefix(65500)))) }
         #expect(error?.field == .message)
         #expect(try sign(.data(id: [], value: [])).isSigned(by: key.publicKey))
@@ -123,11 +129,14 @@ import Testing
         func integer(_ value: Int32) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
         for place in [0, 276, 280] {
             let true_ = Int32(sealed[place]) | Int32(sealed[place + 1]) << 8
-            for lie in [-1, 0, .min, .max, true_ - 1, true_ + 1, true_ + 16, true_ - 16, 4096, 65535] as [Int32] where lie != true_ {
+            for lie in [-1, 0, .min, .max, true_ - 1, true_ + 1, true_ + 16, true_ - 16, 4096, 65535] as [Int32]
+            where lie != true_ {
                 // A smaller P is legal by the layout; the text is then no nonce.
                 var bytes = sealed
                 bytes.replaceSubrange(place..<place + 4, with: integer(lie))
-                #expect(throws: CryptoError.cannotOpen, "\(lie) at \(place)") { try Envelope(bytes).openNonce(with: key) }
+                #expect(throws: CryptoError.cannotOpen, "\(lie) at \(place)") {
+                    try Envelope(bytes).openNonce(with: key)
+                }
             }
         }
         for length in 0..<sealed.count {
@@ -163,7 +172,9 @@ import Testing
             #expect(try sealed.open(with: key).withBytes { Array($0) } == text)
         }
         let long = [UInt8](repeating: 66, count: 4096)
-        #expect(throws: CryptoError.cannotSeal) { try long.withUnsafeBytes { try Envelope.sealing($0, for: key.publicKey) } }
+        #expect(throws: CryptoError.cannotSeal) {
+            try long.withUnsafeBytes { try Envelope.sealing($0, for: key.publicKey) }
+        }
     }
 
     // MARK: Keys
@@ -193,7 +204,8 @@ import Testing
             return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
         }
         return (
-            text { PEM_write_bio_PKCS8PrivateKey($0, key, nil, nil, 0, nil, nil) }, text { PEM_write_bio_PUBKEY($0, key) }
+            text { PEM_write_bio_PKCS8PrivateKey($0, key, nil, nil, 0, nil, nil) },
+            text { PEM_write_bio_PUBKEY($0, key) }
         )
     }
 
@@ -201,9 +213,14 @@ import Testing
         let weak = Self.pem("RSA", bits: 1024)
         #expect(throws: CryptoError.weakKey(bits: 1024)) { try PublicKey(pem: weak.public) }
         #expect(throws: CryptoError.weakKey(bits: 1024)) { try PrivateKey(pem: weak.private) }
-        #expect(throws: CryptoError.unusualExponent) { try PublicKey(pem: Self.pem("RSA", bits: 2048, exponent: 3).public) }
+        #expect(throws: CryptoError.unusualExponent) {
+            try PublicKey(pem: Self.pem("RSA", bits: 2048, exponent: 3).public)
+        }
         #expect(throws: CryptoError.notRSA) { try PublicKey(pem: Self.pem("EC").public) }
-        for text in ["", "x", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", String(repeating: "A", count: 100_000)] {
+        for text in [
+            "", "x", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+            String(repeating: "A", count: 100_000),
+        ] {
             #expect(throws: CryptoError.self) { try PublicKey(pem: text) }
             #expect(throws: CryptoError.self) { try PublicKey(pemBody: text) }
             #expect(throws: CryptoError.self) { try PrivateKey(pem: text) }
@@ -255,10 +272,15 @@ import Testing
     @Test func noncesAreReadStrictly() throws {
         let text = "00112233445566778899aAbBcCdDeEfF"
         let nonce = try #require(Nonce(hex: text))
-        #expect(nonce.matches([0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF]))
+        #expect(
+            nonce.matches([0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF])
+        )
         #expect(!nonce.matches([0]) && !nonce.matches([UInt8](repeating: 0, count: 16)))
         #expect(nonce.withHex { String(decoding: $0, as: UTF8.self) } == text.lowercased())
-        for wrong in ["", "0", String(text.dropLast()), text + "0", String(repeating: "g", count: 32), String(repeating: "é", count: 16)] {
+        for wrong in [
+            "", "0", String(text.dropLast()), text + "0", String(repeating: "g", count: 32),
+            String(repeating: "é", count: 16),
+        ] {
             #expect(Nonce(hex: wrong) == nil)
         }
         #expect(Nonce.random() != Nonce.random())
@@ -270,14 +292,17 @@ import Testing
         for secret in [nonce, key, key.pem] as [Any] {
             var text = "\(secret)" + String(reflecting: secret)
             dump(secret, to: &text)
-            #expect(!text.contains("0011") && !text.contains("34, 51") && !text.contains("MII") && !text.contains("BEGIN"), "\(text)")
+            #expect(
+                !text.contains("0011") && !text.contains("34, 51") && !text.contains("MII") && !text.contains("BEGIN"),
+                "\(text)")
         }
     }
 
     @Test func dataValuesAreLittleEndian() {
         #expect(DataValue.int32(-2).wire == [0xFE, 0xFF, 0xFF, 0xFF])
         #expect(DataValue.integer([0xFE, 0xFF, 0xFF, 0xFF]) == -2)
-        #expect(DataValue.integer([0xFE]) == -2 && DataValue.integer([1, 0]) == 1 && DataValue.integer([1, 2, 3]) == nil)
+        #expect(
+            DataValue.integer([0xFE]) == -2 && DataValue.integer([1, 0]) == 1 && DataValue.integer([1, 2, 3]) == nil)
         #expect(DataValue.floatingPoint(DataValue.double(23.456).wire) == 23.456)
         #expect(DataValue.floatingPoint(DataValue.float(0.5).wire) == 0.5 && DataValue.floatingPoint([]) == nil)
         #expect(DataValue.text("é").wire == [0xC3, 0xA9])

@@ -16,7 +16,8 @@ import Testing
     }
 
     @Test func valuesAreReadWithTheirDefaults() throws {
-        var file = try SettingsFile(text: "[a]\nb = \"c\"\nn = 3\nt = \"5 min\"\nl = [\"x\", \"y\"]\nc = \"green\"\nf = true", name: "x")
+        var file = try SettingsFile(
+            text: "[a]\nb = \"c\"\nn = 3\nt = \"5 min\"\nl = [\"x\", \"y\"]\nc = \"green\"\nf = true", name: "x")
         #expect(try file.string("a.b") == "c")
         #expect(try file.string("a.none") == nil)
         #expect(try file.integer("a.n", default: 1, in: 0...9) == 3)
@@ -29,7 +30,9 @@ import Testing
     }
 
     @Test func anUnknownKeyNamesItsLineAndTheNearestKey() {
-        let text = problem("[observe]\n\ntimeuot = 3") { _ = try $0.duration("observe.timeout", default: .zero, in: .zero...(.seconds(9))) }
+        let text = problem("[observe]\n\ntimeuot = 3") {
+            _ = try $0.duration("observe.timeout", default: .zero, in: .zero...(.seconds(9)))
+        }
         #expect(text == "x.toml:3: observe.timeuot: there is no such key; did you mean \"observe.timeout\"?")
     }
 

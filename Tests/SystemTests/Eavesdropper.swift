@@ -59,7 +59,9 @@ final class Eavesdropper {
             default: break
             }
         }
-        for (token, count) in admitted where count > 1 { problems.append("token \(token) let somebody in \(count) times") }
+        for (token, count) in admitted where count > 1 {
+            problems.append("token \(token) let somebody in \(count) times")
+        }
         return problems
     }
 }

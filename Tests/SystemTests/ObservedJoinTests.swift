@@ -74,7 +74,8 @@ import Testing
             try world.registerDevice("wrong", type: "sensor")
             let other = world.stage.path("other.png")
             try world.stage.must(
-                "srup-device", ["show", Hex.encode((0..<16).map { _ in UInt8.random(in: 0...255) }), "--present", "png:\(other)"],
+                "srup-device",
+                ["show", Hex.encode((0..<16).map { _ in UInt8.random(in: 0...255) }), "--present", "png:\(other)"],
                 as: "other")
             try world.startScene(on: fifo, picture: other)
             try world.startDevice("wrong")

@@ -53,7 +53,9 @@ struct VectorFile: Decodable {
             #expect(decoded.signature == "valid", "\(vector.id)")
             if decoded.envelope != nil, let sealed = vector.encryption {
                 // A text that is no nonce is shown in hexadecimal; the reference cuts it to 32 characters.
-                let text = decoded.nonce ?? decoded.opened_hex.flatMap { Hex.decode($0) }.map { String(decoding: $0, as: UTF8.self) }
+                let text =
+                    decoded.nonce
+                    ?? decoded.opened_hex.flatMap { Hex.decode($0) }.map { String(decoding: $0, as: UTF8.self) }
                 #expect(text?.hasPrefix(sealed.reference_decrypt_result) == true, "\(vector.id)")
             }
             let other = try #require(file.keys.keys.first { $0 != vector.signer })
@@ -134,7 +136,7 @@ struct VectorFile: Decodable {
         process.standardOutput = try FileHandle(forWritingTo: folder.appendingPathComponent("out"))
         process.standardError = try FileHandle(forWritingTo: folder.appendingPathComponent("err"))
         try process.run()
-        process.waitUntilExit()
+        while process.isRunning { usleep(2000) }
         func text(_ name: String) throws -> String {
             try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
         }
@@ -158,7 +160,8 @@ struct VectorFile: Decodable {
         #expect(result.code == 1)
         let lines = result.output.split(separator: "\n").map(String.init)
         #expect(lines.count == 5)
-        #expect(lines.first?.contains("not-hex") == true && lines[1].contains("truncated") && lines[2].contains("too-long"))
+        #expect(
+            lines.first?.contains("not-hex") == true && lines[1].contains("truncated") && lines[2].contains("too-long"))
         #expect(lines[3].contains(#""topic":"SRUP/a1""#) && lines[4].contains("INITIATE"))
     }
 

@@ -277,7 +277,10 @@ public final class BrokerLink: Service, Sendable {
                 "the broker at \(place) says that our certificate \(address.certificateFile) has expired; "
                     + "renew it with \"register --renew\""
             ),
-            ("unknown ca", "the broker at \(place) does not accept the authority that signed \(address.certificateFile)"),
+            (
+                "unknown ca",
+                "the broker at \(place) does not accept the authority that signed \(address.certificateFile)"
+            ),
             ("certificate required", "the broker at \(place) wants a client certificate"),
             ("alert", "the broker at \(place) refused the TLS connection (\(detail))"),
         ]

@@ -47,7 +47,9 @@ public enum Certificate {
         }
         var text = [CChar](repeating: 0, count: 128)
         X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, &text, Int32(text.count))
-        guard String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) == id.hex else { throw .certificateNotOurs("it is for another identity") }
+        guard String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) == id.hex else {
+            throw .certificateNotOurs("it is for another identity")
+        }
     }
 
     /// Days until a certificate ends, negative when it has; `nil` when the text is no certificate.

@@ -136,7 +136,8 @@ public struct KeyServiceClient: Sendable {
             ])
         try accept(answer, [200, 201], "make a certificate")
         let values = try object(answer, "access")
-        guard let certificate = values["certificate"].flatMap(Self.base64), let authority = values["CA_certificate"].flatMap(Self.base64)
+        guard let certificate = values["certificate"].flatMap(Self.base64),
+            let authority = values["CA_certificate"].flatMap(Self.base64)
         else { throw .notUnderstood(step: "access") }
         try Certificate.check(certificate, for: id, key: accessKey)
         return (certificate, authority)
@@ -168,7 +169,9 @@ public struct KeyServiceClient: Sendable {
 
     private static func signed(_ bytes: [UInt8], _ key: PrivateKey) throws(KeyServiceError) -> String {
         do {
-            return Data(try key.signPSS(bytes)).base64EncodedString(options: [.lineLength76Characters, .endLineWithLineFeed])
+            return Data(try key.signPSS(bytes)).base64EncodedString(options: [
+                .lineLength76Characters, .endLineWithLineFeed,
+            ])
         } catch {
             throw .certificateNotOurs(error.description)
         }

@@ -193,7 +193,8 @@ public final class PartyState: Sendable {
     /// - Throws: ``StorageError``.
     public func unconfirmed(now: Double) throws(StorageError) -> [Outgoing] {
         try database.transaction { connection throws(StorageError) in
-            try connection.query("DELETE FROM outbox WHERE created < ? OR created > ?", .real(now - 3600), .real(now + 3600))
+            try connection.query(
+                "DELETE FROM outbox WHERE created < ? OR created > ?", .real(now - 3600), .real(now + 3600))
             return try connection.query("SELECT id, topic, payload FROM outbox ORDER BY id")
         }.compactMap { row in
             guard let id = row.integer(0), let topic = row.text(1), let payload = row.blob(2) else { return nil }
@@ -252,12 +253,14 @@ public final class PartyState: Sendable {
     ///
     /// - Throws: ``StorageError``.
     public func requests(_ kind: Request.Kind) throws(StorageError) -> [Request] {
-        try database.query("SELECT token, peer, subject FROM requests WHERE kind = ? ORDER BY rowid", .text(kind.rawValue))
-            .compactMap { row in
-                guard let token = row.blob(0).flatMap({ Token($0) }), let peer = row.unsigned(1) else { return nil }
-                return Request(
-                    token: token, kind: kind, peer: DeviceID(peer), subject: row.unsigned(2).map(DeviceID.init))
-            }
+        try database.query(
+            "SELECT token, peer, subject FROM requests WHERE kind = ? ORDER BY rowid", .text(kind.rawValue)
+        )
+        .compactMap { row in
+            guard let token = row.blob(0).flatMap({ Token($0) }), let peer = row.unsigned(1) else { return nil }
+            return Request(
+                token: token, kind: kind, peer: DeviceID(peer), subject: row.unsigned(2).map(DeviceID.init))
+        }
     }
 
     /// Ends all open requests of a kind.
