@@ -100,6 +100,7 @@ let package = Package(
                 "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", log, lifecycle, arguments,
             ]),
         .target(name: "Stage", dependencies: ["Linux"]),
+        .executableTarget(name: "srup-fuzz", dependencies: ["SRUP", "Workbench", arguments]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", arguments]),
 
@@ -107,7 +108,7 @@ let package = Package(
         tests("WorkbenchTests", ["Workbench", "SRUP"]),
         tests("PartyTests", ["Party", "SRUP", "Storage"]),
         tests("KeyServiceTests", ["KeyService", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
-        tests("SystemTests", ["Stage", "SRUP", "Party"]),
+        tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", log, lifecycle]),
         tests("SettingsTests", ["Settings"]),
         tests("CameraTests", ["Camera", "Luma", "Scene"]),
         tests("CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene"]),
