@@ -65,7 +65,7 @@ public final class Database: Sendable {
     ///
     /// - Throws: what `body` throws, or ``StorageError``.
     public func transaction<Result: Sendable>(
-        _ body: (borrowing Connection) throws(StorageError) -> Result
+        _ body: (Connection) throws(StorageError) -> Result
     ) throws(StorageError) -> Result {
         try run { connection throws(StorageError) in
             try connection.script("BEGIN IMMEDIATE")
@@ -89,21 +89,29 @@ public final class Database: Sendable {
     }
 
     private func run<Result: Sendable>(
-        _ body: (borrowing Connection) throws(StorageError) -> Result
+        _ body: (Connection) throws(StorageError) -> Result
     ) throws(StorageError) -> Result {
-        let outcome: Swift.Result<Result, StorageError> = handle.withLock { handle in
+        var outcome: Swift.Result<Result, StorageError>?
+        locked { connection in
             do throws(StorageError) {
-                return .success(try body(Connection(pointer: handle.pointer, path: path)))
+                outcome = .success(try body(connection))
             } catch {
-                return .failure(error)
+                outcome = .failure(error)
             }
         }
+        guard let outcome else { throw .cannotOpen(path: path, why: "the body of a transaction did not run") }
         return try outcome.get()
+    }
+
+    /// Not generic and not throwing: Swift 6.3.1 crashes when it specialises a generic typed-throws closure inside the
+    /// lock's own.
+    private func locked(_ body: (Connection) -> Void) {
+        handle.withLock { body(Connection(pointer: $0.pointer, path: path)) }
     }
 }
 
-/// The open file, lent to the body of a transaction.
-public struct Connection: ~Copyable {
+/// The open file, lent to the body of a transaction; it must not be kept.
+public struct Connection {
     fileprivate let pointer: OpaquePointer
     fileprivate let path: String
 

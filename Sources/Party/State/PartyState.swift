@@ -101,7 +101,7 @@ public final class PartyState: Sendable {
         try database.query("UPDATE peers SET public_key = NULL, joined = 0 WHERE id = ?", .unsigned(id.value))
     }
 
-    private static func insertPeer(_ id: DeviceID, _ connection: borrowing Connection) throws(StorageError) {
+    private static func insertPeer(_ id: DeviceID, _ connection: Connection) throws(StorageError) {
         try connection.query(
             "INSERT OR IGNORE INTO peers (id, version) VALUES (?, ?)", .unsigned(id.value),
             .integer(Int64(ProtocolVersion.preferred.rawValue)))
