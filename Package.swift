@@ -30,6 +30,7 @@ let package = Package(
         .executable(name: "srup-demo", targets: ["srup-demo"]),
         .library(name: "SRUP", targets: ["SRUP"]),
         .library(name: "Workbench", targets: ["Workbench"]),
+        .library(name: "Stage", targets: ["Stage"]),
         .library(name: "Camera", targets: ["Camera"]),
         .library(name: "CodeReader", targets: ["CodeReader"]),
         .library(name: "Scene", targets: ["Scene"]),

@@ -59,7 +59,7 @@ struct Capture: ParsableCommand {
         let box = Box(tally)
         let command = self
         session.start {
-            let reader = CodeReader(wanted)
+            let reader = StreamReader(wanted)
             return (
                 onEvent: { command.note($0, box) },
                 onFrame: { plane in

@@ -48,7 +48,7 @@ final class CameraEye: Eye {
 
     func start(_ server: WitnessServer, _ symbologies: Set<Symbology>) {
         session.start {
-            let reader = CodeReader(symbologies)
+            let reader = StreamReader(symbologies)
             var frames: UInt64 = 0
             var lastWord = ContinuousClock.now
             return (

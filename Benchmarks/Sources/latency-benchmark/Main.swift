@@ -1,0 +1,133 @@
+import Foundation
+import Stage
+
+/// From the first frame that shows the code to the RESPONSE on the wire, and what an idle observer costs: the real
+/// programs, a real broker, 1280x720 frames at 30 per second.
+@main
+struct LatencyBenchmark {
+    static func main() throws {
+        guard CommandLine.arguments.count >= 2 else {
+            print("usage: latency-benchmark FOLDER-WITH-THE-PROGRAMS [JOINS]")
+            exit(2)
+        }
+        let joins = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 20 : 20
+        let stage = try Stage(keeping: nil, binaries: CommandLine.arguments[1])
+        defer { stage.close() }
+        do {
+            try measure(stage, joins)
+        } catch {
+            print("error: \(error)")
+            stage.close()
+            exit(1)
+        }
+    }
+
+    static func measure(_ stage: Stage, _ joins: Int) throws {
+        let world = try World(stage)
+        try world.prepare()
+        try world.startKeyService()
+        try world.startBroker()
+        try world.startC2(["--policy", "sensor=observed"])
+        let fifo = try world.makeCamera("camera")
+        try world.registerObserver("observer", camera: "fifo:\(fifo)", settings: "[observe]\ntimeout = \"30 s\"")
+        try world.trust("observer")
+        try world.startObserver("observer")
+        try world.events.wait(for: "observer", ["joined"], within: 20)
+        try idle(stage)
+
+        let home = stage.path("c2/server")
+        try stage.start(
+            "srup",
+            [
+                "listen", "--broker", "localhost:\(world.brokerPort)", "--ca", home + "/ca.pem", "--certificate",
+                home + "/certificate.pem", "--key", home + "/access.pem", "--json",
+            ], as: "listen")
+        var latencies: [Double] = []
+        for number in 1...joins {
+            let begin = EventFollower.clock()
+            let stamps = stage.path("stamps-\(number)")
+            // The server asks the observer only about devices that it does not know: each join is another's.
+            let name = "device-\(number)"
+            try world.registerDevice(name, type: "sensor")
+            try world.startScene(on: fifo, picture: world.picture(name), role: "scene", ["--stamp", stamps])
+            try world.startDevice(name)
+            try world.events.wait(for: name, ["joined"], since: begin, within: 40)
+            stage.stop("scene")
+            stage.stop(name)
+            guard let shown = firstShown(stamps), let answered = try answer(stage, after: realTime(shown)) else {
+                throw Stage.Failure(description: "join \(number) left no trace")
+            }
+            latencies.append((answered - realTime(shown)) * 1000)
+        }
+        latencies.sort()
+        print(
+            String(
+                format: "first frame that shows the code to RESPONSE on the wire, %d joins: median %.1f ms, 90 %% %.1f ms, worst %.1f ms",
+                joins, latencies[joins / 2], latencies[joins * 9 / 10], latencies[joins - 1]))
+    }
+
+    /// CPU time and memory of keeper and witness while no watch is open.
+    static func idle(_ stage: Stage) throws {
+        guard let keeper = stage.processIdentifier("observer") else { return }
+        let children = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }.filter {
+            ((try? String(contentsOfFile: "/proc/\($0)/status", encoding: .utf8)) ?? "").contains("PPid:\t\(keeper)\n")
+        }
+        let processes = [keeper] + children
+        let before = processes.map(cpu).reduce(0, +)
+        let seconds = 30.0
+        Thread.sleep(forTimeInterval: seconds)
+        let used = processes.map(cpu).reduce(0, +) - before
+        let memory = processes.map(resident)
+        print(
+            String(format: "idle for %.0f s: %.3f %% CPU, resident ", seconds, used / seconds * 100)
+                + memory.map { String(format: "%.1f", $0) }.joined(separator: " + ")
+                + String(format: " = %.1f MiB (keeper + witness)", memory.reduce(0, +)))
+    }
+
+    /// Seconds of processor time so far.
+    static func cpu(_ process: Int32) -> Double {
+        let text = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
+        let fields = text.components(separatedBy: ") ").last?.split(separator: " ").map(String.init) ?? []
+        guard fields.count > 12 else { return 0 }
+        return ((Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    /// MiB.
+    static func resident(_ process: Int32) -> Double {
+        let text = (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
+        return (Double(line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first ?? "") ?? 0) / 1024
+    }
+
+    /// CLOCK_MONOTONIC of the first frame with a picture on the display.
+    static func firstShown(_ path: String) -> Double? {
+        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count == 3, words[2] == "1" { return Double(words[0]) }
+        }
+        return nil
+    }
+
+    static func realTime(_ monotonic: Double) -> Double { Date().timeIntervalSince1970 - EventFollower.clock() + monotonic }
+
+    /// When the listener heard the observer's VALID.
+    static func answer(_ stage: Stage, after: Double) throws -> Double? {
+        struct Line: Decodable {
+            let status: String?
+            let time: Double?
+        }
+        let deadline = Date(timeIntervalSinceNow: 5)
+        while Date() < deadline {
+            let text = try String(contentsOfFile: stage.path("log/listen.log"), encoding: .utf8)
+            for line in text.split(separator: "\n") {
+                guard let found = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)),
+                    found.status == "OBSERVED_JOIN_VALID", let time = found.time, time >= after
+                else { continue }
+                return time
+            }
+            usleep(20_000)
+        }
+        return nil
+    }
+}
