@@ -23,6 +23,7 @@ let package = Package(
     name: "srup-observer",
     products: [
         .executable(name: "srup-observer", targets: ["srup-observer"]),
+        .executable(name: "srup-witness", targets: ["srup-witness"]),
         .executable(name: "srup-scene", targets: ["srup-scene"]),
         .executable(name: "srup", targets: ["srup"]),
         .executable(name: "srup-device", targets: ["srup-device"]),
@@ -81,11 +82,14 @@ let package = Package(
             ]),
         .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", log, lifecycle]),
 
+        .target(name: "Eyes", dependencies: ["Camera", "CodeReader", arguments]),
+        .executableTarget(
+            name: "srup-witness",
+            dependencies: ["Eyes", "Witness", "Camera", "CodeReader", "Luma", "Program", arguments]),
         .executableTarget(
             name: "srup-observer",
             dependencies: [
-                "SRUP", "Party", "Observation", "Witness", "Camera", "CodeReader", "Luma", "Settings", "Program",
-                "Storage",
+                "SRUP", "Party", "Observation", "Witness", "Settings", "Program", "Storage",
                 log, lifecycle, arguments,
             ]),
         .target(name: "Workbench", dependencies: ["SRUP"]),

@@ -60,4 +60,10 @@ public enum Program {
         guard count > 0 else { return "/proc/self/exe" }
         return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+
+    /// The path of another of our programs: beside this one.
+    public static func sibling(_ name: String) -> String {
+        let own = executable
+        return (own.lastIndex(of: "/").map { String(own[...$0]) } ?? "") + name
+    }
 }

@@ -13,7 +13,8 @@ import Foundation
 struct SRUPFuzz: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "srup-fuzz",
-        abstract: "Feed hostile messages to the parser, the JSON mapping and the envelope, or print them for other programs.",
+        abstract:
+            "Feed hostile messages to the parser, the JSON mapping and the envelope, or print them for other programs.",
         discussion: "Exit codes: 0 nothing was found, 1 an input came back changed; a crash is a crash.")
 
     @Option(help: ArgumentHelp("messages.json of the reference's vectors: the corpus and the keys.", valueName: "file"))
@@ -57,7 +58,9 @@ struct SRUPFuzz: ParsableCommand {
             if number % 64 == 0 {
                 envelopes += 1
                 _ = try? Envelope(input).open(with: key)
-                if let hex = decoded.envelope, let bytes = Hex.decode(hex) { _ = try? Envelope(bytes).openNonce(with: key) }
+                if let hex = decoded.envelope, let bytes = Hex.decode(hex) {
+                    _ = try? Envelope(bytes).openNonce(with: key)
+                }
             }
             if number % 1024 == 0, ContinuousClock.now - start > .seconds(seconds) { break }
             if (number + 1) % 100_000 == 0 { report(number + 1, parsed, envelopes, start) }
@@ -71,7 +74,8 @@ struct SRUPFuzz: ParsableCommand {
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         let count = number.map { "\($0) inputs" } ?? "done"
         Swift.print(
-            "\(count) in \(Int(seconds)) s: \(parsed) parsed and came back, \(envelopes) envelopes tried, at most \(usage.ru_maxrss >> 10) MiB")
+            "\(count) in \(Int(seconds)) s: \(parsed) parsed and came back, \(envelopes) envelopes tried, at most \(usage.ru_maxrss >> 10) MiB"
+        )
     }
 
     private func print(_ fuzzer: inout Fuzzer) {

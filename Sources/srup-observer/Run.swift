@@ -34,7 +34,7 @@ struct Run: AsyncParsableCommand {
         abstract: "Be an observer: join the C2 server and look at devices when it asks.",
         discussion: """
             Needs an identity (srup-observer register). Holds the keys and the broker connection; opens no device: each eye \
-            runs as a process of its own (srup-observer witness), started from here. Stops on SIGTERM.
+            runs as a process of its own (srup-witness), started from here. Stops on SIGTERM.
 
             Exit codes: 0 stopped, 1 failed, 69 something outside is missing, 78 configuration or identity is wrong.
             """)
@@ -104,7 +104,7 @@ struct Run: AsyncParsableCommand {
     {
         guard let camera = settings.camera else { return [] }
         var arguments = [
-            "witness", "camera", "--device", camera, "--size", "\(settings.cameraWidth)x\(settings.cameraHeight)",
+            "camera", "--device", camera, "--size", "\(settings.cameraWidth)x\(settings.cameraHeight)",
         ]
         if !settings.symbologies.isEmpty {
             arguments += ["--symbologies", settings.symbologies.joined(separator: ",")]
@@ -113,7 +113,9 @@ struct Run: AsyncParsableCommand {
         let (stream, continuation) = AsyncStream<WitnessEvent>.makeStream(bufferingPolicy: .bufferingOldest(1024))
         Task { for await event in stream { await desk.heard(event, from: "camera") } }
         return [
-            WitnessProcess(name: "camera", executable: Program.executable, arguments: arguments, logger: logger) {
+            WitnessProcess(
+                name: "camera", executable: Program.sibling("srup-witness"), arguments: arguments, logger: logger
+            ) {
                 continuation.yield($0)
             }
         ]

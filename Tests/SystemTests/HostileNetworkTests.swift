@@ -18,7 +18,8 @@ final class Liar: Sendable {
         let (identity, state) = try Identity.load(from: folder)
         let logger = Logger(label: "liar") { _ in SwiftLogNoOpLogHandler() }
         let link = try BrokerLink(
-            identity.broker, clientID: "liar \(UUID().uuidString)", subscriptions: [], logger: logger, isPersistent: false)
+            identity.broker, clientID: "liar \(UUID().uuidString)", subscriptions: [], logger: logger,
+            isPersistent: false)
         self.identity = identity
         participant = Participant(id: identity.id, key: identity.key, state: state, link: link, logger: logger)
         task = Task { try await link.run() }
@@ -30,7 +31,9 @@ final class Liar: Sendable {
         participant.link.publish(bytes, to: topic, id: Int64.random(in: 1...(.max)))
     }
 
-    func message(_ body: Body, sequence: UInt64, sender: DeviceID? = nil, token: Token = .random()) throws -> SignedMessage {
+    func message(_ body: Body, sequence: UInt64, sender: DeviceID? = nil, token: Token = .random()) throws
+        -> SignedMessage
+    {
         try Message(
             sequence: SequenceNumber(sequence), sender: sender ?? identity.id, token: token, body: body
         ).signed(with: identity.key)
@@ -89,7 +92,8 @@ extension ObservedJoinTests {
         var observation: Token?
         let deadline = EventFollower.clock() + 10
         while observation == nil, EventFollower.clock() < deadline {
-            observation = try ears.messages().last { $0.signed.message.body.type == .observationRequest }?.signed.message.token
+            observation = try ears.messages().last { $0.signed.message.body.type == .observationRequest }?.signed
+                .message.token
             usleep(20_000)
         }
         let token = try #require(observation)
@@ -105,16 +109,19 @@ extension ObservedJoinTests {
         lamp.publish(forged, topic)
         let observer = try #require(DeviceID(hex: world.identities["observer"] ?? ""))
         lamp.publish(
-            try lamp.message(.response(.observedJoinValid), sequence: 5000, sender: observer, token: token).bytes, topic)
+            try lamp.message(.response(.observedJoinValid), sequence: 5000, sender: observer, token: token).bytes, topic
+        )
         #expect(logged(world, "c2", "on a topic where its sender has no business"))
         // A number once used; one far behind; and another that is fresh.
         lamp.publish(try lamp.message(.data(id: [65], value: [66]), sequence: 1000).bytes, topic)
         #expect(logged(world, "c2", "with sequence number 1000, not above the last one (1000)"))
-        lamp.publish(try lamp.message(.initiate(url: .init("https://x"), digest: .init("0")), sequence: 1001).bytes, topic)
+        lamp.publish(
+            try lamp.message(.initiate(url: .init("https://x"), digest: .init("0")), sequence: 1001).bytes, topic)
         #expect(logged(world, "c2", "INITIATE is not expected here"))
         // The forged number 2^62 moved nothing: an ordinary one is still taken.
         lamp.publish(
-            try lamp.message(.data(id: Array("NOTE".utf8), value: Array("still here".utf8)), sequence: 1002).bytes, topic)
+            try lamp.message(.data(id: Array("NOTE".utf8), value: Array("still here".utf8)), sequence: 1002).bytes,
+            topic)
         #expect(logged(world, "c2", "still here"))
         // Syndication, and a join request on another server's place (which the broker does not let through).
         lamp.publish(try lamp.message(.notSupported(.syndicatedTerminate, tail: []), sequence: 1003).bytes, topic)

@@ -62,7 +62,8 @@ struct LatencyBenchmark {
         latencies.sort()
         print(
             String(
-                format: "first frame that shows the code to RESPONSE on the wire, %d joins: median %.1f ms, 90 %% %.1f ms, worst %.1f ms",
+                format:
+                    "first frame that shows the code to RESPONSE on the wire, %d joins: median %.1f ms, 90 %% %.1f ms, worst %.1f ms",
                 joins, latencies[joins / 2], latencies[joins * 9 / 10], latencies[joins - 1]))
     }
 
@@ -109,7 +110,9 @@ struct LatencyBenchmark {
         return nil
     }
 
-    static func realTime(_ monotonic: Double) -> Double { Date().timeIntervalSince1970 - EventFollower.clock() + monotonic }
+    static func realTime(_ monotonic: Double) -> Double {
+        Date().timeIntervalSince1970 - EventFollower.clock() + monotonic
+    }
 
     /// When the listener heard the observer's VALID.
     static func answer(_ stage: Stage, after: Double) throws -> Double? {

@@ -97,6 +97,8 @@ public struct Envelope: Hashable, Sendable {
 
     private static let keySize = 32
     private static let blockSize = 16
+    /// Fetched once and never freed: OpenSSL otherwise looks it up for every message.
+    private nonisolated(unsafe) static let cipherAlgorithm = EVP_CIPHER_fetch(nil, "AES-256-CBC", nil)
 
     private struct Parts {
         let sealedKey, vector, cipher: Range<Int>
@@ -134,7 +136,7 @@ public struct Envelope: Hashable, Sendable {
         var count: Int32 = 0
         var last: Int32 = 0
         let done = cipher.withUnsafeMutableBufferPointer { out in
-            EVP_EncryptInit_ex(context, EVP_aes_256_cbc(), nil, bytes(of: key), vector) == 1
+            EVP_EncryptInit_ex(context, cipherAlgorithm, nil, bytes(of: key), vector) == 1
                 && EVP_EncryptUpdate(context, out.baseAddress, &count, bytes(of: text), Int32(text.count)) == 1
                 && EVP_EncryptFinal_ex(context, out.baseAddress! + Int(count), &last) == 1
         }
@@ -157,7 +159,7 @@ public struct Envelope: Hashable, Sendable {
         // OpenSSL writes at most one block more than it was given; it holds the last block back for the padding, so
         // that `plain` (as long as the ciphertext) is never overrun.
         let done = cipher.withUnsafeBufferPointer { input in
-            EVP_DecryptInit_ex(context, EVP_aes_256_cbc(), nil, bytes(of: key), vector) == 1
+            EVP_DecryptInit_ex(context, cipherAlgorithm, nil, bytes(of: key), vector) == 1
                 && EVP_DecryptUpdate(context, out, &count, input.baseAddress, Int32(input.count)) == 1
                 && EVP_DecryptFinal_ex(context, out! + Int(count), &last) == 1
         }

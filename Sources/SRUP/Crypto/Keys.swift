@@ -11,6 +11,7 @@ private final class KeyBox: @unchecked Sendable {
     private let contexts: Mutex<Void> = Mutex(())
     private let digest: OpaquePointer
     private let operation: OpaquePointer
+    private var encryption: OpaquePointer?
 
     /// Takes over `key`'s reference, also when it throws.
     init(_ key: OpaquePointer, initialise: (OpaquePointer) -> Int32) throws(CryptoError) {
@@ -46,9 +47,24 @@ private final class KeyBox: @unchecked Sendable {
 
     deinit {
         EVP_PKEY_CTX_free(operation)
+        EVP_PKEY_CTX_free(encryption)
         EVP_MD_CTX_free(digest)
         EVP_MD_free(digestAlgorithm)
         EVP_PKEY_free(key)
+    }
+
+    /// Lends a context for RSAES-PKCS1-v1_5 encryption, made at the first use.
+    func withEncryption(_ body: (OpaquePointer) -> Bool) -> Bool {
+        contexts.withLock { _ in
+            if encryption == nil, let context = EVP_PKEY_CTX_new(key, nil) {
+                if EVP_PKEY_encrypt_init(context) == 1, EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 {
+                    encryption = context
+                } else {
+                    EVP_PKEY_CTX_free(context)
+                }
+            }
+            return encryption.map(body) ?? false
+        }
     }
 
     /// Hashes the parts one after the other and lends the operation context with the hash.
@@ -152,13 +168,12 @@ public struct PublicKey: Sendable, Hashable {
     public func withOpenSSL<Result>(_ body: (OpaquePointer) throws -> Result) rethrows -> Result { try body(box.key) }
 
     func encryptPKCS1(_ plain: UnsafeRawBufferPointer) throws(CryptoError) -> [UInt8] {
-        guard let context = EVP_PKEY_CTX_new(box.key, nil) else { throw .noMemory }
-        defer { EVP_PKEY_CTX_free(context) }
         var cipher = [UInt8](repeating: 0, count: size)
         var count = cipher.count
-        guard EVP_PKEY_encrypt_init(context) == 1, EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1,
-            EVP_PKEY_encrypt(context, &cipher, &count, plain.baseAddress, plain.count) == 1, count == cipher.count
-        else {
+        let done = box.withEncryption { context in
+            EVP_PKEY_encrypt(context, &cipher, &count, plain.baseAddress, plain.count) == 1
+        }
+        guard done, count == cipher.count else {
             ERR_clear_error()
             throw .cannotSeal
         }

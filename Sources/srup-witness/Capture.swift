@@ -1,6 +1,7 @@
 import ArgumentParser
 import Camera
 import CodeReader
+import Eyes
 import Glibc
 import Program
 import Synchronization

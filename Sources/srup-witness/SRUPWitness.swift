@@ -1,15 +1,18 @@
 import ArgumentParser
 import Camera
 import CodeReader
+import Eyes
 import Glibc
-import Program
 import Witness
 
-struct WitnessCommands: ParsableCommand {
+/// The eyes of the observer, each in a process of its own and in a program of its own: no key, no network library and no
+/// state comes near what decodes hostile pictures, and what holds the keys carries no decoder.
+@main
+struct SRUPWitness: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "witness",
-        abstract: "One eye of the observer, in a process of its own. Started by \"run\", not by hand.",
-        subcommands: [CameraWitness.self])
+        commandName: "srup-witness",
+        abstract: "The eyes of srup-observer: started by it, not by hand.",
+        version: "0.1.0", subcommands: [CameraWitness.self, Scan.self, Capture.self])
 }
 
 /// Opens the camera, reads codes, reports values over the socket that it was given. Holds no key and no nonce, and

@@ -3,15 +3,17 @@ import Camera
 import CodeReader
 
 /// Options of the commands that look through a camera.
-struct EyeOptions: ParsableArguments {
+public struct EyeOptions: ParsableArguments, Sendable {
     @Option(
         help: ArgumentHelp(
             "auto, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE or fifo:PATH.", valueName: "camera"))
-    var device = "auto"
+    public var device = "auto"
     @Option(help: ArgumentHelp("The picture size to ask the camera for.", valueName: "WxH"))
-    var size = "1280x720"
+    public var size = "1280x720"
 
-    func validate() throws {
+    public init() {}
+
+    public func validate() throws {
         do {
             _ = try CameraAddress(device)
         } catch {
@@ -22,7 +24,8 @@ struct EyeOptions: ParsableArguments {
         }
     }
 
-    func session() throws -> CameraSession {
+    /// A session with the camera that was chosen.
+    public func session() throws -> CameraSession {
         let size = Self.parsed(size) ?? (1280, 720)
         return CameraSession(try CameraAddress(device), width: size.width, height: size.height)
     }
@@ -34,17 +37,21 @@ struct EyeOptions: ParsableArguments {
     }
 }
 
-struct SymbologyOptions: ParsableArguments {
+/// Which kinds of code to look for.
+public struct SymbologyOptions: ParsableArguments, Sendable {
     @Option(
         help: ArgumentHelp(
             "Only these kinds of code: qr, code128, code93, code39, with commas between.", valueName: "list"))
-    var symbologies = "qr,code128,code93,code39"
+    public var symbologies = "qr,code128,code93,code39"
 
-    func validate() throws {
+    public init() {}
+
+    public func validate() throws {
         _ = try parsed()
     }
 
-    func parsed() throws -> Set<Symbology> {
+    /// The kinds of code that were chosen.
+    public func parsed() throws -> Set<Symbology> {
         let names = symbologies.split(separator: ",").map(String.init)
         let found = names.compactMap { Symbology(rawValue: $0) }
         guard !found.isEmpty, found.count == names.count else {

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Glibc
+import Program
+
+/// Commands that look at pictures. They are run by srup-witness, which takes this process's place: the program that
+/// holds the keys carries no decoder.
+protocol LookingCommand: ParsableCommand {
+    var arguments: [String] { get }
+}
+
+extension LookingCommand {
+    func run() throws {
+        let program = Program.sibling("srup-witness")
+        let name = Self.configuration.commandName ?? ""
+        var argv: [UnsafeMutablePointer<CChar>?] = ([program, name] + arguments).map { strdup($0) } + [nil]
+        execv(program, &argv)
+        Program.complain("\(program) cannot be started: \(String(cString: strerror(errno)))")
+        throw ExitCode(Program.Code.unavailable.rawValue)
+    }
+}
+
+struct Scan: LookingCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "scan", abstract: "Read the codes in still pictures (PNG, JPEG, PGM); see \"scan --help\".")
+
+    @Argument(parsing: .captureForPassthrough)
+    var arguments: [String] = []
+}
+
+struct Capture: LookingCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "capture",
+        abstract: "Look through a camera and print what it shows: to check a camera, its place, its light.")
+
+    @Argument(parsing: .captureForPassthrough)
+    var arguments: [String] = []
+}
