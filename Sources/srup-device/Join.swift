@@ -69,6 +69,7 @@ struct Join: AsyncParsableCommand {
                 server, identity: identity, state: state, folder: self.state.folder)
         else { throw PartyError.identity("the key service has not told which C2 server to join; register again") }
         let presenter = try display.presenter()
+        display.takeDownLeftOvers()
         let link = try BrokerLink(
             identity.broker, clientID: identity.clientID, subscriptions: ["SRUP/\(identity.id.hex)"], logger: logger)
         let participant = Participant(id: identity.id, key: identity.key, state: state, link: link, logger: logger)

@@ -45,6 +45,15 @@ struct DisplayOptions: ParsableArguments {
     }
 }
 
+extension DisplayOptions {
+    /// Clears what a run that was killed has left on a display; a terminal keeps what it shows.
+    func takeDownLeftOvers() {
+        for address in present where address != "terminal" {
+            try? PresenterAddress(address).presenter().clear()
+        }
+    }
+}
+
 struct RegisterDevice: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "register", abstract: "Make an identity and register it with the key service.",

@@ -13,6 +13,11 @@ extension LookingCommand {
         let program = Program.sibling("srup-witness")
         let name = Self.configuration.commandName ?? ""
         var argv: [UnsafeMutablePointer<CChar>?] = ([program, name] + arguments).map { strdup($0) } + [nil]
+        // This thread is one of the cooperative pool's, which blocks signals, and the mask outlives exec: without this
+        // the program could not be ended by SIGTERM.
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
         execv(program, &argv)
         Program.complain("\(program) cannot be started: \(String(cString: strerror(errno)))")
         throw ExitCode(Program.Code.unavailable.rawValue)
