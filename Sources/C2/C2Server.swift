@@ -309,16 +309,19 @@ public actor C2Server: Service {
     }
 
     private func admitted(_ device: DeviceID, _ token: Token, how: String) throws {
-        try participant.state.setJoined(device, true)
         participant.link.subscribe("SRUP/\(device.hex)")
+        // One transaction: a crash leaves a device that belongs and is told so, or one whose join is tried again.
+        try answer(device, .joinSuccess, token, why: how, settingJoined: true)
         participant.audit("joined", "\(device): \(how)")
         logger.info("\(device) has joined (\(how))")
-        try answer(device, .joinSuccess, token, why: how)
         try send(.idRequest, to: device)
     }
 
-    private func answer(_ device: DeviceID, _ status: Status, _ token: Token, why: String) throws {
-        try participant.send(.response(status), to: device, on: .member(device), token: token)
+    private func answer(
+        _ device: DeviceID, _ status: Status, _ token: Token, why: String, settingJoined joined: Bool? = nil
+    ) throws {
+        try participant.send(
+            .response(status), to: device, on: .member(device), token: token, settingJoined: joined)
         events.record("join-answered", ["device": device.hex, "status": status.description, "why": why])
     }
 

@@ -48,13 +48,15 @@ public final class Participant: Sendable {
     /// Signs, stores and publishes a message.
     ///
     /// - Parameter answering: the open request that this message ends; without it nothing is sent.
+    /// - Parameter joined: whether the peer belongs from now on, stored together with the message.
     /// - Throws: ``StorageError``, ``PartyError``.
     public func send(
         _ body: Body, to peer: DeviceID, on topic: Topic, token: Token,
-        answering: PartyState.Request.Kind? = nil
+        answering: PartyState.Request.Kind? = nil, settingJoined joined: Bool? = nil
     ) throws {
         let entry = try state.enqueue(
-            to: peer, topic: topic, answering: answering.map { (token, $0) }, now: wallClock()
+            to: peer, topic: topic, answering: answering.map { (token, $0) }, settingJoined: joined,
+            now: wallClock()
         ) { sequence, version in
             let message = Message(version: version, sequence: sequence, sender: id, token: token, body: body)
             return try message.signed(with: key).bytes

@@ -141,11 +141,13 @@ public final class PartyState: Sendable {
     ///
     /// - Parameter answering: a request of `peer` that this message ends, in the same transaction: an answer goes out
     ///   once, whatever crashes.
+    /// - Parameter joined: whether the peer belongs from now on, in the same transaction: who is told so belongs, and
+    ///   who belongs is told.
     /// - Throws: ``StorageError``, ``PartyError`` when `make` fails, the numbers are used up, or the request has been
     ///   answered.
     public func enqueue(
-        to peer: DeviceID, topic: Topic, answering: (token: Token, kind: Request.Kind)? = nil, now: Double,
-        _ make: (SequenceNumber, ProtocolVersion) throws -> [UInt8]
+        to peer: DeviceID, topic: Topic, answering: (token: Token, kind: Request.Kind)? = nil,
+        settingJoined joined: Bool? = nil, now: Double, _ make: (SequenceNumber, ProtocolVersion) throws -> [UInt8]
     ) throws -> Outgoing {
         let outcome = try database.transaction { connection throws(StorageError) -> Result<Outgoing, PartyError> in
             if let answering {
@@ -172,6 +174,10 @@ public final class PartyState: Sendable {
             }
             try connection.query(
                 "UPDATE peers SET sent = ? WHERE id = ?", .unsigned(next.value), .unsigned(peer.value))
+            if let joined {
+                try connection.query(
+                    "UPDATE peers SET joined = ? WHERE id = ?", .integer(joined ? 1 : 0), .unsigned(peer.value))
+            }
             let inserted = try connection.query(
                 "INSERT INTO outbox (topic, payload, created) VALUES (?, ?, ?) RETURNING id", .text(topic.description),
                 .blob(payload), .real(now))
