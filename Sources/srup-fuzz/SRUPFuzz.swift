@@ -84,15 +84,18 @@ struct SRUPFuzz: ParsableCommand {
         for _ in 0..<runs {
             buffer += Hex.encode(fuzzer.next()).utf8
             buffer.append(10)
-            if buffer.count > 1 << 16 {
-                fwrite(buffer, 1, buffer.count, stdoutFile)
-                buffer.removeAll(keepingCapacity: true)
-            }
+            if buffer.count > 1 << 16 { put(&buffer) }
         }
-        fwrite(buffer, 1, buffer.count, stdoutFile)
-        fflush(nil)
+        put(&buffer)
+    }
+
+    private func put(_ buffer: inout [UInt8]) {
+        var sent = 0
+        while sent < buffer.count {
+            let count = buffer.withUnsafeBytes { write(1, $0.baseAddress! + sent, $0.count - sent) }
+            guard count > 0 else { return }
+            sent += count
+        }
+        buffer.removeAll(keepingCapacity: true)
     }
 }
-
-/// Standard output as C knows it; opened anew, since Swift does not let the global be used.
-private nonisolated(unsafe) let stdoutFile = fdopen(dup(1), "w")

@@ -71,7 +71,7 @@ struct CryptoBenchmark {
     static func opensslSpeed() throws -> (sign: Double, verify: Double) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-        process.arguments = ["speed", "-seconds", "1", "-mr", "rsa2048"]
+        process.arguments = ["speed", "-elapsed", "-seconds", "1", "-mr", "rsa2048"]
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = FileHandle.nullDevice
