@@ -362,12 +362,15 @@ extension MessageJSON {
         add("opened", opened_hex.map { "hex " + $0 })
         add("tail", tail.map { "\($0.utf8.count / 2) bytes (not supported)" })
         add("signature", signature)
-        let head = "\(type ?? "?"), version \(version ?? 0)" + (topic.map { " on \($0)" } ?? "")
+        let head = "\(type ?? "?"), version \(version ?? 0)" + (topic.map { " on \(Self.shortened($0))" } ?? "")
         return ([head] + rows.map { "  " + $0.0 + String(repeating: " ", count: max(1, 11 - $0.0.count)) + $0.1 })
             .joined(separator: "\n")
     }
 
+    /// A peer's text must neither steer the terminal nor look like a line of ours.
     private static func shortened(_ text: String) -> String {
-        text.utf8.count <= 160 ? text : "\(text.prefix(157))..."
+        let text = text.unicodeScalars.map { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) ? "?" : String($0) }
+            .joined()
+        return text.utf8.count <= 160 ? text : "\(text.prefix(157))..."
     }
 }
