@@ -29,6 +29,8 @@ let package = Package(
         .executable(name: "srup-device", targets: ["srup-device"]),
         .executable(name: "srup-c2", targets: ["srup-c2"]),
         .executable(name: "srup-demo", targets: ["srup-demo"]),
+        .executable(name: "srup-pn532-simulator", targets: ["srup-pn532-simulator"]),
+        .library(name: "I2CShim", type: .dynamic, targets: ["I2CShim"]),
         .library(name: "SRUP", targets: ["SRUP"]),
         .library(name: "Workbench", targets: ["Workbench"]),
         .library(name: "Stage", targets: ["Stage"]),
@@ -53,6 +55,8 @@ let package = Package(
         library("CPNG", at: "png", pkgConfig: "libpng", apt: "libpng-dev"),
         library("CTurboJPEG", at: "turbojpeg", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
         library("CQREncode", at: "qrencode", pkgConfig: "libqrencode", apt: "libqrencode-dev"),
+        .systemLibrary(name: "CNFC", path: "Sources/C/nfc", providers: [.apt(["libnfc-dev"])]),
+        .systemLibrary(name: "CI2C", path: "Sources/C/i2c", providers: [.apt(["libi2c-dev"])]),
         .systemLibrary(name: "CLinux", path: "Sources/C/linux"),
         .systemLibrary(name: "CFramebuffer", path: "Sources/C/framebuffer"),
         .target(name: "CTOML", path: "Sources/C/toml"),
@@ -68,6 +72,8 @@ let package = Package(
         .target(name: "CodeReader", dependencies: ["Luma", "CZbar"]),
         .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
         .target(name: "Scene", dependencies: ["Luma"]),
+        .target(name: "NearField"),
+        .target(name: "NearFieldLink", dependencies: ["NearField", "Linux", "CLinux", "CNFC", "CI2C"]),
         .target(
             name: "Party",
             dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
@@ -85,7 +91,10 @@ let package = Package(
         .target(name: "Eyes", dependencies: ["Camera", "CodeReader", arguments]),
         .executableTarget(
             name: "srup-witness",
-            dependencies: ["Eyes", "Witness", "Camera", "CodeReader", "Luma", "Program", arguments]),
+            dependencies: [
+                "Eyes", "Witness", "Camera", "CodeReader", "Luma", "NearField", "NearFieldLink", "Linux", "Program",
+                arguments,
+            ]),
         .executableTarget(
             name: "srup-observer",
             dependencies: [
@@ -109,12 +118,21 @@ let package = Package(
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", arguments]),
 
+        // Simulated hardware: PN532 chips that share one field.
+        .target(
+            name: "ChipSimulator", dependencies: ["NearField", "CLinux"], path: "hardware/pn532-simulator/Simulator"),
+        .executableTarget(
+            name: "srup-pn532-simulator", dependencies: ["ChipSimulator", arguments],
+            path: "hardware/pn532-simulator/Program"),
+        .target(name: "I2CShim", path: "hardware/pn532-simulator/I2CShim"),
+
         tests("SRUPTests", ["SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("WorkbenchTests", ["Workbench", "SRUP"]),
         tests("PartyTests", ["Party", "SRUP", "Storage"]),
         tests("KeyServiceTests", ["KeyService", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
         tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", log, lifecycle]),
         tests("SettingsTests", ["Settings"]),
+        tests("NearFieldTests", ["NearField"]),
         tests("CameraTests", ["Camera", "Luma", "Scene"]),
         tests("CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene"]),
         tests("PresentationTests", ["Presentation", "CodeReader", "Camera", "Luma"]),

@@ -64,6 +64,12 @@ public actor C2Server: Service {
         try participant.state.dropRequests(.observation)
         for join in try state.pending() {
             guard try participant.state.peer(join.device)?.isJoined != true else {
+                // Admitted and answered in one transaction; the crash came before anybody was told of it.
+                let how = "observed by \(join.observer), before the restart"
+                events.record(
+                    "join-answered",
+                    ["device": join.device.hex, "status": Status.joinSuccess.description, "why": how])
+                try welcome(join.device, how: how)
                 try state.remove(join.device)
                 continue
             }
@@ -312,6 +318,10 @@ public actor C2Server: Service {
         participant.link.subscribe("SRUP/\(device.hex)")
         // One transaction: a crash leaves a device that belongs and is told so, or one whose join is tried again.
         try answer(device, .joinSuccess, token, why: how, settingJoined: true)
+        try welcome(device, how: how)
+    }
+
+    private func welcome(_ device: DeviceID, how: String) throws {
         participant.audit("joined", "\(device): \(how)")
         logger.info("\(device) has joined (\(how))")
         try send(.idRequest, to: device)

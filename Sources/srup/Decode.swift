@@ -41,25 +41,18 @@ struct Decode: ParsableCommand {
             output.line(json ? message.line : message.text)
         }
         try Inputs.each(files) { descriptor, _ in
-            if try isBinary(descriptor) {
-                show(MessageJSON(decoding: Inputs.all(descriptor, limit: Message.maximumSize), keys: keys))
+            var reader = LineReader(descriptor, limit: Self.maximumLine)
+            // A binary message can be told from text by its first byte.
+            if binary || !hex && reader.peek().map({ $0 < 9 }) == true {
+                show(MessageJSON(decoding: reader.rest(limit: Message.maximumSize), keys: keys))
                 return
             }
-            var reader = LineReader(descriptor, limit: Self.maximumLine)
             while let item = reader.next() {
                 if let message = read(item, keys) { show(message) }
             }
         }
         output.flush()
         if !isAllWell { throw ExitCode(1) }
-    }
-
-    /// A binary message can be told from text by its first byte, where the input can be looked at twice.
-    private func isBinary(_ descriptor: Int32) throws -> Bool {
-        if binary || hex { return binary }
-        var first: UInt8 = 0
-        if pread(descriptor, &first, 1, lseek(descriptor, 0, SEEK_CUR)) == 1 { return first < 9 }
-        return false
     }
 
     private func read(_ item: LineReader.Item, _ keys: DecodingKeys) -> MessageJSON? {

@@ -21,6 +21,36 @@ struct LineReader {
         self.limit = limit
     }
 
+    /// The next byte, which is not taken; nil at the end.
+    mutating func peek() -> UInt8? {
+        fill()
+        return position < filled ? chunk[position] : nil
+    }
+
+    /// All that is left, at most `limit` + 1 bytes.
+    mutating func rest(limit: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count <= limit {
+            fill()
+            guard position < filled else { break }
+            let end = min(filled, position + limit + 1 - bytes.count)
+            bytes.append(contentsOf: chunk[position..<end])
+            position = end
+        }
+        return bytes
+    }
+
+    /// Reads when all has been used.
+    private mutating func fill() {
+        while position == filled, !isAtEnd {
+            position = 0
+            filled = 0
+            let count = read(descriptor, &chunk, chunk.count)
+            if count < 0 && errno == EINTR { continue }
+            if count > 0 { filled = count } else { isAtEnd = true }
+        }
+    }
+
     mutating func next() -> Item? {
         var line: [UInt8] = []
         var length = 0
@@ -35,14 +65,8 @@ struct LineReader {
                     return length > limit ? .tooLong(length) : .line(line)
                 }
             }
-            if !isAtEnd {
-                position = 0
-                filled = 0
-                let count = read(descriptor, &chunk, chunk.count)
-                if count < 0 && errno == EINTR { continue }
-                if count > 0 { filled = count } else { isAtEnd = true }
-                continue
-            }
+            fill()
+            if position < filled { continue }
             if length == 0 { return nil }
             return length > limit ? .tooLong(length) : .line(line)
         }
@@ -61,19 +85,6 @@ enum Inputs {
             defer { if descriptor != 0 { close(descriptor) } }
             try body(descriptor, path)
         }
-    }
-
-    /// All of a descriptor, at most `limit` + 1 bytes.
-    static func all(_ descriptor: Int32, limit: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while bytes.count <= limit {
-            let count = read(descriptor, &chunk, chunk.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { break }
-            bytes.append(contentsOf: chunk.prefix(count))
-        }
-        return bytes
     }
 }
 

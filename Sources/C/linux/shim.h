@@ -18,3 +18,34 @@ static inline int srup_eventfd_drain(int fd) {
     eventfd_t value;
     return eventfd_read(fd, &value) == 0;
 }
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+// As above: in the headers only with _GNU_SOURCE or _XOPEN_SOURCE.
+extern int ppoll(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+extern int posix_openpt(int);
+extern int grantpt(int);
+extern int unlockpt(int);
+extern int ptsname_r(int, char *, size_t);
+
+// Waits at most so many nanoseconds.
+static inline int srup_poll(struct pollfd *pollers, nfds_t count, unsigned long long nanoseconds) {
+    struct timespec wait = {(time_t)(nanoseconds / 1000000000), (long)(nanoseconds % 1000000000)};
+    return ppoll(pollers, count, &wait, NULL);
+}
+
+// A pseudo terminal's master, close-on-exec and non-blocking; the other end's path in `name`. -1: errno.
+static inline int srup_openpt(char *name, size_t size) {
+    int fd = posix_openpt(O_RDWR | O_NOCTTY);
+    if (fd < 0) return -1;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, O_NONBLOCK | O_RDWR);
+    if (grantpt(fd) == 0 && unlockpt(fd) == 0 && ptsname_r(fd, name, size) == 0) return fd;
+    close(fd);
+    return -1;
+}

@@ -1,0 +1,41 @@
+/// Why a reader cannot be used, or why an exchange failed.
+public enum ReaderError: Error, Sendable, Hashable, CustomStringConvertible {
+    case badAddress(String)
+    case absent(String)
+    case busy(String)
+    case noPermission(String)
+    /// libnfc found no PN532 behind the port.
+    case noChip(String)
+    /// The reader itself fails: cable, bus, power. Opening it again may help.
+    case broken(String)
+    /// Nothing came in time.
+    case timeout
+    /// The radio link failed or the peer has gone; the reader is well.
+    case peerGone(String)
+
+    public var description: String {
+        switch self {
+        case .badAddress(let text):
+            """
+            \(text) is no reader: auto, pn532_uart:/dev/ttyUSB0, pn532_i2c:/dev/i2c-1, or by-id:NAME (of /dev/serial/by-id) \
+            is expected
+            """
+        case .absent(let what): "\(what) is not there"
+        case .busy(let what): "\(what) is in use by another program"
+        case .noPermission(let path):
+            "\(path) may not be opened by this user: add it to the group that owns it (dialout or i2c)"
+        case .noChip(let what): "no PN532 answers at \(what): check wiring, power and the board's interface switches"
+        case .broken(let why): "the reader does not answer: \(why)"
+        case .timeout: "nothing came in time"
+        case .peerGone(let why): "the device has gone: \(why)"
+        }
+    }
+
+    /// Whether the reader is well and only the exchange has failed.
+    public var isOnlyTheLink: Bool {
+        switch self {
+        case .timeout, .peerGone: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,197 @@
+import Glibc
+import NearField
+
+/// Presents an NDEF message to whoever is near: as NFC-DEP peer with a SNEP client, in both roles in turn, or as a Type 4
+/// card.
+///
+/// One thread runs it (``run(while:)``); it recovers by itself as ``TapReader`` does.
+public final class TapPresenter {
+    public enum Manner: String, Sendable, CaseIterable {
+        /// Peer-to-peer: LLCP and SNEP.
+        case peer
+        /// Card emulation: for readers that know tags only.
+        case card
+    }
+
+    public enum Event: Sendable {
+        case ready(String)
+        case lost(ReaderError)
+        /// The other side has it.
+        case taken(Tap.Role, Duration)
+        case failed(String)
+    }
+
+    private let address: ReaderAddress
+    private let message: NDEFMessage
+    private let manner: Manner
+    private let watchdog: Watchdog?
+    private let onEvent: (Event) -> Void
+    private var reader: Reader?
+    private var failures = 0
+    private var turns = 0
+    private var lastLoss: ReaderError?
+    /// How long nothing is presented after it was taken, so that one touch is one tap.
+    private static let pause: UInt32 = 1000
+
+    /// - Parameter onEvent: called on the thread that runs this.
+    public init(
+        _ address: ReaderAddress, _ message: NDEFMessage, as manner: Manner, watchdog: Watchdog?,
+        onEvent: @escaping (Event) -> Void
+    ) {
+        self.address = address
+        self.message = message
+        self.manner = manner
+        self.watchdog = watchdog
+        self.onEvent = onEvent
+    }
+
+    public func run(while isWanted: () -> Bool) {
+        var pause: UInt32 = 100
+        while isWanted() {
+            do throws(ReaderError) {
+                let reader = try opened()
+                if try turn(reader) { wait(Self.pause, isWanted) }
+                failures = 0
+                pause = 100
+            } catch {
+                failed(error)
+                if reader == nil {
+                    wait(pause, isWanted)
+                    pause = min(pause * 2, 1000)
+                }
+            }
+        }
+        reader = nil
+    }
+
+    private func wait(_ milliseconds: UInt32, _ isWanted: () -> Bool) {
+        for _ in 0..<milliseconds / 20 where isWanted() { usleep(20_000) }
+    }
+
+    private func opened() throws(ReaderError) -> Reader {
+        if let reader { return reader }
+        let opened = try Reader(address, watchdog: watchdog)
+        reader = opened
+        lastLoss = nil
+        onEvent(.ready(opened.name))
+        return opened
+    }
+
+    private func failed(_ error: ReaderError) {
+        if error.isOnlyTheLink {
+            onEvent(.failed(error.description))
+            return
+        }
+        failures += 1
+        if reader != nil, failures < 2 { return }
+        failures = 0
+        reader = nil
+        if error != lastLoss { onEvent(.lost(error)) }
+        lastLoss = error
+    }
+
+    /// One attempt; whether the message was taken.
+    private func turn(_ reader: Reader) throws(ReaderError) -> Bool {
+        if manner == .card { return try card(reader) }
+        turns += 1
+        // Mostly calling, since an observer mostly listens; two devices that only call would never meet.
+        if turns % 4 != 0 { return try call(reader) }
+        return try listen(reader)
+    }
+
+    private func call(_ reader: Reader) throws(ReaderError) -> Bool {
+        try reader.beInitiator()
+        guard let general = try reader.activateDEP(general: LinkParameters.ours.generalBytes) else {
+            reader.fieldOff()
+            // The gaps differ, so that two that call in step get out of it.
+            usleep(UInt32.random(in: 5_000...25_000))
+            return false
+        }
+        defer {
+            reader.release()
+            reader.fieldOff()
+        }
+        return send(general, .initiator) { (bytes: [UInt8], wait: Int, isLast: Bool) throws(ReaderError) in
+            // An initiator's DISC would be waited for; the release that follows says the same.
+            isLast ? [] : try reader.transceive(bytes, timeout: wait)
+        }
+    }
+
+    private func listen(_ reader: Reader) throws(ReaderError) -> Bool {
+        let general: [UInt8]
+        do {
+            general = try reader.listenDEP(
+                general: LinkParameters.ours.generalBytes, timeout: Int.random(in: 120...240))
+        } catch {
+            if error == .timeout { return false }
+            throw error
+        }
+        var isFirst = true
+        return send(general, .target) { (bytes: [UInt8], wait: Int, isLast: Bool) throws(ReaderError) in
+            // The initiator speaks first, and most likely with a SYMM.
+            if isFirst {
+                isFirst = false
+                _ = try reader.receive(timeout: wait)
+            }
+            try reader.send(bytes)
+            return isLast ? [] : try reader.receive(timeout: wait)
+        }
+    }
+
+    private func send(
+        _ general: [UInt8], _ role: Tap.Role,
+        _ step: (_ pdu: [UInt8], _ wait: Int, _ isLast: Bool) throws(ReaderError) -> [UInt8]
+    ) -> Bool {
+        let start = ContinuousClock.now
+        do throws(LLCPError) {
+            var sender = TapSender(message, remote: try LinkParameters(generalBytes: general))
+            let wait = min(sender.link.remote.linkTimeout + 200, 2000)
+            while ContinuousClock.now - start < .seconds(3) {
+                let answer: [UInt8]
+                do throws(ReaderError) {
+                    let pdu = sender.next()
+                    answer = try step(pdu, wait, sender.isEnded)
+                } catch {
+                    if sender.outcome == nil { onEvent(.failed(error.description)) }
+                    break
+                }
+                if sender.isEnded { break }
+                try sender.receive(answer)
+            }
+            switch sender.outcome {
+            case .taken:
+                onEvent(.taken(role, ContinuousClock.now - start))
+                return true
+            case .refused(let why): onEvent(.failed(why))
+            case nil: break
+            }
+        } catch {
+            onEvent(.failed(error.description))
+        }
+        return false
+    }
+
+    private func card(_ reader: Reader) throws(ReaderError) -> Bool {
+        do {
+            try reader.listenCard(timeout: 500)
+        } catch {
+            if error == .timeout { return false }
+            throw error
+        }
+        let start = ContinuousClock.now
+        var card = Type4Card(message)
+        var taken: Duration?
+        while ContinuousClock.now - start < .seconds(3) {
+            do throws(ReaderError) {
+                // Once it was read, a reader that says nothing more need not be waited for.
+                let command = try reader.receive(timeout: taken == nil ? 1000 : 100)
+                try reader.send(card.answer(command))
+            } catch {
+                break
+            }
+            if card.wasRead, taken == nil { taken = ContinuousClock.now - start }
+        }
+        if let taken { onEvent(.taken(.target, taken)) }
+        return taken != nil
+    }
+}

@@ -1,0 +1,279 @@
+import Glibc
+import NearField
+
+/// What a tap has given.
+public struct Tap: Sendable {
+    /// Who spoke first, and how.
+    public enum Role: String, Sendable, Hashable {
+        /// The device called, we answered: NFC-DEP, LLCP, SNEP.
+        case target
+        /// We called a device that listened: NFC-DEP, LLCP, SNEP.
+        case initiator
+        /// We read a Type 2 tag.
+        case type2
+        /// We read a Type 4 tag or a card that a phone emulates.
+        case type4
+    }
+
+    public let role: Role
+    public let message: NDEFMessage
+    /// From the moment the device was found to the message.
+    public let duration: Duration
+    /// Calls to the chip in that time.
+    public let exchanges: Int
+}
+
+/// What happens at a reader.
+public enum TapEvent: Sendable {
+    /// The reader is open: what it is.
+    case ready(String)
+    /// The reader cannot be used; it is tried again.
+    case lost(ReaderError)
+    case tapped(Tap)
+    /// A device was there, and nothing came of it.
+    case failed(String)
+    /// Nothing has happened; said a few times a second.
+    case idle
+}
+
+/// Waits at a reader for devices that give something: listens as NFC-DEP target most of the time, and in between calls
+/// for tags and for devices that only listen.
+///
+/// One thread runs it (``run(while:)``); it never needs a human: whatever goes wrong, it opens the reader again.
+public final class TapReader {
+    /// Limits of one tap.
+    public struct Limits: Sendable {
+        /// How long one turn of listening lasts, in milliseconds.
+        public var listening = 400
+        /// How long a tap may last at most.
+        public var tap = Duration.seconds(2)
+        /// How long a peer that has given something may go on.
+        public var farewell = Duration.milliseconds(300)
+
+        public init() {}
+    }
+
+    private let address: ReaderAddress
+    private let limits: Limits
+    private let watchdog: Watchdog?
+    private let judge: TapReceiver.Judge
+    private let onEvent: (TapEvent) -> Void
+    private var reader: Reader?
+    private var failures = 0
+    private var lastLoss: ReaderError?
+    /// A tag that stays on the reader is one tap.
+    private var present: (message: NDEFMessage, misses: Int)?
+
+    /// - Parameters:
+    ///   - judge: whether a message counts; its giver is told Success only then.
+    ///   - onEvent: called on the thread that runs this.
+    public init(
+        _ address: ReaderAddress, limits: Limits = Limits(), watchdog: Watchdog?,
+        judge: @escaping TapReceiver.Judge = { _ in true }, onEvent: @escaping (TapEvent) -> Void
+    ) {
+        self.address = address
+        self.limits = limits
+        self.watchdog = watchdog
+        self.judge = judge
+        self.onEvent = onEvent
+    }
+
+    /// Works until `isWanted` says no, at the latest half a second later; then the field is off and the reader closed.
+    public func run(while isWanted: () -> Bool) {
+        var pause: UInt32 = 100
+        while isWanted() {
+            do throws(ReaderError) {
+                let reader = try opened()
+                try turn(reader, isWanted)
+                failures = 0
+                pause = 100
+            } catch {
+                failed(error)
+                // The peer's fault is over with the next turn; the reader's own may need time.
+                if reader == nil {
+                    wait(pause, isWanted)
+                    pause = min(pause * 2, 1000)
+                }
+            }
+            onEvent(.idle)
+        }
+        reader = nil
+        present = nil
+    }
+
+    private func wait(_ milliseconds: UInt32, _ isWanted: () -> Bool) {
+        for _ in 0..<milliseconds / 20 where isWanted() { usleep(20_000) }
+    }
+
+    private func opened() throws(ReaderError) -> Reader {
+        if let reader { return reader }
+        let opened = try Reader(address, watchdog: watchdog)
+        reader = opened
+        lastLoss = nil
+        onEvent(.ready(opened.name))
+        return opened
+    }
+
+    private func failed(_ error: ReaderError) {
+        if error.isOnlyTheLink {
+            onEvent(.failed(error.description))
+            return
+        }
+        failures += 1
+        // One error may be a frame garbled on its way; two are the reader's.
+        if reader != nil, failures < 2 {
+            onEvent(.failed(error.description))
+            return
+        }
+        failures = 0
+        reader = nil
+        if error != lastLoss { onEvent(.lost(error)) }
+        lastLoss = error
+    }
+
+    private func turn(_ reader: Reader, _ isWanted: () -> Bool) throws(ReaderError) {
+        try call(reader)
+        guard isWanted() else { return }
+        try listen(reader)
+    }
+
+    // MARK: As target
+
+    private func listen(_ reader: Reader) throws(ReaderError) {
+        let general: [UInt8]
+        do {
+            general = try reader.listenDEP(general: LinkParameters.ours.generalBytes, timeout: limits.listening)
+        } catch {
+            if error == .timeout { return }
+            throw error
+        }
+        let start = ContinuousClock.now
+        let first = reader.exchanges
+        do throws(LLCPError) {
+            var receiver = TapReceiver(remote: try LinkParameters(generalBytes: general), judge: judge)
+            let wait = min(receiver.link.remote.linkTimeout + 200, 2000)
+            try exchange(&receiver, .target, start, reader, first) {
+                (answer: [UInt8]?, isLast: Bool) throws(ReaderError) in
+                if let answer { try reader.send(answer) }
+                return isLast ? [] : try reader.receive(timeout: wait)
+            }
+        } catch {
+            onEvent(.failed(error.description))
+        }
+    }
+
+    // MARK: As initiator
+
+    private func call(_ reader: Reader) throws(ReaderError) {
+        try reader.beInitiator()
+        defer { reader.fieldOff() }
+        guard let tag = try reader.selectTypeA() else {
+            // Gone for two turns is gone: a bad moment is not a new tap.
+            if let seen = present { present = seen.misses >= 1 ? nil : (seen.message, seen.misses + 1) }
+            return
+        }
+        if tag.speaksDEP {
+            guard let general = try reader.activateDEP(general: LinkParameters.ours.generalBytes) else { return }
+            try receive(reader, general)
+        } else if tag.speaksISODEP || tag.isType2 {
+            read(reader, tag)
+        }
+    }
+
+    private func receive(_ reader: Reader, _ general: [UInt8]) throws(ReaderError) {
+        defer { reader.release() }
+        let start = ContinuousClock.now
+        let first = reader.exchanges
+        do throws(LLCPError) {
+            var receiver = TapReceiver(remote: try LinkParameters(generalBytes: general), judge: judge)
+            let wait = min(receiver.link.remote.linkTimeout + 200, 2000)
+            var next = receiver.next()
+            try exchange(&receiver, .initiator, start, reader, first) {
+                (answer: [UInt8]?, isLast: Bool) throws(ReaderError) in
+                // An initiator's DISC would be waited for; the release that follows says the same.
+                if isLast { return [] }
+                if let answer { next = answer }
+                return try reader.transceive(next, timeout: wait)
+            }
+        } catch {
+            onEvent(.failed(error.description))
+        }
+    }
+
+    private func read(_ reader: Reader, _ tag: Reader.TypeATarget) {
+        let start = ContinuousClock.now
+        let first = reader.exchanges
+        let deadline = start + limits.tap
+        func exchange(_ bytes: [UInt8]) throws(TagError) -> [UInt8] {
+            guard ContinuousClock.now < deadline else { throw .link("it takes longer than \(limits.tap)") }
+            do throws(ReaderError) {
+                return try reader.transceive(bytes, timeout: 500)
+            } catch {
+                throw .link(error.description)
+            }
+        }
+        do throws(TagError) {
+            let message = tag.speaksISODEP ? try Type4Tag.read(exchange) : try Type2Tag.read(exchange)
+            defer { present = (message, 0) }
+            guard present?.message != message else { return }
+            guard judge(message) else {
+                onEvent(.failed("the tag holds no 128-bit value"))
+                return
+            }
+            onEvent(
+                .tapped(
+                    Tap(
+                        role: tag.speaksISODEP ? .type4 : .type2, message: message,
+                        duration: ContinuousClock.now - start, exchanges: reader.exchanges - first)))
+        } catch {
+            onEvent(.failed(error.description))
+        }
+        reader.release()
+    }
+
+    // MARK: A link
+
+    /// Takes turns with the peer until it has given what it has, or its time is up.
+    ///
+    /// - Parameter step: sends our PDU (at first none) and gives the peer's.
+    private func exchange(
+        _ receiver: inout TapReceiver, _ role: Tap.Role, _ start: ContinuousClock.Instant, _ reader: Reader,
+        _ firstExchange: Int, _ step: (_ answer: [UInt8]?, _ isLast: Bool) throws(ReaderError) -> [UInt8]
+    ) throws(LLCPError) {
+        var answer: [UInt8]?
+        var reported = 0
+        var lastGift: ContinuousClock.Instant?
+        var refused = 0
+        while !receiver.isEnded {
+            let bytes: [UInt8]
+            do throws(ReaderError) {
+                bytes = try step(answer, false)
+            } catch {
+                // After it has given something a peer may go as it likes.
+                if reported == 0 { onEvent(.failed(error.description)) }
+                return
+            }
+            try receiver.receive(bytes)
+            for message in receiver.messages.dropFirst(reported) {
+                lastGift = .now
+                onEvent(
+                    .tapped(
+                        Tap(
+                            role: role, message: message, duration: ContinuousClock.now - start,
+                            exchanges: reader.exchanges - firstExchange)))
+            }
+            reported = receiver.messages.count
+            for why in receiver.refusals.dropFirst(refused) { onEvent(.failed("refused: \(why)")) }
+            refused = receiver.refusals.count
+            if receiver.isEnded { return }
+            let now = ContinuousClock.now
+            let isOver =
+                lastGift.map { !receiver.isConnected && !receiver.link.hasToSend || now - $0 > limits.farewell }
+                ?? (now - start > limits.tap)
+            if isOver { receiver.deactivate() }
+            answer = receiver.next()
+        }
+        // Our DISC is the last word.
+        if let answer { _ = try? step(answer, true) }
+    }
+}

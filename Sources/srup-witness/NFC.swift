@@ -1,0 +1,307 @@
+import ArgumentParser
+import Glibc
+import Linux
+import NearField
+import NearFieldLink
+import Program
+import Synchronization
+import Witness
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+struct NFC: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "nfc", abstract: "Near-field readers: try one, present a value, or be the keeper's witness.",
+        subcommands: [NFCWitness.self, NFCRead.self, NFCWrite.self], defaultSubcommand: NFCWitness.self)
+}
+
+struct ReaderOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The reader: auto, pn532_uart:/dev/ttyUSB0, pn532_i2c:/dev/i2c-1, or by-id:NAME (of /dev/serial/by-id).",
+            valueName: "connstring"))
+    var device = "auto"
+
+    func address() throws -> ReaderAddress {
+        do {
+            return try ReaderAddress(device)
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+}
+
+/// libnfc would take a closed 0, 1 or 2 for its own, and then fails to open.
+private func keepStandardDescriptors() {
+    while true {
+        let descriptor = open("/dev/null", O_RDWR)
+        guard descriptor >= 0 else { return }
+        if descriptor > 2 {
+            close(descriptor)
+            return
+        }
+    }
+}
+
+/// Waits for taps for the keeper. Holds no key and no nonce, and ends when the socket closes.
+struct NFCWitness: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "witness", abstract: "Wait for taps for the keeper at the other end of a socket.")
+
+    @OptionGroup var reader: ReaderOptions
+    @Option(help: ArgumentHelp("The descriptor of the socket to the keeper.", valueName: "n"))
+    var socket: Int32 = 3
+
+    func run() throws {
+        signal(SIGPIPE, SIG_IGN)
+        var status = stat()
+        guard fstat(socket, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
+            throw ValidationError("descriptor \(socket) is no socket: the witness is started by \"srup-observer run\"")
+        }
+        keepStandardDescriptors()
+        let server = WitnessServer(descriptor: socket)
+        let eye = NFCEye(try reader.address(), server)
+        server.serve(eye)
+        eye.rest()
+    }
+}
+
+/// The reader as the witness's eye.
+final class NFCEye: Eye {
+    let kind = "nfc"
+    private let address: ReaderAddress
+    private let server: WitnessServer
+    private let watchdog: Watchdog
+    private let isAwake = Mutex(false)
+    private let isWorking = Mutex(false)
+
+    init(_ address: ReaderAddress, _ server: WitnessServer) {
+        self.address = address
+        self.server = server
+        watchdog = Watchdog { doing in server.say(.lost("libnfc hangs while \(doing)")) }
+    }
+
+    func wake() {
+        // The last run may still be closing its reader.
+        while isWorking.withLock({ $0 }) { usleep(5_000) }
+        isAwake.withLock { $0 = true }
+        isWorking.withLock { $0 = true }
+        DetachedThread.start { self.work() }
+    }
+
+    func rest() {
+        isAwake.withLock { $0 = false }
+    }
+
+    private func work() {
+        var taps: UInt64 = 0
+        var lastWord = ContinuousClock.now
+        let reader = TapReader(
+            address, watchdog: watchdog, judge: { PresentedValue.find(in: $0) != nil }
+        ) { [server] event in
+            switch event {
+            case .ready(let name): server.say(.ready(name))
+            case .lost(let error): server.say(.lost(error.description))
+            case .tapped(let tap):
+                taps += 1
+                if let value = PresentedValue.find(in: tap.message) {
+                    server.say(.tapped(value, how: tap.role.rawValue))
+                }
+            case .failed: break
+            case .idle:
+                guard ContinuousClock.now - lastWord >= .seconds(1) else { return }
+                lastWord = .now
+                server.say(.alive(frames: taps))
+            }
+        }
+        reader.run { self.isAwake.withLock { $0 } }
+        isWorking.withLock { $0 = false }
+    }
+}
+
+struct NFCRead: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "read",
+        abstract: "Show what taps give: to check a reader and the devices that tap it.",
+        discussion: """
+            Prints a line per tap: who called whom, how long it took, the records. Values are shown here, so do not use it \
+            while a join is under way. Contacts no server and needs no identity.
+
+            Exit codes: 0 something was tapped, 1 nothing was, 69 the reader never opened.
+            """)
+
+    @OptionGroup var reader: ReaderOptions
+    @Flag(help: "One JSON object per line.")
+    var json = false
+    @Flag(help: "End after the first tap.")
+    var once = false
+    @Option(help: ArgumentHelp("End after so many seconds.", valueName: "n"))
+    var seconds: Double?
+    @Option(help: ArgumentHelp("End after so many taps.", valueName: "n"))
+    var taps: Int?
+
+    private struct Line: Codable {
+        struct Record: Codable {
+            var format: String
+            var type: String?
+            var text: String?
+            var language: String?
+            var uri: String?
+            var payloadHex: String?
+            var bytes: Int
+        }
+        var event: String
+        var reader: String?
+        var role: String?
+        var milliseconds: Double?
+        var exchanges: Int?
+        var records: [Record]?
+        /// Whether an observer would take notice.
+        var candidate: Bool?
+        var reason: String?
+    }
+
+    func run() throws {
+        signal(SIGPIPE, SIG_IGN)
+        keepStandardDescriptors()
+        let address = try reader.address()
+        let deadline = seconds.map { ContinuousClock.now + .seconds($0) }
+        let wanted = once ? 1 : taps
+        var count = 0
+        var wasOpen = false
+        let tapReader = TapReader(
+            address, watchdog: Watchdog { Program.complain("libnfc hangs while \($0); start again") }
+        ) { event in
+            switch event {
+            case .ready(let name):
+                wasOpen = true
+                show(Line(event: "ready", reader: name), "ready: \(name); tap a device")
+            case .lost(let error): show(Line(event: "lost", reason: error.description), "lost: \(error)")
+            case .failed(let why): show(Line(event: "failed", reason: why), "failed: \(why)")
+            case .idle: break
+            case .tapped(let tap):
+                count += 1
+                show(tap)
+            }
+        }
+        tapReader.run { (wanted.map { count < $0 } ?? true) && (deadline.map { $0 > .now } ?? true) }
+        if !wasOpen { throw ExitCode(Program.Code.unavailable.rawValue) }
+        if count == 0 { throw ExitCode(1) }
+    }
+
+    private func show(_ tap: Tap) {
+        let milliseconds = ((tap.duration / .milliseconds(1)) * 10).rounded() / 10
+        let isCandidate = PresentedValue.find(in: tap.message) != nil
+        let records = tap.message.records.map(Self.record)
+        let texts = records.map { record in
+            record.text.map { "Text \($0.debugDescription)" } ?? record.uri.map { "URI \($0.debugDescription)" }
+                ?? "\(record.format) \(record.type ?? "") (\(record.bytes) bytes)"
+        }
+        show(
+            Line(
+                event: "tap", role: tap.role.rawValue, milliseconds: milliseconds, exchanges: tap.exchanges,
+                records: records, candidate: isCandidate),
+            "tap (\(tap.role.rawValue), \(milliseconds) ms): \(texts.joined(separator: ", "))"
+                + (isCandidate ? " [a 128-bit value]" : ""))
+    }
+
+    private static func record(_ record: NDEFRecord) -> Line.Record {
+        var line = Line.Record(format: "\(record.format)", bytes: record.payload.count)
+        line.type = String(validating: record.type, as: UTF8.self)
+        let text = (try? record.text()).flatMap { $0 }
+        line.text = text?.text
+        line.language = text?.language
+        line.uri = (try? record.uri()).flatMap { $0 }
+        if line.text == nil && line.uri == nil {
+            line.payloadHex = record.payload.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        }
+        return line
+    }
+
+    private func show(_ line: Line, _ text: String) {
+        var output = text
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            output = (try? encoder.encode(line)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
+        print(output)
+        fflush(nil)
+    }
+}
+
+struct NFCWrite: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "write",
+        abstract: "Present a value to whoever is near, as a joining device does.",
+        discussion: """
+            As peer it calls and listens in turn (LLCP, SNEP); as card it is read as a Type 4 tag. Without a value on the \
+            command line one line of standard input is taken, so that a secret need not be seen in the list of processes.
+
+            Exit codes: 0 it was taken, 1 it was not, 69 the reader never opened.
+            """)
+
+    @OptionGroup var reader: ReaderOptions
+    @Argument(
+        help: ArgumentHelp("The text to present; 32 hexadecimal digits are what an observer takes.", valueName: "text"))
+    var text: String?
+    @Option(help: ArgumentHelp("peer or card.", valueName: "manner"))
+    var `as`: TapPresenter.Manner = .peer
+    @Flag(help: "One JSON object per line.")
+    var json = false
+    @Flag(help: "Go on after it was taken.")
+    var keep = false
+    @Option(help: ArgumentHelp("End after so many seconds.", valueName: "n"))
+    var seconds: Double?
+    @Option(help: .hidden)
+    var taps: Int?
+
+    func run() throws {
+        signal(SIGPIPE, SIG_IGN)
+        keepStandardDescriptors()
+        let address = try reader.address()
+        guard let text = text ?? readLine() else { throw ValidationError("there is no text to present") }
+        let deadline = seconds.map { ContinuousClock.now + .seconds($0) }
+        let wanted = taps ?? (keep ? nil : 1)
+        var count = 0
+        var wasOpen = false
+        let presenter = TapPresenter(
+            address, NDEFMessage([.text(text)]), as: self.as,
+            watchdog: Watchdog { Program.complain("libnfc hangs while \($0); start again") }
+        ) { event in
+            switch event {
+            case .ready(let name):
+                wasOpen = true
+                say("ready", name)
+            case .lost(let error): say("lost", error.description)
+            case .failed(let why): say("failed", why)
+            case .taken(let role, let duration):
+                count += 1
+                say("taken", "\(role.rawValue), \(Int(duration / .milliseconds(1))) ms")
+            }
+        }
+        presenter.run { (wanted.map { count < $0 } ?? true) && (deadline.map { $0 > .now } ?? true) }
+        if !wasOpen { throw ExitCode(Program.Code.unavailable.rawValue) }
+        if count == 0 { throw ExitCode(1) }
+    }
+
+    private func say(_ event: String, _ detail: String) {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            let line = (try? encoder.encode(["event": event, "detail": detail])).map {
+                String(decoding: $0, as: UTF8.self)
+            }
+            print(line ?? "")
+        } else {
+            print("\(event): \(detail)")
+        }
+        fflush(nil)
+    }
+}
+
+extension TapPresenter.Manner: ExpressibleByArgument {}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import ChipSimulator
+import Glibc
+
+@main
+struct PN532Simulator: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "srup-pn532-simulator",
+        abstract: "Simulated PN532 chips that share one field, each behind a serial port or an I2C bus.",
+        discussion: """
+            For tests and demonstrations without hardware: the real libnfc opens the ports as if they were a reader's.
+
+              srup-pn532-simulator --serial a=/tmp/a --serial b=/tmp/b --near a,b --control /tmp/control
+              nfc-list -v                       # with LIBNFC_DEFAULT_DEVICE=pn532_uart:/tmp/a
+
+            An I2C chip is reached through the library libI2CShim.so, preloaded, with SRUP_I2C_SOCKET naming its socket. \
+            Faults are set and contacts made over the control socket; hardware/pn532-simulator/README.md lists its commands.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "A chip behind a pseudo terminal whose name will be a link at this path.", valueName: "name=path"))
+    var serial: [String] = []
+    @Option(
+        name: .customLong("i2c"),
+        help: ArgumentHelp("A chip behind an I2C bus at this socket.", valueName: "name=socket"))
+    var i2c: [String] = []
+    @Option(help: ArgumentHelp("Put two into one field from the beginning.", valueName: "a,b"))
+    var near: [String] = []
+    @Option(help: "Where to take commands: the path of a Unix socket.")
+    var control: String?
+    @Option(help: "The serial line's speed in bits a second.")
+    var speed = 115_200
+    @Flag(help: "Nothing takes time: neither bytes on the wire nor frames in the air.")
+    var immediate = false
+
+    func run() throws {
+        signal(SIGPIPE, SIG_IGN)
+        let simulation = Simulation(isTimed: !immediate)
+        for (name, path) in try serial.map(pair) {
+            simulation.addSerial(name, path: path, speed: immediate ? 0 : speed)
+        }
+        for (name, path) in try i2c.map(pair) { simulation.addI2C(name, path: path, isTimed: !immediate) }
+        for contact in near {
+            let names = contact.split(separator: ",").map(String.init)
+            guard names.count == 2, simulation.obey(["near"] + names) == "ok" else {
+                throw ValidationError("--near \(contact): two names of chips, with a comma between them")
+            }
+        }
+        if let control, !simulation.listen(at: control) {
+            throw ValidationError("the control socket \(control) cannot be made: \(String(cString: strerror(errno)))")
+        }
+        print("ready")
+        fflush(nil)
+        simulation.run()
+    }
+
+    private func pair(_ text: String) throws -> (String, String) {
+        let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+        guard parts.count == 2, !parts[0].isEmpty else { throw ValidationError("\(text): name=path is expected") }
+        return (parts[0], parts[1])
+    }
+}

@@ -1,0 +1,179 @@
+import NearField
+
+/// Chips, tags, and the field that they share.
+public final class Simulation {
+    let loop = EventLoop()
+    let field: Field
+    private var chips: [String: Chip] = [:]
+    private var serial: [String: SerialPort] = [:]
+    private var i2c: [String: I2CPort] = [:]
+    private var control: ControlSocket?
+
+    /// - Parameter isTimed: whether frames in the air and commands take the time that they take.
+    public init(isTimed: Bool) {
+        field = Field(loop)
+        field.isTimed = isTimed
+    }
+
+    /// - Parameter speed: in bits a second; 0: bytes take no time.
+    public func addSerial(_ name: String, path: String, speed: Int) {
+        let chip = Chip(name: name, field: field)
+        chips[name] = chip
+        serial[name] = SerialPort(path: path, chip: chip, speed: speed)
+    }
+
+    public func addI2C(_ name: String, path: String, isTimed: Bool) {
+        let chip = Chip(name: name, field: field)
+        chips[name] = chip
+        i2c[name] = I2CPort(path: path, chip: chip, isTimed: isTimed)
+    }
+
+    public func listen(at path: String) -> Bool {
+        control = ControlSocket(path: path, simulation: self)
+        return control != nil
+    }
+
+    public func run() { loop.run() }
+
+    // MARK: Commands
+
+    /// Obeys a line of the control socket.
+    public func obey(_ words: [String]) -> String {
+        guard let verb = words.first else { return "error: empty" }
+        let rest = Array(words.dropFirst())
+        let isDone: Bool
+        switch verb {
+        case "near" where rest.count == 2: isDone = known(rest) { field.join(rest[0], rest[1]) }
+        case "apart" where rest.count == 2: isDone = known(rest) { field.part(rest[0], rest[1]) }
+        case "apart" where rest.isEmpty:
+            field.partAll()
+            isDone = true
+        case "tag": isDone = tag(rest)
+        case "rf": isDone = radio(rest)
+        case "bus": isDone = bus(rest)
+        case "cable" where rest.count == 2: isDone = cable(rest[0], rest[1])
+        case "power" where rest.count == 2: isDone = power(rest[0], rest[1])
+        case "stuck" where rest.count == 2:
+            i2c[rest[0]]?.isStuck = rest[1] == "on"
+            isDone = i2c[rest[0]] != nil
+        case "rtox" where rest.count == 2:
+            chips[rest[0]]?.extendsTimeouts = rest[1] == "on"
+            isDone = chips[rest[0]] != nil
+        case "fieldloss" where rest.count == 2:
+            chips[rest[0]]?.reportsFieldLoss = rest[1] == "on"
+            isDone = chips[rest[0]] != nil
+        case "stats": return stats()
+        case "quit":
+            loop.stop()
+            isDone = true
+        default: isDone = false
+        }
+        return isDone ? "ok" : "error: \(words.joined(separator: " "))"
+    }
+
+    private func known(_ names: [String], _ body: () -> Void) -> Bool {
+        guard names.allSatisfy({ field.listeners[$0] != nil }) else { return false }
+        body()
+        return true
+    }
+
+    private func stats() -> String {
+        let ports = serial.map { name, port in
+            "\(name).in=\(port.framesIn) \(name).out=\(port.framesOut) \(name).bytes=\(port.bytesMoved)"
+        }
+        let buses = i2c.map { name, port in "\(name).transactions=\(port.transactions) \(name).bytes=\(port.bytesMoved)"
+        }
+        return (["ok rf=\(field.total)"] + ports.sorted() + buses.sorted()).joined(separator: " ")
+    }
+
+    private func tag(_ words: [String]) -> Bool {
+        guard words.count == 3, let bytes = Self.bytes(words[2]) else { return false }
+        switch words[1] {
+        case "type2": field.add(Type2SimulatedTag(name: words[0], message: bytes))
+        case "memory": field.add(Type2SimulatedTag(name: words[0], memory: bytes))
+        case "type4":
+            guard let message = try? NDEFMessage(parsing: bytes) else { return false }
+            var card = Type4Card(message)
+            field.add(Type4SimulatedTag(name: words[0], loop: loop) { card.answer($0) })
+        default: return false
+        }
+        return true
+    }
+
+    private func radio(_ words: [String]) -> Bool {
+        switch (words.first, words.dropFirst().first.flatMap { Int($0) }) {
+        case ("clear", _):
+            field.clearFaults()
+            field.slowness = 0
+        case ("drop", let number?): field.setFault(.drop, at: number)
+        case ("corrupt", let number?): field.setFault(.corrupt, at: number)
+        case ("remove", let number?): field.setFault(.remove, at: number)
+        case ("swap", let number?) where words.count == 3: field.setFault(.swap(words[2]), at: number)
+        case ("slow", let milliseconds?): field.slowness = UInt64(max(0, milliseconds)) * 1_000_000
+        default: return false
+        }
+        return true
+    }
+
+    private func bus(_ words: [String]) -> Bool {
+        guard words.count >= 2 else { return false }
+        var faults = serial[words[0]]?.faults ?? i2c[words[0]]?.faults ?? BusFaults()
+        let numbers = words.dropFirst(2)
+        switch words[1] {
+        case "clear": faults = BusFaults()
+        case "status":
+            guard numbers.count >= 2, let bits = numbers.first.flatMap({ UInt8($0, radix: 16) }),
+                let count = Int(numbers.dropFirst().first ?? "")
+            else { return false }
+            faults.statusBits = bits
+            faults.status = count
+            faults.skip = numbers.dropFirst(2).first.flatMap { Int($0) } ?? 0
+        default:
+            guard let count = numbers.first.flatMap({ Int($0) }) else { return false }
+            faults.skip = numbers.dropFirst().first.flatMap { Int($0) } ?? 0
+            switch words[1] {
+            case "noack": faults.withoutAck = count
+            case "badsum": faults.badSums = count
+            case "half": faults.halves = count
+            case "silent": faults.silent = count
+            case "garbage": faults.garbage = count
+            default: return false
+            }
+        }
+        serial[words[0]]?.faults = faults
+        i2c[words[0]]?.faults = faults
+        return chips[words[0]] != nil
+    }
+
+    private func cable(_ name: String, _ what: String) -> Bool {
+        guard let port = serial[name] else { return false }
+        if what == "pull" { port.pull() } else { port.plug() }
+        return true
+    }
+
+    private func power(_ name: String, _ what: String) -> Bool {
+        guard let port = i2c[name] else { return false }
+        switch what {
+        case "glitch": port.glitch()
+        case "off":
+            port.glitch()
+            port.isAbsent = true
+        case "on": port.isAbsent = false
+        default: return false
+        }
+        return true
+    }
+
+    static func bytes(_ hex: String) -> [UInt8]? {
+        let digits = Array(hex.utf8)
+        guard digits.count.isMultiple(of: 2) else { return nil }
+        var bytes: [UInt8] = []
+        for index in stride(from: 0, to: digits.count, by: 2) {
+            guard let byte = UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16) else {
+                return nil
+            }
+            bytes.append(byte)
+        }
+        return bytes
+    }
+}
