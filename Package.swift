@@ -114,7 +114,7 @@ let package = Package(
                 "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", log, lifecycle, arguments,
             ]),
         .target(name: "Stage", dependencies: ["Linux"]),
-        .executableTarget(name: "srup-fuzz", dependencies: ["SRUP", "Workbench", arguments]),
+        .executableTarget(name: "srup-fuzz", dependencies: ["SRUP", "Workbench", "NearField", arguments]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", arguments]),
 
@@ -133,6 +133,7 @@ let package = Package(
         tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", log, lifecycle]),
         tests("SettingsTests", ["Settings"]),
         tests("NearFieldTests", ["NearField"]),
+        tests("ReaderTests", ["Stage", "Witness", "NearFieldLink", "Linux", log, lifecycle], resources: [.copy("nfcpy")]),
         tests("CameraTests", ["Camera", "Luma", "Scene"]),
         tests("CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene"]),
         tests("PresentationTests", ["Presentation", "CodeReader", "Camera", "Luma"]),

@@ -8,6 +8,20 @@ public enum ChildProcess {
         public let description: String
     }
 
+    /// The path of this program's own file.
+    public static var executable: String {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        guard count > 0 else { return "/proc/self/exe" }
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The path of another of our programs: beside this one.
+    public static func sibling(_ name: String) -> String {
+        let own = executable
+        return (own.lastIndex(of: "/").map { String(own[...$0]) } ?? "") + name
+    }
+
     /// Starts a program; the caller reaps it (``reap(_:)``).
     ///
     /// - Parameters:

@@ -30,17 +30,19 @@ public final class TapPresenter {
     private var failures = 0
     private var turns = 0
     private var lastLoss: ReaderError?
-    /// How long nothing is presented after it was taken, so that one touch is one tap.
-    private static let pause: UInt32 = 1000
+    private let rest: UInt32
 
-    /// - Parameter onEvent: called on the thread that runs this.
+    /// - Parameters:
+    ///   - rest: how long nothing is presented after it was taken, so that one touch is one tap, in milliseconds.
+    ///   - onEvent: called on the thread that runs this.
     public init(
-        _ address: ReaderAddress, _ message: NDEFMessage, as manner: Manner, watchdog: Watchdog?,
-        onEvent: @escaping (Event) -> Void
+        _ address: ReaderAddress, _ message: NDEFMessage, as manner: Manner, rest: UInt32 = 1000,
+        watchdog: Watchdog?, onEvent: @escaping (Event) -> Void
     ) {
         self.address = address
         self.message = message
         self.manner = manner
+        self.rest = rest
         self.watchdog = watchdog
         self.onEvent = onEvent
     }
@@ -50,7 +52,7 @@ public final class TapPresenter {
         while isWanted() {
             do throws(ReaderError) {
                 let reader = try opened()
-                if try turn(reader) { wait(Self.pause, isWanted) }
+                if try turn(reader) { wait(rest, isWanted) }
                 failures = 0
                 pause = 100
             } catch {

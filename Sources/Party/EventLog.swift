@@ -12,10 +12,14 @@ import Foundation
 public final class EventLog: Sendable {
     private let descriptor: Int32
     private let lock = Mutex(())
+    private let common: [String: String]
 
-    /// - Parameter path: appended to; `nil` for none.
+    /// - Parameters:
+    ///   - path: appended to; `nil` for none.
+    ///   - common: what every event says besides.
     /// - Throws: ``PartyError`` when the file cannot be opened.
-    public init(path: String?) throws {
+    public init(path: String?, common: [String: String] = [:]) throws {
+        self.common = common
         guard let path else {
             descriptor = -1
             return
@@ -35,7 +39,7 @@ public final class EventLog: Sendable {
         guard descriptor >= 0 else { return }
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
-        var line = details
+        var line = details.merging(common) { own, _ in own }
         line["event"] = event
         line["t"] = "\(time.tv_sec).\(String(1_000_000 + time.tv_nsec / 1000).dropFirst())"
         let encoder = JSONEncoder()

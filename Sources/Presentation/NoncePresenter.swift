@@ -24,7 +24,7 @@ public enum PresentationError: Error, Sendable, Hashable, CustomStringConvertibl
         switch self {
         case .cannotEncode: "the value could not be made into a QR code"
         case .badAddress(let text):
-            "\"\(text)\" is no way to show a code: say terminal, png:FILE, fb:/dev/fb0 or command:CMD"
+            "\"\(text)\" is no way to show a code: say terminal, png:FILE, fb:/dev/fb0, nfc, nfc:READER, nfc-card:READER or command:CMD"
         case .cannotWrite(let path, let why): "\(path) cannot be written: \(why)"
         case .noFramebuffer(let path, let why): "\(path) is no framebuffer that can be used: \(why)"
         case .tooSmall(let path): "\(path) is too small for the code"
@@ -64,6 +64,8 @@ public enum PresenterAddress: Sendable, Hashable {
     case png(String)
     case framebuffer(String)
     case command(String)
+    /// By tap, with the reader at an address (see ``NearFieldPresenter``): as peer, or as a card.
+    case nfc(reader: String, asCard: Bool)
 
     /// - Throws: ``PresentationError/badAddress(_:)``.
     public init(_ text: String) throws(PresentationError) {
@@ -73,6 +75,8 @@ public enum PresenterAddress: Sendable, Hashable {
         case "terminal" where parts.count == 1: self = .terminal
         case "png" where !rest.isEmpty: self = .png(rest)
         case "fb" where rest.hasPrefix("/"): self = .framebuffer(rest)
+        case "nfc": self = .nfc(reader: parts.count == 2 ? rest : "auto", asCard: false)
+        case "nfc-card": self = .nfc(reader: parts.count == 2 ? rest : "auto", asCard: true)
         case "command" where !rest.isEmpty: self = .command(rest)
         default: throw .badAddress(text)
         }
@@ -85,6 +89,7 @@ public enum PresenterAddress: Sendable, Hashable {
         case .png(let path): PNGPresenter(path: path)
         case .framebuffer(let path): try FramebufferPresenter(path: path)
         case .command(let command): CommandPresenter(command)
+        case .nfc(let reader, let asCard): NearFieldPresenter(reader: reader, asCard: asCard)
         }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Linux
 import Logging
 import ServiceLifecycle
 
@@ -53,17 +54,6 @@ public enum Program {
         _ = write(2, line, line.count)
     }
 
-    /// The path of this program's own file.
-    public static var executable: String {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        guard count > 0 else { return "/proc/self/exe" }
-        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
     /// The path of another of our programs: beside this one.
-    public static func sibling(_ name: String) -> String {
-        let own = executable
-        return (own.lastIndex(of: "/").map { String(own[...$0]) } ?? "") + name
-    }
+    public static func sibling(_ name: String) -> String { ChildProcess.sibling(name) }
 }

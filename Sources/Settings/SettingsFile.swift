@@ -194,6 +194,20 @@ public struct SettingsFile {
         }
     }
 
+    /// The blocks of an array of tables (`[[name]]`), as what to put before their keys: "name[0].", "name[1]." …
+    ///
+    /// - Throws: ``SettingsError`` when it is something else.
+    public mutating func blocks(of name: String) throws(SettingsError) -> [String] {
+        guard let entry = entry(name) else { return [] }
+        guard entry.kind == CTOML_ARRAY, elements(of: name).allSatisfy({ $0.kind == CTOML_TABLE }) else {
+            throw error(entry, "must be blocks that begin with [[\(name)]]")
+        }
+        return elements(of: name).map { $0.path + "." }
+    }
+
+    /// Whether a table or key is there.
+    public func contains(_ key: String) -> Bool { entries.contains { $0.path == key } }
+
     /// The keys under a table, in the file's order: for tables whose keys are names of the user's own.
     public mutating func keys(of table: String) -> [String] {
         known.insert(table)

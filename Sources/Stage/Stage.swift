@@ -35,6 +35,7 @@ public final class Stage {
 
     /// A program of ours beside this one, or one on the machine.
     private func executable(_ name: String) throws -> String {
+        if name.hasPrefix("/") { return name }
         let ours = binaries + "/" + name
         if FileManager.default.isExecutableFile(atPath: ours) { return ours }
         for folder in ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin"] {

@@ -69,6 +69,11 @@ public final class World {
 
     /// Writes an observer's configuration and registers it.
     public func registerObserver(_ name: String, camera: String, settings: String) throws {
+        try registerObserver(name, eyes: "[camera]\ndevice = \"\(camera)\"", settings: settings)
+    }
+
+    /// The same, with any tables that say what it looks with.
+    public func registerObserver(_ name: String, eyes: String, settings: String) throws {
         try stage.write(
             """
             state = "\(stage.path(name))"
@@ -76,8 +81,7 @@ public final class World {
             [registration]
             url = "\(url)"
             ca = "\(authority)"
-            [camera]
-            device = "\(camera)"
+            \(eyes)
             \(settings)
             """, to: "\(name).toml")
         try stage.must("srup-observer", ["register", "--config", stage.path("\(name).toml")], as: name)
@@ -103,11 +107,13 @@ public final class World {
     /// The picture that a device shows.
     public func picture(_ name: String) -> String { stage.path("\(name).png") }
 
-    public func startDevice(_ name: String, _ arguments: [String] = ["--once"]) throws {
+    /// - Parameter present: how it shows its nonce; `nil`: as a picture.
+    public func startDevice(_ name: String, present: String? = nil, _ arguments: [String] = ["--once"]) throws {
         try stage.start(
             "srup-device",
             [
-                "run", "--state", stage.path(name), "--present", "png:\(picture(name))", "--events", eventFile(name),
+                "run", "--state", stage.path(name), "--present", present ?? "png:\(picture(name))", "--events",
+                eventFile(name),
             ] + arguments, as: name)
     }
 
@@ -118,6 +124,13 @@ public final class World {
                 .components(separatedBy: "identity is ").last?.trimmingCharacters(in: .whitespaces)
         else { throw Stage.Failure(description: "\(name) did not say its identity") }
         identities[name] = id
+    }
+
+    // MARK: Readers
+
+    /// Starts simulated PN532 chips with these names, each behind a serial port.
+    public func startReaders(_ names: [String], _ arguments: [String] = []) throws -> ReaderStage {
+        try ReaderStage(stage, serial: names, arguments)
     }
 
     // MARK: What the camera sees

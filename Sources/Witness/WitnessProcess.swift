@@ -24,6 +24,7 @@ public final class WitnessProcess: Service, Sendable {
     private let executable: String
     private let arguments: [String]
     private let logger: Logger
+    private let longestPause: Duration
     private let onEvent: @Sendable (WitnessEvent) -> Void
 
     private struct State {
@@ -42,15 +43,18 @@ public final class WitnessProcess: Service, Sendable {
     /// More lines than this in a second are nonsense.
     private static let mostLines = 400
 
-    /// - Parameter onEvent: called on the witness's thread.
+    /// - Parameters:
+    ///   - longestPause: how long to wait at most before a witness that has died is started again.
+    ///   - onEvent: called on the witness's thread.
     public init(
-        name: String, executable: String, arguments: [String], logger: Logger,
+        name: String, executable: String, arguments: [String], logger: Logger, longestPause: Duration = .seconds(10),
         onEvent: @escaping @Sendable (WitnessEvent) -> Void
     ) {
         self.name = name
         self.executable = executable
         self.arguments = arguments
         self.logger = logger
+        self.longestPause = longestPause
         self.onEvent = onEvent
         interrupt = srup_eventfd()
     }
@@ -120,7 +124,7 @@ public final class WitnessProcess: Service, Sendable {
             onEvent(.lost("the witness process ended: \(reason)"))
             var poller = pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0)
             poll(&poller, 1, Int32(delay * 1000))
-            delay = min(delay * 2, 10)
+            delay = min(delay * 2, longestPause / .seconds(1))
         }
         state.withLock { $0.hasEnded = true }
     }
@@ -218,6 +222,6 @@ public final class WitnessProcess: Service, Sendable {
     /// What of our environment a witness needs; the rest (credentials, say) is none of its business.
     private static let passedOn = [
         "PATH", "LANG", "TZ", "LD_LIBRARY_PATH", "LD_PRELOAD", "LIBCAMERA_LOG_LEVELS", "LIBCAMERA_IPA_MODULE_PATH",
-        "LIBV4LCONTROL_FLAGS", "LIBNFC_LOG_LEVEL", "ASAN_OPTIONS",
+        "LIBV4LCONTROL_FLAGS", "LIBNFC_LOG_LEVEL", "ASAN_OPTIONS", "SRUP_I2C_SOCKET", "SRUP_I2C_DEVICE",
     ]
 }

@@ -10,21 +10,46 @@ struct Demo: ParsableCommand {
         discussion: """
             Starts a key service, a broker, a C2 server, an observer and three joining devices on loopback, in a temporary \
             folder. The observer's camera sees a drawn scene in which the device's picture appears, tilts and turns noisy; \
-            with --camera it is a real camera, and you hold the code in front of it.
+            with --camera it is a real camera, and you hold the code in front of it. With --nfc the devices tap: the real \
+            libnfc drives simulated PN532 chips; with --reader and --device-reader they are real ones, and you tap.
 
             Exit codes: 0 the three verdicts came out as they must, 1 they did not.
             """)
 
     @Option(help: ArgumentHelp("Use this camera instead of the drawn scene (/dev/video0, auto).", valueName: "camera"))
     var camera: String?
+    @Flag(help: "By tap instead of by camera.")
+    var nfc = false
+    @Option(help: ArgumentHelp("With --nfc: the observer's reader, such as pn532_i2c:/dev/i2c-1.", valueName: "connstring"))
+    var reader: String?
+    @Option(
+        help: ArgumentHelp("With --nfc: the joining devices' reader, such as pn532_uart:/dev/ttyUSB0.", valueName: "connstring"))
+    var deviceReader: String?
     @Option(help: ArgumentHelp("Keep everything (logs, state, pictures) in this folder.", valueName: "dir"))
     var keep: String?
+
+    func validate() throws {
+        guard (reader == nil) == (deviceReader == nil) else {
+            throw ValidationError("--reader and --device-reader belong together: one reader for each side")
+        }
+        guard nfc || reader == nil else { throw ValidationError("--reader is for --nfc") }
+        guard !nfc || camera == nil else { throw ValidationError("--nfc and --camera exclude each other") }
+    }
+
+    /// Whether somebody has to lend a hand.
+    private var isByHand: Bool { camera != nil || reader != nil }
+
+    /// What the observer looks with, and how it comes to see something.
+    private enum Eye {
+        case camera(fifo: String)
+        case readers(ReaderStage?, observer: String, device: String)
+    }
 
     /// One of the three joins.
     struct Act {
         let title: String
         let device: String
-        /// What lies before the camera: the device's own picture, another's, or none.
+        /// What the observer gets to see: the device's own value, another, or none.
         let shows: Shown
         let expected: String
         enum Shown { case itself, impostor, nothing }
@@ -83,12 +108,12 @@ struct Demo: ParsableCommand {
             "--policy", "observer=simple", "--policy", "sensor=observed", "--tries", "2", "--observation-timeout", "20",
         ])
         story.say("the C2 server is connected; sensors must be observed, it says")
-        let fifo = try world.makeCamera("camera")
+        let eye = try makeEye(world, story)
         try world.registerObserver(
-            "observer", camera: camera ?? "fifo:\(fifo)",
+            "observer", eyes: table(eye),
             settings: """
                 [observe]
-                timeout = "\(camera == nil ? 6 : 30) s"
+                timeout = "\(isByHand ? 30 : 6) s"
                 invalid_after = "2 s"
                 """)
         try world.trust("observer")
@@ -97,27 +122,72 @@ struct Demo: ParsableCommand {
         story.say("the observer \(world.identities["observer"] ?? "?") is registered, trusted and joined")
 
         let acts = [
-            Act(title: "Act 1: the device shows its own code", device: "device-1", shows: .itself, expected: "VALID"),
+            Act(title: "Act 1: the device shows its own value", device: "device-1", shows: .itself, expected: "VALID"),
             Act(
-                title: "Act 2: something else shows another code", device: "device-2", shows: .impostor,
+                title: "Act 2: something else shows another value", device: "device-2", shows: .impostor,
                 expected: "INVALID"),
-            Act(title: "Act 3: no code is shown", device: "device-3", shows: .nothing, expected: "FAILED"),
+            Act(title: "Act 3: nothing is shown", device: "device-3", shows: .nothing, expected: "FAILED"),
         ]
-        let outcomes = try acts.map { try perform($0, world, story, fifo) }
+        let outcomes = try acts.map { try perform($0, world, story, eye) }
         show(outcomes)
         guard
             outcomes.allSatisfy({ $0.verdicts.last == $0.act.expected && $0.admitted == ($0.act.expected == "VALID") })
         else { throw Stage.Failure(description: "a verdict is not what it must be") }
     }
 
-    private func perform(_ act: Act, _ world: World, _ story: Narrator, _ fifo: String) throws -> Outcome {
+    private func makeEye(_ world: World, _ story: Narrator) throws -> Eye {
+        guard nfc else { return .camera(fifo: try world.makeCamera("camera")) }
+        if let reader, let deviceReader { return .readers(nil, observer: reader, device: deviceReader) }
+        let readers = try world.startReaders(["observer", "device", "other"])
+        story.say("three simulated PN532 readers are there, the real libnfc drives them: observer's, device's, another's")
+        return .readers(readers, observer: readers.connstring("observer"), device: readers.connstring("device"))
+    }
+
+    private func table(_ eye: Eye) -> String {
+        switch eye {
+        case .camera(let fifo): "[camera]\ndevice = \"\(camera ?? "fifo:\(fifo)")\""
+        case .readers(_, let observer, _): "[nfc]\ndevice = \"\(observer)\""
+        }
+    }
+
+    private func perform(_ act: Act, _ world: World, _ story: Narrator, _ eye: Eye) throws -> Outcome {
         story.chapter(act.title)
         let begin = EventFollower.clock()
         try world.registerDevice(act.device, type: "sensor")
         story.say("\(act.device) has made its identity: \(world.identities[act.device] ?? "?")")
+        let value = (0..<16).map { _ in String(format: "%02x", UInt8.random(in: 0...255)) }.joined()
+        switch eye {
+        case .camera(let fifo):
+            try prepareScene(act, value, world, story, fifo)
+            try world.startDevice(act.device)
+        case .readers(_, _, let device):
+            if isByHand {
+                story.say(act.shows == .nothing ? "keep the readers apart" : "bring the two readers together when it presents")
+            }
+            // The impostor's value comes from another reader; by hand, from the same one.
+            try world.startDevice(act.device, present: act.shows == .impostor && isByHand ? "terminal" : "nfc:\(device)")
+        }
+        var verdicts: [String] = []
+        let tell: (StageEvent) -> Void = { event in
+            if event.who == "observer" && event.name == "verdict" { verdicts.append(event.details["verdict"] ?? "?") }
+            if let words = Narrator.words(event, byTap: nfc) { story.say(words, at: event.time) }
+            if event.who == act.device && event.name == "showing" { try? tap(act, value, world, story, eye) }
+        }
+        let end = try world.events.wait(
+            for: act.device, ["joined", "not-let-in"], since: begin, within: isByHand ? 150 : 60, each: tell)
+        // The observer's own last words may follow the server's.
+        usleep(50_000)
+        world.events.news().forEach(tell)
+        world.stage.stop(act.device)
+        world.stage.stop("scene")
+        world.stage.stop("impostor")
+        if case .readers(let readers?, _, _) = eye { try readers.tell("apart") }
+        return Outcome(act: act, verdicts: verdicts, admitted: end.name == "joined", seconds: end.time - begin)
+    }
+
+    private func prepareScene(_ act: Act, _ value: String, _ world: World, _ story: Narrator, _ fifo: String) throws {
         let impostor = world.stage.path("\(act.device)-impostor.png")
         if act.shows == .impostor {
-            let value = (0..<16).map { _ in String(format: "%02x", UInt8.random(in: 0...255)) }.joined()
             try world.stage.must("srup-device", ["show", value, "--present", "png:\(impostor)"], as: "impostor")
         }
         if camera == nil {
@@ -136,20 +206,24 @@ struct Demo: ParsableCommand {
             case .nothing: story.say("show nothing to the camera")
             }
         }
-        try world.startDevice(act.device)
-        var verdicts: [String] = []
-        let tell: (StageEvent) -> Void = { event in
-            if event.who == "observer" && event.name == "verdict" { verdicts.append(event.details["verdict"] ?? "?") }
-            if let words = Narrator.words(event) { story.say(words, at: event.time) }
+    }
+
+    /// The device presents: bring it to the reader, or another in its place.
+    private func tap(_ act: Act, _ value: String, _ world: World, _ story: Narrator, _ eye: Eye) throws {
+        guard case .readers(let readers, _, let device) = eye else { return }
+        switch act.shows {
+        case .nothing: break
+        case .itself:
+            guard let readers else { return }
+            story.say("the device is brought to the observer's reader")
+            try readers.tell("near observer device")
+        case .impostor:
+            let other = readers?.connstring("other") ?? device
+            try world.stage.start("srup-witness", ["nfc", "write", "--keep", "--device", other, value], as: "impostor")
+            guard let readers else { return }
+            story.say("something else is brought to the observer's reader, with a value of its own")
+            try readers.tell("near observer other")
         }
-        let end = try world.events.wait(
-            for: act.device, ["joined", "not-let-in"], since: begin, within: camera == nil ? 60 : 150, each: tell)
-        // The observer's own last words may follow the server's.
-        usleep(50_000)
-        world.events.news().forEach(tell)
-        world.stage.stop(act.device)
-        world.stage.stop("scene")
-        return Outcome(act: act, verdicts: verdicts, admitted: end.name == "joined", seconds: end.time - begin)
     }
 
     private func show(_ outcomes: [Outcome]) {
@@ -159,13 +233,13 @@ struct Demo: ParsableCommand {
             }
             .joined(separator: "  ")
         }
-        print("\n" + row(["device", "before the camera", "verdicts", "joined", "seconds"]))
+        print("\n" + row(["device", nfc ? "at the reader" : "before the camera", "verdicts", "joined", "seconds"]))
         for outcome in outcomes {
             let shown =
                 switch outcome.act.shows {
-                case .itself: "its own code"
-                case .impostor: "another code"
-                case .nothing: "no code"
+                case .itself: "its own value"
+                case .impostor: "another value"
+                case .nothing: "nothing"
                 }
             print(
                 row([
@@ -194,7 +268,7 @@ final class Narrator {
         fflush(nil)
     }
 
-    static func words(_ event: StageEvent) -> String? {
+    static func words(_ event: StageEvent, byTap: Bool) -> String? {
         let details = event.details
         switch (event.who, event.name) {
         case ("c2", "join-requested"):
@@ -215,7 +289,8 @@ final class Narrator {
         case ("observer", "verdict"):
             return
                 "the observer's verdict: \(details["verdict"] ?? "?"), \(details["milliseconds"] ?? "?") ms after it began to look (\(details["how"] ?? ""))"
-        case (let device, "showing") where device.hasPrefix("device"): return "the device shows its nonce as a QR code"
+        case (let device, "showing") where device.hasPrefix("device"): 
+            return byTap ? "the device presents its nonce to whoever it taps" : "the device shows its nonce as a QR code"
         case (let device, "joined") where device.hasPrefix("device"): return "the device knows that it has joined"
         case (let device, "not-let-in") where device.hasPrefix("device"):
             return "the device knows that it was not let in"

@@ -12,8 +12,8 @@ struct Join: AsyncParsableCommand {
         abstract: "Join the C2 server, showing the nonce to an observer when asked to, and stay.",
         discussion: """
             Asks for a simple join first. When the server wants the device observed, it asks again for an observed join by the \
-            observer that the server has named (or --observer), shows the nonce as a QR code, and takes it down when the \
-            answer has come.
+            observer that the server has named (or --observer), shows the nonce as a QR code or presents it by tap (--present), \
+            and takes it down when the answer has come.
 
             With --once it ends with the answer. Exit codes: 0 joined, 1 not let in, 69 no answer, 78 no usable identity.
             """)

@@ -48,7 +48,7 @@ struct DisplayOptions: ParsableArguments {
 extension DisplayOptions {
     /// Clears what a run that was killed has left on a display; a terminal keeps what it shows.
     func takeDownLeftOvers() {
-        for address in present where address != "terminal" {
+        for address in present where address != "terminal" && !address.hasPrefix("nfc") {
             try? PresenterAddress(address).presenter().clear()
         }
     }

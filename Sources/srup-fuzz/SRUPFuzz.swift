@@ -12,7 +12,14 @@ import Foundation
 @main
 struct SRUPFuzz: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "srup-fuzz",
+        commandName: "srup-fuzz", abstract: "Hostile input for what reads bytes from outside.",
+        subcommands: [MessageFuzz.self, NearFieldFuzz.self], defaultSubcommand: MessageFuzz.self)
+}
+
+/// SRUP messages.
+struct MessageFuzz: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "messages",
         abstract:
             "Feed hostile messages to the parser, the JSON mapping and the envelope, or print them for other programs.",
         discussion: "Exit codes: 0 nothing was found, 1 an input came back changed; a crash is a crash.")

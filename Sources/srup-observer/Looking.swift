@@ -40,3 +40,12 @@ struct Capture: LookingCommand {
     @Argument(parsing: .captureForPassthrough)
     var arguments: [String] = []
 }
+
+struct NFC: LookingCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "nfc",
+        abstract: "Try a near-field reader: \"nfc read\" shows what taps give, \"nfc write\" presents a value.")
+
+    @Argument(parsing: .captureForPassthrough)
+    var arguments: [String] = []
+}

@@ -3,23 +3,47 @@ import Settings
 
 /// The appliance's configuration file.
 struct ObserverSettings {
+    /// An identity of its own on the network, and what it looks with.
+    struct LogicalObserver {
+        /// Empty when there is only one and it has no name.
+        var name = ""
+        var stateFolder: String
+        var keyServiceURL: String?
+        var authorityFile: String?
+        var deviceType: String
+        /// Overrides what registration has told.
+        var server: String?
+        var eyes: [Eye]
+    }
+
+    /// What an observer looks with.
+    enum Eye {
+        case camera(CameraSettings)
+        case nfc(NFCSettings)
+    }
+
+    struct CameraSettings {
+        var device = "auto"
+        var width = 1280
+        var height = 720
+        var symbologies: [String] = []
+    }
+
+    struct NFCSettings {
+        var device = "auto"
+    }
+
     var stateFolder = "/var/lib/srup-observer"
-    var keyServiceURL: String?
-    var authorityFile: String?
-    var deviceType = "observer"
-    /// Overrides what registration has told.
-    var server: String?
-    var camera: String? = "auto"
-    var cameraWidth = 1280
-    var cameraHeight = 720
-    var symbologies: [String] = []
     var rejoin: Duration = .seconds(600)
     var rules = WatchRules()
     var logLevel = LogLevel.info
+    var observers: [LogicalObserver] = []
 
     enum LogLevel: String, CaseIterable { case debug, info, notice, warning, error }
 
     static let defaultPath = "/etc/srup-observer/srup-observer.toml"
+    /// How many logical observers one box may hold.
+    static let mostObservers = 16
 
     static let example = """
         # srup-observer.toml: every key with its default; leave out what you do not change.
@@ -38,13 +62,28 @@ struct ObserverSettings {
         [observe]
         timeout = "60 s"                       # then the verdict is FAILED
         invalid_after = "3 s"                  # another value in view for so long is INVALID
-        witness_grace = "15 s"                 # FAILED after so long without a working camera
+        witness_grace = "15 s"                 # FAILED after so long without a working camera or reader
 
-        [camera]
+        [camera]                               # what it looks with, when nothing else is said
         device = "auto"                        # auto, /dev/video0, by-id:NAME, usb:046d:0825, folder:DIR, y4m:FILE, fifo:PATH
         width = 1280
         height = 720
         # symbologies = ["qr", "code128", "code93", "code39"]
+
+        # [nfc]                                # a PN532 reader, instead of the camera or beside it
+        # device = "auto"                      # auto, pn532_uart:/dev/ttyUSB0, pn532_i2c:/dev/i2c-1, by-id:NAME
+
+        # Several logical observers in one box: a block each, instead of [camera] and [nfc] above. Each has an identity of
+        # its own in a folder of its own (state/NAME) and one kind of eye; url, ca, type and server may be set for it.
+        # [[observer]]
+        # name = "door"
+        # [observer.camera]
+        # device = "/dev/video0"
+        #
+        # [[observer]]
+        # name = "desk"
+        # [observer.nfc]
+        # device = "pn532_i2c:/dev/i2c-1"
         """
 
     static func load(_ path: String) throws(SettingsError) -> ObserverSettings {
@@ -52,10 +91,6 @@ struct ObserverSettings {
         var settings = ObserverSettings()
         settings.stateFolder = try file.string("state") ?? settings.stateFolder
         settings.logLevel = try file.choice("log", default: settings.logLevel)
-        settings.keyServiceURL = try file.string("registration.url")
-        settings.authorityFile = try file.string("registration.ca")
-        settings.deviceType = try file.string("registration.type") ?? settings.deviceType
-        settings.server = try file.string("server.id")
         settings.rejoin = try file.duration(
             "server.rejoin", default: settings.rejoin, in: .seconds(1)...(.seconds(86400)))
         settings.rules.timeout = try file.duration(
@@ -64,16 +99,78 @@ struct ObserverSettings {
             "observe.invalid_after", default: settings.rules.invalidAfter, in: .milliseconds(100)...(.seconds(600)))
         settings.rules.witnessGrace = try file.duration(
             "observe.witness_grace", default: settings.rules.witnessGrace, in: .milliseconds(500)...(.seconds(3600)))
-        settings.camera = try file.string("camera.device") ?? settings.camera
-        settings.cameraWidth = try file.integer("camera.width", default: settings.cameraWidth, in: 64...8192)
-        settings.cameraHeight = try file.integer("camera.height", default: settings.cameraHeight, in: 64...8192)
-        settings.symbologies = try file.strings("camera.symbologies")
-        let known = ["qr", "code128", "code93", "code39"]
-        if settings.symbologies.contains(where: { !known.contains($0) }) {
-            throw file.problem(
-                "camera.symbologies", "each must be one of \(known.map { "\"\($0)\"" }.joined(separator: ", "))")
+        var common = LogicalObserver(stateFolder: settings.stateFolder, deviceType: "observer", eyes: [])
+        common.keyServiceURL = try file.string("registration.url")
+        common.authorityFile = try file.string("registration.ca")
+        common.deviceType = try file.string("registration.type") ?? common.deviceType
+        common.server = try file.string("server.id")
+        let blocks = try file.blocks(of: "observer")
+        if blocks.isEmpty {
+            common.eyes = try eyes(&file, "")
+            if common.eyes.isEmpty { common.eyes = [.camera(CameraSettings())] }
+            settings.observers = [common]
+        } else {
+            try settings.read(blocks, common, &file)
         }
         try file.finish()
         return settings
+    }
+
+    private mutating func read(
+        _ blocks: [String], _ common: LogicalObserver, _ file: inout SettingsFile
+    ) throws(SettingsError) {
+        for table in ["camera", "nfc"] where file.contains(table) {
+            throw file.problem(table, "belongs into one of the [[observer]] blocks, as [observer.\(table)]")
+        }
+        guard blocks.count <= Self.mostObservers else {
+            throw file.problem("observer", "at most \(Self.mostObservers) blocks are possible")
+        }
+        for block in blocks {
+            var observer = common
+            observer.name = try file.required(block + "name", example: "door")
+            guard observer.name.utf8.count <= 32,
+                observer.name.utf8.allSatisfy({ character in
+                    (0x61...0x7A).contains(character) || (0x30...0x39).contains(character)
+                        || character == UInt8(ascii: "-")
+                })
+            else { throw file.problem(block + "name", "must be 1 to 32 lower-case letters, digits and hyphens") }
+            guard !observers.contains(where: { $0.name == observer.name }) else {
+                throw file.problem(block + "name", "is used twice")
+            }
+            observer.stateFolder = common.stateFolder + "/" + observer.name
+            observer.keyServiceURL = try file.string(block + "url") ?? common.keyServiceURL
+            observer.authorityFile = try file.string(block + "ca") ?? common.authorityFile
+            observer.deviceType = try file.string(block + "type") ?? common.deviceType
+            observer.server = try file.string(block + "server") ?? common.server
+            observer.eyes = try Self.eyes(&file, block)
+            guard observer.eyes.count == 1 else {
+                throw file.problem(block + "name", "needs either [observer.camera] or [observer.nfc]")
+            }
+            observers.append(observer)
+        }
+    }
+
+    private static func eyes(_ file: inout SettingsFile, _ prefix: String) throws(SettingsError) -> [Eye] {
+        var eyes: [Eye] = []
+        if file.contains(prefix + "camera") {
+            var camera = CameraSettings()
+            let table = prefix + "camera."
+            camera.device = try file.string(table + "device") ?? camera.device
+            camera.width = try file.integer(table + "width", default: camera.width, in: 64...8192)
+            camera.height = try file.integer(table + "height", default: camera.height, in: 64...8192)
+            camera.symbologies = try file.strings(table + "symbologies")
+            let known = ["qr", "code128", "code93", "code39"]
+            if camera.symbologies.contains(where: { !known.contains($0) }) {
+                throw file.problem(
+                    table + "symbologies", "each must be one of \(known.map { "\"\($0)\"" }.joined(separator: ", "))")
+            }
+            eyes.append(.camera(camera))
+        }
+        if file.contains(prefix + "nfc") {
+            var nfc = NFCSettings()
+            nfc.device = try file.string(prefix + "nfc.device") ?? nfc.device
+            eyes.append(.nfc(nfc))
+        }
+        return eyes
     }
 }

@@ -26,28 +26,20 @@ struct Register: AsyncParsableCommand {
     @Flag(help: "Replace the identity that is there by a new one.")
     var replace = false
 
+    @Option(
+        help: ArgumentHelp("Only this one of the configuration's [[observer]] blocks; without, all of them.", valueName: "name"))
+    var observer: String?
+
     func run() async throws {
         let settings = try configuration.load()
-        let folder = settings.stateFolder
+        let chosen = settings.observers.filter { observer == nil || $0.name == observer }
+        guard !chosen.isEmpty else {
+            throw Program.failure(
+                PartyError.identity("there is no [[observer]] named \"\(observer ?? "")\" in \(configuration.path)"),
+                code: .configuration)
+        }
         do {
-            if renew {
-                try await Registrar.renew(in: folder) { print($0) }
-                print("renewed")
-                return
-            }
-            if Identity.exists(in: folder) && !replace {
-                throw PartyError.identity(
-                    "there is an identity in \(folder) already; --renew fetches a new certificate for it, --replace drops it"
-                )
-            }
-            guard let url = url ?? settings.keyServiceURL else {
-                throw PartyError.identity(
-                    "which key service? give --url or set registration.url in \(configuration.path)")
-            }
-            let id = try await Registrar.register(
-                at: url, authorityFile: ca ?? settings.authorityFile, type: type ?? settings.deviceType, folder: folder
-            ) { print($0) }
-            print("registered: this observer's identity is \(id)")
+            for observer in chosen { try await register(observer, isOneOfSeveral: settings.observers.count > 1) }
         } catch KeyServiceError.unreachable(let url, let why) {
             throw Program.failure(KeyServiceError.unreachable(url, why), code: .unavailable)
         } catch let error as PartyError {
@@ -55,5 +47,32 @@ struct Register: AsyncParsableCommand {
         } catch {
             throw Program.failure(error)
         }
+    }
+
+    private func register(_ one: ObserverSettings.LogicalObserver, isOneOfSeveral: Bool) async throws {
+        let folder = one.stateFolder
+        let prefix = isOneOfSeveral ? one.name + ": " : ""
+        if renew {
+            try await Registrar.renew(in: folder) { print(prefix + $0) }
+            print(prefix + "renewed")
+            return
+        }
+        if Identity.exists(in: folder) && !replace {
+            // With several, those that are registered already are no reason to stop.
+            if isOneOfSeveral && observer == nil {
+                print(prefix + "is registered already")
+                return
+            }
+            throw PartyError.identity(
+                "there is an identity in \(folder) already; --renew fetches a new certificate for it, --replace drops it"
+            )
+        }
+        guard let url = url ?? one.keyServiceURL else {
+            throw PartyError.identity("which key service? give --url or set registration.url in \(configuration.path)")
+        }
+        let id = try await Registrar.register(
+            at: url, authorityFile: ca ?? one.authorityFile, type: type ?? one.deviceType, folder: folder
+        ) { print(prefix + $0) }
+        print(prefix + "registered: this observer's identity is \(id)")
     }
 }

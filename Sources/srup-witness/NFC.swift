@@ -47,6 +47,20 @@ private func keepStandardDescriptors() {
     }
 }
 
+/// SIGTERM and SIGINT end a command in order, so that the field is off and the reader closed afterwards.
+private enum Stop {
+    static var wasAsked: Bool { flag != 0 }
+    /// Written by the signal handler, where nothing but this is allowed.
+    nonisolated(unsafe) fileprivate static var flag: sig_atomic_t = 0
+
+    static func onSignals() {
+        for number in [SIGTERM, SIGINT] { signal(number) { _ in Stop.flag = 1 } }
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
+    }
+}
+
 /// Waits for taps for the keeper. Holds no key and no nonce, and ends when the socket closes.
 struct NFCWitness: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -188,7 +202,10 @@ struct NFCRead: ParsableCommand {
                 show(tap)
             }
         }
-        tapReader.run { (wanted.map { count < $0 } ?? true) && (deadline.map { $0 > .now } ?? true) }
+        Stop.onSignals()
+        tapReader.run {
+            !Stop.wasAsked && (wanted.map { count < $0 } ?? true) && (deadline.map { $0 > .now } ?? true)
+        }
         if !wasOpen { throw ExitCode(Program.Code.unavailable.rawValue) }
         if count == 0 { throw ExitCode(1) }
     }
@@ -257,8 +274,10 @@ struct NFCWrite: ParsableCommand {
     var keep = false
     @Option(help: ArgumentHelp("End after so many seconds.", valueName: "n"))
     var seconds: Double?
-    @Option(help: .hidden)
+    @Option(help: ArgumentHelp("End when it was taken so many times.", valueName: "n"))
     var taps: Int?
+    @Option(help: ArgumentHelp("Present nothing for so many milliseconds after it was taken.", valueName: "n"))
+    var pause: UInt32 = 1000
 
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
@@ -270,7 +289,7 @@ struct NFCWrite: ParsableCommand {
         var count = 0
         var wasOpen = false
         let presenter = TapPresenter(
-            address, NDEFMessage([.text(text)]), as: self.as,
+            address, NDEFMessage([.text(text)]), as: self.as, rest: pause,
             watchdog: Watchdog { Program.complain("libnfc hangs while \($0); start again") }
         ) { event in
             switch event {
@@ -284,7 +303,10 @@ struct NFCWrite: ParsableCommand {
                 say("taken", "\(role.rawValue), \(Int(duration / .milliseconds(1))) ms")
             }
         }
-        presenter.run { (wanted.map { count < $0 } ?? true) && (deadline.map { $0 > .now } ?? true) }
+        Stop.onSignals()
+        presenter.run {
+            !Stop.wasAsked && (wanted.map { count < $0 } ?? true) && (deadline.map { $0 > .now } ?? true)
+        }
         if !wasOpen { throw ExitCode(Program.Code.unavailable.rawValue) }
         if count == 0 { throw ExitCode(1) }
     }

@@ -59,6 +59,8 @@ public final class BrokerLink: Service, Sendable {
 
     private struct State {
         var isConnected = false
+        /// The broker has accepted us; what is to follow is done when libmosquitto has sent again what was on its way.
+        var isAccepted = false
         var isStopping = false
         var hasEnded = false
         /// Published and not confirmed, by our number; `handed` once libmosquitto has it.
@@ -189,10 +191,16 @@ public final class BrokerLink: Service, Sendable {
                 hasTried = true
             }
             let start = ContinuousClock.now
-            while code == 0 && !isStopping { code = mosquitto_loop(pointer, 55_000, 1) }
+            while code == 0 && !isStopping {
+                code = mosquitto_loop(pointer, 55_000, 1)
+                if code == 0 { proceed() }
+            }
             let systemError = errno
             let wasConnected = state.withLock { state in
-                defer { state.isConnected = false }
+                defer {
+                    state.isConnected = false
+                    state.isAccepted = false
+                }
                 return state.isConnected
             }
             if isStopping { break }
@@ -221,12 +229,22 @@ public final class BrokerLink: Service, Sendable {
             lastError.withLock { $0 = "the broker refused us: " + String(cString: mosquitto_connack_string(code)) }
             return
         }
-        state.withLock { state in
+        state.withLock { $0.isAccepted = true }
+    }
+
+    /// After the callback of a connection has returned: only then has libmosquitto sent again what was on its way when
+    /// the last connection broke. Publishing from within the callback would let new messages overtake those, and a
+    /// receiver would reject them for their sequence numbers.
+    private func proceed() {
+        let isNew = state.withLock { state -> Bool in
+            guard state.isAccepted else { return false }
+            state.isAccepted = false
             state.isConnected = true
             for filter in state.subscriptions { mosquitto_subscribe(client.pointer, nil, filter, 1) }
             hand(&state)
+            return true
         }
-        events.send(.connected)
+        if isNew { events.send(.connected) }
     }
 
     private func received(_ topic: String, _ payload: UnsafeRawBufferPointer) {

@@ -1,0 +1,156 @@
+import Logging
+import Observation
+import Party
+import Program
+import SRUP
+import ServiceLifecycle
+import Witness
+
+/// One logical observer at work: its identity, its membership, its desk and its witnesses.
+struct RunningObserver {
+    private let name: String
+    private let identity: Identity
+    private let server: DeviceID
+    private let member: Member
+    private let desk: ObservationDesk
+    private let witnesses: [WitnessProcess]
+    private let logger: Logger
+    let events: EventLog
+
+    /// - Parameter path: the configuration file, for error messages.
+    /// - Throws: ``PartyError``, ``BrokerLinkError``.
+    init(
+        _ observer: ObserverSettings.LogicalObserver, _ settings: ObserverSettings, events: EventLog, _ path: String,
+        _ logger: Logger
+    ) async throws {
+        name = observer.name
+        self.events = events
+        var logger = logger
+        if !name.isEmpty { logger[metadataKey: "observer"] = "\(name)" }
+        self.logger = logger
+        let state: PartyState
+        (identity, state) = try Identity.load(from: observer.stateFolder)
+        guard let server = try observer.server.map({ try Self.parsed($0) }) ?? identity.server else {
+            throw PartyError.identity("which C2 server to join is not known: set server.id in \(path)")
+        }
+        self.server = server
+        let link = try BrokerLink(
+            identity.broker, clientID: identity.clientID, subscriptions: ["SRUP/\(identity.id.hex)"], logger: logger)
+        let participant = Participant(id: identity.id, key: identity.key, state: state, link: link, logger: logger)
+        guard
+            let serverKey = try await Registrar.serverKey(
+                server, identity: identity, state: state, folder: observer.stateFolder)
+        else {
+            throw PartyError.identity("the key service does not know the C2 server \(server)")
+        }
+        let desk = ObservationDesk(participant, server: server, rules: settings.rules, events: events)
+        self.desk = desk
+        witnesses = observer.eyes.map { Self.witness($0, desk, logger) }
+        await desk.use(witnesses)
+        try await desk.answerLeftOvers()
+        let log = logger
+        member = Member(
+            participant, server: server, serverKey: serverKey,
+            behaviour: .init(rejoin: settings.rejoin, identification: "srup-observer \(Version.text)")
+        ) { event in
+            await Self.handle(event, desk, events, log)
+        }
+    }
+
+    private static func parsed(_ text: String) throws -> DeviceID {
+        guard let id = DeviceID(hex: text) else {
+            throw PartyError.identity(
+                "server.id must be the server's identity in lower-case hexadecimal, not \"\(text)\"")
+        }
+        return id
+    }
+
+    var services: [any Service] { [member, member.participant.link] + witnesses }
+
+    func announce() {
+        logger.notice("observer \(identity.id), server \(server)")
+        events.record("started", ["id": identity.id.hex])
+    }
+
+    private static func witness(
+        _ eye: ObserverSettings.Eye, _ desk: ObservationDesk, _ logger: Logger
+    ) -> WitnessProcess {
+        // In the order of the thread's calls: one stream per witness, drained by one task.
+        let (stream, continuation) = AsyncStream<WitnessEvent>.makeStream(bufferingPolicy: .bufferingOldest(1024))
+        let kind = eye.kind
+        Task { for await event in stream { await desk.heard(event, from: kind) } }
+        return WitnessProcess(
+            name: kind, executable: Program.sibling("srup-witness"), arguments: eye.arguments, logger: logger,
+            longestPause: eye.longestPause
+        ) {
+            continuation.yield($0)
+        }
+    }
+
+    private static func handle(
+        _ event: MemberEvent, _ desk: ObservationDesk, _ events: EventLog, _ logger: Logger
+    ) async {
+        switch event {
+        case .observationRequested(let token, let device, let nonce): await desk.observe(device, nonce, token: token)
+        case .connected: events.record("connected")
+        case .disconnected(let why): events.record("disconnected", ["why": why])
+        case .joined(let again): if !again { events.record("joined") }
+        case .refused: logger.error("the server refuses us as an observer; asking again later")
+        case .joinFailed: logger.error("the server does not let us in; asking again later")
+        case .joinTimedOut: logger.warning("the server does not answer our request to join; asking again")
+        case .left(let why): logger.warning("the server has sent us away (\(why))")
+        case .data, .action, .nonce: break
+        }
+    }
+
+    func report(since start: ContinuousClock.Instant) async -> StatusCommand.Report {
+        var report = StatusCommand.Report()
+        report.name = name.isEmpty ? nil : name
+        report.running = true
+        report.identity = identity.id.hex
+        report.server = server.hex
+        report.broker = "\(identity.broker.host):\(identity.broker.port)"
+        report.connected = member.participant.link.isConnected
+        report.joined = member.isJoined
+        report.openWatches = await desk.openWatches
+        report.eyes = await desk.eyes
+        report.verdicts = await desk.verdicts
+        report.rejected = member.participant.rejections.counts
+        report.uptimeSeconds = Int((ContinuousClock.now - start) / .seconds(1))
+        report.lastObservations = StatusCommand.observations(member.participant.state)
+        return report
+    }
+}
+
+extension ObserverSettings.LogicalObserver {
+    /// What marks its events when there are several.
+    var tag: [String: String] { name.isEmpty ? [:] : ["observer": name] }
+}
+
+extension ObserverSettings.Eye {
+    var kind: String {
+        switch self {
+        case .camera: "camera"
+        case .nfc: "nfc"
+        }
+    }
+
+    /// The witness's arguments.
+    var arguments: [String] {
+        switch self {
+        case .camera(let camera):
+            ["camera", "--device", camera.device, "--size", "\(camera.width)x\(camera.height)"]
+                + (camera.symbologies.isEmpty ? [] : ["--symbologies", camera.symbologies.joined(separator: ",")])
+        case .nfc(let nfc): ["nfc", "witness", "--device", nfc.device]
+        }
+    }
+
+    /// How long to wait at most before a witness that has died is started again: libnfc's `abort()` at one garbled byte
+    /// must not cost a tap.
+    var longestPause: Duration {
+        switch self {
+        case .camera: .seconds(10)
+        case .nfc: .milliseconds(400)
+        }
+    }
+}

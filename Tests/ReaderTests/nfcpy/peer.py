@@ -1,0 +1,99 @@
+"""An independent peer: nfcpy 1.0.4 on a simulated reader.
+
+peer.py put PATH ROLE HOW SIZE COUNT TEXT   puts a Text record COUNT times, a link each; ROLE initiator or target,
+                                            HOW name or sap, SIZE 0 or the text's length (it is repeated)
+peer.py serve PATH ROLE COUNT               takes COUNT puts with a SNEP server
+peer.py tag PATH                            reads a Type 4 tag
+One JSON object per line.
+"""
+import json
+import sys
+import threading
+import time
+
+import ndef
+import nfc
+import nfc.clf.pn532
+import nfc.clf.transport
+import nfc.snep
+
+
+def frontend(path):
+    device = nfc.clf.pn532.init(nfc.clf.transport.TTY(path))
+    device._path = path
+    device._vendor_name = device._device_name = ""
+    clf = nfc.ContactlessFrontend()
+    clf.device = device
+    return clf
+
+
+def say(**line):
+    print(json.dumps(line), flush=True)
+
+
+def put(clf, role, how, text):
+    """One link, one put; whether the server said Success."""
+    result = []
+
+    def client(llc):
+        try:
+            snep = nfc.snep.SnepClient(llc)
+            snep.connect("urn:nfc:sn:snep" if how == "name" else 4)
+            result.append(bool(snep.put_records([ndef.TextRecord(text)])))
+            snep.close()
+        except Exception as error:  # told, whatever it is
+            result.append(repr(error))
+
+    def connected(llc):
+        threading.Thread(target=client, args=(llc,)).start()
+        return True
+
+    end = time.time() + 10
+    clf.connect(
+        llcp={"on-connect": connected, "role": role}, terminate=lambda: bool(result) or time.time() > end)
+    return result[0] if result else "no link"
+
+
+def main():
+    what, path = sys.argv[1:3]
+    clf = frontend(path)
+    if what == "put":
+        role, how, size, count, text = sys.argv[3:8]
+        if int(size):
+            text = (text * (int(size) // len(text) + 1))[: int(size)]
+        for number in range(int(count)):
+            say(put=number, result=put(clf, role, how, text))
+    elif what == "serve":
+        role, count = sys.argv[3:5]
+        got = []
+
+        class Server(nfc.snep.SnepServer):
+            def process_put_request(self, records):
+                got.append(1)
+                say(got=[record.text for record in records])
+                return nfc.snep.Success
+
+        def startup(llc):
+            Server(llc, "urn:nfc:sn:snep").start()
+            return llc
+
+        end = time.time() + 30
+        while len(got) < int(count) and time.time() < end:
+            clf.connect(
+                llcp={"on-startup": startup, "role": role, "on-connect": lambda llc: True},
+                terminate=lambda: len(got) >= int(count) or time.time() > end)
+    elif what == "tag":
+        found = []
+
+        def connected(tag):
+            found.append(tag.ndef.records if tag.ndef else None)
+            return False
+
+        end = time.time() + 10
+        while not found and time.time() < end:
+            clf.connect(rdwr={"on-connect": connected, "targets": ["106A"]}, terminate=lambda: time.time() > end)
+        say(got=[record.text for record in found[0]] if found and found[0] else None)
+    clf.close()
+
+
+main()
