@@ -17,7 +17,7 @@ enum { ADDRESS = 5, DTR_AND_RTS = 3, URB = 2 * PACKET };
 
 static bool attached;
 static uint8_t in_endpoint, out_endpoint;
-static speed_t speed;
+static speed_t speed = B9600;     /* what the terminal begins with, see main.c */
 
 static void check(bool right, const char *what)
 {
@@ -120,17 +120,23 @@ static void set_speed(avr_t *avr, speed_t new_speed)
     speed = new_speed;
 }
 
-/* The driver sees the terminal's settings: a new speed goes to the device, and so does the closing if HUPCL says so. */
-static struct termios follow_settings(avr_t *avr, int terminal)
+static struct termios settings_of(int terminal)
 {
     struct termios settings;
     tcgetattr(terminal, &settings);
+    return settings;
+}
+
+/* The driver sees the terminal's settings: a new speed goes to the device, and so does the closing if HUPCL says so. */
+static struct termios follow_settings(avr_t *avr, int terminal)
+{
+    struct termios settings = settings_of(terminal);
     if (cfgetospeed(&settings) != speed)
         set_speed(avr, cfgetospeed(&settings));
     return settings;
 }
 
-static bool open_now, line_high;
+static bool open_now;
 static uint8_t out[PACKET], urb[URB];
 static unsigned out_count, urb_count, urb_written;
 static bool urb_done;
@@ -138,7 +144,6 @@ static bool urb_done;
 static void line_state(avr_t *avr, bool high)
 {
     set(avr, CLASS_TO_DEVICE, SET_CONTROL_LINE_STATE, high ? DTR_AND_RTS : 0, "line state");
-    line_high = high;
 }
 
 static void follow_opening(avr_t *avr, int terminal, bool is_open)
@@ -199,24 +204,36 @@ void host_begin(avr_t *avr)
     enumerate(avr);
 }
 
+static void device_came_again(avr_t *avr, int terminal)
+{
+    enumerate(avr);
+    struct termios settings = settings_of(terminal);
+    speed = cfgetospeed(&settings);
+    open_now = false;
+}
+
+/* What somebody else did with the terminal since the last round. */
+static void follow_terminal(avr_t *avr, int terminal, bool is_open)
+{
+    struct termios settings = settings_of(terminal);
+    bool changed = cfgetospeed(&settings) != speed;
+    if (changed && !open_now && !is_open)
+        follow_opening(avr, terminal, true);    /* opened and closed again between two rounds, as by stty */
+    follow_opening(avr, terminal, is_open);
+    if (is_open && changed)
+        follow_settings(avr, terminal);
+}
+
 void host_serve(avr_t *avr, int terminal)
 {
-    static unsigned round;
-    if (attached) {
-        enumerate(avr);
-        speed = B0;
-        open_now = false;
-    }
+    if (attached)
+        device_came_again(avr, terminal);
     struct pollfd poll_terminal = { .fd = terminal, .events = POLLIN };
-    if (round++ % 4 == 0 || open_now) {
-        poll(&poll_terminal, 1, 0);
-        bool readable = poll_terminal.revents & POLLIN;
-        follow_opening(avr, terminal, readable || !(poll_terminal.revents & POLLHUP));
-        if (open_now && round % 64 == 0)
-            follow_settings(avr, terminal);
-        if (open_now || out_count > 0)
-            move_out(avr, terminal, readable);
-    }
-    if (open_now)
+    poll(&poll_terminal, 1, 0);
+    bool readable = poll_terminal.revents & POLLIN;
+    follow_terminal(avr, terminal, readable || !(poll_terminal.revents & POLLHUP));
+    if (open_now) {
+        move_out(avr, terminal, readable);
         move_in(avr, terminal);
+    }
 }

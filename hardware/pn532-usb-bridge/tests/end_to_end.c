@@ -19,7 +19,7 @@
 #include "test.h"
 
 static const char *build;
-static char folder[64] = "/tmp/bridge-test-XXXXXX", pty[96], sock[96], log_path[96];
+static char folder[64] = "/tmp/bridge-test-XXXXXX", pty[96], sock[96], chip_log[96], simulator_log[96];
 static pid_t simulator, chip;
 static int line = -1;
 
@@ -50,14 +50,14 @@ static void await_file(const char *path)
         CHECK(now_ms() < until);
 }
 
-static pid_t start(char *const arguments[], const char *output)
+/* Standard output or error of a child goes to the end of a file. */
+static pid_t start(char *const arguments[], int descriptor, const char *output)
 {
     pid_t child = fork();
     CHECK(child >= 0);
     if (child > 0)
         return child;
-    if (output)
-        dup2(open(output, O_WRONLY | O_CREAT | O_APPEND, 0600), STDOUT_FILENO);
+    dup2(open(output, O_WRONLY | O_CREAT | O_APPEND, 0600), descriptor);
     execv(arguments[0], arguments);
     perror(arguments[0]);
     _exit(1);
@@ -78,7 +78,8 @@ static void clean_up(void)
     stop(&chip);
     unlink(pty);
     unlink(sock);
-    unlink(log_path);
+    unlink(chip_log);
+    unlink(simulator_log);
     rmdir(folder);
 }
 
@@ -88,14 +89,14 @@ static void start_chip(const char *behaviour)
     snprintf(program, sizeof program, "%s/fake-chip", build);
     stop(&chip);
     unlink(sock);
-    chip = start((char *[]) { program, sock, (char *)behaviour, NULL }, log_path);
+    chip = start((char *[]) { program, sock, (char *)behaviour, NULL }, STDOUT_FILENO, chip_log);
     await_file(sock);
 }
 
 static void open_line(speed_t speed)
 {
     await_file(pty);
-    line = open(pty, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    line = open(pty, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     CHECK(line >= 0);
     struct termios settings;
     CHECK(tcgetattr(line, &settings) == 0);
@@ -165,19 +166,27 @@ static void version_is_answered(void)
     expect(BYTES(ACK VERSION));
 }
 
-/* How often the chip was sent this frame (as the fake chip writes it). */
-static int chip_was_sent(const char *frame)
+static int lines_with(const char *path, const char *what)
 {
     char text[4096];
     int count = 0;
-    FILE *log = fopen(log_path, "r");
+    FILE *log = fopen(path, "r");
     CHECK(log);
-    while (fgets(text, sizeof text, log)) {
-        text[strcspn(text, "\n")] = '\0';
-        count += strcmp(text, frame) == 0;
-    }
+    while (fgets(text, sizeof text, log))
+        count += strstr(text, what) == text;
     fclose(log);
     return count;
+}
+
+/* How often the chip was sent this frame, and how often the device was enumerated. */
+static int chip_was_sent(const char *frame)
+{
+    return lines_with(chip_log, frame);
+}
+
+static int enumerations(void)
+{
+    return lines_with(simulator_log, "bridge-in-simavr: 1209:0001 SRUP observer, SRUP PN532 bridge, serial");
 }
 
 static size_t diagnose(uint8_t *frame, uint8_t tfi, uint8_t code, size_t size)
@@ -268,13 +277,13 @@ static void a_flood_of_noise_leaves_the_bridge_alive(void)
 
 static void an_ack_from_the_host_aborts(void)
 {
-    int before = chip_was_sent("00 00 FF 00 FF 00");
+    int before = chip_was_sent("00 00 FF 00 FF 00\n");
     say(BYTES(TARGET));
     expect(BYTES(ACK));
     expect_silence(100);
     say(BYTES(ACK));
     expect_silence(50);
-    CHECK(chip_was_sent("00 00 FF 00 FF 00") == before + 1);
+    CHECK(chip_was_sent("00 00 FF 00 FF 00\n") == before + 1);
     version_is_answered();
 }
 
@@ -294,11 +303,11 @@ static void a_nack_from_the_host_repeats_the_answer(void)
 
 static void closing_the_line_aborts(void)
 {
-    int before = chip_was_sent("00 00 FF 00 FF 00");
+    int before = chip_was_sent("00 00 FF 00 FF 00\n");
     say(BYTES(TARGET));
     expect(BYTES(ACK));
     close_line();
-    for (int64_t until = now_ms() + 1000; chip_was_sent("00 00 FF 00 FF 00") == before; nap(5))
+    for (int64_t until = now_ms() + 1000; chip_was_sent("00 00 FF 00 FF 00\n") == before; nap(5))
         CHECK(now_ms() < until);
     open_line(B115200);
     version_is_answered();
@@ -377,7 +386,8 @@ static void closing_at_1200_baud_restarts_the_board(void)
     open_line(B1200);
     nap(50);
     close_line();
-    nap(600);
+    for (int64_t until = now_ms() + 2000; enumerations() != 2; nap(5))
+        CHECK(now_ms() < until);
     open_line(B115200);
     version_is_answered();
 }
@@ -398,13 +408,16 @@ static void prepare(const char *build_folder)
     CHECK(mkdtemp(folder));
     snprintf(pty, sizeof pty, "%s/tty", folder);
     snprintf(sock, sizeof sock, "%s/chip", folder);
-    snprintf(log_path, sizeof log_path, "%s/log", folder);
+    snprintf(chip_log, sizeof chip_log, "%s/chip.log", folder);
+    snprintf(simulator_log, sizeof simulator_log, "%s/simulator.log", folder);
     atexit(clean_up);
     start_chip(NULL);
     snprintf(program, sizeof program, "%s/bridge-in-simavr", build);
     snprintf(elf, sizeof elf, "%s/bridge.elf", build);
-    simulator = start((char *[]) { program, "--elf", elf, "--pty", pty, "--i2c", sock, NULL }, NULL);
+    simulator = start((char *[]) { program, "--elf", elf, "--pty", pty, "--i2c", sock, NULL }, STDERR_FILENO,
+                      simulator_log);
     open_line(B115200);
+    CHECK(enumerations() == 1);
 }
 
 int main(int count, char **arguments)
