@@ -123,10 +123,21 @@ static bool failed(uint8_t status)
     return false;
 }
 
+/* A chip may still hold SCL for a while; what lasts longer than a step is a stuck bus. */
+static bool lines_come_high(void)
+{
+    while (!lines_are_high()) {
+        usb_poll();
+        if (!within(begun, STEP_MS))
+            return false;
+    }
+    return true;
+}
+
 static bool begin(uint8_t address, uint8_t expected)
 {
     begun = clock_ms();
-    if (!lines_are_high())
+    if (!lines_come_high())
         return failed(0);
     uint8_t status = step(_BV(TWSTA));
     if (status != STARTED && status != STARTED_AGAIN)

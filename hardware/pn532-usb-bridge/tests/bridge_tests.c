@@ -225,6 +225,16 @@ static void a_damaged_answer_is_asked_for_again_and_then_given_up(void)
     CHECK(heard_is(BYTES(ERROR)) && bridge.state == BRIDGE_IDLE && bridge.fault);
 }
 
+static void a_nack_from_the_chip_is_garbage(void)
+{
+    command_acknowledged();
+    fake_bus_says(BYTES(NACK));
+    pass(1);
+    CHECK(heard_is("", 0));
+    pass(1);
+    CHECK(written_is(BYTES(NACK)));
+}
+
 static void an_answer_that_is_too_long_is_not_read_to_its_end(void)
 {
     command_acknowledged();
@@ -368,6 +378,7 @@ int main(void)
     RUN(a_nack_from_the_host_reads_the_answer_again);
     RUN(the_chip_is_not_read_while_output_waits);
     RUN(a_damaged_answer_is_asked_for_again_and_then_given_up);
+    RUN(a_nack_from_the_chip_is_garbage);
     RUN(an_answer_that_is_too_long_is_not_read_to_its_end);
     RUN(endless_garbage_ends);
     RUN(a_read_that_breaks_off_is_asked_for_again);
