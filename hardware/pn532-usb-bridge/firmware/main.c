@@ -1,4 +1,6 @@
+#include <avr/interrupt.h>
 #include <avr/io.h>
+#include <avr/power.h>
 #include <avr/wdt.h>
 
 #include "bridge.h"
@@ -53,6 +55,8 @@ static void host_gone(uint16_t now)
 
 int main(void)
 {
+    cli();
+    clock_prescale_set(clock_div_1);    /* some boards' fuses start at an eighth of the speed */
     wdt_enable(WDTO_1S);
     DDRB |= _BV(LED_BUSY);
     DDRD |= _BV(LED_FAULT);

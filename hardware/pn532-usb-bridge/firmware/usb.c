@@ -80,6 +80,8 @@ static void configure(uint8_t value)
 
 void usb_begin(void)
 {
+    USBCON = 0;                                             /* the boot loader may have left it attached */
+    UDCON = _BV(DETACH);
     UHWCON = _BV(UVREGE);
     USBCON = _BV(USBE) | _BV(FRZCLK);
     PLLFRQ = _BV(PDIV2);                                    /* 48 MHz, and USB takes it as it is */
@@ -99,7 +101,7 @@ static void answer(const uint8_t *flash, uint8_t size, const struct setup *setup
     control.sent = 0;
     control.left = (uint8_t)(size < setup->length ? size : setup->length);
     control.end_with_short = size < setup->length;
-    control.stage = DATA_IN;
+    control.stage = setup->length > 0 ? DATA_IN : STATUS_DUE;
 }
 
 static void answer_bytes(const void *bytes, uint8_t size, const struct setup *setup)
@@ -280,6 +282,7 @@ void usb_poll(void)
 {
     if (UDINT & _BV(EORSTI)) {
         UDINT = 0;
+        UDADDR = 0;
         configure(0);
         control.stage = NOTHING;
         set_up_endpoint(ENDPOINT_CONTROL, TYPE_CONTROL, SIZE_64);

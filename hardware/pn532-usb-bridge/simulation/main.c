@@ -1,7 +1,7 @@
 /* bridge-in-simavr [--elf FILE] --pty PATH --i2c SOCKET
  *
  * Runs the firmware's image. PATH becomes a link to a pseudo terminal, as if it were /dev/ttyACM0; SOCKET is where the
- * simulated PN532 listens. Signal USR1: SDA sticks (see wire.h). Ends by TERM or INT. */
+ * simulated PN532 listens. Signal USR1: SDA sticks, USR2: the I2C unit stalls (see wire.h). Ends by TERM or INT. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,12 +17,14 @@
 
 enum { ROUND_US = 125 };
 
-static volatile sig_atomic_t ended, stick;
+static volatile sig_atomic_t ended, stick, stall;
 
 static void on_signal(int number)
 {
     if (number == SIGUSR1)
         stick = 1;
+    else if (number == SIGUSR2)
+        stall = 1;
     else
         ended = 1;
 }
@@ -61,6 +63,7 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGUSR2, &action, NULL);
 }
 
 int main(int count, char **arguments)
@@ -90,6 +93,8 @@ int main(int count, char **arguments)
         host_serve(avr, terminal);
         if (stick)
             wire_stick(), stick = 0;
+        if (stall)
+            wire_stall(), stall = 0;
     }
     unlink(link);
     return 0;

@@ -15,7 +15,8 @@
 
 enum { CHIP = 0x24, READ_SIZE = 300, WRITE_SIZE = 512, READY = 0x01 };
 enum { PIND_ADDRESS = 0x29, DDRD_ADDRESS = 0x2A, SCL = 0x01, SDA = 0x02 };
-enum { TWSR_ADDRESS = 0xB9, TWSR_STATUS = 0xF8, TWCR_ADDRESS = 0xBC, TWINT = 0x80 };
+enum { TWBR_ADDRESS = 0xB8, TWSR_ADDRESS = 0xB9, TWSR_STATUS = 0xF8, TWCR_ADDRESS = 0xBC, TWINT = 0x80, TWEN = 0x04 };
+enum { CLOCKS_PER_BYTE = 9 };
 
 static avr_t *avr;
 static struct sockaddr_un server = { .sun_family = AF_UNIX };
@@ -27,6 +28,8 @@ static uint8_t received[WRITE_SIZE], sending[READ_SIZE];
 static unsigned received_count, sending_at;
 
 static int clocks_until_released;
+static bool stalled, step_done;
+static avr_cycle_count_t step_ends;
 
 /* --- the socket --- */
 
@@ -159,8 +162,25 @@ static void on_control(struct avr_t *machine, avr_io_addr_t address, uint8_t val
 {
     (void)unused;
     write_control(machine, address, value, write_control_parameter);
-    if (value & TWINT)
+    if (value & TWINT) {
         machine->data[TWCR_ADDRESS] &= (uint8_t)~TWINT;
+        step_ends = machine->cycle + CLOCKS_PER_BYTE * (16u + 2u * machine->data[TWBR_ADDRESS]);
+    }
+    step_done = false;
+    if (!(value & TWEN))
+        stalled = false;
+}
+
+/* simavr 1.6 carries out a step within 9 us, whatever TWBR says. So TWINT is hidden until the time is right. What a read hook
+ * returns is stored in the register too: that TWINT has come must be remembered here. */
+static uint8_t read_control(struct avr_t *machine, avr_io_addr_t address, void *unused)
+{
+    (void)unused;
+    uint8_t value = machine->data[address];
+    step_done |= (value & TWINT) != 0;
+    if (!step_done || stalled || machine->cycle < step_ends)
+        return value & (uint8_t)~TWINT;
+    return value | TWINT;
 }
 
 /* --- the lines, as far as the firmware drives and reads them as pins --- */
@@ -189,6 +209,11 @@ void wire_stick(void)
     clocks_until_released = 9;
 }
 
+void wire_stall(void)
+{
+    stalled = true;
+}
+
 void wire_begin(avr_t *machine, const char *socket_path)
 {
     avr = machine;
@@ -200,5 +225,6 @@ void wire_begin(avr_t *machine, const char *socket_path)
     write_control = avr->io[AVR_DATA_TO_IO(TWCR_ADDRESS)].w.c;
     write_control_parameter = avr->io[AVR_DATA_TO_IO(TWCR_ADDRESS)].w.param;
     avr->io[AVR_DATA_TO_IO(TWCR_ADDRESS)].w.c = on_control;
+    avr->io[AVR_DATA_TO_IO(TWCR_ADDRESS)].r.c = read_control;
     avr->io[AVR_DATA_TO_IO(PIND_ADDRESS)].r.c = read_lines;
 }

@@ -16,4 +16,7 @@ void wire_begin(avr_t *avr, const char *socket_path);
 /* From now on SDA is held low, until SCL has been clocked nine times: a chip that was interrupted in mid-byte. */
 void wire_stick(void);
 
+/* The I2C unit does not finish its present or next step, until it is switched off and on. */
+void wire_stall(void);
+
 #endif

@@ -379,6 +379,38 @@ static void a_stuck_data_line_is_freed(void)
     version_is_answered();
 }
 
+static void a_stalled_bus_unit_is_restarted(void)
+{
+    kill(simulator, SIGUSR2);
+    nap(50);
+    version_is_answered();
+    say(BYTES(TARGET));
+    expect(BYTES(ACK));
+    kill(simulator, SIGUSR2);           /* in the middle of waiting for an answer */
+    expect_silence(100);
+    version_is_answered();
+}
+
+/* What is left when the host's program is killed: the kernel closes the port, but libnfc has asked it to leave DTR on. */
+static void a_program_that_is_killed_leaves_a_working_bridge(void)
+{
+    struct termios settings;
+    tcgetattr(line, &settings);
+    settings.c_cflag &= ~(tcflag_t)HUPCL;
+    tcsetattr(line, TCSANOW, &settings);
+    say(BYTES(TARGET));
+    expect(BYTES(ACK));
+    say(BYTES("\0\0\xFF\x20\xE0\xD4"));
+    nap(50);
+    close_line();
+    nap(100);
+    open_line(B115200);
+    settings.c_cflag |= HUPCL;
+    tcsetattr(line, TCSANOW, &settings);
+    nap(100);
+    version_is_answered();
+}
+
 /* Without a boot loader the same firmware starts again: the device goes and comes back. */
 static void closing_at_1200_baud_restarts_the_board(void)
 {
@@ -441,6 +473,8 @@ int main(int count, char **arguments)
     RUN(a_damaged_answer_is_asked_for_again);
     RUN(a_sleeping_chip_is_tried_again);
     RUN(a_stuck_data_line_is_freed);
+    RUN(a_stalled_bus_unit_is_restarted);
+    RUN(a_program_that_is_killed_leaves_a_working_bridge);
     RUN(closing_at_1200_baud_restarts_the_board);
     RUN(a_flood_of_noise_leaves_the_bridge_alive);
     return 0;
