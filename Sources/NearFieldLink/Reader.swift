@@ -1,7 +1,38 @@
+import CLinux
 import CNFC
 import Glibc
+import Linux
 import NearField
 import Synchronization
+
+/// Stops what libnfc does on a device after a time, from a thread of its own; `nfc_abort_command` is the one function that
+/// another thread may call.
+private final class Alarm: Sendable {
+    /// Whether it may still ring; held while it rings, so that after ``cancel()`` it does not.
+    private let isArmed = Mutex(true)
+    private let wakeUp = srup_eventfd()
+
+    init(after milliseconds: Int, _ device: OpaquePointer) {
+        let address = UInt(bitPattern: device)
+        DetachedThread.start(stack: 64) {
+            var poller = pollfd(fd: self.wakeUp, events: Int16(POLLIN), revents: 0)
+            guard poll(&poller, 1, Int32(milliseconds)) == 0 else { return }
+            self.isArmed.withLock { isArmed in
+                if isArmed, let device = OpaquePointer(bitPattern: address) { nfc_abort_command(device) }
+                isArmed = false
+            }
+        }
+    }
+
+    deinit {
+        close(wakeUp)
+    }
+
+    func cancel() {
+        isArmed.withLock { $0 = false }
+        srup_eventfd_write(wakeUp)
+    }
+}
 
 /// A PN532 through libnfc, open. Used on one thread only.
 ///
@@ -97,6 +128,11 @@ public final class Reader {
     private var margin: Duration {
         if case .i2c = address { return .milliseconds(2500) }
         return .milliseconds(800)
+    }
+
+    private var isSerial: Bool {
+        if case .serial = address { return true }
+        return false
     }
 
     private func call(_ doing: String, timeout: Int = 1000, _ body: (OpaquePointer) -> Int32) -> Int32 {
@@ -252,11 +288,17 @@ public final class Reader {
     private func listen(_ target: inout nfc_target, timeout: Int) throws(ReaderError) -> [UInt8] {
         var request = [UInt8](repeating: 0, count: 300)
         let start = ContinuousClock.now
+        // Over a serial line libnfc's own timeout would cost taps: it sleeps 50 ms before it stops the chip, and whoever
+        // calls in that time gets a link that nobody serves. Over I2C it stops at once, and an abort would end the process.
+        let alarm = isSerial ? Alarm(after: timeout, device) : nil
+        let limit = isSerial ? timeout + 500 : timeout
         let code = withUnsafeMutablePointer(to: &target) { target in
-            call("listening", timeout: timeout) {
-                nfc_target_init($0, target, &request, request.count, Int32(timeout))
+            call("listening", timeout: limit) {
+                nfc_target_init($0, target, &request, request.count, Int32(limit))
             }
         }
+        alarm?.cancel()
+        if code == NFC_EOPABORTED { throw .timeout }
         if code >= 0 { return Array(request.prefix(Int(code))) }
         // Whatever the code: a call that has lasted as long as it should has found nobody.
         if ContinuousClock.now - start >= .milliseconds(timeout) { throw .timeout }

@@ -159,6 +159,10 @@ public final class TapPresenter {
                 }
                 if sender.isEnded { break }
                 try sender.receive(answer)
+                if sender.isEnded {
+                    _ = try? step(PDU.disconnect(dsap: 0, ssap: 0).bytes, wait, true)
+                    break
+                }
             }
             switch sender.outcome {
             case .taken:

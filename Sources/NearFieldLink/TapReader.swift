@@ -265,7 +265,11 @@ public final class TapReader {
             reported = receiver.messages.count
             for why in receiver.refusals.dropFirst(refused) { onEvent(.failed("refused: \(why)")) }
             refused = receiver.refusals.count
-            if receiver.isEnded { return }
+            if receiver.isEnded {
+                // An initiator that has said goodbye waits for an answer, and its chip asks ours for it.
+                answer = PDU.disconnect(dsap: 0, ssap: 0).bytes
+                break
+            }
             let now = ContinuousClock.now
             let isOver =
                 lastGift.map { !receiver.isConnected && !receiver.link.hasToSend || now - $0 > limits.farewell }

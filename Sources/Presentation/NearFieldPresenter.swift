@@ -5,7 +5,7 @@ import Synchronization
 /// Presents the value to whoever taps the reader, in a program of its own (`srup-witness nfc write`): libnfc can end or
 /// hang the process that it runs in, and this one holds the device's keys.
 ///
-/// The value goes over a pipe, never on a command line. A program that dies is started again until ``clear()``.
+/// The value goes over a socket, never on a command line. A program that dies is started again until ``clear()``.
 public final class NearFieldPresenter: NoncePresenter {
     private let executable: String
     private let arguments: [String]
@@ -76,11 +76,13 @@ public final class NearFieldPresenter: NoncePresenter {
     /// Starts the program when `turn` is still the one wanted.
     private func start(_ turn: Int) -> pid_t? {
         var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, Int32(O_CLOEXEC)) == 0 else { return nil }
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            return nil
+        }
         defer { for end in ends { close(end) } }
         return state.withLock { state -> pid_t? in
             guard state.turn == turn else { return nil }
-            // 33 bytes fit any pipe: this does not block.
+            // 33 bytes fit any socket: this does not block.
             var line = state.value + [10]
             _ = write(ends[1], line, line.count)
             explicit_bzero(&line, line.count)

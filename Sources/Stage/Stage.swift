@@ -63,11 +63,11 @@ public final class Stage {
         processes.append((role, try spawn(name, arguments, log: role)))
     }
 
-    /// Runs something to its end, a minute at most; returns its exit code, -1 when it was killed.
+    /// Runs something to its end, a minute at most if nothing else is said; returns its exit code, -1 when it was killed.
     @discardableResult
-    public func run(_ name: String, _ arguments: [String], as role: String) throws -> Int32 {
+    public func run(_ name: String, _ arguments: [String], as role: String, within seconds: Int = 60) throws -> Int32 {
         let process = try spawn(name, arguments, log: role)
-        if case .exited(let code) = ChildProcess.wait(process, until: .now + .seconds(60)) { return code }
+        if case .exited(let code) = ChildProcess.wait(process, until: .now + .seconds(seconds)) { return code }
         return -1
     }
 

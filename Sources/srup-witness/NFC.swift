@@ -157,6 +157,12 @@ struct NFCRead: ParsableCommand {
     var seconds: Double?
     @Option(help: ArgumentHelp("End after so many taps.", valueName: "n"))
     var taps: Int?
+    @Option(help: ArgumentHelp("Listen for so many milliseconds before calling for tags again.", valueName: "n"))
+    var listen = TapReader.Limits().listening
+
+    func validate() throws {
+        guard (20...10_000).contains(listen) else { throw ValidationError("--listen must be 20 to 10000 milliseconds") }
+    }
 
     private struct Line: Codable {
         struct Record: Codable {
@@ -187,8 +193,10 @@ struct NFCRead: ParsableCommand {
         let wanted = once ? 1 : taps
         var count = 0
         var wasOpen = false
+        var limits = TapReader.Limits()
+        limits.listening = listen
         let tapReader = TapReader(
-            address, watchdog: Watchdog { Program.complain("libnfc hangs while \($0); start again") }
+            address, limits: limits, watchdog: Watchdog { Program.complain("libnfc hangs while \($0); start again") }
         ) { event in
             switch event {
             case .ready(let name):

@@ -93,9 +93,9 @@ struct Readers {
     // MARK: nfcpy
 
     /// Runs nfcpy to its end; what it has said.
-    func nfcpy(_ arguments: [String]) throws -> [[String: Any]] {
+    func nfcpy(_ arguments: [String], within seconds: Int = 60) throws -> [[String: Any]] {
         let role = "nfcpy-\(UUID().uuidString.prefix(8))"
-        let code = try stage.run(try #require(Self.python), [Self.script] + arguments, as: role)
+        let code = try stage.run(try #require(Self.python), [Self.script] + arguments, as: role, within: seconds)
         guard code == 0 else { throw Stage.Failure(description: "nfcpy failed:\n\(stage.tail(of: role))") }
         return try lines(role)
     }

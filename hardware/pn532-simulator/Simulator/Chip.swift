@@ -19,6 +19,8 @@ final class Chip: Listener {
     private var registers: [UInt16: UInt8] = Chip.initialRegisters
     private var parameters: UInt8 = 0x14
     private var isFieldOn = false
+    /// RFConfiguration, item 2: how long a target may take that does not say so itself.
+    private var answerTime: EventLoop.Nanoseconds = 51_200_000
     /// Counts commands; an answer to a command that another has replaced is dropped.
     private var serial = 0
     private var commandsSeen = 0
@@ -67,6 +69,7 @@ final class Chip: Listener {
     func reset() {
         registers = Self.initialRegisters
         parameters = 0x14
+        answerTime = 51_200_000
         serial += 1
         leave()
     }
@@ -127,6 +130,10 @@ final class Chip: Listener {
             bus?.sleep()
         case 0x32:
             if data.first == 0x01, data.count > 1 { setField(data[1] & 1 != 0) }
+            if data.first == 0x02, data.count > 3 {
+                // 100 µs * 2^(n-1); 0 means for ever.
+                answerTime = data[3] == 0 ? 60_000_000_000 : 100_000 << EventLoop.Nanoseconds(min(data[3], 16) - 1)
+            }
             answer([])
         default: runRadio(command, data, answer)
         }
@@ -279,7 +286,7 @@ final class Chip: Listener {
     private func exchangeRaw(_ bytes: [UInt8], _ done: @escaping (UInt8, [UInt8]) -> Void) {
         field.transceive(
             RFFrame(bytes: bytes, speed: transmitSpeed), from: self, isActiveMode: (registers[0x6302] ?? 0) & 3 == 1,
-            timeout: 200_000_000
+            timeout: answerTime
         ) { reply in
             switch reply {
             case .frame(let frame): done(0x00, frame.bytes)
@@ -317,7 +324,7 @@ final class Chip: Listener {
             return done()
         }
         role = .idle
-        dep.release { [self] in if mine == serial { done() } }
+        dep.release(isForGood) { [self] in if mine == serial { done() } }
     }
 
     // MARK: As target
@@ -330,7 +337,7 @@ final class Chip: Listener {
         role = .listening(
             Listening(
                 isPassiveOnly: data[0] & 1 != 0, isDEPOnly: data[0] & 2 != 0, isCardOnly: data[0] & 4 != 0,
-                typeA: TypeA(atqa: [data[1], data[2]], uid: [0x08] + data[3..<6], sak: data[6]),
+                typeA: TypeA(atqa: [data[2], data[1]], uid: [0x08] + data[3..<6], sak: data[6]),
                 typeF: Array(data[7..<25]), nfcid3: Array(data[25..<35]), generalBytes: general, complete: answer))
     }
 

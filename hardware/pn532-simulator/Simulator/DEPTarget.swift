@@ -40,7 +40,10 @@ final class DEPTarget {
             answer(DEPInitiator.frame([0xD5, 0x05, body[2]], speed))
             speed = RFFrame.Speed(rawValue: Int(body[3] >> 3 & 7)) ?? speed
         case 0x06 where body.count >= 3: packet(body, answer)
-        case 0x08: answer(DEPInitiator.frame([0xD5, 0x09], speed))
+        case 0x08:
+            answer(DEPInitiator.frame([0xD5, 0x09], speed))
+            isReleased = true
+            chip.targetReleased()
         case 0x0A:
             answer(DEPInitiator.frame([0xD5, 0x0B], speed))
             isReleased = true

@@ -54,7 +54,8 @@ final class EventLoop {
                 timer.body()
             }
             var pollers = watched.keys.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-            let wait = timers.first.map { $0.at > now ? $0.at - now : 0 } ?? 1_000_000_000
+            let time = now
+            let wait = timers.first.map { $0.at > time ? $0.at - time : 0 } ?? 1_000_000_000
             let ready = srup_poll(&pollers, nfds_t(pollers.count), wait)
             guard ready > 0 else { continue }
             for poller in pollers where poller.revents != 0 { watched[poller.fd]?() }

@@ -20,6 +20,7 @@ enum RFAnswer {
 
 /// How a type A target (NFC Forum, Digital 1.0, section 6) presents itself.
 struct TypeA {
+    /// The high byte first, as InListPassiveTarget gives it.
     var atqa: [UInt8]
     var uid: [UInt8]
     var sak: UInt8
