@@ -215,6 +215,8 @@ public final class WitnessProcess: Service, Sendable {
         defer { close(null) }
         var environment: [String: String] = [:]
         for name in Self.passedOn { environment[name] = getenv(name).map { String(cString: $0) } }
+        // Taking a backtrace of a process that has died costs half a second in which nobody looks.
+        environment["SWIFT_BACKTRACE"] = "enable=no"
         return try ChildProcess.start(
             executable, arguments, environment: environment, descriptors: [0: null, 3: descriptor])
     }

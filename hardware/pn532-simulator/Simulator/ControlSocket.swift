@@ -9,7 +9,7 @@ import NearField
 /// tag NAME type2|type4 HEX       a tag with an NDEF message
 /// tag NAME memory HEX            a Type 2 tag with any memory
 /// rf drop|corrupt|remove N       what happens to the N-th frame in the air from now on
-/// rf swap N NAME                 the N-th frame: the peer is replaced by another
+/// rf swap N STAYS COMES          the N-th frame: the peer of one is replaced by another
 /// rf slow MS                     every answer takes so much longer
 /// rf clear
 /// bus A noack|badsum|half|silent|garbage N [AFTER]   the next N commands or answers, after AFTER good ones

@@ -57,8 +57,8 @@ final class Field {
         case corrupt
         /// The two go apart before the frame arrives.
         case remove
-        /// The two go apart, and another takes the listener's place.
-        case swap(String)
+        /// The two go apart, and another comes near to the one that stays.
+        case swap(stays: String, comes: String)
     }
 
     init(_ loop: EventLoop) {
@@ -93,6 +93,9 @@ final class Field {
         faults = [number: fault]
     }
 
+    /// How many faults have not come yet.
+    var pendingFaults: Int { faults.count }
+
     func clearFaults() {
         frames = 0
         faults = [:]
@@ -112,10 +115,9 @@ final class Field {
         let fault = faults.removeValue(forKey: frames)
         switch fault {
         case .remove: part(from, to)
-        case .swap(let other):
+        case .swap(let stays, let comes):
             part(from, to)
-            let initiator = listeners[from] is Chip ? from : to
-            join(initiator, other)
+            join(stays, comes)
         default: break
         }
         return fault

@@ -83,7 +83,7 @@ public final class Simulation {
         }
         let buses = i2c.map { name, port in "\(name).transactions=\(port.transactions) \(name).bytes=\(port.bytesMoved)"
         }
-        return (["ok rf=\(field.total)"] + ports.sorted() + buses.sorted()).joined(separator: " ")
+        return (["ok rf=\(field.total) pending=\(field.pendingFaults)"] + ports.sorted() + buses.sorted()).joined(separator: " ")
     }
 
     private func tag(_ words: [String]) -> Bool {
@@ -108,7 +108,8 @@ public final class Simulation {
         case ("drop", let number?): field.setFault(.drop, at: number)
         case ("corrupt", let number?): field.setFault(.corrupt, at: number)
         case ("remove", let number?): field.setFault(.remove, at: number)
-        case ("swap", let number?) where words.count == 3: field.setFault(.swap(words[2]), at: number)
+        case ("swap", let number?) where words.count == 4:
+            field.setFault(.swap(stays: words[2], comes: words[3]), at: number)
         case ("slow", let milliseconds?): field.slowness = UInt64(max(0, milliseconds)) * 1_000_000
         default: return false
         }
