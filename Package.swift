@@ -133,7 +133,8 @@ let package = Package(
         tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", log, lifecycle]),
         tests("SettingsTests", ["Settings"]),
         tests("NearFieldTests", ["NearField"]),
-        tests("ReaderTests", ["Stage", "Witness", "NearFieldLink", "Linux", log, lifecycle], resources: [.copy("nfcpy")]),
+        tests(
+            "ReaderTests", ["Stage", "Witness", "NearFieldLink", "Linux", log, lifecycle], resources: [.copy("nfcpy")]),
         tests("CameraTests", ["Camera", "Luma", "Scene"]),
         tests("CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene"]),
         tests("PresentationTests", ["Presentation", "CodeReader", "Camera", "Luma"]),

@@ -10,6 +10,8 @@ let package = Package(
             name: "crypto-benchmark", dependencies: [.product(name: "SRUP", package: "srup-observer")]),
         .executableTarget(
             name: "latency-benchmark", dependencies: [.product(name: "Stage", package: "srup-observer")]),
+        .executableTarget(
+            name: "tap-benchmark", dependencies: [.product(name: "Stage", package: "srup-observer")]),
     ],
     swiftLanguageModes: [.v6]
 )

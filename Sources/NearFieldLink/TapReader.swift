@@ -151,11 +151,10 @@ public final class TapReader {
         let first = reader.exchanges
         do throws(LLCPError) {
             var receiver = TapReceiver(remote: try LinkParameters(generalBytes: general), judge: judge)
-            let wait = min(receiver.link.remote.linkTimeout + 200, 2000)
             try exchange(&receiver, .target, start, reader, first) {
-                (answer: [UInt8]?, isLast: Bool) throws(ReaderError) in
+                (answer: [UInt8]?, wait: Int) throws(ReaderError) in
                 if let answer { try reader.send(answer) }
-                return isLast ? [] : try reader.receive(timeout: wait)
+                return wait == 0 ? [] : try reader.receive(timeout: wait)
             }
         } catch {
             onEvent(.failed(error.description))
@@ -186,12 +185,11 @@ public final class TapReader {
         let first = reader.exchanges
         do throws(LLCPError) {
             var receiver = TapReceiver(remote: try LinkParameters(generalBytes: general), judge: judge)
-            let wait = min(receiver.link.remote.linkTimeout + 200, 2000)
             var next = receiver.next()
             try exchange(&receiver, .initiator, start, reader, first) {
-                (answer: [UInt8]?, isLast: Bool) throws(ReaderError) in
+                (answer: [UInt8]?, wait: Int) throws(ReaderError) in
                 // An initiator's DISC would be waited for; the release that follows says the same.
-                if isLast { return [] }
+                if wait == 0 { return [] }
                 if let answer { next = answer }
                 return try reader.transceive(next, timeout: wait)
             }
@@ -235,10 +233,11 @@ public final class TapReader {
 
     /// Takes turns with the peer until it has given what it has, or its time is up.
     ///
-    /// - Parameter step: sends our PDU (at first none) and gives the peer's.
+    /// - Parameter step: sends our PDU (at first none) and gives the peer's, which it awaits for so many milliseconds; 0:
+    ///   none is wanted any more.
     private func exchange(
         _ receiver: inout TapReceiver, _ role: Tap.Role, _ start: ContinuousClock.Instant, _ reader: Reader,
-        _ firstExchange: Int, _ step: (_ answer: [UInt8]?, _ isLast: Bool) throws(ReaderError) -> [UInt8]
+        _ firstExchange: Int, _ step: (_ answer: [UInt8]?, _ wait: Int) throws(ReaderError) -> [UInt8]
     ) throws(LLCPError) {
         var answer: [UInt8]?
         var reported = 0
@@ -247,7 +246,9 @@ public final class TapReader {
         while !receiver.isEnded {
             let bytes: [UInt8]
             do throws(ReaderError) {
-                bytes = try step(answer, false)
+                // The peer's own limit, and a tap's.
+                let left = Int((limits.tap - (ContinuousClock.now - start)) / .milliseconds(1))
+                bytes = try step(answer, max(50, min(receiver.link.remote.linkTimeout + 200, left)))
             } catch {
                 // After it has given something a peer may go as it likes.
                 if reported == 0 { onEvent(.failed(error.description)) }
@@ -278,6 +279,6 @@ public final class TapReader {
             answer = receiver.next()
         }
         // Our DISC is the last word.
-        if let answer { _ = try? step(answer, true) }
+        if let answer { _ = try? step(answer, 0) }
     }
 }

@@ -117,13 +117,17 @@ public final class World {
             ] + arguments, as: name)
     }
 
+    /// From what `register` has said; those of several logical observers are known as "box/name".
     private func learnIdentity(_ name: String) throws {
         let text = try String(contentsOfFile: stage.path("log/\(name).log"), encoding: .utf8)
-        guard
-            let id = text.split(separator: "\n").last(where: { $0.contains("identity is ") })?
-                .components(separatedBy: "identity is ").last?.trimmingCharacters(in: .whitespaces)
-        else { throw Stage.Failure(description: "\(name) did not say its identity") }
-        identities[name] = id
+        for line in text.split(separator: "\n") {
+            let parts = line.components(separatedBy: "identity is ")
+            guard parts.count == 2, let id = parts.last?.trimmingCharacters(in: .whitespaces) else { continue }
+            identities[name] = id
+            let words = parts[0].components(separatedBy: ": ")
+            if words.count > 2 { identities["\(name)/\(words[0])"] = id }
+        }
+        guard identities[name] != nil else { throw Stage.Failure(description: "\(name) did not say its identity") }
     }
 
     // MARK: Readers

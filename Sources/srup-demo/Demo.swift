@@ -20,10 +20,12 @@ struct Demo: ParsableCommand {
     var camera: String?
     @Flag(help: "By tap instead of by camera.")
     var nfc = false
-    @Option(help: ArgumentHelp("With --nfc: the observer's reader, such as pn532_i2c:/dev/i2c-1.", valueName: "connstring"))
+    @Option(
+        help: ArgumentHelp("With --nfc: the observer's reader, such as pn532_i2c:/dev/i2c-1.", valueName: "connstring"))
     var reader: String?
     @Option(
-        help: ArgumentHelp("With --nfc: the joining devices' reader, such as pn532_uart:/dev/ttyUSB0.", valueName: "connstring"))
+        help: ArgumentHelp(
+            "With --nfc: the joining devices' reader, such as pn532_uart:/dev/ttyUSB0.", valueName: "connstring"))
     var deviceReader: String?
     @Option(help: ArgumentHelp("Keep everything (logs, state, pictures) in this folder.", valueName: "dir"))
     var keep: String?
@@ -139,7 +141,8 @@ struct Demo: ParsableCommand {
         guard nfc else { return .camera(fifo: try world.makeCamera("camera")) }
         if let reader, let deviceReader { return .readers(nil, observer: reader, device: deviceReader) }
         let readers = try world.startReaders(["observer", "device", "other"])
-        story.say("three simulated PN532 readers are there, the real libnfc drives them: observer's, device's, another's")
+        story.say(
+            "three simulated PN532 readers are there, the real libnfc drives them: observer's, device's, another's")
         return .readers(readers, observer: readers.connstring("observer"), device: readers.connstring("device"))
     }
 
@@ -162,10 +165,13 @@ struct Demo: ParsableCommand {
             try world.startDevice(act.device)
         case .readers(_, _, let device):
             if isByHand {
-                story.say(act.shows == .nothing ? "keep the readers apart" : "bring the two readers together when it presents")
+                story.say(
+                    act.shows == .nothing ? "keep the readers apart" : "bring the two readers together when it presents"
+                )
             }
             // The impostor's value comes from another reader; by hand, from the same one.
-            try world.startDevice(act.device, present: act.shows == .impostor && isByHand ? "terminal" : "nfc:\(device)")
+            try world.startDevice(
+                act.device, present: act.shows == .impostor && isByHand ? "terminal" : "nfc:\(device)")
         }
         var verdicts: [String] = []
         let tell: (StageEvent) -> Void = { event in
@@ -289,8 +295,9 @@ final class Narrator {
         case ("observer", "verdict"):
             return
                 "the observer's verdict: \(details["verdict"] ?? "?"), \(details["milliseconds"] ?? "?") ms after it began to look (\(details["how"] ?? ""))"
-        case (let device, "showing") where device.hasPrefix("device"): 
-            return byTap ? "the device presents its nonce to whoever it taps" : "the device shows its nonce as a QR code"
+        case (let device, "showing") where device.hasPrefix("device"):
+            return byTap
+                ? "the device presents its nonce to whoever it taps" : "the device shows its nonce as a QR code"
         case (let device, "joined") where device.hasPrefix("device"): return "the device knows that it has joined"
         case (let device, "not-let-in") where device.hasPrefix("device"):
             return "the device knows that it was not let in"

@@ -74,7 +74,9 @@ struct NearFieldFuzz: ParsableCommand {
             _ = try? record.text()
             _ = try? record.uri()
         }
-        guard try NDEFMessage(parsing: message.bytes) == message else { throw Violation(description: "came back changed") }
+        guard try NDEFMessage(parsing: message.bytes) == message else {
+            throw Violation(description: "came back changed")
+        }
         return true
     }
 
@@ -101,7 +103,9 @@ struct NearFieldFuzz: ParsableCommand {
             if isClientDone { continue }
             switch try? client.received(fragment) {
             case .send(let more):
-                guard more.allSatisfy({ $0.count <= 128 }) else { throw Violation(description: "a request does not fit") }
+                guard more.allSatisfy({ $0.count <= 128 }) else {
+                    throw Violation(description: "a request does not fit")
+                }
             case .done, nil: isClientDone = true
             case .wait: break
             }
@@ -171,7 +175,8 @@ enum Dialogues {
         switch target {
         case .ndef:
             return [
-                value, NDEFMessage([.uri("https://example.net"), .external("srup:nonce", value), .media("a/b", [1])]).bytes,
+                value,
+                NDEFMessage([.uri("https://example.net"), .external("srup:nonce", value), .media("a/b", [1])]).bytes,
                 NDEFMessage([.init(.unknown, id: [1], payload: [UInt8](repeating: 3, count: 300))]).bytes,
                 [0xB1, 0x01, 0x03, 0x54, 0x02, 0x65, 0x6E, 0x36, 0x00, 0x01, 0x61, 0x56, 0x00, 0x01, 0x62],
             ]
@@ -188,11 +193,15 @@ enum Dialogues {
             let put: [UInt8] = [0x13, 0x20, 0x00] + SNEPHeader(code: 2, length: UInt32(value.count)).bytes + value
             return [
                 joined([general, [0x11, 0x20], put, [0x11, 0x60], [0x01, 0x40]]),
-                joined([general, [0, 0], [0x05, 0x20, 0x06, 0x0F] + LLCPLink.snepName.utf8, put, [0x13, 0x60, 0x01], [0x01, 0x40]]),
+                joined([
+                    general, [0, 0], [0x05, 0x20, 0x06, 0x0F] + LLCPLink.snepName.utf8, put, [0x13, 0x60, 0x01],
+                    [0x01, 0x40],
+                ]),
                 joined([general, [0x81, 0x84], [0x83, 0x04, 0x01, 0x10, 0x81, 0, 0, 0, 0]]),
                 joined([
                     general, [0x06, 0x41, 0x08, 0x10, 0x01] + LLCPLink.snepName.utf8,
-                    [0x00, 0x80, 0x00, 0x02, 0x11, 0x20, 0x00, 0x02, 0x00, 0x00], [0x81, 0xC4, 0x02], [0x13, 0xA0, 0x00],
+                    [0x00, 0x80, 0x00, 0x02, 0x11, 0x20, 0x00, 0x02, 0x00, 0x00], [0x81, 0xC4, 0x02],
+                    [0x13, 0xA0, 0x00],
                     [0x82, 0x04, 0x8C, 0, 0, 0], [0x10, 0xE0, 0x01], [0x00, 0x40, 0x01, 0x01, 0x13],
                 ]),
             ]

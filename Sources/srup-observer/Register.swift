@@ -27,7 +27,8 @@ struct Register: AsyncParsableCommand {
     var replace = false
 
     @Option(
-        help: ArgumentHelp("Only this one of the configuration's [[observer]] blocks; without, all of them.", valueName: "name"))
+        help: ArgumentHelp(
+            "Only this one of the configuration's [[observer]] blocks; without, all of them.", valueName: "name"))
     var observer: String?
 
     func run() async throws {

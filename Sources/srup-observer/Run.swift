@@ -62,7 +62,8 @@ struct Run: AsyncParsableCommand {
         for observer in settings.observers {
             running.append(
                 try await RunningObserver(
-                    observer, settings, events: EventLog(path: events, common: observer.tag), configuration.path, logger))
+                    observer, settings, events: EventLog(path: events, common: observer.tag), configuration.path, logger
+                ))
         }
         let started = ContinuousClock.now
         let observers = running

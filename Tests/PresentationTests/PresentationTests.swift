@@ -106,6 +106,11 @@ import Testing
     @Test func addressesAreReadWithAdvice() throws {
         #expect(try PresenterAddress("png:/a") == .png("/a"))
         #expect(try PresenterAddress("command:a b:c") == .command("a b:c"))
+        #expect(try PresenterAddress("nfc") == .nfc(reader: "auto", asCard: false))
+        #expect(
+            try PresenterAddress("nfc:pn532_uart:/dev/ttyUSB0")
+                == .nfc(reader: "pn532_uart:/dev/ttyUSB0", asCard: false))
+        #expect(try PresenterAddress("nfc-card:auto") == .nfc(reader: "auto", asCard: true))
         for wrong in ["", "png:", "fb:x", "lcd", "terminal:1"] {
             #expect(throws: PresentationError.badAddress(wrong)) { try PresenterAddress(wrong) }
         }

@@ -48,13 +48,16 @@ import Testing
             try readers.startRead()
             try readers.startWrite(Self.value)
             try readers.stage.start(
-                "srup-witness", ["nfc", "write", "--json", "--keep", "--pause", "0", "--device", readers.chips.connstring("c"), other],
+                "srup-witness",
+                ["nfc", "write", "--json", "--keep", "--pause", "0", "--device", readers.chips.connstring("c"), other],
                 as: "other")
             for number in 1...10 {
                 try readers.chips.tell("near a b")
                 try readers.chips.tell("rf swap \(number) a c")
                 let before = try readers.taps().count
-                try readers.wait("a tap after the swap at frame \(number)", within: 10) { try readers.taps().count >= before + 2 }
+                try readers.wait("a tap after the swap at frame \(number)", within: 10) {
+                    try readers.taps().count >= before + 2
+                }
                 try readers.chips.tell("apart")
                 try readers.chips.tell("rf clear")
             }
@@ -73,7 +76,9 @@ import Testing
             for skip in 0..<8 {
                 try readers.chips.tell("bus a \(fault) \(skip)")
                 let before = try readers.taps().count
-                try readers.wait("taps after \(fault), \(skip) later", within: 15) { try readers.taps().count >= before + 3 }
+                try readers.wait("taps after \(fault), \(skip) later", within: 15) {
+                    try readers.taps().count >= before + 3
+                }
             }
         }
     }

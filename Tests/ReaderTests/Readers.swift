@@ -7,8 +7,10 @@ struct Readers {
     let stage: Stage
     let chips: ReaderStage
 
-    static let binaries = URL(fileURLWithPath: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "")
-        .deletingLastPathComponent().path
+    static let binaries = URL(
+        fileURLWithPath: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+    )
+    .deletingLastPathComponent().path
 
     /// The Python that has nfcpy 1.0.4 (deploy/setup --tests makes it); `nil` when there is none.
     static let python: String? = {
@@ -45,7 +47,8 @@ struct Readers {
     // MARK: Our programs
 
     func startRead(_ arguments: [String] = [], on chip: String = "a") throws {
-        try stage.start("srup-witness", ["nfc", "read", "--json", "--device", chips.connstring(chip)] + arguments, as: "read")
+        try stage.start(
+            "srup-witness", ["nfc", "read", "--json", "--device", chips.connstring(chip)] + arguments, as: "read")
         try wait("the reader to open") { try lines("read").contains { $0["event"] as? String == "ready" } }
     }
 
@@ -55,7 +58,8 @@ struct Readers {
         try stage.start(
             "env",
             [
-                "LD_PRELOAD=\(shim)", "SRUP_I2C_SOCKET=\(chips.bus("i"))", Self.binaries + "/srup-witness", "nfc", "read",
+                "LD_PRELOAD=\(shim)", "SRUP_I2C_SOCKET=\(chips.bus("i"))", Self.binaries + "/srup-witness", "nfc",
+                "read",
                 "--json", "--device", "pn532_i2c:/dev/i2c-1",
             ], as: "read")
         try wait("the reader to open") { try lines("read").contains { $0["event"] as? String == "ready" } }
@@ -63,7 +67,8 @@ struct Readers {
 
     func startWrite(_ text: String, _ arguments: [String] = ["--keep", "--pause", "0"], on chip: String = "b") throws {
         try stage.start(
-            "srup-witness", ["nfc", "write", "--json", "--device", chips.connstring(chip), text] + arguments, as: "write")
+            "srup-witness", ["nfc", "write", "--json", "--device", chips.connstring(chip), text] + arguments,
+            as: "write")
     }
 
     /// What a program of ours has said so far.

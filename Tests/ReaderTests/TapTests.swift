@@ -15,7 +15,9 @@ import Testing
             for how in ["name", "sap"] {
                 for size in [0, 1500] {
                     let before = try readers.taps().count
-                    let said = try readers.nfcpy(["put", readers.chips.connstring("b").path, role, how, "\(size)", "1", Self.value])
+                    let said = try readers.nfcpy([
+                        "put", readers.chips.connstring("b").path, role, how, "\(size)", "1", Self.value,
+                    ])
                     #expect(said.allSatisfy { $0["result"] as? Bool == true }, "\(role) \(how) \(size): \(said)")
                     try readers.wait("the tap") { try readers.taps().count > before }
                     let tap = try #require(try readers.taps().last)
@@ -131,15 +133,52 @@ import Testing
         }
     }
 
+    /// Made by hardware/pn532-usb-bridge/tests/run, which deploy/test runs before.
+    static let bridge = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../../hardware/pn532-usb-bridge/build/bridge-in-simavr").standardizedFileURL.path
+
+    @Test(
+        .enabled(
+            if: FileManager.default.isExecutableFile(atPath: bridge),
+            "the bridge's simulation is not built (hardware/pn532-usb-bridge/tests/run; needs gcc-avr and libsimavr-dev)"
+        ))
+    func theUSBBridgesImageInSimavrCarriesTapsInBothRoles() throws {
+        try Readers.with { readers in
+            try readers.chips.tell("near i b")
+            let port = readers.stage.path("ttyACM0")
+            try readers.stage.start(
+                Self.bridge,
+                [
+                    "--elf", Self.bridge.replacingOccurrences(of: "bridge-in-simavr", with: "bridge.elf"), "--pty",
+                    port, "--i2c", readers.chips.bus("i"),
+                ],
+                as: "bridge")
+            try readers.wait("the bridge's port") { FileManager.default.fileExists(atPath: port) }
+            try readers.stage.start(
+                "srup-witness", ["nfc", "read", "--json", "--device", "pn532_uart:\(port)"], as: "read")
+            try readers.startWrite(Self.value)
+            try readers.wait("taps in both roles", within: 40) {
+                let roles = Set(try readers.taps().compactMap { $0["role"] as? String })
+                return try readers.taps().count >= 5 && roles == ["target", "initiator"]
+            }
+            #expect(try readers.taps().allSatisfy { Readers.text($0) == Self.value })
+        }
+    }
+
     @Test func aReaderInUseAbsentOrDumbIsToldWithItsExitCode() throws {
         try Readers.with { readers in
             try readers.startRead()
-            let busy = try readers.stage.run("srup-witness", ["nfc", "read", "--seconds", "1", "--device", readers.chips.connstring("a")], as: "busy")
+            let busy = try readers.stage.run(
+                "srup-witness", ["nfc", "read", "--seconds", "1", "--device", readers.chips.connstring("a")], as: "busy"
+            )
             #expect(busy == 69 && readers.stage.tail(of: "busy").contains("is in use by another program"))
-            let absent = try readers.stage.run("srup-witness", ["nfc", "read", "--seconds", "1", "--device", "pn532_uart:/nowhere"], as: "absent")
+            let absent = try readers.stage.run(
+                "srup-witness", ["nfc", "read", "--seconds", "1", "--device", "pn532_uart:/nowhere"], as: "absent")
             #expect(absent == 69 && readers.stage.tail(of: "absent").contains("/nowhere is not there"))
             try readers.chips.tell("bus b silent 1000")
-            let dumb = try readers.stage.run("srup-witness", ["nfc", "read", "--seconds", "1", "--device", readers.chips.connstring("b")], as: "dumb")
+            let dumb = try readers.stage.run(
+                "srup-witness", ["nfc", "read", "--seconds", "1", "--device", readers.chips.connstring("b")], as: "dumb"
+            )
             #expect(dumb == 69 && readers.stage.tail(of: "dumb").contains("no PN532 answers"))
             let wrong = try readers.stage.run("srup-witness", ["nfc", "read", "--device", "usb"], as: "wrong")
             #expect(wrong == 64 && readers.stage.tail(of: "wrong").contains("is no reader"))

@@ -29,6 +29,24 @@ import Testing
         try file.finish()
     }
 
+    @Test func blocksAreReadInTheirOrder() throws {
+        let text =
+            "[[observer]]\nname = \"a\"\n[observer.nfc]\ndevice = \"x\"\n[[observer]]\nname = \"b\"\n[observer.camera]\n"
+        var file = try SettingsFile(text: text, name: "x")
+        let blocks = try file.blocks(of: "observer")
+        #expect(blocks == ["observer[0].", "observer[1]."])
+        #expect(try file.string(blocks[0] + "name") == "a" && file.string(blocks[1] + "name") == "b")
+        #expect(file.contains("observer[0].nfc") && !file.contains("observer[0].camera"))
+        #expect(try file.string("observer[0].nfc.device") == "x")
+        try file.finish()
+        #expect(problem("observer = 3") { _ = try $0.blocks(of: "observer") }?.contains("[[observer]]") == true)
+        #expect(problem("observer = [1]") { _ = try $0.blocks(of: "observer") }?.contains("[[observer]]") == true)
+        #expect(
+            problem("[[observer]]\nnmae = \"a\"") { file in
+                for block in try file.blocks(of: "observer") { _ = try file.string(block + "name") }
+            }?.contains("did you mean \"observer[0].name\"?") == true)
+    }
+
     @Test func anUnknownKeyNamesItsLineAndTheNearestKey() {
         let text = problem("[observe]\n\ntimeuot = 3") {
             _ = try $0.duration("observe.timeout", default: .zero, in: .zero...(.seconds(9)))

@@ -31,16 +31,24 @@ struct PN532Simulator: ParsableCommand {
     var control: String?
     @Option(help: "The serial line's speed in bits a second.")
     var speed = 115_200
-    @Flag(help: "Nothing takes time: neither bytes on the wire nor frames in the air.")
+    @Flag(help: "Nothing takes time: neither bytes on the bus nor frames in the air nor the chips' firmware.")
     var immediate = false
+    @Flag(help: "Bytes on the bus take no time.")
+    var immediateBus = false
+    @Flag(help: "Frames in the air take no time.")
+    var immediateAir = false
+    @Flag(help: "The chips' firmware takes no time.")
+    var immediateFirmware = false
 
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
-        let simulation = Simulation(isTimed: !immediate)
+        let simulation = Simulation(
+            isAirTimed: !(immediate || immediateAir), isFirmwareTimed: !(immediate || immediateFirmware))
+        let isBusImmediate = immediate || immediateBus
         for (name, path) in try serial.map(pair) {
-            simulation.addSerial(name, path: path, speed: immediate ? 0 : speed)
+            simulation.addSerial(name, path: path, speed: isBusImmediate ? 0 : speed)
         }
-        for (name, path) in try i2c.map(pair) { simulation.addI2C(name, path: path, isTimed: !immediate) }
+        for (name, path) in try i2c.map(pair) { simulation.addI2C(name, path: path, isTimed: !isBusImmediate) }
         for contact in near {
             let names = contact.split(separator: ",").map(String.init)
             guard names.count == 2, simulation.obey(["near"] + names) == "ok" else {

@@ -86,7 +86,7 @@ final class Chip: Listener {
             guard mine == serial, let code = command.first else { return }
             bus?.send([0xD5, code &+ 1] + data)
         }
-        loop.after(field.isTimed ? Self.thinking : 0) { [self] in
+        loop.after(field.isFirmwareTimed ? Self.thinking : 0) { [self] in
             guard mine == serial else { return }
             if case .listening = role, command.first != 0x8C { role = .idle }
             run(command, answer)
@@ -182,7 +182,7 @@ final class Chip: Listener {
 
     private func after(_ delay: EventLoop.Nanoseconds, _ body: @escaping () -> Void) {
         let mine = serial
-        loop.after(field.isTimed ? delay : 20_000) { [self] in if mine == serial { body() } }
+        loop.after(field.isAirTimed ? delay : 20_000) { [self] in if mine == serial { body() } }
     }
 
     /// InListPassiveTarget: polling, anticollision and selection are one step here; their time is 3 ms.

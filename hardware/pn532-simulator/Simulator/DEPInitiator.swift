@@ -122,7 +122,8 @@ final class DEPInitiator {
     /// - Parameter isForGood: RLS_REQ, else DSL_REQ.
     func release(_ isForGood: Bool, _ completion: @escaping () -> Void) {
         chip.field.transceive(
-            Self.frame([0xD4, isForGood ? 0x0A : 0x08], speed), from: chip, isActiveMode: isActiveMode, timeout: 20_000_000
+            Self.frame([0xD4, isForGood ? 0x0A : 0x08], speed), from: chip, isActiveMode: isActiveMode,
+            timeout: 20_000_000
         ) { _ in completion() }
     }
 }

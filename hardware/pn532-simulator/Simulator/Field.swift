@@ -50,7 +50,9 @@ final class Field {
     /// Added to every answer, in nanoseconds.
     var slowness: EventLoop.Nanoseconds = 0
     /// Without times of their own, frames arrive at once.
-    var isTimed = true
+    var isAirTimed = true
+    /// Whether the chips take the time for commands that they take.
+    var isFirmwareTimed = true
 
     enum Fault: Equatable {
         case drop
@@ -106,7 +108,7 @@ final class Field {
             .sorted { $0.name < $1.name }
     }
 
-    private func delay(_ frame: RFFrame) -> EventLoop.Nanoseconds { isTimed ? frame.airtime : 20_000 }
+    private func delay(_ frame: RFFrame) -> EventLoop.Nanoseconds { isAirTimed ? frame.airtime : 20_000 }
 
     /// Whether the frame arrives whole, in part or not at all.
     private func fate(_ from: String, _ to: String) -> Fault? {

@@ -9,10 +9,13 @@ public final class Simulation {
     private var i2c: [String: I2CPort] = [:]
     private var control: ControlSocket?
 
-    /// - Parameter isTimed: whether frames in the air and commands take the time that they take.
-    public init(isTimed: Bool) {
+    /// - Parameters:
+    ///   - isAirTimed: whether frames in the air take the time that they take.
+    ///   - isFirmwareTimed: whether the chips' commands do.
+    public init(isAirTimed: Bool, isFirmwareTimed: Bool) {
         field = Field(loop)
-        field.isTimed = isTimed
+        field.isAirTimed = isAirTimed
+        field.isFirmwareTimed = isFirmwareTimed
     }
 
     /// - Parameter speed: in bits a second; 0: bytes take no time.
@@ -83,7 +86,8 @@ public final class Simulation {
         }
         let buses = i2c.map { name, port in "\(name).transactions=\(port.transactions) \(name).bytes=\(port.bytesMoved)"
         }
-        return (["ok rf=\(field.total) pending=\(field.pendingFaults)"] + ports.sorted() + buses.sorted()).joined(separator: " ")
+        return (["ok rf=\(field.total) pending=\(field.pendingFaults)"] + ports.sorted() + buses.sorted()).joined(
+            separator: " ")
     }
 
     private func tag(_ words: [String]) -> Bool {

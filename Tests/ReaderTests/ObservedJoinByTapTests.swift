@@ -1,0 +1,196 @@
+import Foundation
+import Stage
+import Testing
+
+/// Observed joins by tap: the real programs, a real broker, the real libnfc on simulated chips.
+@Suite(.serialized) struct ObservedJoinByTapTests {
+    static let quick = """
+        [server]
+        rejoin = "2 s"
+        [observe]
+        timeout = "4 s"
+        invalid_after = "1 s"
+        witness_grace = "3 s"
+        """
+
+    private func withWorld(_ body: (World, ReaderStage) throws -> Void) throws {
+        let stage = try Stage(keeping: nil, binaries: Readers.binaries)
+        defer { stage.close() }
+        let world = try World(stage)
+        try world.prepare()
+        try world.startKeyService()
+        try world.startBroker()
+        try world.startC2(["--policy", "sensor=observed", "--tries", "2", "--observation-timeout", "8"])
+        try body(world, try world.startReaders(["observer", "device", "other"], ["--immediate"]))
+    }
+
+    private func answer(_ world: World, _ device: String, since: Double) throws -> String {
+        let id = world.identities[device] ?? ""
+        return try world.events.wait(
+            for: "c2", ["join-answered"], since: since, within: 60,
+            matching: { $0.details["device"] == id && $0.details["status"] != "JOIN_REFUSED" }
+        ).details["status"] ?? "?"
+    }
+
+    private func verdicts(_ world: World, since: Double) throws -> [String] {
+        let text = (try? String(contentsOfFile: EventFollower.file("observer", on: world.stage), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap {
+            guard let event = try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: String],
+                event["event"] == "verdict", Double(event["t"] ?? "") ?? 0 >= since
+            else { return nil }
+            return event["verdict"]
+        }
+    }
+
+    /// What everybody on this machine can see of our programs.
+    private func commandLines() -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).filter { Int($0) != nil }.map {
+            process in
+            let bytes = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data()
+            return String(decoding: bytes.map { $0 == 0 ? 32 : $0 }, as: UTF8.self)
+        }
+    }
+
+    @Test func theDeviceThatTapsIsLetInAndNoOther() throws {
+        try withWorld { world, readers in
+            try world.registerObserver(
+                "observer", eyes: "[nfc]\ndevice = \"\(readers.connstring("observer"))\"", settings: Self.quick)
+            try world.trust("observer")
+            try world.startObserver("observer")
+            try world.events.wait(for: "observer", ["joined"], within: 20)
+
+            // As a peer and as a card.
+            for (device, how) in [("peer", "nfc"), ("card", "nfc-card")] {
+                let begin = EventFollower.clock()
+                try world.registerDevice(device, type: "sensor")
+                try world.startDevice(device, present: "\(how):\(readers.connstring("device"))")
+                try world.events.wait(for: device, ["showing"], since: begin, within: 20)
+                #expect(
+                    !commandLines().contains { $0.contains("nfc write") && $0.firstMatch(of: /[0-9a-f]{32}/) != nil })
+                try readers.tell("near observer device")
+                #expect(try answer(world, device, since: begin) == "JOIN_SUCCESS")
+                try world.events.wait(for: device, ["joined"], since: begin, within: 10)
+                world.stage.stop(device)
+                try readers.tell("apart")
+                #expect(try verdicts(world, since: begin) == ["VALID"])
+            }
+            // The value is in no log.
+            for log in ["observer", "peer", "card", "c2"] {
+                let text = try String(contentsOfFile: world.stage.path("log/\(log).log"), encoding: .utf8)
+                #expect(text.firstMatch(of: /[0-9a-f]{32}/) == nil, "\(log)")
+            }
+
+            // Something else taps.
+            var begin = EventFollower.clock()
+            try world.registerDevice("wrong", type: "sensor")
+            try world.stage.start(
+                "srup-witness",
+                ["nfc", "write", "--keep", "--device", readers.connstring("other"), String(repeating: "5", count: 32)],
+                as: "impostor")
+            try readers.tell("near observer other")
+            try world.startDevice("wrong", present: "nfc:\(readers.connstring("device"))")
+            #expect(try answer(world, "wrong", since: begin) == "JOIN_FAIL")
+            #expect(try verdicts(world, since: begin) == ["INVALID"])
+            world.stage.stop("wrong")
+            world.stage.stop("impostor")
+            try readers.tell("apart")
+
+            // Nobody taps; and something that is no value.
+            begin = EventFollower.clock()
+            try world.registerDevice("nobody", type: "sensor")
+            try readers.tell("tag poster type2 D1010654026" + "56E746167")
+            try readers.tell("near observer poster")
+            try world.startDevice("nobody", present: "nfc:\(readers.connstring("device"))")
+            #expect(try answer(world, "nobody", since: begin) == "JOIN_FAIL")
+            #expect(try verdicts(world, since: begin) == ["FAILED", "FAILED"])
+        }
+    }
+
+    @Test func aDeviceStopsPresentingWhenTheJoinHasEnded() throws {
+        try withWorld { world, readers in
+            try world.registerObserver(
+                "observer", eyes: "[nfc]\ndevice = \"\(readers.connstring("observer"))\"", settings: Self.quick)
+            try world.trust("observer")
+            try world.startObserver("observer")
+            try world.events.wait(for: "observer", ["joined"], within: 20)
+            let begin = EventFollower.clock()
+            try world.registerDevice("device", type: "sensor")
+            try readers.tell("near observer device")
+            try world.startDevice("device", present: "nfc:\(readers.connstring("device"))", [])
+            try world.events.wait(for: "device", ["joined"], since: begin, within: 30)
+            // It has let go of its reader: somebody else gets it.
+            let deadline = EventFollower.clock() + 10
+            var code: Int32 = 69
+            while code == 69, EventFollower.clock() < deadline {
+                code = try world.stage.run(
+                    "srup-witness", ["nfc", "read", "--seconds", "0.3", "--device", readers.connstring("device")],
+                    as: "after")
+            }
+            #expect(code == 1)
+        }
+    }
+
+    @Test func twoLogicalObserversInOneBoxLookWithAnEyeEach() throws {
+        try withWorld { world, readers in
+            let fifo = try world.makeCamera("camera")
+            try world.registerObserver(
+                "box",
+                eyes: """
+                    [[observer]]
+                    name = "door"
+                    [observer.camera]
+                    device = "fifo:\(fifo)"
+                    [[observer]]
+                    name = "desk"
+                    [observer.nfc]
+                    device = "\(readers.connstring("observer"))"
+                    """, settings: Self.quick)
+            let door = try #require(world.identities["box/door"])
+            let desk = try #require(world.identities["box/desk"])
+            #expect(door != desk)
+            for name in ["box/door", "box/desk"] { try world.trust(name) }
+            try world.startObserver("box")
+            let begin = EventFollower.clock()
+            for name in ["door", "desk"] {
+                try world.events.wait(
+                    for: "box", ["joined"], within: 20, matching: { $0.details["observer"] == name })
+            }
+            // Both at once: one is seen by the camera, one is tapped.
+            try world.registerDevice("seen", type: "sensor")
+            try world.registerDevice("tapped", type: "sensor")
+            try world.startScene(on: fifo, picture: world.picture("seen"))
+            try readers.tell("near observer device")
+            try world.startDevice("seen", ["--once", "--observer", door])
+            try world.startDevice(
+                "tapped", present: "nfc:\(readers.connstring("device"))", ["--once", "--observer", desk])
+            #expect(try answer(world, "seen", since: begin) == "JOIN_SUCCESS")
+            #expect(try answer(world, "tapped", since: begin) == "JOIN_SUCCESS")
+            // Registering again says that they are there, and status shows both.
+            #expect(
+                try world.stage.run(
+                    "srup-observer", ["register", "--config", world.stage.path("box.toml")], as: "again") == 0)
+            #expect(world.stage.tail(of: "again").contains("desk: is registered already"))
+            #expect(
+                try world.stage.run(
+                    "srup-observer", ["status", "--config", world.stage.path("box.toml")], as: "status") == 0)
+            let status = try String(contentsOfFile: world.stage.path("log/status.log"), encoding: .utf8)
+            #expect(status.contains("(door)") && status.contains("(desk)") && status.contains("nfc         ready"))
+        }
+    }
+
+    @Test(arguments: [
+        ("[[observer]]\nname = \"a\"", "needs either [observer.camera] or [observer.nfc]"),
+        ("[[observer]]\nname = \"A\"\n[observer.nfc]", "lower-case letters"),
+        ("[[observer]]\n[observer.nfc]", "is missing"),
+        ("[camera]\n[[observer]]\nname = \"a\"\n[observer.nfc]", "belongs into one of the [[observer]] blocks"),
+        ("[[observer]]\nname = \"a\"\n[observer.nfc]\n[[observer]]\nname = \"a\"\n[observer.nfc]", "is used twice"),
+        ("[[observer]]\nname = \"a\"\n[observer.nfc]\ndevise = \"x\"", "did you mean"),
+    ])
+    func wrongBlocksAreToldWithTheirLine(_ text: String, _ words: String) throws {
+        let stage = try Stage(keeping: nil, binaries: Readers.binaries)
+        defer { stage.close() }
+        try stage.write("state = \"\(stage.path("state"))\"\n" + text, to: "box.toml")
+        #expect(try stage.run("srup-observer", ["status", "--config", stage.path("box.toml")], as: "status") == 78)
+        #expect(stage.tail(of: "status").contains(words), "\(stage.tail(of: "status"))")
+    }
+}
