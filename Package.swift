@@ -60,6 +60,7 @@ let package = Package(
         .systemLibrary(name: "CLinux", path: "Sources/C/linux"),
         .systemLibrary(name: "CFramebuffer", path: "Sources/C/framebuffer"),
         .target(name: "CTOML", path: "Sources/C/toml"),
+        .target(name: "CNFCSleep", path: "Sources/C/nfcsleep"),
 
         .target(name: "Linux", dependencies: ["CLinux"]),
         .target(name: "SRUP", dependencies: ["COpenSSL"]),
@@ -73,7 +74,7 @@ let package = Package(
         .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
         .target(name: "Scene", dependencies: ["Luma"]),
         .target(name: "NearField"),
-        .target(name: "NearFieldLink", dependencies: ["NearField", "Linux", "CLinux", "CNFC", "CI2C"]),
+        .target(name: "NearFieldLink", dependencies: ["NearField", "Linux", "CLinux", "CNFC", "CI2C", "CNFCSleep"]),
         .target(
             name: "Party",
             dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
@@ -84,6 +85,7 @@ let package = Package(
             dependencies: [
                 "SRUP", "Storage", "COpenSSL", log, lifecycle,
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
             ]),
         .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", log, lifecycle]),

@@ -44,6 +44,12 @@ public struct Authority: Sendable {
                 })
         }
         certificate = try PublicFile.read(folder + "/ca.crt")
+        let own = try CertificateRequestReader.certificate(certificate)
+        defer { X509_free(own) }
+        guard key.withOpenSSL({ X509_check_private_key(own, $0) }) == 1 else {
+            ERR_clear_error()
+            throw AuthorityError.keyMismatch(folder)
+        }
     }
 
     private init(key: PrivateKey, certificate: String) {
@@ -148,11 +154,15 @@ public enum AuthorityError: Error, Sendable, Hashable, CustomStringConvertible {
     case badHost([String])
     case badRequest(String)
     case openSSL(String)
+    /// `ca.key` is not the key of `ca.crt`.
+    case keyMismatch(String)
 
     public var description: String {
         switch self {
         case .badHost(let hosts): "\(hosts.joined(separator: ", ")): host names and addresses only, at least one"
         case .badRequest(let why): "the certificate request is refused: \(why)"
+        case .keyMismatch(let folder):
+            "\(folder)/ca.key is not the key of \(folder)/ca.crt: what it signs nobody would believe; restore the pair"
         case .openSSL(let what): "OpenSSL failed (\(what))"
         }
     }

@@ -30,6 +30,7 @@ struct KeyServiceRoutes: Sendable {
     let authority: Authority
     let state: KeyServiceState
     let policy: KeyServicePolicy
+    let key: PrivateKey
     let logger: Logger
 
     /// Requests above this size are refused, in bytes.
@@ -96,9 +97,11 @@ struct KeyServiceRoutes: Sendable {
         do {
             let buffer: ByteBuffer
             do {
-                buffer = try await request.body.collect(upTo: Self.maximumBody)
+                buffer = try await collect(request)
+            } catch let refusal as Refusal {
+                throw refusal
             } catch {
-                throw Refusal(status: .contentTooLarge, words: "at most \(Self.maximumBody) bytes are taken")
+                throw Refusal(status: .badRequest, words: "the body could not be read")
             }
             guard let values = try? JSONDecoder().decode([String: String].self, from: Data(buffer.readableBytesView))
             else { throw Refusal(status: .badRequest, words: "the body must be a JSON object of texts") }
@@ -109,6 +112,17 @@ struct KeyServiceRoutes: Sendable {
             logger.error("\(error)")
             return text(.internalServerError, "database")
         }
+    }
+
+    private func collect(_ request: Request) async throws -> ByteBuffer {
+        var whole = ByteBuffer()
+        for try await part in request.body {
+            guard whole.readableBytes + part.readableBytes <= Self.maximumBody else {
+                throw Refusal(status: .contentTooLarge, words: "at most \(Self.maximumBody) bytes are taken")
+            }
+            whole.writeImmutableBuffer(part)
+        }
+        return whole
     }
 
     private func value(_ name: String, _ values: [String: String]) throws -> String {
@@ -175,7 +189,12 @@ struct KeyServiceRoutes: Sendable {
         guard entry.key.isPSSSignature(try base64("signature", values), over: Array(entry.id.hex.utf8)) else {
             throw Refusal(status: .badRequest, words: "the signature is not this identity's")
         }
-        return try json(["identity": entry.id.hex])
+        // Our own identity, and the proof that we hold its key: a client can tell that it talks to whom it thinks.
+        let proof = try key.signPSS(Array(policy.server.hex.utf8))
+        return try json([
+            "identity": policy.server.hex,
+            "signature": Data(proof).base64EncodedString(options: .lineLength76Characters),
+        ])
     }
 
     private func access(_ values: [String: String]) throws -> Response {

@@ -1,5 +1,6 @@
 import CLinux
 import CNFC
+import CNFCSleep
 import Glibc
 import Linux
 import NearField
@@ -59,6 +60,9 @@ public final class Reader {
     private let device: OpaquePointer
     private let lock: Int32
     private let watchdog: Watchdog?
+    private enum Role { case none, initiator, target }
+    private var role = Role.none
+    private var turns = 0
     /// Frames between us and the chip's radio, for benchmarks.
     public private(set) var exchanges = 0
 
@@ -123,12 +127,8 @@ public final class Reader {
 
     // MARK: Calls
 
-    /// How much longer than its own timeout a call may take: libnfc's I2C driver may sleep a second (it counts
-    /// nanoseconds across a second's boundary).
-    private var margin: Duration {
-        if case .i2c = address { return .milliseconds(2500) }
-        return .milliseconds(800)
-    }
+    /// How much longer than its own timeout a call may take.
+    private var margin: Duration { isSlow ? .milliseconds(1500) : .milliseconds(800) }
 
     private var isSerial: Bool {
         if case .serial = address { return true }
@@ -137,7 +137,12 @@ public final class Reader {
 
     private func call(_ doing: String, timeout: Int = 1000, _ body: (OpaquePointer) -> Int32) -> Int32 {
         watchdog?.begin(.milliseconds(timeout) + margin, doing: doing)
-        defer { watchdog?.end() }
+        // Over I2C only: there libnfc sleeps for nothing else than the 5 ms between transactions.
+        if isSlow { srup_bound_sleeps(6_000_000) }
+        defer {
+            srup_bound_sleeps(0)
+            watchdog?.end()
+        }
         exchanges += 1
         return body(device)
     }
@@ -152,6 +157,9 @@ public final class Reader {
         default: .broken("\(doing): \(message(code))")
         }
     }
+
+    /// Whether the reader is behind an I2C bus, where every call to the chip takes some 40 ms.
+    public var isSlow: Bool { !isSerial }
 
     private func message(_ code: Int32) -> String {
         switch code {
@@ -171,9 +179,18 @@ public final class Reader {
     ///
     /// - Throws: ``ReaderError``.
     public func beInitiator() throws(ReaderError) {
+        defer { turns += 1 }
+        // The chip's commands turn it round by themselves. libnfc's own set-up is nine more of them, which is half a second
+        // over I2C; it is done at first and now and then, for a chip that was without power and has forgotten.
+        if role != .none, turns % 16 != 0 {
+            role = .initiator
+            return
+        }
         var code = call("turning initiator") { nfc_initiator_init($0) }
+        // That has told the chip to look for ever.
         if code >= 0 { code = call("setting up") { nfc_device_set_property_bool($0, NP_INFINITE_SELECT, false) } }
         if code < 0 { throw .broken("turning initiator: \(message(code))") }
+        role = .initiator
     }
 
     /// Turns the field off.
@@ -286,6 +303,7 @@ public final class Reader {
     }
 
     private func listen(_ target: inout nfc_target, timeout: Int) throws(ReaderError) -> [UInt8] {
+        role = .target
         var request = [UInt8](repeating: 0, count: 300)
         let start = ContinuousClock.now
         // Over a serial line libnfc's own timeout would cost taps: it sleeps 50 ms before it stops the chip, and whoever

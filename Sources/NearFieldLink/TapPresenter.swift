@@ -31,6 +31,8 @@ public final class TapPresenter {
     private var turns = 0
     private var lastLoss: ReaderError?
     private let rest: UInt32
+    /// As in ``TapReader/Limits/firstPDU``.
+    private static let firstPDU = 400
 
     /// - Parameters:
     ///   - rest: how long nothing is presented after it was taken, so that one touch is one tap, in milliseconds.
@@ -97,7 +99,7 @@ public final class TapPresenter {
         if manner == .card { return try card(reader) }
         turns += 1
         // Mostly calling, since an observer mostly listens; two devices that only call would never meet.
-        if turns % 4 != 0 { return try call(reader) }
+        if turns % 10 != 0 { return try call(reader) }
         return try listen(reader)
     }
 
@@ -106,7 +108,7 @@ public final class TapPresenter {
         guard let general = try reader.activateDEP(general: LinkParameters.ours.generalBytes) else {
             reader.fieldOff()
             // The gaps differ, so that two that call in step get out of it.
-            usleep(UInt32.random(in: 5_000...25_000))
+            usleep(UInt32.random(in: 2_000...12_000))
             return false
         }
         defer {
@@ -147,7 +149,7 @@ public final class TapPresenter {
         let start = ContinuousClock.now
         do throws(LLCPError) {
             var sender = TapSender(message, remote: try LinkParameters(generalBytes: general))
-            let wait = min(sender.link.remote.linkTimeout + 200, 2000)
+            var wait = Self.firstPDU
             while ContinuousClock.now - start < .seconds(3) {
                 let answer: [UInt8]
                 do throws(ReaderError) {
@@ -158,6 +160,7 @@ public final class TapPresenter {
                     break
                 }
                 if sender.isEnded { break }
+                wait = min(sender.link.remote.linkTimeout + 200, 2000)
                 try sender.receive(answer)
                 if sender.isEnded {
                     _ = try? step(PDU.disconnect(dsap: 0, ssap: 0).bytes, wait, true)

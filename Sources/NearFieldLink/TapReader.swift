@@ -43,8 +43,11 @@ public enum TapEvent: Sendable {
 public final class TapReader {
     /// Limits of one tap.
     public struct Limits: Sendable {
-        /// How long one turn of listening lasts, in milliseconds.
+        /// How long one turn of listening lasts, in milliseconds; over I2C, where turning round takes long, twice that.
         public var listening = 400
+        /// How long a peer may take for its first PDU, in milliseconds: one whose host has just given up listening, while
+        /// its chip has answered, will never send one.
+        public var firstPDU = 400
         /// How long a tap may last at most.
         public var tap = Duration.seconds(2)
         /// How long a peer that has given something may go on.
@@ -133,7 +136,11 @@ public final class TapReader {
 
     private func turn(_ reader: Reader, _ isWanted: () -> Bool) throws(ReaderError) {
         try call(reader)
-        guard isWanted() else { return }
+        guard isWanted() else {
+            reader.fieldOff()
+            return
+        }
+        // Turns the field off before anything else.
         try listen(reader)
     }
 
@@ -142,7 +149,9 @@ public final class TapReader {
     private func listen(_ reader: Reader) throws(ReaderError) {
         let general: [UInt8]
         do {
-            general = try reader.listenDEP(general: LinkParameters.ours.generalBytes, timeout: limits.listening)
+            general = try reader.listenDEP(
+                general: LinkParameters.ours.generalBytes,
+                timeout: reader.isSlow ? limits.listening * 2 : limits.listening)
         } catch {
             if error == .timeout { return }
             throw error
@@ -165,7 +174,6 @@ public final class TapReader {
 
     private func call(_ reader: Reader) throws(ReaderError) {
         try reader.beInitiator()
-        defer { reader.fieldOff() }
         guard let tag = try reader.selectTypeA() else {
             // Gone for two turns is gone: a bad moment is not a new tap.
             if let seen = present { present = seen.misses >= 1 ? nil : (seen.message, seen.misses + 1) }
@@ -243,12 +251,15 @@ public final class TapReader {
         var reported = 0
         var lastGift: ContinuousClock.Instant?
         var refused = 0
+        var hasHeard = false
         while !receiver.isEnded {
             let bytes: [UInt8]
             do throws(ReaderError) {
                 // The peer's own limit, and a tap's.
                 let left = Int((limits.tap - (ContinuousClock.now - start)) / .milliseconds(1))
-                bytes = try step(answer, max(50, min(receiver.link.remote.linkTimeout + 200, left)))
+                let peers = hasHeard ? receiver.link.remote.linkTimeout + 200 : limits.firstPDU
+                bytes = try step(answer, max(50, min(peers, left)))
+                hasHeard = true
             } catch {
                 // After it has given something a peer may go as it likes.
                 if reported == 0 { onEvent(.failed(error.description)) }

@@ -123,7 +123,7 @@ struct KeyServiceCommand: AsyncParsableCommand {
             policy.isActive = settings.isOpen
             let server = try KeyServiceServer(
                 authority: try Authority(folder: folder), state: try KeyServiceState(path: folder + "/key-service.db"),
-                policy: policy, bind: settings.bind, port: settings.keyServicePort,
+                policy: policy, key: identity.key, bind: settings.bind, port: settings.keyServicePort,
                 certificateFile: folder + "/https.crt", keyFile: folder + "/https.key", logger: logger)
             try await Program.run([server], logger: logger)
         } catch {

@@ -45,7 +45,7 @@ final class Rig: @unchecked Sendable {
         policy.isActive = isActive
         let (ports, continuation) = AsyncStream<Int>.makeStream()
         let service = try KeyServiceServer(
-            authority: authority, state: state, policy: policy, bind: "127.0.0.1", port: 0,
+            authority: authority, state: state, policy: policy, key: serverKey, bind: "127.0.0.1", port: 0,
             certificateFile: folder + "/https.crt", keyFile: folder + "/https.key",
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { continuation.yield($0) }
@@ -136,6 +136,18 @@ final class Rig: @unchecked Sendable {
 
     static let key = Result { try PrivateKey.generate() }
 
+    @Test func anAuthorityWhoseKeyIsAnothersIsRefused() throws {
+        let folders = ["a", "b"].map { NSTemporaryDirectory() + "srup-ca-\(UUID().uuidString)-\($0)" }
+        defer { for folder in folders { try? FileManager.default.removeItem(atPath: folder) } }
+        for folder in folders {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            _ = try Authority.create(in: folder, name: "test")
+        }
+        try FileManager.default.removeItem(atPath: folders[0] + "/ca.key")
+        try FileManager.default.copyItem(atPath: folders[1] + "/ca.key", toPath: folders[0] + "/ca.key")
+        #expect(throws: AuthorityError.keyMismatch(folders[0])) { try Authority(folder: folders[0]) }
+    }
+
     @Test func aWholeRegistrationLeavesAnIdentityThatTheBrokerWillTake() async throws {
         try await with { rig in
             let folder = rig.folder + "/device"
@@ -171,6 +183,12 @@ final class Rig: @unchecked Sendable {
                 .base64EncodedString(options: [.lineLength76Characters, .endLineWithLineFeed])
                 .replacingOccurrences(of: "\n", with: "\\n")
             #expect(try rig.post("validate", #"{"identity":"a1b2","signature":"\#(signature)"}"#).status == 200)
+            let proof = try rig.post("validate", #"{"identity":"a1b2","signature":"\#(signature)"}"#).body
+            let object = try #require(try JSONSerialization.jsonObject(with: Data(proof.utf8)) as? [String: String])
+            let signed = try #require(
+                object["signature"].flatMap { Data(base64Encoded: $0, options: .ignoreUnknownCharacters) })
+            #expect(object["identity"] == rig.server.hex)
+            #expect(try rig.serverKey.publicKey.isPSSSignature(Array(signed), over: Array(rig.server.hex.utf8)))
             #expect(try rig.post("validate", #"{"identity":"ffff","signature":"\#(signature)"}"#).status == 404)
             #expect(try rig.get("get_type/a1b2").body == "LCD")
             let pem = Data(base64Encoded: try rig.get("get_key/a1b2").body, options: .ignoreUnknownCharacters)

@@ -98,7 +98,8 @@ import Testing
                 usleep(1_500_000)
                 #expect(try readers.taps().count == number + 1)
                 try readers.chips.tell("apart")
-                usleep(1_500_000)
+                // Gone for two turns is gone; there is no sign of it to wait for.
+                usleep(3_000_000)
             }
         }
     }

@@ -155,8 +155,10 @@ import Testing
             bytes[index] ^= 0x10
             do throws(CryptoError) {
                 // The first block of the text is the vector's business: a flip there gives another text, mostly no
-                // nonce; which is why the message around the envelope is signed.
-                #expect(try Envelope(bytes).openNonce(with: key) != nonce)
+                // nonce; and the last block is padding alone, which one time in 256 is still padding after a flip.
+                // Which is why the message around the envelope is signed.
+                let opened = try Envelope(bytes).openNonce(with: key)
+                #expect(opened != nonce || index >= sealed.count - 16, "byte \(index)")
             } catch {
                 #expect(error == .cannotOpen, "byte \(index)")
             }

@@ -21,6 +21,10 @@ final class Chip: Listener {
     private var isFieldOn = false
     /// RFConfiguration, item 2: how long a target may take that does not say so itself.
     private var answerTime: EventLoop.Nanoseconds = 51_200_000
+    /// RFConfiguration, item 5: whether InListPassiveTarget looks until something comes.
+    private var looksForEver = true
+    /// The same for ATR_REQ.
+    private var asksForEver = false
     /// Counts commands; an answer to a command that another has replaced is dropped.
     private var serial = 0
     private var commandsSeen = 0
@@ -70,6 +74,8 @@ final class Chip: Listener {
         registers = Self.initialRegisters
         parameters = 0x14
         answerTime = 51_200_000
+        looksForEver = true
+        asksForEver = false
         serial += 1
         leave()
     }
@@ -134,6 +140,10 @@ final class Chip: Listener {
                 // 100 µs * 2^(n-1); 0 means for ever.
                 answerTime = data[3] == 0 ? 60_000_000_000 : 100_000 << EventLoop.Nanoseconds(min(data[3], 16) - 1)
             }
+            if data.first == 0x05, data.count > 3 {
+                asksForEver = data[1] == 0xFF
+                looksForEver = data[3] == 0xFF
+            }
             answer([])
         default: runRadio(command, data, answer)
         }
@@ -190,18 +200,22 @@ final class Chip: Listener {
         setField(true)
         role = .idle
         guard data.count >= 2 else { return answer([0x00]) }
+        func nothing() {
+            guard looksForEver else { return answer([0x00]) }
+            after(2_000_000) { [self] in listPassive(data, answer) }
+        }
         after(3_000_000) { [self] in
             switch data[1] {
             case 0x00:
                 guard
                     let (target, a) = field.reachable(from: self).lazy.compactMap({ l in l.typeA().map { (l, $0) } })
                         .first
-                else { return answer([0x00]) }
+                else { return nothing() }
                 selected(target, a, answer)
             case 0x01, 0x02:
                 let speed: RFFrame.Speed = data[1] == 1 ? .k212 : .k424
                 guard let f = field.reachable(from: self).lazy.compactMap({ $0.typeF(speed) }).first else {
-                    return answer([0x00])
+                    return nothing()
                 }
                 role = .rawReader
                 answer([0x01, 0x01, UInt8(f.count + 2), 0x01] + f)
@@ -244,7 +258,10 @@ final class Chip: Listener {
                 : speed == .k106
                     ? reachable.contains { $0.typeA().map { $0.sak & 0x40 != 0 } == true }
                     : reachable.contains { $0.typeF(speed) != nil }
-            guard isThere else { return answer([0x01]) }
+            guard isThere else {
+                guard asksForEver else { return answer([0x01]) }
+                return after(2_000_000) { [self] in jumpForDEP(data, answer) }
+            }
             attributes(nfcid3, general, speed, isActiveMode, answer)
         }
     }
