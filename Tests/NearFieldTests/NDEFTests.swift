@@ -74,9 +74,8 @@ import Testing
     }
 
     @Test func chunksWithoutEndAreBounded() {
-        let chunks =
-            [0xB1, 0x01, 0x00, 0x54] + [UInt8](repeating: 0, count: 0)
-            + (0..<3000).flatMap { _ in [0x36, 0x00, 0x00] as [UInt8] }
+        var chunks: [UInt8] = [0xB1, 0x01, 0x00, 0x54]
+        for _ in 0..<2000 { chunks += [0x36, 0x00, 0x00] }
         #expect(throws: NDEFError.self) { try NDEFMessage(parsing: chunks) }
         #expect(throws: NDEFError.self) { try NDEFMessage(parsing: [UInt8](repeating: 0xD1, count: 8193)) }
     }

@@ -149,11 +149,11 @@ import Testing
             let desk = try #require(world.identities["box/desk"])
             #expect(door != desk)
             for name in ["box/door", "box/desk"] { try world.trust(name) }
-            try world.startObserver("box")
             let begin = EventFollower.clock()
+            try world.startObserver("box")
             for name in ["door", "desk"] {
                 try world.events.wait(
-                    for: "box", ["joined"], within: 20, matching: { $0.details["observer"] == name })
+                    for: "box", ["joined"], since: begin, within: 20, matching: { $0.details["observer"] == name })
             }
             // Both at once: one is seen by the camera, one is tapped.
             try world.registerDevice("seen", type: "sensor")
