@@ -15,11 +15,10 @@ public final class ReaderStage {
         self.stage = stage
         let path = stage.path("readers.control")
         unlink(path)
-        try stage.start(
-            "srup-pn532-simulator",
-            serial.flatMap { ["--serial", "\($0)=\(stage.path("reader-\($0)"))"] }
-                + i2c.flatMap { ["--i2c", "\($0)=\(stage.path("bus-\($0)"))"] } + ["--control", path] + arguments,
-            as: "readers")
+        var options: [String] = ["--control", path]
+        for name in serial { options += ["--serial", "\(name)=" + stage.path("reader-\(name)")] }
+        for name in i2c { options += ["--i2c", "\(name)=" + stage.path("bus-\(name)")] }
+        try stage.start("srup-pn532-simulator", options + arguments, as: "readers")
         control = try Self.connected(path, stage)
     }
 

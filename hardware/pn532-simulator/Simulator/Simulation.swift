@@ -81,13 +81,17 @@ public final class Simulation {
     }
 
     private func stats() -> String {
-        let ports = serial.map { name, port in
-            "\(name).in=\(port.framesIn) \(name).out=\(port.framesOut) \(name).bytes=\(port.bytesMoved)"
+        var words = ["ok rf=\(field.total)", "pending=\(field.pendingFaults)"]
+        for (name, port) in serial.sorted(by: { $0.key < $1.key }) {
+            words.append("\(name).in=\(port.framesIn)")
+            words.append("\(name).out=\(port.framesOut)")
+            words.append("\(name).bytes=\(port.bytesMoved)")
         }
-        let buses = i2c.map { name, port in "\(name).transactions=\(port.transactions) \(name).bytes=\(port.bytesMoved)"
+        for (name, port) in i2c.sorted(by: { $0.key < $1.key }) {
+            words.append("\(name).transactions=\(port.transactions)")
+            words.append("\(name).bytes=\(port.bytesMoved)")
         }
-        return (["ok rf=\(field.total) pending=\(field.pendingFaults)"] + ports.sorted() + buses.sorted()).joined(
-            separator: " ")
+        return words.joined(separator: " ")
     }
 
     private func tag(_ words: [String]) -> Bool {
