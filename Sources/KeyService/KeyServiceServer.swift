@@ -45,7 +45,8 @@ public struct KeyServiceServer: Service {
         var quiet = routes.logger
         quiet.logLevel = max(quiet.logLevel, .warning)
         let application = Application(
-            router: routes.router(), server: try .tls(
+            router: routes.router(),
+            server: try .tls(
                 .http1(configuration: .init(idleTimeout: .seconds(Self.idleTimeout))), tlsConfiguration: tls),
             configuration: .init(
                 address: .hostname(bind, port: port), serverName: nil,
