@@ -133,9 +133,9 @@ import Testing
             for round in 0..<3 {
                 let before = witness.taps
                 try readers.wait("a tap", within: 20) { witness.taps > before }
-                let losses = witness.losses
+                let restarts = witness.restarts
                 try readers.chips.tell("bus a \(fault) \(round)")
-                try readers.wait("the end of the process (\(fault))", within: 20) { witness.losses > losses }
+                try readers.wait("the end of the process (\(fault))", within: 20) { witness.restarts > restarts }
                 try readers.chips.tell("bus a clear")
             }
             let before = witness.taps
