@@ -111,9 +111,10 @@ import Testing
             defer { witness.stop() }
             try readers.wait("a tap", within: 30) { witness.taps > 0 }
             for what in ["glitch", "off"] {
+                let losses = witness.losses
                 try readers.chips.tell("power i \(what)")
                 if what == "off" {
-                    try readers.wait("the loss", within: 30) { witness.losses > 0 }
+                    try readers.wait("the loss", within: 30) { witness.losses > losses }
                     try readers.chips.tell("power i on")
                 }
                 let before = witness.taps
