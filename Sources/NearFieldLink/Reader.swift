@@ -149,11 +149,9 @@ public final class Reader {
 
     private func failure(_ code: Int32, _ doing: String) -> ReaderError {
         switch code {
-        case NFC_ETIMEOUT: .timeout
         // Over I2C a timeout comes back as whatever was in libnfc's buffer.
-        case NFC_EOVFLOW: .timeout
-        case NFC_ERFTRANS, NFC_ETGRELEASED: .peerGone("\(doing): \(message(code))")
-        case NFC_ECHIP, NFC_EINVARG: .peerGone("\(doing): \(message(code))")
+        case NFC_ETIMEOUT, NFC_EOVFLOW: .timeout
+        case NFC_ERFTRANS, NFC_ETGRELEASED, NFC_ECHIP, NFC_EINVARG: .peerGone("\(doing): \(message(code))")
         default: .broken("\(doing): \(message(code))")
         }
     }
@@ -174,6 +172,11 @@ public final class Reader {
     }
 
     // MARK: As initiator
+
+    /// What a search answers when nobody is there.
+    private static func foundNobody(_ code: Int32) -> Bool {
+        [0, NFC_ETIMEOUT, NFC_ERFTRANS, NFC_EOVFLOW, NFC_ECHIP].contains(code)
+    }
 
     /// Turns to the initiator's role, the field off until something is sought.
     ///
@@ -207,9 +210,7 @@ public final class Reader {
             nfc_initiator_select_passive_target(
                 $0, nfc_modulation(nmt: NMT_ISO14443A, nbr: NBR_106), nil, 0, &target)
         }
-        if code == 0 || code == NFC_ETIMEOUT || code == NFC_ERFTRANS || code == NFC_EOVFLOW || code == NFC_ECHIP {
-            return nil
-        }
+        if Self.foundNobody(code) { return nil }
         if code < 0 { throw failure(code, "looking for a tag") }
         let info = target.nti.nai
         let uid = withUnsafeBytes(of: info.abtUid) { Array($0.prefix(min(Int(info.szUidLen), 10))) }
@@ -231,9 +232,7 @@ public final class Reader {
         let code = call("activating a peer", timeout: 500) {
             nfc_initiator_select_dep_target($0, NDM_PASSIVE, speed, &info, &target, 500)
         }
-        if code == 0 || code == NFC_ETIMEOUT || code == NFC_ERFTRANS || code == NFC_EOVFLOW || code == NFC_ECHIP {
-            return nil
-        }
+        if Self.foundNobody(code) { return nil }
         if code < 0 { throw failure(code, "activating a peer") }
         let found = target.nti.ndi
         // A peer that sends more makes libnfc write over this very length: it counts only when it fits.

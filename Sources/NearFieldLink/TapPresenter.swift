@@ -21,15 +21,11 @@ public final class TapPresenter {
         case failed(String)
     }
 
-    private let address: ReaderAddress
+    private let station: ReaderStation
     private let message: NDEFMessage
     private let manner: Manner
-    private let watchdog: Watchdog?
     private let onEvent: (Event) -> Void
-    private var reader: Reader?
-    private var failures = 0
     private var turns = 0
-    private var lastLoss: ReaderError?
     private let rest: UInt32
     /// As in ``TapReader/Limits/firstPDU``.
     private static let firstPDU = 400
@@ -41,57 +37,24 @@ public final class TapPresenter {
         _ address: ReaderAddress, _ message: NDEFMessage, as manner: Manner, rest: UInt32 = 1000,
         watchdog: Watchdog?, onEvent: @escaping (Event) -> Void
     ) {
-        self.address = address
         self.message = message
         self.manner = manner
         self.rest = rest
-        self.watchdog = watchdog
         self.onEvent = onEvent
+        station = ReaderStation(address, watchdog: watchdog) { news in
+            switch news {
+            case .ready(let name): onEvent(.ready(name))
+            case .lost(let error): onEvent(.lost(error))
+            // Who presents hears of a link that failed; a garbled frame is tried again without a word.
+            case .failed(let error): if error.isOnlyTheLink { onEvent(.failed(error.description)) }
+            }
+        }
     }
 
     public func run(while isWanted: () -> Bool) {
-        var pause: UInt32 = 100
-        while isWanted() {
-            do throws(ReaderError) {
-                let reader = try opened()
-                if try turn(reader) { wait(rest, isWanted) }
-                failures = 0
-                pause = 100
-            } catch {
-                failed(error)
-                if reader == nil {
-                    wait(pause, isWanted)
-                    pause = min(pause * 2, 1000)
-                }
-            }
+        station.run(while: isWanted) { (reader) throws(ReaderError) in
+            if try turn(reader) { ReaderStation.wait(rest, isWanted) }
         }
-        reader = nil
-    }
-
-    private func wait(_ milliseconds: UInt32, _ isWanted: () -> Bool) {
-        for _ in 0..<milliseconds / 20 where isWanted() { usleep(20_000) }
-    }
-
-    private func opened() throws(ReaderError) -> Reader {
-        if let reader { return reader }
-        let opened = try Reader(address, watchdog: watchdog)
-        reader = opened
-        lastLoss = nil
-        onEvent(.ready(opened.name))
-        return opened
-    }
-
-    private func failed(_ error: ReaderError) {
-        if error.isOnlyTheLink {
-            onEvent(.failed(error.description))
-            return
-        }
-        failures += 1
-        if reader != nil, failures < 2 { return }
-        failures = 0
-        reader = nil
-        if error != lastLoss { onEvent(.lost(error)) }
-        lastLoss = error
     }
 
     /// One attempt; whether the message was taken.

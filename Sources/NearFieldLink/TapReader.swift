@@ -56,14 +56,10 @@ public final class TapReader {
         public init() {}
     }
 
-    private let address: ReaderAddress
+    private let station: ReaderStation
     private let limits: Limits
-    private let watchdog: Watchdog?
     private let judge: TapReceiver.Judge
     private let onEvent: (TapEvent) -> Void
-    private var reader: Reader?
-    private var failures = 0
-    private var lastLoss: ReaderError?
     /// A tag that stays on the reader is one tap.
     private var present: (message: NDEFMessage, misses: Int)?
 
@@ -74,64 +70,24 @@ public final class TapReader {
         _ address: ReaderAddress, limits: Limits = Limits(), watchdog: Watchdog?,
         judge: @escaping TapReceiver.Judge = { _ in true }, onEvent: @escaping (TapEvent) -> Void
     ) {
-        self.address = address
         self.limits = limits
-        self.watchdog = watchdog
         self.judge = judge
         self.onEvent = onEvent
+        station = ReaderStation(address, watchdog: watchdog) { news in
+            switch news {
+            case .ready(let name): onEvent(.ready(name))
+            case .lost(let error): onEvent(.lost(error))
+            case .failed(let error): onEvent(.failed(error.description))
+            }
+        }
     }
 
     /// Works until `isWanted` says no, at the latest half a second later; then the field is off and the reader closed.
     public func run(while isWanted: () -> Bool) {
-        var pause: UInt32 = 100
-        while isWanted() {
-            do throws(ReaderError) {
-                let reader = try opened()
-                try turn(reader, isWanted)
-                failures = 0
-                pause = 100
-            } catch {
-                failed(error)
-                // The peer's fault is over with the next turn; the reader's own may need time.
-                if reader == nil {
-                    wait(pause, isWanted)
-                    pause = min(pause * 2, 1000)
-                }
-            }
-            onEvent(.idle)
+        station.run(while: isWanted, afterEach: { onEvent(.idle) }) { (reader) throws(ReaderError) in
+            try turn(reader, isWanted)
         }
-        reader = nil
         present = nil
-    }
-
-    private func wait(_ milliseconds: UInt32, _ isWanted: () -> Bool) {
-        for _ in 0..<milliseconds / 20 where isWanted() { usleep(20_000) }
-    }
-
-    private func opened() throws(ReaderError) -> Reader {
-        if let reader { return reader }
-        let opened = try Reader(address, watchdog: watchdog)
-        reader = opened
-        lastLoss = nil
-        onEvent(.ready(opened.name))
-        return opened
-    }
-
-    private func failed(_ error: ReaderError) {
-        if error.isOnlyTheLink {
-            onEvent(.failed(error.description))
-            return
-        }
-        failures += 1
-        // One error may be a frame garbled on its way; two are the reader's.
-        if reader != nil, failures < 2 {
-            onEvent(.failed(error.description))
-            return
-        }
-        failures = 0
-        reader = nil
-        if error != lastLoss { onEvent(.lost(error)) }
-        lastLoss = error
     }
 
     private func turn(_ reader: Reader, _ isWanted: () -> Bool) throws(ReaderError) {

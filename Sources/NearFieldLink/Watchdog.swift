@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Linux
 import Synchronization
@@ -12,29 +13,48 @@ public final class Watchdog: Sendable {
         var deadline: ContinuousClock.Instant
         var doing: String
     }
-    private let state = Mutex<Call?>(nil)
+    private struct State {
+        var call: Call?
+        /// Whether the thread looks now and then; without a call it sleeps, so that a witness at rest costs nothing.
+        var isWatching = false
+    }
+    private let state = Mutex(State())
+    private let wakeUp = srup_eventfd()
     private let onBite: @Sendable (String) -> Void
 
     /// - Parameter onBite: called before the process ends, with what hangs.
     public init(onBite: @escaping @Sendable (String) -> Void = { _ in }) {
         self.onBite = onBite
-        DetachedThread.start(stack: 128) { [weak self] in
-            while let self {
-                let bitten = self.state.withLock { call in call.flatMap { $0.deadline <= .now ? $0.doing : nil } }
-                if let bitten {
-                    self.onBite(bitten)
-                    _exit(Self.exitCode)
-                }
-                usleep(50_000)
+        // For the life of the process, as the thread is.
+        DetachedThread.start(stack: 128) { self.watch() }
+    }
+
+    private func watch() {
+        while true {
+            var poller = pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)
+            poll(&poller, 1, state.withLock { $0.isWatching } ? 50 : -1)
+            _ = srup_eventfd_drain(wakeUp)
+            let bitten = state.withLock { state -> String? in
+                state.isWatching = state.call != nil
+                return state.call.flatMap { $0.deadline <= .now ? $0.doing : nil }
+            }
+            if let bitten {
+                onBite(bitten)
+                _exit(Self.exitCode)
             }
         }
     }
 
     func begin(_ limit: Duration, doing: String) {
-        state.withLock { $0 = Call(deadline: .now + limit, doing: doing) }
+        let wasAsleep = state.withLock { state -> Bool in
+            state.call = Call(deadline: .now + limit, doing: doing)
+            defer { state.isWatching = true }
+            return !state.isWatching
+        }
+        if wasAsleep { srup_eventfd_write(wakeUp) }
     }
 
     func end() {
-        state.withLock { $0 = nil }
+        state.withLock { $0.call = nil }
     }
 }
