@@ -6,12 +6,6 @@ import Glibc
 import Program
 import Synchronization
 
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
-
 struct Capture: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Look through a camera and print what it shows: to check a camera, its place, its light.",
@@ -120,14 +114,5 @@ struct Capture: ParsableCommand {
         }
     }
 
-    private func show(_ line: Line, _ text: String) {
-        var output = text
-        if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            output = (try? encoder.encode(line)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-        }
-        print(output)
-        fflush(nil)
-    }
+    private func show(_ line: Line, _ text: String) { tell(line, text, asJSON: json) }
 }

@@ -67,17 +67,11 @@ struct NFCWitness: ParsableCommand {
         commandName: "witness", abstract: "Wait for taps for the keeper at the other end of a socket.")
 
     @OptionGroup var reader: ReaderOptions
-    @Option(help: ArgumentHelp("The descriptor of the socket to the keeper.", valueName: "n"))
-    var socket: Int32 = 3
+    @OptionGroup var keeper: KeeperOptions
 
     func run() throws {
-        signal(SIGPIPE, SIG_IGN)
-        var status = stat()
-        guard fstat(socket, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
-            throw ValidationError("descriptor \(socket) is no socket: the witness is started by \"srup-observer run\"")
-        }
+        let server = try keeper.server()
         keepStandardDescriptors()
-        let server = WitnessServer(descriptor: socket)
         let eye = NFCEye(try reader.address(), server)
         server.serve(eye)
         eye.rest()
@@ -247,16 +241,7 @@ struct NFCRead: ParsableCommand {
         return line
     }
 
-    private func show(_ line: Line, _ text: String) {
-        var output = text
-        if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            output = (try? encoder.encode(line)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-        }
-        print(output)
-        fflush(nil)
-    }
+    private func show(_ line: Line, _ text: String) { tell(line, text, asJSON: json) }
 }
 
 struct NFCWrite: ParsableCommand {
@@ -320,17 +305,7 @@ struct NFCWrite: ParsableCommand {
     }
 
     private func say(_ event: String, _ detail: String) {
-        if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            let line = (try? encoder.encode(["event": event, "detail": detail])).map {
-                String(decoding: $0, as: UTF8.self)
-            }
-            print(line ?? "")
-        } else {
-            print("\(event): \(detail)")
-        }
-        fflush(nil)
+        tell(["event": event, "detail": detail], "\(event): \(detail)", asJSON: json)
     }
 }
 

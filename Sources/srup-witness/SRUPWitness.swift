@@ -23,16 +23,10 @@ struct CameraWitness: ParsableCommand {
 
     @OptionGroup var eye: EyeOptions
     @OptionGroup var symbologies: SymbologyOptions
-    @Option(help: ArgumentHelp("The descriptor of the socket to the keeper.", valueName: "n"))
-    var socket: Int32 = 3
+    @OptionGroup var keeper: KeeperOptions
 
     func run() throws {
-        signal(SIGPIPE, SIG_IGN)
-        var status = stat()
-        guard fstat(socket, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
-            throw ValidationError("descriptor \(socket) is no socket: the witness is started by \"srup-observer run\"")
-        }
-        let server = WitnessServer(descriptor: socket)
+        let server = try keeper.server()
         let camera = CameraEye(try eye.session())
         camera.start(server, try symbologies.parsed())
         server.serve(camera)
