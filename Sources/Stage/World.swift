@@ -130,6 +130,39 @@ public final class World {
         guard identities[name] != nil else { throw Stage.Failure(description: "\(name) did not say its identity") }
     }
 
+    // MARK: A third party at the broker
+
+    /// Starts `srup listen` with the server's access.
+    public func startListening() throws {
+        let home = stage.path("c2/server")
+        try stage.start(
+            "srup",
+            [
+                "listen", "--broker", "localhost:\(brokerPort)", "--ca", home + "/ca.pem", "--certificate",
+                home + "/certificate.pem", "--key", home + "/access.pem", "--json",
+            ], as: "listen")
+    }
+
+    /// When the listener heard an observer's VALID, in seconds since 1970; `nil` when it did not in time.
+    public func heardValid(after begin: Double, within limit: Double) throws -> Double? {
+        struct Line: Decodable {
+            let status: String?
+            let time: Double?
+        }
+        let deadline = Date(timeIntervalSinceNow: limit)
+        while Date() < deadline {
+            let text = try String(contentsOfFile: stage.path("log/listen.log"), encoding: .utf8)
+            for line in text.split(separator: "\n") {
+                guard let found = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)),
+                    found.status == "OBSERVED_JOIN_VALID", let time = found.time, time >= begin
+                else { continue }
+                return time
+            }
+            usleep(20_000)
+        }
+        return nil
+    }
+
     // MARK: Readers
 
     /// Starts simulated PN532 chips with these names, each behind a serial port.

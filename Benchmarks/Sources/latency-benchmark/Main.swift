@@ -35,13 +35,7 @@ struct LatencyBenchmark {
         try world.events.wait(for: "observer", ["joined"], within: 20)
         try idle(stage)
 
-        let home = stage.path("c2/server")
-        try stage.start(
-            "srup",
-            [
-                "listen", "--broker", "localhost:\(world.brokerPort)", "--ca", home + "/ca.pem", "--certificate",
-                home + "/certificate.pem", "--key", home + "/access.pem", "--json",
-            ], as: "listen")
+        try world.startListening()
         var latencies: [Double] = []
         for number in 1...joins {
             let begin = EventFollower.clock()
@@ -54,7 +48,8 @@ struct LatencyBenchmark {
             try world.events.wait(for: name, ["joined"], since: begin, within: 40)
             stage.stop("scene")
             stage.stop(name)
-            guard let shown = firstShown(stamps), let answered = try answer(stage, after: realTime(shown)) else {
+            guard let shown = firstShown(stamps), let answered = try world.heardValid(after: realTime(shown), within: 5)
+            else {
                 throw Stage.Failure(description: "join \(number) left no trace")
             }
             latencies.append((answered - realTime(shown)) * 1000)
@@ -112,25 +107,5 @@ struct LatencyBenchmark {
 
     static func realTime(_ monotonic: Double) -> Double {
         Date().timeIntervalSince1970 - EventFollower.clock() + monotonic
-    }
-
-    /// When the listener heard the observer's VALID.
-    static func answer(_ stage: Stage, after: Double) throws -> Double? {
-        struct Line: Decodable {
-            let status: String?
-            let time: Double?
-        }
-        let deadline = Date(timeIntervalSinceNow: 5)
-        while Date() < deadline {
-            let text = try String(contentsOfFile: stage.path("log/listen.log"), encoding: .utf8)
-            for line in text.split(separator: "\n") {
-                guard let found = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)),
-                    found.status == "OBSERVED_JOIN_VALID", let time = found.time, time >= after
-                else { continue }
-                return time
-            }
-            usleep(20_000)
-        }
-        return nil
     }
 }

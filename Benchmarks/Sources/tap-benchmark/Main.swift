@@ -60,13 +60,7 @@ struct TapBenchmark {
         try world.startObserver("observer")
         quiet()
         try world.events.wait(for: "observer", ["joined"], within: 20)
-        let home = stage.path("c2/server")
-        try stage.start(
-            "srup",
-            [
-                "listen", "--broker", "localhost:\(world.brokerPort)", "--ca", home + "/ca.pem", "--certificate",
-                home + "/certificate.pem", "--key", home + "/access.pem", "--json",
-            ], as: "listen")
+        try world.startListening()
         var latencies: [Double] = []
         for number in 1...joins {
             let name = "device-\(number)"
@@ -78,7 +72,7 @@ struct TapBenchmark {
             usleep(UInt32.random(in: 700_000...1_200_000))
             let contact = Date().timeIntervalSince1970
             try readers.tell("near \(bus.observer) device")
-            guard let answered = try answer(stage, after: contact) else {
+            guard let answered = try world.heardValid(after: contact, within: 20) else {
                 throw Stage.Failure(description: "join \(number) got no VALID:\n\(stage.tail(of: "observer"))")
             }
             latencies.append((answered - contact) * 1000)
@@ -93,26 +87,6 @@ struct TapBenchmark {
                     "%@: field contact to VALID on the wire, %d joins: median %.0f ms, 90 %% %.0f ms, worst %.0f ms",
                 bus.rawValue as NSString, joins, latencies[joins / 2], latencies[joins * 9 / 10], latencies[joins - 1]))
         fflush(nil)
-    }
-
-    /// When the listener heard the observer's VALID.
-    static func answer(_ stage: Stage, after: Double) throws -> Double? {
-        struct Line: Decodable {
-            let status: String?
-            let time: Double?
-        }
-        let deadline = Date(timeIntervalSinceNow: 20)
-        while Date() < deadline {
-            let text = try String(contentsOfFile: stage.path("log/listen.log"), encoding: .utf8)
-            for line in text.split(separator: "\n") {
-                guard let found = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)),
-                    found.status == "OBSERVED_JOIN_VALID", let time = found.time, time >= after
-                else { continue }
-                return time
-            }
-            usleep(20_000)
-        }
-        return nil
     }
 
     // MARK: Where the time goes
