@@ -66,9 +66,7 @@ public actor C2Server: Service {
             guard try participant.state.peer(join.device)?.isJoined != true else {
                 // Admitted and answered in one transaction; the crash came before anybody was told of it.
                 let how = "observed by \(join.observer), before the restart"
-                events.record(
-                    "join-answered",
-                    ["device": join.device.hex, "status": Status.joinSuccess.description, "why": how])
+                answered(join.device, .joinSuccess, why: how)
                 try welcome(join.device, how: how)
                 try state.remove(join.device)
                 continue
@@ -332,6 +330,10 @@ public actor C2Server: Service {
     ) throws {
         try participant.send(
             .response(status), to: device, on: .member(device), token: token, settingJoined: joined)
+        answered(device, status, why: why)
+    }
+
+    private func answered(_ device: DeviceID, _ status: Status, why: String) {
         events.record("join-answered", ["device": device.hex, "status": status.description, "why": why])
     }
 

@@ -207,7 +207,7 @@ public struct LLCPLink: Sendable {
         case .connectionComplete(let dsap, let ssap, let parameters): completed(dsap, ssap, parameters)
         case .disconnect(let dsap, let ssap): disconnected(dsap, ssap)
         case .disconnectedMode(let dsap, let ssap, let reason): refused(dsap, ssap, reason)
-        case .frameReject(let dsap, let ssap, _): drop(dsap, ssap, "the peer rejects a frame")
+        case .frameReject(let dsap, let ssap, _): remove(dsap, ssap, "the peer rejects a frame")
         case .serviceNameLookup(let requests, let responses): lookedUp(requests, responses)
         case .information(let dsap, let ssap, let ns, let nr, let information):
             took(dsap, ssap, ns, nr, information)
@@ -264,7 +264,7 @@ public struct LLCPLink: Sendable {
             connections.remove(at: index)
             events.append(.refused(local: dsap, reason: reason))
         } else {
-            _ = remove(dsap, ssap, reason == 0 ? "closed" : "the peer says disconnected (\(reason))")
+            remove(dsap, ssap, reason == 0 ? "closed" : "the peer says disconnected (\(reason))")
         }
     }
 
@@ -277,10 +277,6 @@ public struct LLCPLink: Sendable {
         return true
     }
 
-    private mutating func drop(_ dsap: UInt8, _ ssap: UInt8, _ why: String) {
-        remove(dsap, ssap, why)
-    }
-
     private mutating func reject(_ index: Int, _ flags: UInt8, _ type: UInt8, _ sequence: UInt8) {
         let connection = connections[index]
         answer(
@@ -289,7 +285,7 @@ public struct LLCPLink: Sendable {
                 .init(
                     flags: flags, type: type, sequence: sequence, vs: connection.vs, vr: connection.vr,
                     vsa: connection.vsa, vra: connection.vra)))
-        drop(connection.id.local, connection.id.remote, "a frame of the peer's was rejected")
+        remove(connection.id.local, connection.id.remote, "a frame of the peer's was rejected")
     }
 
     private mutating func took(_ dsap: UInt8, _ ssap: UInt8, _ ns: UInt8, _ nr: UInt8, _ information: [UInt8]) {
