@@ -25,6 +25,9 @@ struct Register: AsyncParsableCommand {
     var renew = false
     @Flag(help: "Replace the identity that is there by a new one.")
     var replace = false
+    @Flag(
+        help: "For a service's start: well when there is an identity already, or when no key service is configured.")
+    var ifNeeded = false
 
     @Option(
         help: ArgumentHelp(
@@ -59,6 +62,7 @@ struct Register: AsyncParsableCommand {
             return
         }
         if Identity.exists(in: folder) && !replace {
+            if ifNeeded { return }
             // With several, those that are registered already are no reason to stop.
             if isOneOfSeveral && observer == nil {
                 print(prefix + "is registered already")
@@ -69,6 +73,7 @@ struct Register: AsyncParsableCommand {
             )
         }
         guard let url = url ?? one.keyServiceURL else {
+            if ifNeeded { return }
             throw PartyError.identity("which key service? give --url or set registration.url in \(configuration.path)")
         }
         let id = try await Registrar.register(

@@ -21,7 +21,7 @@ struct RunningObserver {
     /// - Throws: ``PartyError``, ``BrokerLinkError``.
     init(
         _ observer: ObserverSettings.LogicalObserver, _ settings: ObserverSettings, events: EventLog, _ path: String,
-        _ logger: Logger
+        witnessSockets: String?, _ logger: Logger
     ) async throws {
         name = observer.name
         self.events = events
@@ -45,7 +45,7 @@ struct RunningObserver {
         }
         let desk = ObservationDesk(participant, server: server, rules: settings.rules, events: events)
         self.desk = desk
-        witnesses = observer.eyes.map { Self.witness($0, desk, logger) }
+        witnesses = observer.eyes.map { Self.witness($0, observer.name, in: witnessSockets, desk, logger) }
         await desk.use(witnesses)
         try await desk.answerLeftOvers()
         let log = logger
@@ -73,14 +73,21 @@ struct RunningObserver {
     }
 
     private static func witness(
-        _ eye: ObserverSettings.Eye, _ desk: ObservationDesk, _ logger: Logger
+        _ eye: ObserverSettings.Eye, _ observer: String, in sockets: String?, _ desk: ObservationDesk, _ logger: Logger
     ) -> WitnessProcess {
         // In the order of the thread's calls: one stream per witness, drained by one task.
         let (stream, continuation) = AsyncStream<WitnessEvent>.makeStream(bufferingPolicy: .bufferingOldest(1024))
         let kind = eye.kind
         Task { for await event in stream { await desk.heard(event, from: kind) } }
+        // "camera.sock", or "camera-door.sock" for the [[observer]] named "door".
+        let origin: WitnessProcess.Origin =
+            if let sockets {
+                .socket("\(sockets)/\(observer.isEmpty ? kind : kind + "-" + observer).sock")
+            } else {
+                .program(Program.sibling("srup-witness"))
+            }
         return WitnessProcess(
-            name: kind, executable: Program.sibling("srup-witness"), arguments: eye.arguments, logger: logger,
+            name: kind, origin: origin, arguments: eye.arguments, logger: logger,
             longestPause: eye.longestPause
         ) {
             continuation.yield($0)
