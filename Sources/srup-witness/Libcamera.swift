@@ -6,7 +6,9 @@ import Linux
 /// camera. libcamera's compatibility layer, a library loaded before all others, makes them one.
 enum Libcamera {
     /// Where Debian's package libcamera-v4l2 has it.
-    private static let folders = ["/usr/libexec/aarch64-linux-gnu/libcamera", "/usr/libexec/x86_64-linux-gnu/libcamera"]
+    private static let folders = [
+        "/usr/libexec/aarch64-linux-gnu/libcamera", "/usr/libexec/x86_64-linux-gnu/libcamera",
+    ]
 
     /// Starts this program again with the layer when it may be needed and is there; returns when not.
     ///
