@@ -9,6 +9,7 @@ import Witness
 /// One logical observer at work: its identity, its membership, its desk and its witnesses.
 struct RunningObserver {
     private let name: String
+    private let folder: String
     private let identity: Identity
     private let server: DeviceID
     private let member: Member
@@ -24,6 +25,7 @@ struct RunningObserver {
         witnessSockets: String?, _ logger: Logger
     ) async throws {
         name = observer.name
+        folder = observer.stateFolder
         self.events = events
         var logger = logger
         if !name.isEmpty { logger[metadataKey: "observer"] = "\(name)" }
@@ -65,7 +67,9 @@ struct RunningObserver {
         return id
     }
 
-    var services: [any Service] { [member, member.participant.link] + witnesses }
+    var services: [any Service] {
+        [Renewal(folder: folder, logger: logger), member, member.participant.link] + witnesses
+    }
 
     func announce() {
         logger.notice("observer \(identity.id), server \(server)")
