@@ -35,6 +35,7 @@ let package = Package(
         .library(name: "Workbench", targets: ["Workbench"]),
         .library(name: "Stage", targets: ["Stage"]),
         .library(name: "Camera", targets: ["Camera"]),
+        .library(name: "Luma", targets: ["Luma"]),
         .library(name: "CodeReader", targets: ["CodeReader"]),
         .library(name: "Scene", targets: ["Scene"]),
     ],

@@ -31,17 +31,22 @@ struct Desk {
         switch clutter {
         case .plain: break
         case .desk: layThings(&random)
-        case .posters: for _ in 0..<30 { lay(Patch(.solid, width, height, share: 0.5, &random)) }
-        case .text: for _ in 0..<4 { lay(Patch(.text, width, height, share: 1.2, &random)) }
-        case .checkers: for _ in 0..<4 { lay(Patch(.checkers, width, height, share: 1, &random)) }
-        case .finders: for _ in 0..<4 { lay(Patch(.finders, width, height, share: 1.2, &random)) }
-        case .bars: for _ in 0..<8 { lay(Patch(.bars, width, height, share: 0.8, &random)) }
+        case .posters: lay(30, .solid, share: 0.5, &random)
+        case .text: lay(3, .text, share: 0.8, &random)
+        case .checkers: lay(3, .checkers, share: 0.6, &random)
+        case .finders: lay(3, .finders, share: 0.6, &random)
+        case .bars: lay(5, .bars, share: 0.5, &random)
         case .mixed:
-            for _ in 0..<24 {
+            lay(10, .solid, share: 0.5, &random)
+            for _ in 0..<10 {
                 let style = Patch.Style.allCases[Int(random.next() % UInt64(Patch.Style.allCases.count))]
-                lay(Patch(style, width, height, share: 0.5, &random))
+                lay(1, style, share: 0.4, &random)
             }
         }
+    }
+
+    private mutating func lay(_ count: Int, _ style: Patch.Style, share: Float, _ random: inout SplitMix64) {
+        for _ in 0..<count { lay(Patch(style, width, height, share: share, &random)) }
     }
 
     /// Rectangles of all sizes, some with lines as of text.
@@ -97,7 +102,7 @@ private struct Patch {
         halfWidth = (0.15 + 0.35 * random.unit()) * share * Float(width)
         halfHeight = (0.15 + 0.35 * random.unit()) * share * Float(height)
         angle = random.unit() < 0.4 ? 0 : (random.unit() - 0.5) * 3
-        cell = 1 + Int(random.unit() * random.unit() * 9)
+        cell = 1 + Int(random.unit() * 6)
         dark = UInt8(10 + random.unit() * 80)
         light = UInt8(130 + random.unit() * 120)
         salt = random.next()

@@ -90,17 +90,20 @@ struct ManifestLine {
     }
 
     func json(file: String) -> String {
-        let symbology =
-            switch scene.symbol?.kind {
-            case .qr: "QRCODE"
-            case .dataMatrix: "DATAMATRIX"
-            case .code128: "CODE128"
-            case nil: "NONE"
-            }
+        let symbology = Self.symbology(scene.symbol?.kind)
         let text = scene.symbol.map { "\"\($0.text)\"" } ?? "null"
         let drawn = drawnWith.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ")
         return "{\"file\": \"\(file)\", \"symbology\": \"\(symbology)\", \"text\": \(text), "
             + "\"width\": \(scene.width), \"height\": \(scene.height), \"scene\": {\(drawn)}}"
+    }
+
+    static func symbology(_ kind: SceneSymbol.Kind?) -> String {
+        switch kind {
+        case .qr: "QRCODE"
+        case .dataMatrix: "DATAMATRIX"
+        case .code128: "CODE128"
+        case nil: "NONE"
+        }
     }
 
     private var drawnWith: [(String, String)] {

@@ -8,5 +8,5 @@ struct SRUPScene: ParsableCommand {
         discussion: """
             Without a subcommand it plays a camera (see srup-scene play --help).
             """,
-        subcommands: [Play.self, Pictures.self], defaultSubcommand: Play.self)
+        subcommands: [Play.self, Pictures.self, Stream.self], defaultSubcommand: Play.self)
 }
