@@ -84,7 +84,7 @@ def run(arguments):
             }
             symbologies = SYMBOLOGIES[entry["symbology"]]
             for name, reader in chosen.items():
-                if name == "this, stream" and entry["text"] is not None:
+                if name == "this-stream" and entry["text"] is not None:
                     continue
                 # Slow where there is nothing: seconds a picture.
                 if name == "libdmtx" and (entry["symbology"] != "DATAMATRIX" or number % arguments.libdmtx_every):
@@ -94,7 +94,7 @@ def run(arguments):
             if entry["symbology"] == "NONE" and record["drawn"]:
                 # The time that a reader takes to see that there is no QR code.
                 for name, reader in chosen.items():
-                    if reader.reads([readers.QR]) and name != "this, stream":
+                    if reader.reads([readers.QR]) and name != "this-stream":
                         record["readers"][name + " (QR only)"] = one(reader, picture, file, [readers.QR], None)
             records.append(record)
             if number % 50 == 49:

@@ -141,9 +141,9 @@ def make(program):
     """All readers by their names, in the order of the tables."""
     return {
         "this": lambda: ThisReader(program),
-        "this, stream": lambda: ThisReader(program, "stream"),
+        "this-stream": lambda: ThisReader(program, "stream"),
         "zxing-cpp": lambda: ZXing(),
-        "zxing-cpp fast": lambda: ZXing(fast=True),
+        "zxing-cpp-fast": lambda: ZXing(fast=True),
         "zbar": lambda: ZBar(),
         "quirc": lambda: Quirc(),
         "opencv": lambda: OpenCV(),

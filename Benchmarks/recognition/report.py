@@ -178,7 +178,7 @@ def check_times(bars, records):
         bars.missing("time of a readable 1280x720 frame")
     for size, limit in (([640, 480], 5), ([1280, 720], 10)):
         group = [r for r in records if r["drawn"] and r["symbology"] == "NONE" and r["size"] == size]
-        for name, what in ((US + " (QR only)", "one picture, QR only"), ("this, stream", "a frame of a stream, all kinds")):
+        for name, what in ((US + " (QR only)", "one picture, QR only"), ("this-stream", "a frame of a stream, all kinds")):
             spent = times(group, name)
             if spent:
                 middle, late = median(spent), percentile(spent, 0.95)

@@ -94,7 +94,8 @@ public struct DrawnScene: Sendable {
         guard !round.isEmpty else { return [] }
         return (0..<count).compactMap { index in
             let grades = Degradation.grades
-            let grade = grades.lowerBound + (index / round.count) % grades.count
+            // Each kind goes through all grades, and each round has all of them.
+            let grade = grades.lowerBound + (index % round.count + index / round.count) % grades.count
             return DrawnScene(
                 kind, round[index % round.count], grade: grade, width: width, height: height,
                 seed: seed &* 1_000_003 &+ UInt64(index))
