@@ -1,0 +1,106 @@
+/// A dashed side of a symbol, found from the end of the arm where it begins: dark and light modules in turn.
+struct DashedSide {
+    /// Modules from the arm to the far corner, the arm's own one and the last light one counted; even.
+    let modules: Int
+    /// The symbol's far corner.
+    let corner: Vector
+    /// How regular the dashes are; more is better.
+    let score: Float
+
+    /// At least so many modules: the smallest side that is dashed.
+    private static let least = 8
+
+    /// Looks along rays that fan out from an arm's end.
+    ///
+    /// - Parameters:
+    ///   - start: the arm's far end, on the symbol's outer edge.
+    ///   - arm: from that end to the L's corner.
+    ///   - along: what the other arm is like: the side's direction and length, but for the tilt.
+    ///   - level: half way between dark and light.
+    ///   - contrast: from dark to light.
+    static func find(
+        _ sampler: PixelSampler, start: Vector, arm: Vector, along: Vector, level: Float, contrast: Float
+    ) -> DashedSide? {
+        var best: DashedSide?
+        let inward = arm.unit
+        let direction = along.unit
+        // Half a module in from the outer edge: a side has 8 to 52 modules, most have 10 to 26.
+        for share in [0.018, 0.027, 0.04] as [Float] {
+            let inset = max(arm.length * share, 0.8)
+            for step in -14...14 {
+                // A slope of up to 0.42 either way: 23 degrees.
+                let ray = (direction + direction.turned * (Float(step) * 0.03)).unit
+                guard
+                    let side = follow(
+                        sampler, from: start + inward * inset, ray, reach: along.length * 1.7, level: level,
+                        hysteresis: contrast * 0.1, inset: inward * inset)
+                else { continue }
+                if side.score > best?.score ?? 0 { best = side }
+            }
+        }
+        return best
+    }
+
+    /// Counts the dashes on one ray.
+    private static func follow(
+        _ sampler: PixelSampler, from origin: Vector, _ ray: Vector, reach: Float, level: Float, hysteresis: Float,
+        inset: Vector
+    ) -> DashedSide? {
+        // Where it turns from dark to light and back, in pixels from the beginning.
+        var turns: [Float] = []
+        var isDark = true
+        var previous = sampler.level(origin)
+        guard previous < level + hysteresis else { return nil }
+        let step: Float = 0.5
+        var at: Float = 0
+        while at < reach, turns.count < 160 {
+            at += step
+            let value = sampler.level(origin + ray * at)
+            if isDark ? value > level + hysteresis : value < level - hysteresis {
+                let bound = level + (isDark ? hysteresis : -hysteresis)
+                let rise = value - previous
+                turns.append(abs(rise) < 1e-3 ? at : at - step * max(0, min(1, (value - bound) / rise)))
+                isDark.toggle()
+                // A pitch that does not go on ends the row of dashes.
+                if turns.count >= 4, !goesOn(turns) {
+                    turns.removeLast()
+                    break
+                }
+            }
+            previous = value
+        }
+        return side(turns, origin, ray, inset)
+    }
+
+    /// Whether the last dash is about as long as the ones before. Blur makes dark and light unequal: pairs are compared.
+    private static func goesOn(_ turns: [Float]) -> Bool {
+        let count = turns.count
+        let last = turns[count - 1] - turns[count - 3]
+        let before =
+            count >= 6
+            ? (turns[count - 2] - turns[count - 6]) / 2 : turns[count - 2] - (count >= 4 ? turns[count - 4] : 0)
+        return last > 0.62 * before && last < 1.6 * before
+    }
+
+    private static func side(_ found: [Float], _ origin: Vector, _ ray: Vector, _ inset: Vector) -> DashedSide? {
+        var turns = found
+        // The last module is light: the row ends with a turn to light, an odd one.
+        if turns.count % 2 == 0, !turns.isEmpty { turns.removeLast() }
+        let count = turns.count
+        guard count + 1 >= least, let last = turns.last else { return nil }
+        let early = turns[2] - turns[0]
+        let late = turns[count - 1] - turns[count - 3]
+        // The first dash begins at the arm's outer edge.
+        guard turns[0] > 0.15 * early, turns[0] < 1.2 * early, late > 0 else { return nil }
+        var unevenness: Float = 0
+        for index in 3..<count {
+            let (a, b) = (turns[index] - turns[index - 2], turns[index - 1] - turns[index - 3])
+            unevenness += abs(a - b) / max(a, b)
+        }
+        unevenness /= Float(max(count - 3, 1))
+        guard unevenness < 0.3 else { return nil }
+        return DashedSide(
+            modules: count + 1, corner: origin + ray * (last + late / 2) - inset,
+            score: Float(count) * (1 - 2 * unevenness))
+    }
+}

@@ -1,0 +1,48 @@
+import Luma
+
+/// A Data Matrix in a picture.
+public struct DataMatrixSymbol: Sendable, Hashable {
+    public let text: [UInt8]
+    /// Upper left, upper right, lower right and lower left of the upright symbol, in pixels.
+    public let corners: [SIMD2<Float>]
+}
+
+/// Finds and reads Data Matrix symbols of ECC 200 (ISO/IEC 16022), turned and tilted, dark on light and light on dark.
+///
+/// Edges that make an L are found first; then rays from the ends of its arms count the dashes of the other two sides, which
+/// gives size and far corner; modules are sampled through the projective map of the four corners. libdmtx corrects errors
+/// and reads the text; it sees no picture. The work is bounded by the picture's size: every step has a limit on how many
+/// candidates it passes on.
+public enum DataMatrixReader {
+    /// At most so many symbols are read in one picture.
+    public static let most = 8
+    /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
+    private static let leastSide: Float = 12
+
+    public static func read(_ plane: LumaPlane) -> [DataMatrixSymbol] {
+        guard plane.width >= 16, plane.height >= 16 else { return [] }
+        let field = GradientField(plane)
+        let candidates = FinderL.find(EdgeSegment.find(field, least: leastSide))
+        var found: [DataMatrixSymbol] = []
+        field.smooth.withUnsafeBufferPointer { pixels in
+            guard let base = pixels.baseAddress else { return }
+            for candidate in candidates where found.count < most {
+                // What is within a symbol that was read is part of it.
+                guard !found.contains(where: { $0.surrounds(candidate.corner) }) else { continue }
+                let sampler = PixelSampler(
+                    pixels: base, width: field.width, height: field.height, isInverted: candidate.isInverted)
+                if let symbol = SymbolCandidate(candidate, sampler)?.read() { found.append(symbol) }
+            }
+        }
+        return found
+    }
+}
+
+extension DataMatrixSymbol {
+    fileprivate func surrounds(_ place: Vector) -> Bool {
+        var middle = Vector.zero
+        for corner in corners { middle += corner / 4 }
+        let reach = corners.map { ($0 - middle).length }.max() ?? 0
+        return (place - middle).length < reach * 1.05
+    }
+}
