@@ -21,55 +21,72 @@ struct DashedSide {
     static func find(
         _ sampler: PixelSampler, start: Vector, arm: Vector, along: Vector, level: Float, contrast: Float
     ) -> DashedSide? {
-        var best: DashedSide?
         let inward = arm.unit
         let direction = along.unit
-        // Half a module in from the outer edge: a side has 8 to 52 modules, most have 10 to 26.
-        for share in [0.018, 0.027, 0.04] as [Float] {
-            let inset = max(arm.length * share, 0.8)
-            for step in -14...14 {
-                // A slope of up to 0.42 either way: 23 degrees.
-                let ray = (direction + direction.turned * (Float(step) * 0.03)).unit
-                guard
-                    let side = follow(
-                        sampler, from: start + inward * inset, ray, reach: along.length * 1.7, level: level,
-                        hysteresis: contrast * 0.1, inset: inward * inset)
-                else { continue }
-                if side.score > best?.score ?? 0 { best = side }
-            }
+        let fan = Fan(
+            sampler: sampler, level: level, hysteresis: contrast * 0.1, reach: along.length * 1.7,
+            longest: along.length * 0.3, step: max(0.5, along.length / 200))
+        func look(_ inset: Float, _ slope: Float) -> DashedSide? {
+            let ray = (direction + direction.turned * slope).unit
+            return fan.follow(from: start + inward * inset, ray, inset: inward * inset)
         }
-        return best
-    }
-
-    /// Counts the dashes on one ray.
-    private static func follow(
-        _ sampler: PixelSampler, from origin: Vector, _ ray: Vector, reach: Float, level: Float, hysteresis: Float,
-        inset: Vector
-    ) -> DashedSide? {
-        // Where it turns from dark to light and back, in pixels from the beginning.
-        var turns: [Float] = []
-        var isDark = true
-        var previous = sampler.level(origin)
-        guard previous < level + hysteresis else { return nil }
-        let step: Float = 0.5
-        var at: Float = 0
-        while at < reach, turns.count < 160 {
-            at += step
-            let value = sampler.level(origin + ray * at)
-            if isDark ? value > level + hysteresis : value < level - hysteresis {
-                let bound = level + (isDark ? hysteresis : -hysteresis)
-                let rise = value - previous
-                turns.append(abs(rise) < 1e-3 ? at : at - step * max(0, min(1, (value - bound) / rise)))
-                isDark.toggle()
-                // A pitch that does not go on ends the row of dashes.
-                if turns.count >= 4, !goesOn(turns) {
-                    turns.removeLast()
-                    break
+        var best: (side: DashedSide, inset: Float, slope: Float)?
+        func keep(_ inset: Float, _ slope: Float) {
+            guard let side = look(inset, slope), side.score > best?.side.score ?? 0 else { return }
+            best = (side, inset, slope)
+        }
+        // Half a module in from the outer edge: a side has 8 to 52 modules, most have 10 to 26. Slopes of up to 0.42 either
+        // way: 23 degrees.
+        for share in [0.018, 0.027, 0.04] as [Float] {
+            for step in -14...14 { keep(max(arm.length * share, 0.7), Float(step) * 0.03) }
+        }
+        // Small dashes are hit by all of a ray only when it is finer.
+        for width in [0.015, 0.0075] as [Float] {
+            guard let (_, inset, slope) = best else { return nil }
+            for i in [-1, 0, 1] as [Float] {
+                for j in [-1, 0, 1] as [Float] where i != 0 || j != 0 {
+                    keep(max(0.5, inset + i * width * arm.length * 0.4), slope + j * width)
                 }
             }
-            previous = value
         }
-        return side(turns, origin, ray, inset)
+        guard let side = best?.side, side.modules >= least else { return nil }
+        return side
+    }
+
+    /// Rays that begin at one place.
+    private struct Fan {
+        let sampler: PixelSampler
+        let level, hysteresis: Float
+        /// How far a ray goes; the longest dash; how often it looks: all in pixels.
+        let reach, longest, step: Float
+
+        /// Counts the dashes on one ray.
+        func follow(from origin: Vector, _ ray: Vector, inset: Vector) -> DashedSide? {
+            // Where it turns from dark to light and back, in pixels from the beginning.
+            var turns: [Float] = []
+            var isDark = true
+            // Not at the module's edge: as far in as the ray is.
+            var at = inset.length
+            var previous = sampler.level(origin + ray * at)
+            guard previous < level + hysteresis else { return nil }
+            while at < reach, at - (turns.last ?? 0) < longest, turns.count < 160 {
+                at += step
+                let value = sampler.level(origin + ray * at)
+                if isDark ? value > level + hysteresis : value < level - hysteresis {
+                    let bound = level + (isDark ? hysteresis : -hysteresis)
+                    let rise = value - previous
+                    turns.append(abs(rise) < 1e-3 ? at : at - step * max(0, min(1, (value - bound) / rise)))
+                    isDark.toggle()
+                    // A pitch that does not go on ends the row of dashes.
+                    if turns.count >= 4, !DashedSide.goesOn(turns) {
+                        turns.removeLast()
+                        break
+                    }
+                }
+                previous = value
+            }
+            return DashedSide.side(turns, origin, ray, inset)
+        }
     }
 
     /// Whether the last dash is about as long as the ones before. Blur makes dark and light unequal: pairs are compared.
@@ -87,7 +104,7 @@ struct DashedSide {
         // The last module is light: the row ends with a turn to light, an odd one.
         if turns.count % 2 == 0, !turns.isEmpty { turns.removeLast() }
         let count = turns.count
-        guard count + 1 >= least, let last = turns.last else { return nil }
+        guard count >= 5, let last = turns.last else { return nil }
         let early = turns[2] - turns[0]
         let late = turns[count - 1] - turns[count - 3]
         // The first dash begins at the arm's outer edge.

@@ -16,25 +16,44 @@ public struct DataMatrixSymbol: Sendable, Hashable {
 public enum DataMatrixReader {
     /// At most so many symbols are read in one picture.
     public static let most = 8
+    /// Larger pictures are not looked at: no camera gives them, and each pixel takes up to seven bytes of memory.
+    public static let mostPixels = 1 << 24
     /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
     private static let leastSide: Float = 12
 
     public static func read(_ plane: LumaPlane) -> [DataMatrixSymbol] {
-        guard plane.width >= 16, plane.height >= 16 else { return [] }
+        guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= mostPixels else { return [] }
         let field = GradientField(plane)
         let candidates = FinderL.find(EdgeSegment.find(field, least: leastSide))
         var found: [DataMatrixSymbol] = []
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
+            let smooth = PixelSampler(pixels: base, width: field.width, height: field.height, stride: field.width)
+            let sharp = PixelSampler(
+                pixels: plane.base, width: plane.width, height: plane.height, stride: plane.stride)
             for candidate in candidates where found.count < most {
                 // What is within a symbol that was read is part of it.
                 guard !found.contains(where: { $0.surrounds(candidate.corner) }) else { continue }
-                let sampler = PixelSampler(
-                    pixels: base, width: field.width, height: field.height, isInverted: candidate.isInverted)
-                if let symbol = SymbolCandidate(candidate, sampler)?.read() { found.append(symbol) }
+                // Smoothing takes away small modules; noise takes away dashes that were not smoothed.
+                let samplers = candidate.size < 200 ? [sharp, smooth] : [smooth]
+                if let symbol = read(candidate, samplers, isNoisy: field.isNoisy) { found.append(symbol) }
             }
         }
         return found
+    }
+
+    private static func read(_ finder: FinderL, _ samplers: [PixelSampler], isNoisy: Bool) -> DataMatrixSymbol? {
+        for var sampler in samplers {
+            sampler.isInverted = finder.isInverted
+            guard let candidate = SymbolCandidate(finder, sampler) else { continue }
+            let (upper, right) = candidate.dashedSides()
+            if upper == nil, right == nil {
+                if isNoisy { continue }
+                return nil
+            }
+            if let symbol = candidate.read(upper, right) { return symbol }
+        }
+        return nil
     }
 }
 

@@ -14,6 +14,9 @@ struct GradientField {
     /// Of the way in which it gets lighter, clockwise from the right, in 32nds of a turn.
     private(set) var direction: [UInt8]
 
+    /// Whether the flat parts of the picture are not smooth.
+    private(set) var isNoisy = false
+
     /// Unit vectors of the 32 directions.
     static let units: [Vector] = (0..<directions).map {
         let angle = Float($0) * 2 * .pi / Float(directions)
@@ -27,6 +30,7 @@ struct GradientField {
         direction = [UInt8](repeating: Self.flat, count: width * height)
         guard width >= 8, height >= 8 else { return }
         let least = Self.leastSlope(smooth, width, height)
+        isNoisy = least > 8 * 8
         let (width, height) = (width, height)
         smooth.withUnsafeBufferPointer { pixels in
             direction.withUnsafeMutableBufferPointer { direction in

@@ -3,6 +3,8 @@ struct PixelSampler {
     let pixels: UnsafePointer<UInt8>
     let width: Int
     let height: Int
+    /// Bytes from a row to the next.
+    let stride: Int
     /// Light symbols are read as if they were dark.
     var isInverted = false
 
@@ -15,8 +17,8 @@ struct PixelSampler {
         let (ix, iy) = (min(Int(x), max(width - 2, 0)), min(Int(y), max(height - 2, 0)))
         let (fx, fy) = (x - Float(ix), y - Float(iy))
         let right = width > 1 ? 1 : 0
-        let upper = pixels + iy * width + ix
-        let lower = upper + (height > 1 ? width : 0)
+        let upper = pixels + iy * stride + ix
+        let lower = upper + (height > 1 ? stride : 0)
         let a = Float(upper[0]) + (Float(upper[right]) - Float(upper[0])) * fx
         let b = Float(lower[0]) + (Float(lower[right]) - Float(lower[0])) * fx
         let level = a + (b - a) * fy

@@ -52,17 +52,23 @@ struct SymbolCandidate {
         return (corner + direction * last, contrast, (inner + outer) / 2)
     }
 
-    func read() -> DataMatrixSymbol? {
+    /// The dashed sides from the end of the left and of the lower arm.
+    func dashedSides() -> (upper: DashedSide?, right: DashedSide?) {
         let upper = DashedSide.find(
             sampler, start: finder.top, arm: finder.corner - finder.top, along: finder.right - finder.corner,
             level: level, contrast: contrast)
         let right = DashedSide.find(
             sampler, start: finder.right, arm: finder.corner - finder.right, along: finder.top - finder.corner,
             level: level, contrast: contrast)
+        return (upper, right)
+    }
+
+    func read(_ upper: DashedSide?, _ right: DashedSide?) -> DataMatrixSymbol? {
         for (size, corner) in guesses(upper, right) {
             guard
                 var grid = SymbolGrid(size, corners: [finder.top, corner, finder.right, finder.corner], sampler)
             else { continue }
+            guard grid.fit * 255 > contrast * 0.08 else { continue }
             grid.refine()
             guard grid.fit * 255 > contrast * 0.3 else { continue }
             if let text = grid.decode() { return DataMatrixSymbol(text: text, corners: grid.corners) }
