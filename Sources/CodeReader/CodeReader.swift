@@ -7,6 +7,9 @@ public enum Symbology: String, Sendable, CaseIterable {
     case dataMatrix = "datamatrix"
     case code128, code93, code39
 
+    /// Bars beside one another.
+    public static let linear: Set<Symbology> = [.code128, .code93, .code39]
+
     init?(_ type: zbar_symbol_type_t) {
         switch type {
         case ZBAR_QRCODE: self = .qr
@@ -124,8 +127,11 @@ public final class CodeReader {
     /// All codes in the picture, each once. Data Matrix and turned linear codes are looked for only where no other code is.
     public func read(_ plane: LumaPlane) -> [Reading] {
         let found = symbologies == [.dataMatrix] ? [] : scan(plane)
-        if found.isEmpty, symbologies.contains(.dataMatrix) { return Reading.dataMatrix(plane) }
-        return found
+        guard found.isEmpty else { return found }
+        if symbologies.contains(.dataMatrix), case let symbols = Reading.dataMatrix(plane), !symbols.isEmpty {
+            return symbols
+        }
+        return symbologies.isDisjoint(with: Symbology.linear) ? [] : LinearLocator.read(plane, scan: scan)
     }
 
     /// What zbar finds.
@@ -162,6 +168,7 @@ public final class CodeReader {
                 Reading.Point(x: Int(zbar_symbol_get_loc_x(found, $0)), y: Int(zbar_symbol_get_loc_y(found, $0)))
             }
             let reading = Reading(value: value, symbology: symbology, corners: corners)
+            guard reading.isPlausible else { continue }
             if !readings.contains(where: { $0.value == reading.value && $0.symbology == symbology }) {
                 readings.append(reading)
             }
