@@ -135,7 +135,7 @@ public final class CodeReader {
     }
 
     /// What zbar finds.
-    private func scan(_ plane: LumaPlane) -> [Reading] {
+    func scan(_ plane: LumaPlane) -> [Reading] {
         guard plane.stride == plane.width else {
             var packed = [UInt8](repeating: 0, count: plane.width * plane.height)
             packed.withUnsafeMutableBufferPointer { packed in
@@ -173,6 +173,6 @@ public final class CodeReader {
                 readings.append(reading)
             }
         }
-        return readings
+        return readings.withoutFragments
     }
 }

@@ -61,7 +61,7 @@ struct LinearLocator {
         let length = (doubled * doubled).sum().squareRoot()
         let energy = Float(xx &+ yy)
         // 64 samples with slopes of at least 14 grey levels, most of them along one line.
-        guard energy > 64 * 14 * 14, length > 0.6 * energy else { return Block() }
+        guard energy > 64 * 14 * 14, length > 0.4 * energy else { return Block() }
         return Block(doubled: doubled / length)
     }
 
@@ -162,18 +162,32 @@ struct LinearLocator {
     static func read(_ plane: LumaPlane, scan: (LumaPlane) -> [Reading]) -> [Reading] {
         var found: [Reading] = []
         for region in regions(plane) {
-            let strips = strips(plane, region).map { $0.withPlane(scan) }
-            for reading in strips.joined() {
-                let isNew = !found.contains { $0.value == reading.value && $0.symbology == reading.symbology }
-                let votes = strips.count { readings in
-                    readings.contains { $0.value == reading.value && $0.symbology == reading.symbology }
-                }
-                guard isNew, let needed = votesNeeded(reading), votes >= needed else { continue }
+            let strips = strips(plane, region)
+            var readings = agreed(strips.map { $0.withPlane(scan) })
+            if readings.isEmpty { readings = agreed(strips.map { inverted($0).withPlane(scan) }) }
+            for reading in readings
+            where !found.contains(where: { $0.value == reading.value && $0.symbology == reading.symbology }) {
                 found.append(
                     Reading(value: reading.value, symbology: reading.symbology, corners: corners(region)))
             }
         }
         return found
+    }
+
+    private static func inverted(_ picture: LumaPicture) -> LumaPicture {
+        var picture = picture
+        for index in picture.pixels.indices { picture.pixels[index] = 255 - picture.pixels[index] }
+        return picture
+    }
+
+    /// What enough of the strips say.
+    private static func agreed(_ strips: [[Reading]]) -> [Reading] {
+        strips.joined().filter { reading in
+            let votes = strips.count { readings in
+                readings.contains { $0.value == reading.value && $0.symbology == reading.symbology }
+            }
+            return votesNeeded(reading).map { votes >= $0 } ?? false
+        }
     }
 
     /// `nil` for what is never taken.

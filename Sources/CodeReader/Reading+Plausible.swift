@@ -10,3 +10,16 @@ extension Reading {
         }
     }
 }
+
+extension [Reading] {
+    /// Without linear codes that are the beginning of another one: zbar sometimes reads a code only in part.
+    var withoutFragments: [Reading] {
+        filter { reading in
+            !Symbology.linear.contains(reading.symbology)
+                || !contains {
+                    $0.symbology == reading.symbology && $0.value.count > reading.value.count
+                        && $0.value.starts(with: reading.value)
+                }
+        }
+    }
+}

@@ -21,7 +21,11 @@ public enum DataMatrixReader {
     /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
     private static let leastSide: Float = 12
 
-    public static func read(_ plane: LumaPlane) -> [DataMatrixSymbol] {
+    /// - Parameters:
+    ///   - part: with `parts`: look only at every so-manieth of the places that could be a symbol, the largest of them in
+    ///     part 0. Several frames share the work so.
+    ///   - parts: how many share it.
+    public static func read(_ plane: LumaPlane, part: Int = 0, of parts: Int = 1) -> [DataMatrixSymbol] {
         guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= mostPixels else { return [] }
         let field = GradientField(plane)
         let candidates = FinderL.find(EdgeSegment.find(field, least: leastSide))
@@ -31,7 +35,8 @@ public enum DataMatrixReader {
             let smooth = PixelSampler(pixels: base, width: field.width, height: field.height, stride: field.width)
             let sharp = PixelSampler(
                 pixels: plane.base, width: plane.width, height: plane.height, stride: plane.stride)
-            for candidate in candidates where found.count < most {
+            for (index, candidate) in candidates.enumerated() where found.count < most && index % max(parts, 1) == part
+            {
                 // What is within a symbol that was read is part of it.
                 guard !found.contains(where: { $0.surrounds(candidate.corner) }) else { continue }
                 // Smoothing takes away small modules; noise takes away dashes that were not smoothed.
