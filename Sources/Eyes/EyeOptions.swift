@@ -41,7 +41,8 @@ public struct EyeOptions: ParsableArguments, Sendable {
 public struct SymbologyOptions: ParsableArguments, Sendable {
     @Option(
         help: ArgumentHelp(
-            "Only these kinds of code: qr, datamatrix, code128, code93, code39, with commas between.", valueName: "list"))
+            "Only these kinds of code: qr, datamatrix, code128, code93, code39, with commas between.",
+            valueName: "list"))
     public var symbologies = "qr,datamatrix,code128,code93,code39"
 
     public init() {}
