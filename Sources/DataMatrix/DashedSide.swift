@@ -24,7 +24,7 @@ struct DashedSide {
         let inward = arm.unit
         let direction = along.unit
         let fan = Fan(
-            sampler: sampler, level: level, hysteresis: contrast * 0.1, reach: along.length * 1.7,
+            sampler: sampler, level: level, contrast: contrast, reach: along.length * 1.7,
             longest: along.length * 0.3, step: max(0.5, along.length / 200))
         func look(_ inset: Float, _ slope: Float) -> DashedSide? {
             let ray = (direction + direction.turned * slope).unit
@@ -56,7 +56,7 @@ struct DashedSide {
     /// Rays that begin at one place.
     private struct Fan {
         let sampler: PixelSampler
-        let level, hysteresis: Float
+        let level, contrast: Float
         /// How far a ray goes; the longest dash; how often it looks: all in pixels.
         let reach, longest, step: Float
 
@@ -68,20 +68,30 @@ struct DashedSide {
             // Not at the module's edge: as far in as the ray is.
             var at = inset.length
             var previous = sampler.level(origin + ray * at)
-            guard previous < level + hysteresis else { return nil }
+            guard previous < level + contrast * 0.1 else { return nil }
+            // A turn is a change from the last extreme by a part of what the last changes were: light may fall off.
+            var extreme = previous
+            var turned = extreme
+            var swing = contrast
             while at < reach, at - (turns.last ?? 0) < longest, turns.count < 160 {
                 at += step
                 let value = sampler.level(origin + ray * at)
-                if isDark ? value > level + hysteresis : value < level - hysteresis {
-                    let bound = level + (isDark ? hysteresis : -hysteresis)
-                    let rise = value - previous
-                    turns.append(abs(rise) < 1e-3 ? at : at - step * max(0, min(1, (value - bound) / rise)))
+                let change = isDark ? value - extreme : extreme - value
+                if change > swing * 0.35 {
+                    let last = abs(value - previous)
+                    turns.append(last < 1e-3 ? at : at - step * min(1, (change - swing * 0.35) / last))
                     isDark.toggle()
+                    // From this extreme to the one before: half of it comes from the waves before.
+                    if turns.count > 1 { swing = max((swing + abs(extreme - turned)) / 2, contrast * 0.12) }
+                    turned = extreme
+                    extreme = value
                     // A pitch that does not go on ends the row of dashes.
                     if turns.count >= 4, !DashedSide.goesOn(turns) {
                         turns.removeLast()
                         break
                     }
+                } else if change < 0 {
+                    extreme = value
                 }
                 previous = value
             }

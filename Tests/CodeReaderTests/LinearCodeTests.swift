@@ -24,7 +24,7 @@ import Testing
         return picture.withPlane { reader.read($0) }.map { String(decoding: $0.value, as: UTF8.self) }
     }
 
-    @Test(arguments: stride(from: Float(0), to: 180, by: 9))
+    @Test(arguments: Array(stride(from: Float(0), to: 180, by: 9)))
     func aCodeIsReadAtAnyAngle(_ roll: Float) throws {
         #expect(texts(try frame { $0.roll = roll }) == ["74C2CEF6"])
     }

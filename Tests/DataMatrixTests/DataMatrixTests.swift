@@ -26,7 +26,7 @@ import Testing
         picture.withPlane { DataMatrixReader.read($0) }.map { String(decoding: $0.text, as: UTF8.self) }
     }
 
-    @Test(arguments: stride(from: Float(0), to: 360, by: 15))
+    @Test(arguments: Array(stride(from: Float(0), to: 360, by: 15)))
     func aSymbolIsReadAtAnyAngle(_ roll: Float) throws {
         #expect(texts(try frame { $0.roll = roll }) == [Self.digits])
     }
