@@ -69,8 +69,8 @@ struct SymbolCandidate {
                 var grid = SymbolGrid(size, corners: [finder.top, corner, finder.right, finder.corner], sampler)
             else { continue }
             guard grid.fit * 255 > contrast * 0.08 else { continue }
-            grid.refine()
-            guard grid.fit * 255 > contrast * 0.3 else { continue }
+            grid.refine(least: contrast * 0.35 / 255)
+            guard grid.fit * 255 > contrast * 0.45 else { continue }
             if let text = grid.decode() { return DataMatrixSymbol(text: text, corners: grid.corners) }
         }
         return nil

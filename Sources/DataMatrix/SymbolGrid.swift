@@ -50,7 +50,9 @@ struct SymbolGrid {
     }
 
     /// Moves one corner after the other, in smaller and smaller steps, while the fit gets better.
-    mutating func refine() {
+    ///
+    /// - Parameter least: the fit that the first and largest steps must come to, for the others to be worth while.
+    mutating func refine(least: Float) {
         let module = min(
             (corners[1] - corners[0]).length / Float(size.columns), (corners[3] - corners[0]).length / Float(size.rows))
         for step in [0.7, 0.35, 0.18] as [Float] {
@@ -59,6 +61,7 @@ struct SymbolGrid {
                 for corner in [1, 0, 2, 3] { moved = move(corner, by: step * module) || moved }
                 if !moved { break }
             }
+            guard fit > least else { return }
         }
     }
 
@@ -111,27 +114,44 @@ struct SymbolGrid {
         return levels
     }
 
-    /// Half way between the darkest and the lightest modules around each, a tenth of them left out.
+    /// For each module, half way between what is dark and what is light around it: the means of the levels below and above
+    /// the mean.
     private func thresholds(_ levels: [Float], radius: Int) -> [Float] {
-        func middle(_ values: [Float]) -> Float {
-            let sorted = values.sorted()
-            return (sorted[sorted.count / 10] + sorted[sorted.count - 1 - sorted.count / 10]) / 2
-        }
         let (rows, columns) = (size.rows, size.columns)
-        if radius >= rows + columns { return [Float](repeating: middle(levels), count: levels.count) }
+        if radius >= rows + columns {
+            return [Float](repeating: middle(levels, 0...rows - 1, 0...columns - 1), count: levels.count)
+        }
         var result = [Float](repeating: 0, count: levels.count)
-        var around: [Float] = []
         for row in 0..<rows {
+            let nearRows = max(0, row - radius)...min(rows - 1, row + radius)
             for column in 0..<columns {
-                around.removeAll(keepingCapacity: true)
-                for y in max(0, row - radius)...min(rows - 1, row + radius) {
-                    for x in max(0, column - radius)...min(columns - 1, column + radius) {
-                        around.append(levels[y * columns + x])
-                    }
-                }
-                result[row * columns + column] = middle(around)
+                let nearColumns = max(0, column - radius)...min(columns - 1, column + radius)
+                result[row * columns + column] = middle(levels, nearRows, nearColumns)
             }
         }
         return result
+    }
+
+    private func middle(_ levels: [Float], _ rows: ClosedRange<Int>, _ columns: ClosedRange<Int>) -> Float {
+        var sum: Float = 0
+        for row in rows {
+            for column in columns { sum += levels[row * size.columns + column] }
+        }
+        let mean = sum / Float(rows.count * columns.count)
+        var (dark, light): (Float, Float) = (0, 0)
+        var (darks, lights): (Float, Float) = (0, 0)
+        for row in rows {
+            for column in columns {
+                let level = levels[row * size.columns + column]
+                if level < mean {
+                    dark += level
+                    darks += 1
+                } else {
+                    light += level
+                    lights += 1
+                }
+            }
+        }
+        return darks > 0 && lights > 0 ? (dark / darks + light / lights) / 2 : mean
     }
 }
