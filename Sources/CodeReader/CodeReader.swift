@@ -3,7 +3,12 @@ import Luma
 
 /// The kinds of code that are read.
 public enum Symbology: String, Sendable, CaseIterable {
-    case qr, code128, code93, code39
+    case qr
+    case dataMatrix = "datamatrix"
+    case code128, code93, code39
+
+    /// Bars beside one another.
+    public static let linear: Set<Symbology> = [.code128, .code93, .code39]
 
     init?(_ type: zbar_symbol_type_t) {
         switch type {
@@ -15,9 +20,11 @@ public enum Symbology: String, Sendable, CaseIterable {
         }
     }
 
-    var zbar: zbar_symbol_type_t {
+    /// `nil` for those that zbar does not read.
+    var zbar: zbar_symbol_type_t? {
         switch self {
         case .qr: ZBAR_QRCODE
+        case .dataMatrix: nil
         case .code128: ZBAR_CODE128
         case .code93: ZBAR_CODE93
         case .code39: ZBAR_CODE39
@@ -90,13 +97,16 @@ public final class CodeReader {
     private let scanner: OpaquePointer
     private let image: OpaquePointer
 
+    private let symbologies: Set<Symbology>
+
     /// - Parameter symbologies: what to look for; fewer is faster.
     public init(_ symbologies: Set<Symbology> = Set(Symbology.allCases)) {
+        self.symbologies = symbologies
         scanner = zbar_image_scanner_create()
         image = zbar_image_create()
         zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_ENABLE, 0)
         // zbar needs some symbology enabled before positions and density have a meaning.
-        for symbology in symbologies { zbar_image_scanner_set_config(scanner, symbology.zbar, ZBAR_CFG_ENABLE, 1) }
+        for type in symbologies.compactMap(\.zbar) { zbar_image_scanner_set_config(scanner, type, ZBAR_CFG_ENABLE, 1) }
         zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_POSITION, 1)
         // The cache would hide a code that stays in view.
         zbar_image_scanner_enable_cache(scanner, 0)
@@ -114,8 +124,18 @@ public final class CodeReader {
         zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_Y_DENSITY, Int32(density))
     }
 
-    /// All codes in the picture, each once.
+    /// All codes in the picture, each once. Data Matrix and turned linear codes are looked for only where no other code is.
     public func read(_ plane: LumaPlane) -> [Reading] {
+        let found = symbologies == [.dataMatrix] ? [] : scan(plane)
+        guard found.isEmpty else { return found }
+        if symbologies.contains(.dataMatrix), case let symbols = Reading.dataMatrix(plane), !symbols.isEmpty {
+            return symbols
+        }
+        return symbologies.isDisjoint(with: Symbology.linear) ? [] : LinearLocator.read(plane, scan: scan)
+    }
+
+    /// What zbar finds.
+    func scan(_ plane: LumaPlane) -> [Reading] {
         guard plane.stride == plane.width else {
             var packed = [UInt8](repeating: 0, count: plane.width * plane.height)
             packed.withUnsafeMutableBufferPointer { packed in
@@ -125,7 +145,7 @@ public final class CodeReader {
                 }
             }
             return packed.withUnsafeBufferPointer {
-                read(LumaPlane(base: $0.baseAddress!, width: plane.width, height: plane.height, stride: plane.width))
+                scan(LumaPlane(base: $0.baseAddress!, width: plane.width, height: plane.height, stride: plane.width))
             }
         }
         zbar_image_set_size(image, UInt32(plane.width), UInt32(plane.height))
@@ -148,10 +168,11 @@ public final class CodeReader {
                 Reading.Point(x: Int(zbar_symbol_get_loc_x(found, $0)), y: Int(zbar_symbol_get_loc_y(found, $0)))
             }
             let reading = Reading(value: value, symbology: symbology, corners: corners)
+            guard reading.isPlausible else { continue }
             if !readings.contains(where: { $0.value == reading.value && $0.symbology == symbology }) {
                 readings.append(reading)
             }
         }
-        return readings
+        return readings.withoutFragments
     }
 }
