@@ -80,78 +80,23 @@ extension Collection where Element == UInt8, Self: BidirectionalCollection {
     }
 }
 
-/// Reads codes in grey pictures with zbar. Not safe to use from several threads: one reader per thread.
+/// Reads codes in grey pictures. Not safe to use from several threads: one reader per thread.
 public final class CodeReader {
     /// Longer values are cut off the list: no code that matters is longer, and a hostile one may be.
     public static let maximumLength = 4096
     /// More codes than this in one picture are not looked at.
     public static let mostReadings = 64
 
-    private let scanner: OpaquePointer
-    private let image: OpaquePointer
+    private let search: QRSearch
 
     /// - Parameter symbologies: what to look for; fewer is faster.
     public init(_ symbologies: Set<Symbology> = Set(Symbology.allCases)) {
-        scanner = zbar_image_scanner_create()
-        image = zbar_image_create()
-        zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_ENABLE, 0)
-        // zbar needs some symbology enabled before positions and density have a meaning.
-        for symbology in symbologies { zbar_image_scanner_set_config(scanner, symbology.zbar, ZBAR_CFG_ENABLE, 1) }
-        zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_POSITION, 1)
-        // The cache would hide a code that stays in view.
-        zbar_image_scanner_enable_cache(scanner, 0)
-        zbar_image_set_format(image, 0x3030_3859)  // "Y800"
-    }
-
-    deinit {
-        zbar_image_destroy(image)
-        zbar_image_scanner_destroy(scanner)
-    }
-
-    /// How finely zbar looks: 1 for every row and column, 2 for every other.
-    public func setDensity(_ density: Int) {
-        zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_X_DENSITY, Int32(density))
-        zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_Y_DENSITY, Int32(density))
+        search = QRSearch(ZbarScanner([.qr]))
     }
 
     /// All codes in the picture, each once.
     public func read(_ plane: LumaPlane) -> [Reading] {
-        guard plane.stride == plane.width else {
-            var packed = [UInt8](repeating: 0, count: plane.width * plane.height)
-            packed.withUnsafeMutableBufferPointer { packed in
-                for row in 0..<plane.height {
-                    (packed.baseAddress! + row * plane.width).update(
-                        from: plane.base + row * plane.stride, count: plane.width)
-                }
-            }
-            return packed.withUnsafeBufferPointer {
-                read(LumaPlane(base: $0.baseAddress!, width: plane.width, height: plane.height, stride: plane.width))
-            }
-        }
-        zbar_image_set_size(image, UInt32(plane.width), UInt32(plane.height))
-        zbar_image_set_data(image, plane.base, UInt(plane.width * plane.height), nil)
-        // zbar must not keep the borrowed pixels.
-        defer { zbar_image_set_data(image, nil, 0, nil) }
-        guard zbar_scan_image(scanner, image) > 0 else { return [] }
-        var readings: [Reading] = []
-        var symbol = zbar_image_first_symbol(image)
-        while let found = symbol, readings.count < Self.mostReadings {
-            defer { symbol = zbar_symbol_next(found) }
-            let count = Int(zbar_symbol_get_data_length(found))
-            guard let symbology = Symbology(zbar_symbol_get_type(found)), let data = zbar_symbol_get_data(found),
-                count <= Self.maximumLength
-            else { continue }
-            let value = data.withMemoryRebound(to: UInt8.self, capacity: count) {
-                Array(UnsafeBufferPointer(start: $0, count: count))
-            }
-            let corners = (0..<min(zbar_symbol_get_loc_size(found), 16)).map {
-                Reading.Point(x: Int(zbar_symbol_get_loc_x(found, $0)), y: Int(zbar_symbol_get_loc_y(found, $0)))
-            }
-            let reading = Reading(value: value, symbology: symbology, corners: corners)
-            if !readings.contains(where: { $0.value == reading.value && $0.symbology == symbology }) {
-                readings.append(reading)
-            }
-        }
-        return readings
+        search.read(plane, units: 2_000_000)
     }
+    public func trace() { search.trace = true }
 }

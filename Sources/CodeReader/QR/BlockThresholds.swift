@@ -1,0 +1,102 @@
+import Luma
+
+/// Where dark ends and light begins, for every block of 8 by 8 pixels: the mean of the blocks around it.
+struct BlockThresholds {
+    static let side = 8
+    /// Blocks whose surroundings span fewer grey levels than this are taken as blank: they hold noise, no edges.
+    static let leastContrast = 12
+
+    let columns, rows: Int
+    /// One value for each block; a pixel is dark when it is less. 0 where it is blank.
+    let values: UnsafeMutablePointer<UInt8>
+
+    @inline(__always)
+    func at(x: Int, y: Int) -> UInt8 { values[(y >> 3) &* columns &+ (x >> 3)] }
+}
+
+/// Makes ``BlockThresholds``; keeps its memory.
+final class ThresholdMaker {
+    /// How many blocks to each side count for a block's threshold.
+    private static let reach = 2
+
+    private let sums = Scratch<Int32>(0)
+    private let sideways = Scratch<Int32>(0)
+    private let darkest = Scratch<UInt8>(0)
+    private let lightest = Scratch<UInt8>(0)
+    private let values = Scratch<UInt8>(0)
+
+    /// - Parameter plane: at least 8 pixels on each side.
+    func thresholds(_ plane: LumaPlane) -> BlockThresholds {
+        let side = BlockThresholds.side
+        let (columns, rows) = ((plane.width + side - 1) / side, (plane.height + side - 1) / side)
+        let count = columns * rows
+        let (sums, sideways) = (sums.atLeast(count), sideways.atLeast(count))
+        let (darkest, lightest, values) = (darkest.atLeast(count), lightest.atLeast(count), values.atLeast(count))
+        for row in 0..<rows {
+            for column in 0..<columns {
+                // The last blocks overlap the ones before, so that all are whole.
+                let start = UnsafeRawPointer(
+                    plane.base + min(row * side, plane.height - side) * plane.stride
+                        + min(column * side, plane.width - side))
+                var sum = SIMD8<UInt16>(repeating: 0)
+                var low = SIMD8<UInt8>(repeating: 255)
+                var high = SIMD8<UInt8>(repeating: 0)
+                for line in 0..<side {
+                    let pixels = start.loadUnaligned(fromByteOffset: line &* plane.stride, as: SIMD8<UInt8>.self)
+                    sum &+= SIMD8<UInt16>(truncatingIfNeeded: pixels)
+                    low.replace(with: pixels, where: pixels .< low)
+                    high.replace(with: pixels, where: pixels .> high)
+                }
+                let block = row * columns + column
+                sums[block] = Int32(sum.wrappedSum())
+                darkest[block] = low.min()
+                lightest[block] = high.max()
+            }
+        }
+        smooth(columns, rows, sums, sideways)
+        for row in 0..<rows {
+            for column in 0..<columns {
+                var low: UInt8 = 255
+                var high: UInt8 = 0
+                for y in max(0, row - 1)...min(rows - 1, row + 1) {
+                    for x in max(0, column - 1)...min(columns - 1, column + 1) {
+                        low = min(low, darkest[y * columns + x])
+                        high = max(high, lightest[y * columns + x])
+                    }
+                }
+                let isBlank = Int(high) - Int(low) < BlockThresholds.leastContrast
+                let block = row * columns + column
+                values[block] = isBlank ? 0 : UInt8(truncatingIfNeeded: max(1, min(255, sums[block])))
+            }
+        }
+        return BlockThresholds(columns: columns, rows: rows, values: values)
+    }
+
+    /// Sums of blocks become means of pixels over the blocks within reach; at the edge of fewer.
+    private func smooth(
+        _ columns: Int, _ rows: Int, _ sums: UnsafeMutablePointer<Int32>, _ sideways: UnsafeMutablePointer<Int32>
+    ) {
+        let reach = Self.reach
+        for row in 0..<rows {
+            let line = sums + row * columns
+            var sum: Int32 = 0
+            for x in 0..<min(reach, columns) { sum &+= line[x] }
+            for column in 0..<columns {
+                if column + reach < columns { sum &+= line[column + reach] }
+                if column > reach { sum &-= line[column - reach - 1] }
+                sideways[row * columns + column] = sum
+            }
+        }
+        for column in 0..<columns {
+            let width = min(columns - 1, column + reach) - max(0, column - reach) + 1
+            var sum: Int32 = 0
+            for y in 0..<min(reach, rows) { sum &+= sideways[y * columns + column] }
+            for row in 0..<rows {
+                if row + reach < rows { sum &+= sideways[(row + reach) * columns + column] }
+                if row > reach { sum &-= sideways[(row - reach - 1) * columns + column] }
+                let height = min(rows - 1, row + reach) - max(0, row - reach) + 1
+                sums[row * columns + column] = sum / Int32(64 * width * height)
+            }
+        }
+    }
+}

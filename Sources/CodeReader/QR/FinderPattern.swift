@@ -1,0 +1,160 @@
+/// One of the three nested squares of a QR code (ISO/IEC 18004, 6.3.3), as found in a picture.
+struct FinderPattern {
+    /// In pixels of the whole picture.
+    var centre: Place
+    /// Mean size of a module, in pixels of the whole picture.
+    var module: Float
+    /// Light on dark.
+    var isInverted: Bool
+    /// Grey levels of what should be dark (light, when inverted) and of the ring around the centre.
+    var ink, paper: Float
+    /// Of 16 rays from the centre, how many cross the rings where they should.
+    var goodRays: Int
+    /// How often the search came across it.
+    var hits = 1
+}
+
+/// Rays from a pattern's centre outwards, and where they cross from ink to paper, to ink, to paper.
+struct RingRay {
+    /// Distances from the centre, in pixels.
+    var inner, middle, outer: Float
+
+    /// Whether the distances stand in about the right proportion (1.5 to 2.5 to 3.5 modules along an axis; the same
+    /// along any other direction).
+    var isPlausible: Bool {
+        inner > 0.26 * outer && inner < 0.62 * outer && middle > 0.54 * outer && middle < 0.88 * outer
+    }
+
+    /// Casts a ray.
+    ///
+    /// - Parameters:
+    ///   - direction: of length 1.
+    ///   - step: in pixels.
+    ///   - most: how far to look, in pixels.
+    ///   - threshold: between ink and paper.
+    ///   - sign: 1 for dark ink, -1 for light ink.
+    @inline(__always)
+    static func cast(
+        _ sampler: GreySampler, from centre: Place, _ direction: Place, step: Float, most: Float, threshold: Float,
+        sign: Float
+    ) -> RingRay? {
+        var ray = RingRay(inner: 0, middle: 0, outer: 0)
+        var stage = 0
+        var distance: Float = 0
+        // Positive on paper.
+        var last = (sampler(centre) - threshold) * sign
+        guard last < 0 else { return nil }
+        while distance < most {
+            distance += step
+            let value = (sampler(centre + direction * distance) - threshold) * sign
+            if (value >= 0) != (last >= 0) {
+                let crossing = distance - step * value / (value - last)
+                switch stage {
+                case 0: ray.inner = crossing
+                case 1: ray.middle = crossing
+                default:
+                    ray.outer = crossing
+                    return ray
+                }
+                stage += 1
+            }
+            last = value
+        }
+        return nil
+    }
+}
+
+extension FinderPattern {
+    /// 8 directions, each with its opposite.
+    private static let directions: [Place] = (0..<8).map {
+        let cosines: [Float] = [1, 0.92388, 0.70711, 0.38268, 0, -0.38268, -0.70711, -0.92388]
+        let sines: [Float] = [0, 0.38268, 0.70711, 0.92388, 1, 0.92388, 0.70711, 0.38268]
+        return Place(cosines[$0], sines[$0])
+    }
+
+    /// How many rays of 16 must be right.
+    static let leastGoodRays = 9
+
+    /// What casting the rays costs.
+    static let cost = 400
+
+    /// Looks closer at a place where a row and a column cross rings.
+    ///
+    /// - Parameters:
+    ///   - place: in pixels of the picture.
+    ///   - module: width and height, in pixels of the picture.
+    /// - Returns: `nil` when there are no rings around it.
+    init?(at place: Place, module: Place, isInverted: Bool, _ sampler: GreySampler) {
+        let sign: Float = isInverted ? -1 : 1
+        self.isInverted = isInverted
+        (ink, paper) = Self.levels(sampler, place, module)
+        guard (paper - ink) * sign >= 6 else { return nil }
+        var centre = place
+        var sum: Float = 0
+        goodRays = 0
+        for round in 0..<2 {
+            let threshold = (ink + paper) / 2
+            var shift = Place.zero
+            var chords: Float = 0
+            goodRays = 0
+            sum = 0
+            for direction in Self.directions {
+                // The size along the ray, were the pattern an ellipse.
+                let along = (module * direction).length
+                let step = max(along * 0.3, 0.4 / sampler.scale)
+                let most = along * 8
+                let ahead = RingRay.cast(
+                    sampler, from: centre, direction, step: step, most: most, threshold: threshold, sign: sign)
+                let back = RingRay.cast(
+                    sampler, from: centre, -direction, step: step, most: most, threshold: threshold, sign: sign)
+                let (isAheadGood, isBackGood) = (ahead?.isPlausible ?? false, back?.isPlausible ?? false)
+                goodRays += (isAheadGood ? 1 : 0) + (isBackGood ? 1 : 0)
+                guard let ahead, let back, isAheadGood, isBackGood else { continue }
+                shift += direction * ((ahead.inner - back.inner + ahead.outer - back.outer) / 4)
+                sum += (ahead.middle + back.middle + ahead.outer + back.outer) / 12
+                chords += 1
+            }
+            guard goodRays >= Self.leastGoodRays - 2, chords >= 3 else { return nil }
+            // A shift shows in full only in the chords along it: in half of them, on average.
+            let move = shift / chords * 2
+            guard move.length < 2 * max(module.x, module.y) else { return nil }
+            centre += move
+            sum /= chords
+            if round == 0 { (ink, paper) = Self.levels(sampler, centre, module) }
+        }
+        guard goodRays >= Self.leastGoodRays else { return nil }
+        self.centre = centre
+        // Rays in all directions are longer than the module along the axes by 1.12 on average.
+        self.module = sum / 1.12
+    }
+
+    /// Grey levels at the centre and on the ring around it.
+    private static func levels(_ sampler: GreySampler, _ centre: Place, _ module: Place) -> (ink: Float, paper: Float) {
+        var ink = sampler(centre)
+        for step in [Place(0.6, 0), Place(-0.6, 0), Place(0, 0.6), Place(0, -0.6)] {
+            ink += sampler(centre + step * module)
+        }
+        var paper: Float = 0
+        for step in [Place(2, 0), Place(-2, 0), Place(0, 2), Place(0, -2)] { paper += sampler(centre + step * module) }
+        return (ink / 5, paper / 4)
+    }
+
+    /// The size of a module along a direction, in pixels: over the pattern's width, with dark and light edges in equal
+    /// numbers, so that it does not depend on where dark ends and light begins.
+    func module(along direction: Place, _ sampler: GreySampler) -> Float? {
+        let length = direction.length
+        guard length > 0 else { return nil }
+        let unit = direction / length
+        let sign: Float = isInverted ? -1 : 1
+        let threshold = (ink + paper) / 2
+        let step = max(module * 0.2, 0.3 / sampler.scale)
+        guard
+            let ahead = RingRay.cast(
+                sampler, from: centre, unit, step: step, most: module * 9, threshold: threshold, sign: sign),
+            let back = RingRay.cast(
+                sampler, from: centre, -unit, step: step, most: module * 9, threshold: threshold, sign: sign),
+            ahead.isPlausible, back.isPlausible
+        else { return nil }
+        return (ahead.middle + back.middle + ahead.outer + back.outer) / 12
+    }
+}
