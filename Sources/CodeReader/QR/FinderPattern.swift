@@ -25,40 +25,73 @@ struct RingRay {
         inner > 0.26 * outer && inner < 0.62 * outer && middle > 0.54 * outer && middle < 0.88 * outer
     }
 
-    /// Casts a ray.
+    /// The most samples along a ray.
+    private static let most = 48
+
+    /// Casts a ray: down from the ink of the centre it climbs to the ring of paper, falls into the ring of ink and climbs
+    /// out of it. The crossings are half way between these extremes, because blur leaves of the rings less than of the
+    /// centre.
     ///
     /// - Parameters:
     ///   - direction: of length 1.
     ///   - step: in pixels.
-    ///   - most: how far to look, in pixels.
-    ///   - threshold: between ink and paper.
+    ///   - reach: how far to look, in pixels.
+    ///   - contrast: of ink and paper, in grey levels; positive.
     ///   - sign: 1 for dark ink, -1 for light ink.
     @inline(__always)
     static func cast(
-        _ sampler: GreySampler, from centre: Place, _ direction: Place, step: Float, most: Float, threshold: Float,
+        _ sampler: GreySampler, from centre: Place, _ direction: Place, step: Float, reach: Float, contrast: Float,
         sign: Float
     ) -> RingRay? {
-        var ray = RingRay(inner: 0, middle: 0, outer: 0)
-        var stage = 0
-        var distance: Float = 0
-        // Positive on paper.
-        var last = (sampler(centre) - threshold) * sign
-        guard last < 0 else { return nil }
-        while distance < most {
-            distance += step
-            let value = (sampler(centre + direction * distance) - threshold) * sign
-            if (value >= 0) != (last >= 0) {
-                let crossing = distance - step * value / (value - last)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: most) { buffer in
+            guard let values = buffer.baseAddress else { return nil }
+            let delta = contrast * 0.18
+            let count = min(most, Int(min(reach / step, 1000)) + 1)
+            var (bottom, top, ring, stage) = (Float.infinity, 0, 0, 0)
+            var end = count
+            var index = 0
+            while index < end {
+                let value = sampler(centre + direction * (step * Float(index))) * sign
+                values[index] = value
                 switch stage {
-                case 0: ray.inner = crossing
-                case 1: ray.middle = crossing
-                default:
-                    ray.outer = crossing
-                    return ray
+                case 0:
+                    bottom = min(bottom, value)
+                    if value > bottom + contrast * 0.4 { (stage, top) = (1, index) }
+                case 1:
+                    if value > values[top] { top = index }
+                    if value < values[top] - delta { (stage, ring) = (2, index) }
+                case 2:
+                    if value < values[ring] { ring = index }
+                    if value > values[ring] + delta {
+                        stage = 3
+                        end = min(count, ring + max(2, ring * 2 / 5) + 1)
+                    }
+                default: break
                 }
-                stage += 1
+                index += 1
             }
-            last = value
+            guard stage == 3 else { return nil }
+            var outside = -Float.infinity
+            for index in ring..<end { outside = max(outside, values[index]) }
+            let paper = values[top]
+            let level = (values[ring] + min(outside, paper)) / 2
+            guard let inner = crossing(values, 0, top, (bottom + paper) / 2),
+                let middle = crossing(values, top, ring, level), let outer = crossing(values, ring, end - 1, level)
+            else { return nil }
+            return RingRay(inner: inner * step, middle: middle * step, outer: outer * step)
+        }
+    }
+
+    /// Where values first cross a level between two of them, in steps.
+    @inline(__always)
+    private static func crossing(
+        _ values: UnsafeMutablePointer<Float>, _ start: Int, _ end: Int, _ level: Float
+    ) -> Float? {
+        var index = start
+        while index < end {
+            let (here, next) = (values[index], values[index &+ 1])
+            if (here < level) != (next < level) { return Float(index) + (level - here) / (next - here) }
+            index &+= 1
         }
         return nil
     }
@@ -93,7 +126,7 @@ extension FinderPattern {
         var sum: Float = 0
         goodRays = 0
         for round in 0..<2 {
-            let threshold = (ink + paper) / 2
+            let contrast = (paper - ink) * sign
             var shift = Place.zero
             var chords: Float = 0
             goodRays = 0
@@ -102,11 +135,11 @@ extension FinderPattern {
                 // The size along the ray, were the pattern an ellipse.
                 let along = (module * direction).length
                 let step = max(along * 0.3, 0.4 / sampler.scale)
-                let most = along * 8
+                let reach = along * 8
                 let ahead = RingRay.cast(
-                    sampler, from: centre, direction, step: step, most: most, threshold: threshold, sign: sign)
+                    sampler, from: centre, direction, step: step, reach: reach, contrast: contrast, sign: sign)
                 let back = RingRay.cast(
-                    sampler, from: centre, -direction, step: step, most: most, threshold: threshold, sign: sign)
+                    sampler, from: centre, -direction, step: step, reach: reach, contrast: contrast, sign: sign)
                 let (isAheadGood, isBackGood) = (ahead?.isPlausible ?? false, back?.isPlausible ?? false)
                 goodRays += (isAheadGood ? 1 : 0) + (isBackGood ? 1 : 0)
                 guard let ahead, let back, isAheadGood, isBackGood else { continue }
@@ -146,13 +179,13 @@ extension FinderPattern {
         guard length > 0 else { return nil }
         let unit = direction / length
         let sign: Float = isInverted ? -1 : 1
-        let threshold = (ink + paper) / 2
+        let contrast = max((paper - ink) * sign, 1)
         let step = max(module * 0.2, 0.3 / sampler.scale)
         guard
             let ahead = RingRay.cast(
-                sampler, from: centre, unit, step: step, most: module * 9, threshold: threshold, sign: sign),
+                sampler, from: centre, unit, step: step, reach: module * 8, contrast: contrast, sign: sign),
             let back = RingRay.cast(
-                sampler, from: centre, -unit, step: step, most: module * 9, threshold: threshold, sign: sign),
+                sampler, from: centre, -unit, step: step, reach: module * 8, contrast: contrast, sign: sign),
             ahead.isPlausible, back.isPlausible
         else { return nil }
         return (ahead.middle + back.middle + ahead.outer + back.outer) / 12

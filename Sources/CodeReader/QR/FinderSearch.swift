@@ -16,11 +16,11 @@ final class FinderSearch {
     ///   - scale: pixels of `plane` for a pixel of the picture.
     ///   - step: look at every so manieth row.
     func search(
-        _ plane: LumaPlane, scale: Float, step: Int, _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
+        _ plane: LumaPlane, scale: Float, _ pyramid: Pyramid, step: Int, _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
     ) {
         let thresholds = maker.thresholds(plane)
         let edges = edges.atLeast(plane.width + 80)
-        let column = ColumnCheck(plane: plane, thresholds: thresholds, sampler: GreySampler(plane, scale: scale))
+        let column = ColumnCheck(plane: plane, thresholds: thresholds, pyramid: pyramid, scale: 1 / scale)
         var y = step / 2
         while y < plane.height {
             let (count, isFirstDark) = Self.edges(plane, y, thresholds, edges)
@@ -104,7 +104,9 @@ final class FinderSearch {
 private struct ColumnCheck {
     let plane: LumaPlane
     let thresholds: BlockThresholds
-    let sampler: GreySampler
+    let pyramid: Pyramid
+    /// Pixels of the picture for a pixel of the plane.
+    let scale: Float
 
     @inline(__always)
     private func isDark(_ x: Int, _ y: Int) -> Bool {
@@ -117,7 +119,6 @@ private struct ColumnCheck {
     ) {
         let width = edges[5] - edges[0]
         let x = Int(edges[2] + edges[3]) / 2
-        let scale = 1 / sampler.scale
         let place = Place(Float(edges[2] + edges[3]) / 2, Float(y) + 0.5) * scale
         let module = Float(width) / 7 * scale
         for index in patterns.indices {
@@ -128,7 +129,7 @@ private struct ColumnCheck {
             }
         }
         guard let (middle, height) = runs(x, y, isDark, most: Int(width)) else { return }
-        guard budget.spend(FinderPattern.cost) else { return }
+        guard budget.spend(FinderPattern.cost), let sampler = pyramid.sampler(module: 2 * module) else { return }
         let found = FinderPattern(
             at: Place(place.x, middle * scale), module: Place(module, height / 7 * scale), isInverted: !isDark, sampler)
         guard let found else { return }

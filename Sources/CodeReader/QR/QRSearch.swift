@@ -22,7 +22,7 @@ final class QRSearch {
         for number in (0...top).reversed() {
             guard let level = pyramid.level(number) else { continue }
             var patterns: [FinderPattern] = []
-            finder.search(level, scale: 1 / Float(1 << number), step: 2, &budget, &patterns)
+            finder.search(level, scale: 1 / Float(1 << number), pyramid, step: 2, &budget, &patterns)
             if trace {
                 print(" level", number, "patterns", patterns.count, "left", budget.left)
                 for p in patterns { print("  ", p) }

@@ -62,7 +62,7 @@ struct TripleSearch {
 
     private func side(_ a: FinderPattern, _ b: FinderPattern) -> Side? {
         let direction = b.centre - a.centre
-        guard let near = pyramid.sampler(module: a.module), let far = pyramid.sampler(module: b.module),
+        guard let near = pyramid.sampler(module: 2 * a.module), let far = pyramid.sampler(module: 2 * b.module),
             let here = a.module(along: direction, near), let there = b.module(along: direction, far),
             here < there * 2.5, there < here * 2.5
         else { return nil }
@@ -93,7 +93,7 @@ struct TripleSearch {
     /// Whether the sides of the pattern at the corner run along the sides of the symbol: then its diagonals are as long
     /// as those of seven modules.
     private func isSquareOn(_ pattern: FinderPattern, _ right: Place, _ down: Place) -> Bool {
-        guard let sampler = pyramid.sampler(module: pattern.module) else { return false }
+        guard let sampler = pyramid.sampler(module: 2 * pattern.module) else { return false }
         for diagonal in [right + down, right - down] {
             guard let module = pattern.module(along: diagonal, sampler) else { continue }
             let ratio = module / diagonal.length
