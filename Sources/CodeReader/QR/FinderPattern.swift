@@ -98,10 +98,10 @@ struct RingRay {
 }
 
 extension FinderPattern {
-    /// 8 directions, each with its opposite.
+    /// 8 directions, each with its opposite; right angles first.
     private static let directions: [Place] = (0..<8).map {
-        let cosines: [Float] = [1, 0.92388, 0.70711, 0.38268, 0, -0.38268, -0.70711, -0.92388]
-        let sines: [Float] = [0, 0.38268, 0.70711, 0.92388, 1, 0.92388, 0.70711, 0.38268]
+        let cosines: [Float] = [1, 0, 0.70711, -0.70711, 0.92388, 0.38268, -0.38268, -0.92388]
+        let sines: [Float] = [0, 1, 0.70711, 0.70711, 0.38268, 0.92388, 0.92388, 0.38268]
         return Place(cosines[$0], sines[$0])
     }
 
@@ -131,23 +131,25 @@ extension FinderPattern {
             var chords: Float = 0
             goodRays = 0
             sum = 0
-            for direction in Self.directions {
+            // The four directions along rows, columns and diagonals sort out most of what is no pattern.
+            let directions = round == 0 ? Self.directions[0..<4] : Self.directions[...]
+            for (number, direction) in directions.enumerated() {
                 // The size along the ray, were the pattern an ellipse.
                 let along = (module * direction).length
                 let step = max(along * 0.3, 0.4 / sampler.scale)
-                let reach = along * 8
                 let ahead = RingRay.cast(
-                    sampler, from: centre, direction, step: step, reach: reach, contrast: contrast, sign: sign)
+                    sampler, from: centre, direction, step: step, reach: along * 8, contrast: contrast, sign: sign)
                 let back = RingRay.cast(
-                    sampler, from: centre, -direction, step: step, reach: reach, contrast: contrast, sign: sign)
+                    sampler, from: centre, -direction, step: step, reach: along * 8, contrast: contrast, sign: sign)
                 let (isAheadGood, isBackGood) = (ahead?.isPlausible ?? false, back?.isPlausible ?? false)
                 goodRays += (isAheadGood ? 1 : 0) + (isBackGood ? 1 : 0)
+                if round == 0, goodRays < number * 2 - 1 { return nil }
                 guard let ahead, let back, isAheadGood, isBackGood else { continue }
                 shift += direction * ((ahead.inner - back.inner + ahead.outer - back.outer) / 4)
                 sum += (ahead.middle + back.middle + ahead.outer + back.outer) / 12
                 chords += 1
             }
-            guard goodRays >= Self.leastGoodRays - 2, chords >= 3 else { return nil }
+            guard chords >= 2 else { return nil }
             // A shift shows in full only in the chords along it: in half of them, on average.
             let move = shift / chords * 2
             guard move.length < 2 * max(module.x, module.y) else { return nil }
