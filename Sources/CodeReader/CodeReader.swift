@@ -96,7 +96,7 @@ public final class CodeReader {
 
     /// All codes in the picture, each once.
     public func read(_ plane: LumaPlane) -> [Reading] {
-        search.read(plane, units: 2_000_000)
+        search.read(plane, units: 8_000_000)
     }
     public func trace() { search.trace = true }
 }

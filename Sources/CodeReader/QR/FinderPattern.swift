@@ -108,8 +108,11 @@ extension FinderPattern {
     /// How many rays of 16 must be right.
     static let leastGoodRays = 9
 
-    /// What casting the rays costs.
-    static let cost = 400
+    /// What casting the rays costs at first, and in all.
+    static let (glance, cost) = (80, 400)
+
+    /// For comparing: good rays first, then contrast.
+    var quality: Float { Float(goodRays) + min(abs(paper - ink), 100) / 50 + Float(min(hits, 4)) / 2 }
 
     /// Looks closer at a place where a row and a column cross rings.
     ///

@@ -30,12 +30,20 @@ final class FinderSearch {
                     guard budget.spend(8) else { return }
                     let isDark = (index & 1 == 0) == isFirstDark
                     column.look(y, edges + index, isDark: isDark, &budget, &patterns)
-                    if patterns.count >= Self.mostPatterns { return }
+                    if patterns.count >= 2 * Self.mostPatterns { Self.keepBest(&patterns) }
                 }
                 index &+= 1
             }
             y += step
         }
+        Self.keepBest(&patterns)
+    }
+
+    /// Of too many patterns those remain that look most like one.
+    private static func keepBest(_ patterns: inout [FinderPattern]) {
+        guard patterns.count > mostPatterns else { return }
+        patterns.sort { $0.quality > $1.quality }
+        patterns.removeLast(patterns.count - mostPatterns)
     }
 
     /// Whether five runs stand in the proportion 1 : 1 : 3 : 1 : 1, roughly.
@@ -129,10 +137,11 @@ private struct ColumnCheck {
             }
         }
         guard let (middle, height) = runs(x, y, isDark, most: Int(width)) else { return }
-        guard budget.spend(FinderPattern.cost), let sampler = pyramid.sampler(module: 2 * module) else { return }
+        guard budget.spend(FinderPattern.glance), let sampler = pyramid.sampler(module: 2 * module) else { return }
         let found = FinderPattern(
             at: Place(place.x, middle * scale), module: Place(module, height / 7 * scale), isInverted: !isDark, sampler)
         guard let found else { return }
+        _ = budget.spend(FinderPattern.cost - FinderPattern.glance)
         for index in patterns.indices where (patterns[index].centre - found.centre).length < 2 * found.module {
             if patterns[index].goodRays < found.goodRays { patterns[index] = found }
             return

@@ -121,7 +121,9 @@ struct TripleSearch {
                     corner.centre, right.centre, below.centre, Float(dimension - 7), along, down)
             else { continue }
             let grid = SymbolGrid(dimension: dimension, map: map)
-            let timing = Self.timing(grid, sampler, isInverted: corner.isInverted)
+            let timing =
+                Self.timing(grid, sampler, isInverted: corner.isInverted)
+                - 0.1 * abs(Float(dimension - 7) - modules) / (1 + 0.05 * modules)
             if timing > max(Self.leastTiming, best?.timing ?? 0) {
                 best = SymbolHypothesis(
                     grid: grid, isInverted: corner.isInverted, module: module,
