@@ -3,8 +3,9 @@ import Luma
 /// Where dark ends and light begins, for every block of 8 by 8 pixels: the mean of the blocks around it.
 struct BlockThresholds {
     static let side = 8
-    /// Blocks whose surroundings span fewer grey levels than this are taken as blank: they hold noise, no edges.
-    static let leastContrast = 12
+    /// Blocks whose surroundings span fewer grey levels than noise does are taken as blank: these are the bounds of what
+    /// noise is thought to span.
+    static let noise = 12...56
 
     let columns, rows: Int
     /// One value for each block; a pixel is dark when it is less. 0 where it is blank.
@@ -54,6 +55,7 @@ final class ThresholdMaker {
             }
         }
         smooth(columns, rows, sums, sideways)
+        let noise = Self.noise(count, darkest, lightest)
         for row in 0..<rows {
             for column in 0..<columns {
                 var low: UInt8 = 255
@@ -64,12 +66,29 @@ final class ThresholdMaker {
                         high = max(high, lightest[y * columns + x])
                     }
                 }
-                let isBlank = Int(high) - Int(low) < BlockThresholds.leastContrast
+                let isBlank = Int(high) - Int(low) < noise
                 let block = row * columns + column
                 values[block] = isBlank ? 0 : UInt8(truncatingIfNeeded: max(1, min(255, sums[block])))
             }
         }
         return BlockThresholds(columns: columns, rows: rows, values: values)
+    }
+
+    /// How many grey levels noise spans in three by three blocks, judged by the quietest fifth of the blocks.
+    private static func noise(
+        _ count: Int, _ darkest: UnsafeMutablePointer<UInt8>, _ lightest: UnsafeMutablePointer<UInt8>
+    ) -> Int {
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { histogram in
+            histogram.initialize(repeating: 0)
+            for block in 0..<count { histogram[Int(lightest[block]) - Int(darkest[block])] += 1 }
+            var seen = 0
+            for span in 0..<256 {
+                seen += Int(histogram[span])
+                // In nine times as many pixels the extremes of normal noise are 1.4 times as far apart.
+                if seen * 5 >= count { return min(max(span * 8 / 5, BlockThresholds.noise.lowerBound), BlockThresholds.noise.upperBound) }
+            }
+            return BlockThresholds.noise.upperBound
+        }
     }
 
     /// Sums of blocks become means of pixels over the blocks within reach; at the edge of fewer.

@@ -146,7 +146,7 @@ extension FinderPattern {
                     sampler, from: centre, -direction, step: step, reach: along * 8, contrast: contrast, sign: sign)
                 let (isAheadGood, isBackGood) = (ahead?.isPlausible ?? false, back?.isPlausible ?? false)
                 goodRays += (isAheadGood ? 1 : 0) + (isBackGood ? 1 : 0)
-                if round == 0, goodRays < number * 2 - 1 { return nil }
+                if round == 0, goodRays < [1, 3, 4, 6][number] { return nil }
                 guard let ahead, let back, isAheadGood, isBackGood else { continue }
                 shift += direction * ((ahead.inner - back.inner + ahead.outer - back.outer) / 4)
                 sum += (ahead.middle + back.middle + ahead.outer + back.outer) / 12
