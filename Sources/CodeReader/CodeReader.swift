@@ -91,7 +91,7 @@ public final class CodeReader {
 
     /// - Parameter symbologies: what to look for; fewer is faster.
     public init(_ symbologies: Set<Symbology> = Set(Symbology.allCases)) {
-        search = QRSearch(ZbarScanner([.qr]))
+        search = QRSearch()
     }
 
     /// All codes in the picture, each once.

@@ -18,15 +18,15 @@ final class ModuleSamples {
     @inline(__always)
     func index(_ u: Int, _ v: Int) -> Int { (v &+ 1) &* side &+ u &+ 1 }
 
-    /// What ``equalise(_:)`` made, or ``measure(_:_:_:isInverted:)``.
-    private(set) var values: [Float] {
-        get { isEqualised ? equalised : level }
-        set { equalised = newValue }
-    }
     private var isEqualised = false
 
+    /// Of the module in column u and row v: what ``equalise(_:)`` made since the last
+    /// ``measure(_:_:_:isInverted:)``, or else that.
     @inline(__always)
-    func isInk(_ u: Int, _ v: Int) -> Bool { (isEqualised ? equalised : level)[index(u, v)] < 0 }
+    func value(_ u: Int, _ v: Int) -> Float { isEqualised ? equalised[index(u, v)] : level[index(u, v)] }
+
+    @inline(__always)
+    func isInk(_ u: Int, _ v: Int) -> Bool { value(u, v) < 0 }
 
     /// Before the blur was undone.
     @inline(__always)

@@ -98,20 +98,24 @@ struct QRLayout {
         return (first, second)
     }
 
-    /// How far the format information that was read is from the nearest possible, in bits, the better of two copies, and
-    /// which one that is.
-    func nearestFormat(_ isDark: (_ u: Int, _ v: Int) -> Bool) -> (format: Int, distance: Int) {
-        var words: (UInt16, UInt16) = (0, 0)
+    /// The format that fits best what is seen in both copies, and how well: 1 perfectly, 0 as well as chance.
+    ///
+    /// - Parameter value: of a module, from -1 (ink) to 1 (paper).
+    func bestFormat(_ value: (_ u: Int, _ v: Int) -> Float) -> (format: Int, score: Float) {
+        var bits = SIMD16<Float>(repeating: 0)
+        var all: Float = 0
         for bit in 0..<15 {
             let places = formatPlaces(bit)
-            if isDark(places.0.u, places.0.v) { words.0 |= 1 << UInt16(bit) }
-            if isDark(places.1.u, places.1.v) { words.1 |= 1 << UInt16(bit) }
+            let (one, other) = (value(places.0.u, places.0.v), value(places.1.u, places.1.v))
+            bits[bit] = one + other
+            all += abs(one) + abs(other)
         }
-        var best = (format: 0, distance: 99)
+        var best = (format: 0, score: -Float.infinity)
         for (format, word) in Self.formats.enumerated() {
-            let distance = min((word ^ words.0).nonzeroBitCount, (word ^ words.1).nonzeroBitCount)
-            if distance < best.distance { best = (format, distance) }
+            var score: Float = 0
+            for bit in 0..<15 { score += word >> UInt16(bit) & 1 == 1 ? -bits[bit] : bits[bit] }
+            if score > best.score { best = (format, score) }
         }
-        return best
+        return (best.format, all > 0 ? best.score / all : 0)
     }
 }

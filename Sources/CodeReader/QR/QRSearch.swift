@@ -4,12 +4,8 @@ import Luma
 final class QRSearch {
     private let pyramid = Pyramid()
     private let finder = FinderSearch()
-    private let decoder: SymbolDecoder
+    private let decoder = SymbolDecoder()
     var trace = false { didSet { decoder.trace = trace } }
-
-    init(_ scanner: ZbarScanner) {
-        decoder = SymbolDecoder(scanner)
-    }
 
     func read(_ plane: LumaPlane, units: Int) -> [Reading] {
         guard min(plane.width, plane.height) >= Pyramid.smallestSide else { return [] }

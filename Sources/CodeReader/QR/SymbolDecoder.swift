@@ -3,15 +3,12 @@ import Luma
 /// From a hypothesis to what the symbol says.
 final class SymbolDecoder {
     private let samples = ModuleSamples()
-    private let canonical = CanonicalPicture()
-    private let scanner: ZbarScanner
     private var layouts: [QRLayout?] = Array(repeating: nil, count: 41)
+    private var codewords: [QRCodewords?] = Array(repeating: nil, count: 41)
     var trace = false
 
-    /// - Parameter scanner: for QR codes only; shared with nobody on another thread.
-    init(_ scanner: ZbarScanner) {
-        self.scanner = scanner
-    }
+    /// Less than this of the format information makes no symbol.
+    private static let leastFormat: Float = 0.4
 
     func layout(dimension: Int) -> QRLayout {
         let version = (dimension - 17) / 4
@@ -37,7 +34,7 @@ final class SymbolDecoder {
             let agreement = samples.agreement(layout)
             if trace { print("   round", round, "agreement", agreement) }
             guard agreement > 0.7 else { return nil }
-            if round >= 1 {
+            if round >= 1 || agreement > 0.95 {
                 if let reading = decode(layout, hypothesis.grid, isEqualised: false, &budget) { return reading }
                 samples.equalise(layout)
                 if trace { print("   equalised agreement", samples.agreement(layout)) }
@@ -55,21 +52,34 @@ final class SymbolDecoder {
     private func decode(
         _ layout: QRLayout, _ grid: SymbolGrid, isEqualised: Bool, _ budget: inout WorkBudget
     ) -> Reading? {
-        let format = layout.nearestFormat { self.samples.isInk($0, $1) }
-        let mirrored = layout.nearestFormat { self.samples.isInk($1, $0) }
-        if trace { print("   format", format.distance, "mirrored", mirrored.distance) }
-        let isMirrored = mirrored.distance < format.distance
-        guard min(format.distance, mirrored.distance) <= 3, budget.spend(layout.dimension * layout.dimension * 20) else {
-            return nil
-        }
-        let plane = canonical.draw(dimension: layout.dimension) {
-            isMirrored ? self.samples.isInk($1, $0) : self.samples.isInk($0, $1)
-        }
-        guard let reading = scanner.scan(plane).first else { return nil }
+        let samples = samples
+        let seen = layout.bestFormat { samples.value($0, $1) }
+        let mirrored = layout.bestFormat { samples.value($1, $0) }
+        if trace { print("   format", seen, "mirrored", mirrored) }
+        guard max(seen.score, mirrored.score) > Self.leastFormat,
+            budget.spend(layout.dimension * layout.dimension * 4)
+        else { return nil }
+        let isMirrored = mirrored.score > seen.score
+        let words = codewords(layout)
+        let corrected =
+            isMirrored
+            ? words.corrected(format: mirrored.format) { samples.value($1, $0) }
+            : words.corrected(format: seen.format) { samples.value($0, $1) }
+        if trace { print("   corrected", corrected != nil, corrected?.usedErasures ?? false) }
+        guard let corrected,
+            let text = QRText(corrected.data, version: layout.version, isStrict: corrected.usedErasures)
+        else { return nil }
         let corners = grid.corners.map {
             Reading.Point(x: Int($0.x.rounded().clamped), y: Int($0.y.rounded().clamped))
         }
-        return Reading(value: reading.value, symbology: .qr, corners: corners)
+        return Reading(value: text.value, symbology: .qr, corners: corners)
+    }
+
+    private func codewords(_ layout: QRLayout) -> QRCodewords {
+        if let codewords = codewords[layout.version] { return codewords }
+        let made = QRCodewords(layout)
+        codewords[layout.version] = made
+        return made
     }
 }
 
