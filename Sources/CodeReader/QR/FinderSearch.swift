@@ -16,11 +16,11 @@ final class FinderSearch {
     ///   - scale: pixels of `plane` for a pixel of the picture.
     ///   - step: look at every so manieth row.
     func search(
-        _ plane: LumaPlane, scale: Float, _ pyramid: Pyramid, step: Int, _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
+        _ plane: LumaPlane, scale: Float, _ rays: RaySource, step: Int, _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
     ) {
         let thresholds = maker.thresholds(plane)
         let edges = edges.atLeast(plane.width + 80)
-        let column = ColumnCheck(plane: plane, thresholds: thresholds, pyramid: pyramid, scale: 1 / scale)
+        let column = ColumnCheck(plane: plane, thresholds: thresholds, rays: rays, scale: 1 / scale)
         var y = step / 2
         while y < plane.height {
             let (count, isFirstDark) = Self.edges(plane, y, thresholds, edges)
@@ -112,7 +112,7 @@ final class FinderSearch {
 private struct ColumnCheck {
     let plane: LumaPlane
     let thresholds: BlockThresholds
-    let pyramid: Pyramid
+    let rays: RaySource
     /// Pixels of the picture for a pixel of the plane.
     let scale: Float
 
@@ -137,7 +137,7 @@ private struct ColumnCheck {
             }
         }
         guard let (middle, height) = runs(x, y, isDark, most: Int(width)) else { return }
-        guard budget.spend(FinderPattern.glance), let sampler = pyramid.sampler(module: 2 * module) else { return }
+        guard budget.spend(FinderPattern.glance), let sampler = rays.sampler(module: module) else { return }
         let found = FinderPattern(
             at: Place(place.x, middle * scale), module: Place(module, height / 7 * scale), isInverted: !isDark, sampler)
         guard let found else { return }

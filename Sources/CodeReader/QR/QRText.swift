@@ -113,16 +113,19 @@ struct QRText {
         var text: [UInt8] = []
         for _ in 0..<count {
             guard let packed = take(13) else { return false }
-            let code = packed / 0xC0 << 8 | packed % 0xC0
+            let code = (packed / 0xC0) << 8 | packed % 0xC0
             let shifted = code + (code < 0x1F00 ? 0x8140 : 0xC140)
             text += [UInt8(shifted >> 8 & 0xFF), UInt8(shifted & 0xFF)]
         }
         flush()
-        value += Self.converted(text, from: "SHIFT_JIS") ?? text
+        value += Self.converted(text, from: Self.japanese) ?? text
         return true
     }
 
     // MARK: Character sets
+
+    /// Shift JIS as it is used: 0x5C is a backslash.
+    private static let japanese = "CP932"
 
     /// An extended channel interpretation: which character set follows.
     private mutating func characterSet() -> Bool {
@@ -139,7 +142,7 @@ struct QRText {
             case 0, 2: "CP437"
             case 1, 3: "ISO-8859-1"
             case 4...18: "ISO-8859-\(number - 2)"
-            case 20: "SHIFT_JIS"
+            case 20: Self.japanese
             case 21...24: "CP\(number + 1229)"
             case 25: "UTF-16BE"
             case 26: "UTF-8"
@@ -158,7 +161,7 @@ struct QRText {
             value += pending
             return
         }
-        let sets = set.map { [$0] } ?? Self.guesses(pending)
+        let sets = (set.map { [$0] } ?? []) + Self.guesses(pending)
         value += Self.converted(pending, fromOneOf: sets) ?? pending
     }
 
@@ -169,7 +172,7 @@ struct QRText {
         let hasControls = bytes.contains { (0x80...0x9F).contains($0) }
         let high = bytes.count { $0 >= 0x80 }
         let hasRuns = zip(bytes, bytes.dropFirst()).count { $0 >= 0xA1 && $0 <= 0xDF && $1 >= 0xA1 && $1 <= 0xDF } > 1
-        return hasControls || (hasRuns && high > 2) ? ["SHIFT_JIS", "ISO-8859-1"] : ["ISO-8859-1"]
+        return hasControls || (hasRuns && high > 2) ? [japanese, "ISO-8859-1"] : ["ISO-8859-1"]
     }
 
     private static func converted(_ bytes: [UInt8], fromOneOf sets: [String]) -> [UInt8]? {

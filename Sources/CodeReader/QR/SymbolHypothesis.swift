@@ -14,6 +14,7 @@ struct SymbolHypothesis {
 struct TripleSearch {
     let patterns: [FinderPattern]
     let pyramid: Pyramid
+    let rays: RaySource
 
     /// Less than this of the timing patterns makes no symbol.
     static let leastTiming: Float = 0.4
@@ -62,7 +63,7 @@ struct TripleSearch {
 
     private func side(_ a: FinderPattern, _ b: FinderPattern) -> Side? {
         let direction = b.centre - a.centre
-        guard let near = pyramid.sampler(module: 2 * a.module), let far = pyramid.sampler(module: 2 * b.module),
+        guard let near = rays.sampler(module: a.module), let far = rays.sampler(module: b.module),
             let here = a.module(along: direction, near), let there = b.module(along: direction, far),
             here < there * 2.5, there < here * 2.5
         else { return nil }
@@ -93,7 +94,7 @@ struct TripleSearch {
     /// Whether the sides of the pattern at the corner run along the sides of the symbol: then its diagonals are as long
     /// as those of seven modules.
     private func isSquareOn(_ pattern: FinderPattern, _ right: Place, _ down: Place) -> Bool {
-        guard let sampler = pyramid.sampler(module: 2 * pattern.module) else { return false }
+        guard let sampler = rays.sampler(module: pattern.module) else { return false }
         for diagonal in [right + down, right - down] {
             guard let module = pattern.module(along: diagonal, sampler) else { continue }
             let ratio = module / diagonal.length
