@@ -87,16 +87,44 @@ public final class CodeReader {
     /// More codes than this in one picture are not looked at.
     public static let mostReadings = 64
 
-    private let search: QRSearch
+    /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
+    private static let units = 8_000_000
+
+    private let search: QRSearch?
+    private let scanner: ZbarScanner?
+    private let fallback: ZbarScanner?
 
     /// - Parameter symbologies: what to look for; fewer is faster.
     public init(_ symbologies: Set<Symbology> = Set(Symbology.allCases)) {
-        search = QRSearch()
+        let linear = symbologies.subtracting([.qr])
+        search = symbologies.contains(.qr) ? QRSearch() : nil
+        fallback = symbologies.contains(.qr) ? ZbarScanner(symbologies) : nil
+        scanner = linear.isEmpty ? nil : ZbarScanner(linear)
     }
 
-    /// All codes in the picture, each once.
-    public func read(_ plane: LumaPlane) -> [Reading] {
-        search.read(plane, units: 8_000_000)
+    /// The codes in the picture, each once: QR codes by this project's own search, from the cheapest way of looking to the
+    /// dearest until one finds some; linear codes by zbar, which also tries what the search has not found.
+    ///
+    /// - Parameter isThorough: do not stop at the first way of looking that finds QR codes: there may be smaller ones.
+    public func read(_ plane: LumaPlane, isThorough: Bool = false) -> [Reading] {
+        let found = search.map { codes(plane, $0, isThorough) } ?? []
+        guard let scanner = found.isEmpty ? fallback ?? scanner : scanner else { return found }
+        return Array((found + scanner.scan(plane)).prefix(Self.mostReadings))
     }
-    public func trace() { search.trace = true }
+
+    private func codes(_ plane: LumaPlane, _ search: QRSearch, _ isThorough: Bool) -> [Reading] {
+        var budget = WorkBudget(Self.units)
+        var findings = QRFindings()
+        search.begin(plane)
+        defer { search.end() }
+        let levels = QRSearch.levels(width: plane.width, height: plane.height)
+        for isSharpened in [false, true] {
+            for level in levels {
+                findings.add(search.look(.init(level: level, isSharpened: isSharpened), &budget))
+                if !isThorough, !findings.readings.isEmpty { return findings.readings }
+            }
+            if !findings.readings.isEmpty { break }
+        }
+        return findings.readings
+    }
 }

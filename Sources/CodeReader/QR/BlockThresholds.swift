@@ -3,9 +3,8 @@ import Luma
 /// Where dark ends and light begins, for every block of 8 by 8 pixels: the mean of the blocks around it.
 struct BlockThresholds {
     static let side = 8
-    /// Blocks whose surroundings span fewer grey levels than noise does are taken as blank: these are the bounds of what
-    /// noise is thought to span.
-    static let noise = 12...56
+    /// Blocks whose surroundings span fewer grey levels than this are taken as blank however little noise there is.
+    static let leastContrast = 12
 
     let columns, rows: Int
     /// One value for each block; a pixel is dark when it is less. 0 where it is blank.
@@ -26,8 +25,10 @@ final class ThresholdMaker {
     private let lightest = Scratch<UInt8>(0)
     private let values = Scratch<UInt8>(0)
 
-    /// - Parameter plane: at least 8 pixels on each side.
-    func thresholds(_ plane: LumaPlane) -> BlockThresholds {
+    /// - Parameters:
+    ///   - plane: at least 8 pixels on each side.
+    ///   - mostNoise: what noise can span at most, in grey levels; blocks that span less than noise are blank.
+    func thresholds(_ plane: LumaPlane, mostNoise: Int) -> BlockThresholds {
         let side = BlockThresholds.side
         let (columns, rows) = ((plane.width + side - 1) / side, (plane.height + side - 1) / side)
         let count = columns * rows
@@ -55,7 +56,7 @@ final class ThresholdMaker {
             }
         }
         smooth(columns, rows, sums, sideways)
-        let noise = Self.noise(count, darkest, lightest)
+        let noise = min(Self.noise(count, darkest, lightest), mostNoise)
         for row in 0..<rows {
             for column in 0..<columns {
                 var low: UInt8 = 255
@@ -85,9 +86,9 @@ final class ThresholdMaker {
             for span in 0..<256 {
                 seen += Int(histogram[span])
                 // In nine times as many pixels the extremes of normal noise are 1.4 times as far apart.
-                if seen * 5 >= count { return min(max(span * 8 / 5, BlockThresholds.noise.lowerBound), BlockThresholds.noise.upperBound) }
+                if seen * 5 >= count { return max(span * 8 / 5, BlockThresholds.leastContrast) }
             }
-            return BlockThresholds.noise.upperBound
+            return 255
         }
     }
 

@@ -107,6 +107,8 @@ extension FinderPattern {
 
     /// How many rays of 16 must be right.
     static let leastGoodRays = 9
+    /// And for being shown as one.
+    static let manyGoodRays = 14
 
     /// What casting the rays costs at first, and in all.
     static let (glance, cost) = (80, 400)

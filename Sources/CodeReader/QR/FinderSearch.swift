@@ -14,11 +14,13 @@ final class FinderSearch {
     /// - Parameters:
     ///   - plane: at least 24 pixels on each side.
     ///   - scale: pixels of `plane` for a pixel of the picture.
-    ///   - step: look at every so manieth row.
+    ///   - isSharpened: `plane` has been sharpened, its noise with it.
     func search(
-        _ plane: LumaPlane, scale: Float, _ rays: RaySource, step: Int, _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
+        _ plane: LumaPlane, scale: Float, _ rays: RaySource, isSharpened: Bool, _ budget: inout WorkBudget,
+        _ patterns: inout [FinderPattern]
     ) {
-        let thresholds = maker.thresholds(plane)
+        let thresholds = maker.thresholds(plane, mostNoise: isSharpened ? 150 : 56)
+        let step = 2
         let edges = edges.atLeast(plane.width + 80)
         let column = ColumnCheck(plane: plane, thresholds: thresholds, rays: rays, scale: 1 / scale)
         var y = step / 2

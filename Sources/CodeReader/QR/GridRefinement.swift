@@ -57,23 +57,14 @@ struct GridRefinement {
 
     // MARK: Edges
 
-    /// What edges between modules say about the grid.
-    struct Fit {
-        var grid: SymbolGrid
-        /// Root mean square distance of edges from where the old grid had them, in modules.
-        var error: Float
-        var edges: Int
-    }
-
     /// Fits the grid to the edges between ink and paper.
     ///
     /// - Parameters:
     ///   - samples: of this grid.
     ///   - bends: let the symbol be bent, too.
-    func fitted(_ grid: SymbolGrid, _ samples: ModuleSamples, bends: Bool) -> Fit? {
+    func fitted(_ grid: SymbolGrid, _ samples: ModuleSamples, bends: Bool) -> SymbolGrid? {
         let terms = SymbolGrid.terms
         var system = LinearSystem(unknowns: bends ? 2 * terms : 8)
-        var squares: Float = 0
         let n = grid.dimension
         let half = Float(n) / 2
         withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * terms) { row in
@@ -89,7 +80,6 @@ struct GridRefinement {
                     (row[3], row[4], row[5], row[6], row[7]) = (1, x, y, x * y, y * y)
                 }
                 system.add(row, shift)
-                squares += shift * shift
             }
             for v in 0..<n {
                 for u in 0..<n {
@@ -104,9 +94,7 @@ struct GridRefinement {
             }
         }
         guard system.equations >= 40, let solution = system.solved(strength: bends ? 2 : 0.5) else { return nil }
-        let error = (squares / Float(system.equations)).squareRoot()
-        guard let better = bends ? bent(grid, solution) : moved(grid, solution) else { return nil }
-        return Fit(grid: better, error: error, edges: system.equations)
+        return bends ? bent(grid, solution) : moved(grid, solution)
     }
 
     /// How far the edge between a module and the next is from the middle between their centres, in modules.

@@ -13,6 +13,8 @@ final class ModuleSamples {
     private var sums: [SIMD4<Float>] = []
     /// Half the distance of ink and paper, in grey levels, over the whole symbol.
     private(set) var contrast: Float = 0
+    /// Grey levels of dark and light modules, in the middle of the symbol.
+    private(set) var light: (dark: Float, light: Float) = (0, 0)
 
     /// Position of a module in the arrays.
     @inline(__always)
@@ -46,7 +48,7 @@ final class ModuleSamples {
             sums = [SIMD4<Float>](repeating: .zero, count: (side + 1) * (side + 1))
         }
         sample(grid, sampler, sign: isInverted ? -1 : 1)
-        return normalise(layout)
+        return normalise(layout, isInverted)
     }
 
     private func sample(_ grid: SymbolGrid, _ sampler: GreySampler, sign: Float) {
@@ -72,7 +74,7 @@ final class ModuleSamples {
 
     // MARK: Light
 
-    private func normalise(_ layout: QRLayout) -> Bool {
+    private func normalise(_ layout: QRLayout, _ isInverted: Bool) -> Bool {
         guard let (paper, ink) = planes(layout) else { return false }
         let half = Float(dimension) / 2
         func at(_ plane: SIMD3<Float>, _ u: Int, _ v: Int) -> Float {
@@ -80,6 +82,7 @@ final class ModuleSamples {
         }
         contrast = (paper.x - ink.x) / 2
         guard contrast >= 1.5 else { return false }
+        light = isInverted ? (-paper.x, -ink.x) : (ink.x, paper.x)
         for v in 0..<dimension {
             for u in 0..<dimension {
                 let value = grey[index(u, v)]

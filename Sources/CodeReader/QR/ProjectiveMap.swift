@@ -32,11 +32,6 @@ struct ProjectiveMap {
             i: g * first.c + h * first.f + i * first.i)
     }
 
-    /// The map with rows and columns of the symbol exchanged: for a symbol that is seen in a mirror.
-    var transposed: ProjectiveMap {
-        ProjectiveMap(a: b, b: a, c: c, d: e, e: d, f: f, g: h, h: g, i: i)
-    }
-
     /// The map of the square from 0 to 1 onto four places, in the order of a walk around it from the origin towards u.
     ///
     /// `nil` when three of them lie on a line, nearly.

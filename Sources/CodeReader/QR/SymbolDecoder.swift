@@ -2,77 +2,83 @@ import Luma
 
 /// From a hypothesis to what the symbol says.
 final class SymbolDecoder {
-    private let samples = ModuleSamples()
+    enum Result: Equatable {
+        /// UTF-8 mostly; see ``QRText``.
+        case text([UInt8])
+        /// A symbol, surely, but its modules make no codewords.
+        case unread
+        case nothing
+    }
+
+    /// Less than this share of the modules of known colour makes no symbol.
+    private static let leastAgreement: Float = 0.7
+    /// Less than this of the format information makes none.
+    private static let leastFormat: Float = 0.4
+    /// From this share on a first, unrefined grid is worth decoding.
+    private static let goodAgreement: Float = 0.95
+    /// How often the grid is refined; the last times it may bend.
+    private static let rounds = 5
+
+    let samples = ModuleSamples()
     private var layouts: [QRLayout?] = Array(repeating: nil, count: 41)
     private var codewords: [QRCodewords?] = Array(repeating: nil, count: 41)
-    var trace = false
-
-    /// Less than this of the format information makes no symbol.
-    private static let leastFormat: Float = 0.4
 
     func layout(dimension: Int) -> QRLayout {
-        let version = (dimension - 17) / 4
+        let version = min(max((dimension - 17) / 4, 1), 40)
         if let layout = layouts[version] { return layout }
         let layout = QRLayout(version: version)
         layouts[version] = layout
         return layout
     }
 
-    /// Reads the symbol; on the way the hypothesis' grid is made to fit.
-    func read(_ hypothesis: inout SymbolHypothesis, _ pyramid: Pyramid, _ budget: inout WorkBudget) -> Reading? {
+    /// Reads the symbol; on the way the hypothesis' grid is made to fit. ``samples`` are then those of that grid.
+    func read(_ hypothesis: inout SymbolHypothesis, _ pyramid: Pyramid, _ budget: inout WorkBudget) -> Result {
         let dimension = hypothesis.grid.dimension
-        guard let sampler = pyramid.sampler(module: hypothesis.module) else { return nil }
+        guard let sampler = pyramid.sampler(module: hypothesis.module) else { return .nothing }
         let layout = layout(dimension: dimension)
         let refinement = GridRefinement(layout: layout, sampler: sampler, isInverted: hypothesis.isInverted)
         let modules = dimension * dimension
-        guard budget.spend(modules * 6 + 4000) else { return nil }
+        guard budget.spend(modules * 6 + 4000) else { return .nothing }
         hypothesis.grid = refinement.aligned(hypothesis.grid)
-        for round in 0..<5 {
-            guard samples.measure(hypothesis.grid, layout, sampler, isInverted: hypothesis.isInverted) else {
-                return nil
-            }
+        var best = (agreement: Self.leastAgreement, grid: hypothesis.grid)
+        for round in 0..<Self.rounds {
+            guard samples.measure(hypothesis.grid, layout, sampler, isInverted: hypothesis.isInverted) else { break }
             let agreement = samples.agreement(layout)
-            if trace { print("   round", round, "agreement", agreement) }
-            guard agreement > 0.7 else { return nil }
-            if round >= 1 || agreement > 0.95 {
-                if let reading = decode(layout, hypothesis.grid, isEqualised: false, &budget) { return reading }
+            guard agreement > Self.leastAgreement else { break }
+            if agreement > best.agreement { best = (agreement, hypothesis.grid) }
+            if round > 0 || agreement > Self.goodAgreement {
+                if let value = decode(layout, &budget) { return .text(value) }
                 samples.equalise(layout)
-                if trace { print("   equalised agreement", samples.agreement(layout)) }
-                if let reading = decode(layout, hypothesis.grid, isEqualised: true, &budget) { return reading }
+                if let value = decode(layout, &budget) { return .text(value) }
             }
             guard budget.spend(modules * 12),
-                let fit = refinement.fitted(hypothesis.grid, samples, bends: round >= 2)
-            else { return nil }
-            if trace { print("   fit", fit.error, fit.edges) }
-            hypothesis.grid = fit.grid
+                let better = refinement.fitted(hypothesis.grid, samples, bends: round >= 2)
+            else { break }
+            hypothesis.grid = better
         }
-        return nil
+        hypothesis.grid = best.grid
+        guard best.agreement > Self.leastAgreement,
+            samples.measure(best.grid, layout, sampler, isInverted: hypothesis.isInverted)
+        else { return .nothing }
+        samples.equalise(layout)
+        return samples.agreement(layout) > 0.8 ? .unread : .nothing
     }
 
-    private func decode(
-        _ layout: QRLayout, _ grid: SymbolGrid, isEqualised: Bool, _ budget: inout WorkBudget
-    ) -> Reading? {
+    /// Decodes the samples as they are.
+    func decode(_ layout: QRLayout, _ budget: inout WorkBudget) -> [UInt8]? {
         let samples = samples
         let seen = layout.bestFormat { samples.value($0, $1) }
         let mirrored = layout.bestFormat { samples.value($1, $0) }
-        if trace { print("   format", seen, "mirrored", mirrored) }
         guard max(seen.score, mirrored.score) > Self.leastFormat,
             budget.spend(layout.dimension * layout.dimension * 4)
         else { return nil }
-        let isMirrored = mirrored.score > seen.score
         let words = codewords(layout)
         let corrected =
-            isMirrored
+            mirrored.score > seen.score
             ? words.corrected(format: mirrored.format) { samples.value($1, $0) }
             : words.corrected(format: seen.format) { samples.value($0, $1) }
-        if trace { print("   corrected", corrected != nil, corrected?.usedErasures ?? false) }
-        guard let corrected,
-            let text = QRText(corrected.data, version: layout.version, isStrict: corrected.usedErasures)
-        else { return nil }
-        let corners = grid.corners.map {
-            Reading.Point(x: Int($0.x.rounded().clamped), y: Int($0.y.rounded().clamped))
-        }
-        return Reading(value: text.value, symbology: .qr, corners: corners)
+        guard let corrected else { return nil }
+        return QRText(corrected.data, version: layout.version, isStrict: corrected.usedErasures)?.value
     }
 
     private func codewords(_ layout: QRLayout) -> QRCodewords {
@@ -81,9 +87,15 @@ final class SymbolDecoder {
         codewords[layout.version] = made
         return made
     }
-}
 
-extension Float {
-    /// Safe to make an integer of.
-    fileprivate var clamped: Float { self > -1e6 ? (self < 1e6 ? self : 1e6) : -1e6 }
+    /// How much of the contrast the timing patterns have kept in the samples, from 0 to 1: there modules stand alone.
+    var sharpness: Float {
+        var sum: Float = 0
+        let range = 8..<samples.dimension - 8
+        for k in range {
+            let sign: Float = k % 2 == 0 ? -1 : 1
+            sum += sign * (samples.plain(samples.index(k, 6)) + samples.plain(samples.index(6, k)))
+        }
+        return min(max(sum / Float(2 * range.count), 0), 1)
+    }
 }

@@ -7,6 +7,9 @@ struct SymbolGrid {
     /// third degree in u and v (from -1 to 1 over the symbol); empty when flat.
     var bend: [Float] = []
 
+    /// Where the part of the picture that `map` speaks of begins in the frame; for corners and middle only.
+    var origin = Place.zero
+
     static let terms = 10
 
     /// u and v from -1 to 1, and their products.
@@ -44,20 +47,18 @@ struct SymbolGrid {
         }
     }
 
-    /// The four corners of the symbol, in a walk around it.
+    /// The four corners of the symbol in the frame, in a walk around it.
     var corners: [Place] {
         let side = Float(dimension)
-        return [self(0, 0), self(side, 0), self(side, side), self(0, side)]
+        return [self(0, 0), self(side, 0), self(side, side), self(0, side)].map { $0 + origin }
     }
 
-    var transposed: SymbolGrid {
-        var grid = self
-        grid.map = map.transposed
-        if !bend.isEmpty {
-            // Which term a term becomes when u and v change places.
-            let order = [0, 2, 1, 5, 4, 3, 9, 8, 7, 6]
-            grid.bend = order.map { bend[Self.terms + $0] } + order.map { bend[$0] }
-        }
-        return grid
+    /// In the frame.
+    var middle: Place { self(Float(dimension) / 2, Float(dimension) / 2) + origin }
+
+    /// Whether the middle of another symbol lies in this one, about.
+    func overlaps(_ other: SymbolGrid) -> Bool {
+        let side = (corners[0] - corners[2]).length
+        return (middle + other.origin - origin - other.middle).length < 0.3 * side
     }
 }

@@ -4,8 +4,6 @@ struct SymbolHypothesis {
     let isInverted: Bool
     /// Mean size of a module, in pixels of the picture.
     let module: Float
-    /// Grey levels of ink and paper, on average.
-    let ink, paper: Float
     /// How well the timing patterns stand where they should: 1 perfectly, 0 not at all.
     let timing: Float
 }
@@ -28,15 +26,20 @@ struct TripleSearch {
         let here, there: Float
     }
 
-    /// The hypotheses that pass, the best first.
-    func hypotheses(_ budget: inout WorkBudget) -> [SymbolHypothesis] {
+    /// The hypotheses that pass, the best first; and the best two patterns that go together, at least.
+    func hypotheses(
+        _ budget: inout WorkBudget
+    ) -> (hypotheses: [SymbolHypothesis], pair: (FinderPattern, FinderPattern)?) {
         let count = patterns.count
-        guard count >= 3 else { return [] }
+        guard count >= 2 else { return ([], nil) }
+        var pair: (FinderPattern, FinderPattern)?
         var sides = [Side?](repeating: nil, count: count * count)
         for a in 0..<count {
             for b in 0..<count where b > a && areAlike(patterns[a], patterns[b]) {
-                guard budget.spend(60) else { return [] }
+                guard budget.spend(60) else { return ([], pair) }
                 guard let side = side(patterns[a], patterns[b]) else { continue }
+                let isGood = min(patterns[a].goodRays, patterns[b].goodRays) >= FinderPattern.manyGoodRays
+                if isGood, pair.map({ $0.0.module < patterns[a].module }) ?? true { pair = (patterns[a], patterns[b]) }
                 sides[a * count + b] = side
                 sides[b * count + a] = Side(modules: side.modules, here: side.there, there: side.here)
             }
@@ -47,12 +50,12 @@ struct TripleSearch {
                 guard let right = sides[corner * count + b] else { continue }
                 for c in b + 1..<max(count, b + 1) {
                     guard let below = sides[corner * count + c] else { continue }
-                    guard budget.spend(4) else { return found }
+                    guard budget.spend(4) else { return (found, pair) }
                     if let one = hypothesis(corner, b, c, right, below, &budget) { found.append(one) }
                 }
             }
         }
-        return found.sorted { $0.timing > $1.timing }
+        return (found.sorted { $0.timing > $1.timing }, pair)
     }
 
     private func areAlike(_ a: FinderPattern, _ b: FinderPattern) -> Bool {
@@ -127,9 +130,7 @@ struct TripleSearch {
                 - 0.1 * abs(Float(dimension - 7) - modules) / (1 + 0.05 * modules)
             if timing > max(Self.leastTiming, best?.timing ?? 0) {
                 best = SymbolHypothesis(
-                    grid: grid, isInverted: corner.isInverted, module: module,
-                    ink: (corner.ink + right.ink + below.ink) / 3,
-                    paper: (corner.paper + right.paper + below.paper) / 3, timing: timing)
+                    grid: grid, isInverted: corner.isInverted, module: module, timing: timing)
             }
         }
         return best
