@@ -90,6 +90,7 @@ public final class CodeReader {
     /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
     private static let units = 8_000_000
 
+    private let enlarger = Enlarger()
     private let search: QRSearch?
     private let scanner: ZbarScanner?
     private let fallback: ZbarScanner?
@@ -114,6 +115,20 @@ public final class CodeReader {
 
     private func codes(_ plane: LumaPlane, _ search: QRSearch, _ isThorough: Bool) -> [Reading] {
         var budget = WorkBudget(Self.units)
+        let found = codes(plane, search, isThorough, &budget)
+        guard found.isEmpty, let large = enlarger.enlarged(plane) else { return found }
+        let (factor, margin) = (Enlarger.factor, Enlarger.margin)
+        return codes(large, search, isThorough, &budget).map { reading in
+            let corners = reading.corners.map {
+                Reading.Point(x: ($0.x - margin) / factor, y: ($0.y - margin) / factor)
+            }
+            return Reading(value: reading.value, symbology: reading.symbology, corners: corners)
+        }
+    }
+
+    private func codes(
+        _ plane: LumaPlane, _ search: QRSearch, _ isThorough: Bool, _ budget: inout WorkBudget
+    ) -> [Reading] {
         var findings = QRFindings()
         search.begin(plane)
         defer { search.end() }

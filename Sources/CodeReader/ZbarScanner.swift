@@ -14,6 +14,8 @@ final class ZbarScanner {
         // zbar needs some symbology enabled before positions and density have a meaning.
         for symbology in symbologies { zbar_image_scanner_set_config(scanner, symbology.zbar, ZBAR_CFG_ENABLE, 1) }
         zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_POSITION, 1)
+        // Its guesses at character sets turn Shift JIS and UTF-8 into Big5.
+        zbar_image_scanner_set_config(scanner, ZBAR_QRCODE, ZBAR_CFG_BINARY, 1)
         // The cache would hide a code that stays in view.
         zbar_image_scanner_enable_cache(scanner, 0)
         zbar_image_set_format(image, 0x3030_3859)  // "Y800"
@@ -68,6 +70,7 @@ final class ZbarScanner {
         let corners = (0..<min(zbar_symbol_get_loc_size(symbol), 16)).map {
             Reading.Point(x: Int(zbar_symbol_get_loc_x(symbol, $0)), y: Int(zbar_symbol_get_loc_y(symbol, $0)))
         }
-        return Reading(value: value, symbology: symbology, corners: corners)
+        return Reading(
+            value: symbology == .qr ? QRText.text(ofBytes: value) : value, symbology: symbology, corners: corners)
     }
 }

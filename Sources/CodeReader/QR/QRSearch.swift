@@ -32,7 +32,7 @@ final class QRSearch {
     /// The levels worth looking at, the coarsest first: down to where a picture has some hundred pixels.
     static func levels(width: Int, height: Int) -> [Int] {
         var coarsest = 0
-        while max(width, height) >> coarsest > 400, min(width, height) >> (coarsest + 1) >= Pyramid.smallestSide,
+        while max(width, height) >> coarsest > 240, min(width, height) >> (coarsest + 1) >= Pyramid.smallestSide,
             coarsest < 6
         { coarsest += 1 }
         return (0...coarsest).reversed()

@@ -157,12 +157,12 @@ struct QRText {
     /// Moves what is pending to the value, as UTF-8.
     private mutating func flush() {
         defer { pending = [] }
-        guard pending.contains(where: { $0 >= 0x80 }) else {
-            value += pending
-            return
-        }
-        let sets = (set.map { [$0] } ?? []) + Self.guesses(pending)
-        value += Self.converted(pending, fromOneOf: sets) ?? pending
+        value += set.flatMap { Self.converted(pending, from: $0) } ?? Self.text(ofBytes: pending)
+    }
+
+    /// What bytes say when nothing tells their character set: UTF-8, or themselves.
+    static func text(ofBytes bytes: [UInt8]) -> [UInt8] {
+        bytes.contains { $0 >= 0x80 } ? converted(bytes, fromOneOf: guesses(bytes)) ?? bytes : bytes
     }
 
     /// The standard says ISO 8859-1; what is printed is mostly UTF-8 and, in Japan, Shift JIS.
