@@ -192,6 +192,29 @@ final class ModuleSamples {
         terms[9] = 1
     }
 
+    /// Puts other values in place of what was measured; see ``value(_:_:)``.
+    func replace(_ value: (_ u: Int, _ v: Int) -> Float) {
+        for v in 0..<dimension {
+            for u in 0..<dimension { equalised[index(u, v)] = value(u, v) }
+        }
+        isEqualised = true
+    }
+
+    /// How well the values of the modules of known colour tell it: the inverse of their mean square error, from 0.5 to 20.
+    func quality(_ layout: QRLayout) -> Float {
+        var (error, all): (Float, Float) = (0, 0)
+        for v in 0..<dimension {
+            for u in 0..<dimension {
+                let module = layout[u, v]
+                guard module == .light || module == .dark else { continue }
+                let off = value(u, v) - (module == .light ? 1 : -1)
+                error += off * off
+                all += 1
+            }
+        }
+        return min(max(all / max(error, 1e-3), 0.5), 20)
+    }
+
     /// The share of the modules of known colour that look it.
     func agreement(_ layout: QRLayout) -> Float {
         var (good, all) = (0, 0)
