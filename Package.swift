@@ -35,6 +35,7 @@ let package = Package(
         .library(name: "Workbench", targets: ["Workbench"]),
         .library(name: "Stage", targets: ["Stage"]),
         .library(name: "Camera", targets: ["Camera"]),
+        .library(name: "Luma", targets: ["Luma"]),
         .library(name: "CodeReader", targets: ["CodeReader"]),
         .library(name: "Scene", targets: ["Scene"]),
     ],
@@ -55,6 +56,7 @@ let package = Package(
         library("CPNG", at: "png", pkgConfig: "libpng", apt: "libpng-dev"),
         library("CTurboJPEG", at: "turbojpeg", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
         library("CQREncode", at: "qrencode", pkgConfig: "libqrencode", apt: "libqrencode-dev"),
+        library("CDmtx", at: "dmtx", pkgConfig: "libdmtx", apt: "libdmtx-dev"),
         .systemLibrary(name: "CNFC", path: "Sources/C/nfc", providers: [.apt(["libnfc-dev"])]),
         .systemLibrary(name: "CI2C", path: "Sources/C/i2c", providers: [.apt(["libi2c-dev"])]),
         .systemLibrary(name: "CLinux", path: "Sources/C/linux"),
@@ -72,7 +74,7 @@ let package = Package(
         .target(name: "Camera", dependencies: ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
         .target(name: "CodeReader", dependencies: ["Luma", "CZbar"]),
         .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
-        .target(name: "Scene", dependencies: ["Luma"]),
+        .target(name: "Scene", dependencies: ["Luma", "Presentation", "CDmtx"]),
         .target(name: "NearField"),
         .target(name: "NearFieldLink", dependencies: ["NearField", "Linux", "CLinux", "CNFC", "CI2C", "CNFCSleep"]),
         .target(
@@ -118,7 +120,7 @@ let package = Package(
         .target(name: "Stage", dependencies: ["Linux"]),
         .executableTarget(name: "srup-fuzz", dependencies: ["SRUP", "Workbench", "NearField", arguments]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
-        .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", arguments]),
+        .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "CPNG", arguments]),
 
         // Simulated hardware: PN532 chips that share one field.
         .target(

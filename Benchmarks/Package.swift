@@ -12,6 +12,14 @@ let package = Package(
             name: "latency-benchmark", dependencies: [.product(name: "Stage", package: "srup-observer")]),
         .executableTarget(
             name: "tap-benchmark", dependencies: [.product(name: "Stage", package: "srup-observer")]),
+        .executableTarget(
+            name: "recognition-benchmark",
+            dependencies: [
+                .product(name: "Camera", package: "srup-observer"),
+                .product(name: "CodeReader", package: "srup-observer"),
+                .product(name: "Luma", package: "srup-observer"),
+                .product(name: "Scene", package: "srup-observer"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,6 +1,10 @@
-/// How the device stands before the drawn camera.
+/// How the device stands before the drawn camera, and how well the camera sees it.
 public struct SceneParameters: Sendable, Hashable {
-    /// Width of the device's display in the frame, as a share of the frame's height.
+    // MARK: The device
+
+    /// Without it there is only the desk.
+    public var hasDevice = true
+    /// Width of the device's display in the frame, as a share of the frame's height, when it faces the camera.
     public var displaySize: Float = 0.55
     /// Centre of the device, as shares of the frame's width and height.
     public var x: Float = 0.5
@@ -10,22 +14,64 @@ public struct SceneParameters: Sendable, Hashable {
     /// Turned out of the picture's plane about its vertical and horizontal axes, in degrees.
     public var yaw: Float = 0
     public var pitch: Float = 0
-    /// Deviation of the sensor's noise, in grey levels.
-    public var noise: Float = 2
-    /// Radius of the defocus, in pixels; 0 is sharp.
-    public var defocus = 0
-    /// How much darker the right side is than the left, from 0 to 1.
-    public var shade: Float = 0.1
-    /// Brightness of a reflection on the display, from 0 to 1.
-    public var glare: Float = 0
     /// From 0 (uniform grey) to 1.
     public var contrast: Float = 0.9
     /// Light on dark.
     public var isInverted = false
-    /// Without it there is only the desk.
-    public var hasDevice = true
+
+    // MARK: The kind of display
+
+    /// Width of one of the display's own pixels, in pixels of the frame; 0: none to be seen. Near 1 it beats with the
+    /// sensor's grid (moiré), above 2 it is a grid.
+    public var gridPitch: Float = 0
+    /// How much darker the gaps between the display's pixels are, from 0 to 1.
+    public var gridDepth: Float = 0
+    /// How much darker the backlight's pulses leave some rows of a rolling shutter, from 0 to 1.
+    public var bandDepth: Float = 0
+    /// From one such band to the next, in rows, and where the first one is, in bands.
+    public var bandPeriod: Float = 60
+    public var bandPhase: Float = 0
+    /// How much of the picture before is still there (electronic ink), from 0 to 1.
+    public var ghost: Float = 0
+
+    // MARK: What is in the way, and light
+
+    /// Share of the display that stains cover.
+    public var occlusion: Float = 0
+    public var occlusionSeed: UInt64 = 0
+    /// How much darker the right side is than the left, from 0 to 1.
+    public var shade: Float = 0.1
+    /// How much darker it is behind the edge of a shadow that goes over the display, from 0 to 1.
+    public var shadow: Float = 0
+    /// The direction in which it gets darker, in degrees.
+    public var shadowAngle: Float = 0
+    /// Brightness of a reflection on the display, from 0 to 1.
+    public var glare: Float = 0
+    /// Centre and radius of the reflection, as shares of the display's width.
+    public var glareX: Float = 0.7
+    public var glareY: Float = 0.3
+    public var glareRadius: Float = 0.29
+
+    // MARK: The camera
+
+    /// Radius of the disc that a point becomes, in pixels; 0 is sharp.
+    public var defocus: Float = 0
+    /// How far everything moves while the shutter is open, in pixels, and in which direction, in degrees.
+    public var motion: Float = 0
+    public var motionAngle: Float = 0
+    /// Deviation of the sensor's noise, in grey levels.
+    public var noise: Float = 2
 
     public init() {}
+
+    /// Makes a symbol's module so large that it covers `pixels` where it faces the camera.
+    ///
+    /// - Parameters:
+    ///   - modules: on a side of the displayed picture, with its quiet zone.
+    ///   - height: of the frame, in pixels.
+    public mutating func setModule(_ pixels: Float, modules: Int, height: Int) {
+        displaySize = pixels * Float(modules) / Float(max(height, 1))
+    }
 
     /// From 0 (a scan of the display, nearly) to 5 (hardly readable).
     public static func severity(_ grade: Int, seed: UInt64) -> SceneParameters {
@@ -40,7 +86,7 @@ public struct SceneParameters: Sendable, Hashable {
         scene.x = 0.5 + spread(0.15)
         scene.y = 0.5 + spread(0.1)
         scene.noise = 1 + 14 * share
-        scene.defocus = Int(share * 2)
+        scene.defocus = 2 * share
         scene.shade = 0.6 * share
         scene.glare = 0.5 * share
         scene.contrast = 1 - 0.55 * share
@@ -70,7 +116,8 @@ public struct SceneParameters: Sendable, Hashable {
         return scene
     }
 
-    private static func wave(_ time: Float, period: Float) -> Float {
+    /// From -1 to 1 and back in `period`.
+    static func wave(_ time: Float, period: Float) -> Float {
         // A sine by its polynomial is exact enough for a picture and the same everywhere.
         let turns = time / period
         let phase = (turns - turns.rounded(.down)) * 2 - 1
