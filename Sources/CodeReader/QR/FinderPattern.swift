@@ -111,7 +111,7 @@ extension FinderPattern {
     static let manyGoodRays = 14
 
     /// What casting the rays costs at first, and in all.
-    static let (glance, cost) = (80, 400)
+    static let (glance, cost) = (120, 500)
 
     /// For comparing: good rays first, then contrast.
     var quality: Float { Float(goodRays) + min(abs(paper - ink), 100) / 50 + Float(min(hits, 4)) / 2 }

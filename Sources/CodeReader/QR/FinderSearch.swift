@@ -19,6 +19,7 @@ final class FinderSearch {
         _ plane: LumaPlane, scale: Float, _ rays: RaySource, isSharpened: Bool, _ budget: inout WorkBudget,
         _ patterns: inout [FinderPattern]
     ) {
+        guard budget.spend(plane.width * plane.height / 16) else { return }
         let thresholds = maker.thresholds(plane, mostNoise: isSharpened ? 150 : 56)
         let step = 2
         let edges = edges.atLeast(plane.width + 80)
@@ -29,7 +30,7 @@ final class FinderSearch {
             var index = 0
             while index + 5 < count {
                 if Self.isPattern(edges + index) {
-                    guard budget.spend(8) else { return }
+                    guard budget.spend(20) else { return Self.keepBest(&patterns) }
                     let isDark = (index & 1 == 0) == isFirstDark
                     column.look(y, edges + index, isDark: isDark, &budget, &patterns)
                     if patterns.count >= 2 * Self.mostPatterns { Self.keepBest(&patterns) }
