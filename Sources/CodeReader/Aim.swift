@@ -8,6 +8,8 @@ public struct Aim: Sendable, Hashable {
     public let module: Float
     /// Whether all three finder patterns and the timing patterns are where a symbol has them.
     public let isSymbol: Bool
+    /// Whether it was read in this frame.
+    public var wasRead = false
     /// How much of the contrast is left between single modules: 1 when sharp, 0 when the blur is wider than two modules;
     /// `nil` where only finder patterns are seen.
     public let sharpness: Float?

@@ -23,8 +23,11 @@ struct QRFindings {
 
     /// The best that is known of where to look.
     var aim: Aim? {
-        (symbols.first { $0.reading != nil } ?? symbols.max { ($0.aim.sharpness ?? 0) < ($1.aim.sharpness ?? 0) })?.aim
-            ?? hint
+        if var read = symbols.first(where: { $0.reading != nil })?.aim {
+            read.wasRead = true
+            return read
+        }
+        return symbols.max { ($0.aim.sharpness ?? 0) < ($1.aim.sharpness ?? 0) }?.aim ?? hint
     }
 
     mutating func add(_ other: QRFindings) {
