@@ -88,7 +88,7 @@ public final class CodeReader {
     public static let mostReadings = 64
 
     /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
-    private static let units = 8_000_000
+    private static let units = 16_000_000
 
     private let enlarger = Enlarger()
     private let search: QRSearch?
@@ -98,7 +98,7 @@ public final class CodeReader {
     /// - Parameter symbologies: what to look for; fewer is faster.
     public init(_ symbologies: Set<Symbology> = Set(Symbology.allCases)) {
         let linear = symbologies.subtracting([.qr])
-        search = symbologies.contains(.qr) ? QRSearch() : nil
+        search = symbologies.contains(.qr) ? QRSearch(.still) : nil
         fallback = symbologies.contains(.qr) ? ZbarScanner(symbologies) : nil
         scanner = linear.isEmpty ? nil : ZbarScanner(linear)
     }
@@ -117,6 +117,7 @@ public final class CodeReader {
         var budget = WorkBudget(Self.units)
         let found = codes(plane, search, isThorough, &budget)
         guard found.isEmpty, let large = enlarger.enlarged(plane) else { return found }
+        budget = WorkBudget(Self.units)
         let (factor, margin) = (Enlarger.factor, Enlarger.margin)
         return codes(large, search, isThorough, &budget).map { reading in
             let corners = reading.corners.map {
@@ -135,7 +136,9 @@ public final class CodeReader {
         let levels = QRSearch.levels(width: plane.width, height: plane.height)
         for isSharpened in [false, true] {
             for level in levels {
-                findings.add(search.look(.init(level: level, isSharpened: isSharpened), &budget))
+                budget.lend(budget.left / 2) {
+                    findings.add(search.look(.init(level: level, isSharpened: isSharpened), &$0))
+                }
                 if !isThorough, !findings.readings.isEmpty { return findings.readings }
             }
             if !findings.readings.isEmpty { break }
