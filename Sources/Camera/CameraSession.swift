@@ -12,6 +12,27 @@ public enum CameraEvent: Sendable {
     case lost(CameraError)
 }
 
+/// What a session calls, all on its thread.
+public struct CameraHandlers {
+    public var onEvent: (CameraEvent) -> Void
+    /// Borrows each frame.
+    public var onFrame: (LumaPlane) -> Void
+    /// Called at least once a second while awake, so that a watchdog can tell a quiet camera from one whose driver hangs.
+    public var onIdle: () -> Void
+    /// Sets the camera; `nil` when it shall be left as it is.
+    public var tuner: CameraTuner?
+
+    public init(
+        onEvent: @escaping (CameraEvent) -> Void, onFrame: @escaping (LumaPlane) -> Void,
+        onIdle: @escaping () -> Void = {}, tuner: CameraTuner? = nil
+    ) {
+        self.onEvent = onEvent
+        self.onFrame = onFrame
+        self.onIdle = onIdle
+        self.tuner = tuner
+    }
+}
+
 /// A camera that is opened, read, and opened again when it fails, on a thread of its own; while it rests, the device
 /// is closed and nothing costs anything.
 public final class CameraSession: Sendable {
@@ -42,17 +63,10 @@ public final class CameraSession: Sendable {
         close(interrupt)
     }
 
-    /// Starts the thread. `onFrame` borrows each frame; `onIdle` is called at least once a second while awake, so that
-    /// a watchdog can tell a quiet camera from one whose driver hangs.
-    public func start(
-        makeHandlers:
-            @escaping @Sendable () -> (
-                onEvent: (CameraEvent) -> Void, onFrame: (LumaPlane) -> Void, onIdle: () -> Void
-            )
-    ) {
+    /// Starts the thread and makes the handlers on it.
+    public func start(makeHandlers: @escaping @Sendable () -> CameraHandlers) {
         DetachedThread.start(stack: 2048) {
-            let handlers = makeHandlers()
-            self.loop(handlers.onEvent, handlers.onFrame, handlers.onIdle)
+            self.loop(makeHandlers())
             self.state.withLock { $0.hasEnded = true }
         }
     }
@@ -83,9 +97,7 @@ public final class CameraSession: Sendable {
 
     private var shouldLook: Bool { state.withLock { $0.isAwake && !$0.isStopping } }
 
-    private func loop(
-        _ onEvent: (CameraEvent) -> Void, _ onFrame: (LumaPlane) -> Void, _ onIdle: () -> Void
-    ) {
+    private func loop(_ handlers: CameraHandlers) {
         var lastProblem: CameraError?
         var delay: Int32 = 100
         while !state.withLock({ $0.isStopping }) {
@@ -99,8 +111,11 @@ public final class CameraSession: Sendable {
                 let source = try address.open(width: width, height: height)
                 state.withLock { $0.isOpen = true }
                 defer { state.withLock { $0.isOpen = false } }
+                handlers.tuner?.opened(source.controls)
+                // The controls are the source's: it must not go before them.
+                defer { withExtendedLifetime(source) { handlers.tuner?.closing() } }
                 let format = source.format
-                onEvent(
+                handlers.onEvent(
                     .opened(
                         summary: source.summary, format: format.name, width: format.width, height: format.height))
                 lastProblem = nil
@@ -108,8 +123,8 @@ public final class CameraSession: Sendable {
                     // Drained before the question, so that a change after it still wakes the wait.
                     _ = srup_eventfd_drain(interrupt)
                     guard shouldLook else { break }
-                    if try source.next(timeout: 1000, interrupt: interrupt, onFrame) { delay = 100 }
-                    onIdle()
+                    if try source.next(timeout: 1000, interrupt: interrupt, handlers.onFrame) { delay = 100 }
+                    handlers.onIdle()
                 }
             } catch {
                 // Announced once; the same reason is not repeated while the camera stays away.
@@ -119,9 +134,9 @@ public final class CameraSession: Sendable {
                     case (.unplugged, .absent): false
                     default: lastProblem != error
                     }
-                if isNews { onEvent(.lost(error)) }
+                if isNews { handlers.onEvent(.lost(error)) }
                 lastProblem = error
-                onIdle()
+                handlers.onIdle()
                 pause(delay)
                 delay = min(delay * 2, 2000)
             }

@@ -18,6 +18,13 @@ public protocol FrameSource: AnyObject {
     /// Frames that were passed over for newer ones, and frames that were damaged.
     var dropped: Int { get }
     var damaged: Int { get }
+
+    /// What can be set on it; `nil` when nothing can. Not to be used after the source has gone.
+    var controls: (any CameraControls)? { get }
+}
+
+extension FrameSource {
+    public var controls: (any CameraControls)? { nil }
 }
 
 /// Where pictures come from, as configured.

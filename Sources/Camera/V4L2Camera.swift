@@ -10,6 +10,7 @@ public final class V4L2Camera: FrameSource {
     private static let framesPerSecond: UInt32 = 30
 
     public let path: String
+    public let controls: (any CameraControls)?
     public private(set) var dropped = 0
     public private(set) var damaged = 0
     private let descriptor: Int32
@@ -33,6 +34,7 @@ public final class V4L2Camera: FrameSource {
             // A vendor's own format: libv4l2 may know how to convert it.
             (descriptor, converter) = try Self.open(path, width: width, height: height, converting: true)
         }
+        controls = V4L2Controls(descriptor: descriptor)
         // Not every driver can be told; then it delivers what it delivers.
         _ = srup_v4l2_set_rate(descriptor, Self.framesPerSecond)
         try start()

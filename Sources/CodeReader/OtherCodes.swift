@@ -8,13 +8,13 @@ import Luma
 /// Not safe to use from several threads.
 final class OtherCodes {
     private let symbologies: Set<Symbology>
-    private let scanner: CodeReader
+    private let scanner: ZbarScanner
     private var number = 0
 
     /// - Parameter symbologies: without QR.
     init(_ symbologies: Set<Symbology>) {
         self.symbologies = symbologies
-        scanner = CodeReader(symbologies.intersection(Symbology.linear))
+        scanner = ZbarScanner(symbologies.intersection(Symbology.linear))
     }
 
     /// The codes in a frame without a QR code, as far as this frame's piece of work shows them.

@@ -1,8 +1,12 @@
 import Luma
 
 /// Reads a stream of frames: QR codes in every frame, others where no QR code is, a piece at a time (see `OtherCodes`).
+///
+/// A QR code that is in view is followed from frame to frame; what a single frame does not give, several together may.
+///
+/// Not safe to use from several threads.
 public final class StreamReader {
-    private let everyFrame: CodeReader?
+    private let tracker: QRTracker?
     /// Where QR codes are looked for, too.
     private let others: OtherCodes?
     /// Where they are not.
@@ -11,14 +15,17 @@ public final class StreamReader {
     /// - Parameter symbologies: what to look for.
     public init(_ symbologies: Set<Symbology>) {
         let others = symbologies.subtracting([.qr])
-        everyFrame = symbologies.contains(.qr) ? CodeReader([.qr]) : nil
-        self.others = everyFrame == nil || others.isEmpty ? nil : OtherCodes(others)
-        alone = everyFrame == nil ? CodeReader(others) : nil
+        tracker = symbologies.contains(.qr) ? QRTracker() : nil
+        self.others = tracker == nil || others.isEmpty ? nil : OtherCodes(others)
+        alone = tracker == nil ? CodeReader(others) : nil
     }
+
+    /// Where a QR code seems to be in the frame that was read last, whether it could be read or not; `nil`: nowhere.
+    public var aim: Aim? { tracker?.aim }
 
     /// The codes in the next frame.
     public func read(_ plane: LumaPlane) -> [Reading] {
-        if let readings = everyFrame?.read(plane), !readings.isEmpty { return readings }
+        if let readings = tracker?.read(plane), !readings.isEmpty { return readings }
         return others?.read(plane) ?? alone?.read(plane) ?? []
     }
 }

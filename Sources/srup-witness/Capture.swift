@@ -56,14 +56,15 @@ struct Capture: ParsableCommand {
         let command = self
         session.start {
             let reader = StreamReader(wanted)
-            return (
+            let tuner = CameraTuner()
+            return CameraHandlers(
                 onEvent: { command.note($0, box) },
                 onFrame: { plane in
                     let readings = reader.read(plane)
+                    tuner.saw(reader.look)
                     command.note(readings, box)
                 },
-                onIdle: {}
-            )
+                tuner: tuner)
         }
         session.wake()
         let deadline = seconds.map { ContinuousClock.now + .seconds($0) }

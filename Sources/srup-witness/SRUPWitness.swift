@@ -50,7 +50,8 @@ final class CameraEye: Eye {
             let reader = StreamReader(symbologies)
             var frames: UInt64 = 0
             var lastWord = ContinuousClock.now
-            return (
+            let tuner = CameraTuner()
+            return CameraHandlers(
                 onEvent: { event in
                     switch event {
                     case .opened(let summary, _, _, _): server.say(.ready(summary))
@@ -59,7 +60,9 @@ final class CameraEye: Eye {
                 },
                 onFrame: { plane in
                     frames += 1
-                    for reading in reader.read(plane) {
+                    let readings = reader.read(plane)
+                    tuner.saw(reader.look)
+                    for reading in readings {
                         if let value = reading.candidate {
                             server.say(.seen(value, how: reading.symbology.rawValue))
                         }
@@ -69,12 +72,19 @@ final class CameraEye: Eye {
                     guard ContinuousClock.now - lastWord >= .seconds(1) else { return }
                     lastWord = .now
                     server.say(.alive(frames: frames))
-                }
-            )
+                },
+                tuner: tuner)
         }
     }
 
     func wake() { session.wake() }
     func rest() { session.rest() }
     func stop() { session.stop() }
+}
+
+extension StreamReader {
+    /// How the code in the last frame looked, for setting the camera.
+    var look: CameraTuning.Look? {
+        aim.map { CameraTuning.Look(dark: $0.dark, light: $0.light, sharpness: $0.sharpness, wasRead: $0.wasRead) }
+    }
 }

@@ -212,7 +212,7 @@ final class Scratch {
     func start(_ session: CameraSession) -> Log {
         let log = Log()
         session.start {
-            (
+            CameraHandlers(
                 onEvent: { event in
                     let text =
                         switch event {

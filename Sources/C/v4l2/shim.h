@@ -119,3 +119,38 @@ static inline int srup_v4l2_stream(int fd, int on) {
     enum v4l2_buf_type type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
     return v4l2_ioctl(fd, on ? VIDIOC_STREAMON : VIDIOC_STREAMOFF, &type);
 }
+
+// What the camera offers of a control; 0 when it has none or it cannot be changed.
+static inline int srup_v4l2_control(int fd, __u32 id, __s32 *least, __s32 *most, __s32 *step) {
+    struct v4l2_queryctrl q;
+    memset(&q, 0, sizeof q);
+    q.id = id;
+    if (v4l2_ioctl(fd, VIDIOC_QUERYCTRL, &q) != 0) return 0;
+    if (q.flags & (V4L2_CTRL_FLAG_DISABLED | V4L2_CTRL_FLAG_READ_ONLY)) return 0;
+    *least = q.minimum;
+    *most = q.maximum;
+    *step = q.step;
+    return 1;
+}
+
+static inline int srup_v4l2_get(int fd, __u32 id, __s32 *value) {
+    struct v4l2_control c = {.id = id};
+    if (v4l2_ioctl(fd, VIDIOC_G_CTRL, &c) != 0) return -1;
+    *value = c.value;
+    return 0;
+}
+
+static inline int srup_v4l2_set(int fd, __u32 id, __s32 value) {
+    struct v4l2_control c = {.id = id, .value = value};
+    return v4l2_ioctl(fd, VIDIOC_S_CTRL, &c);
+}
+
+enum {
+    srup_exposure_auto = V4L2_CID_EXPOSURE_AUTO,
+    srup_exposure_absolute = V4L2_CID_EXPOSURE_ABSOLUTE,
+    srup_exposure_manual = V4L2_EXPOSURE_MANUAL,
+    srup_autogain = V4L2_CID_AUTOGAIN,
+    srup_gain = V4L2_CID_GAIN,
+    srup_focus_auto = V4L2_CID_FOCUS_AUTO,
+    srup_focus_absolute = V4L2_CID_FOCUS_ABSOLUTE,
+};

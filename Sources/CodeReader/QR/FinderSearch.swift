@@ -1,0 +1,180 @@
+import Luma
+
+/// Finds finder patterns: rows are cut into runs of dark and light, runs in the proportion 1 : 1 : 3 : 1 : 1 are looked
+/// at in their column, what passes there is looked at all around. Both polarities at once.
+final class FinderSearch {
+    /// More patterns than this in a picture are a trick or a texture.
+    static let mostPatterns = 96
+
+    private let maker = ThresholdMaker()
+    private let edges = Scratch<Int32>(0)
+
+    /// Adds the patterns of one level of a picture to those found.
+    ///
+    /// - Parameters:
+    ///   - plane: at least 24 pixels on each side.
+    ///   - scale: pixels of `plane` for a pixel of the picture.
+    ///   - isSharpened: `plane` has been sharpened, its noise with it.
+    func search(
+        _ plane: LumaPlane, scale: Float, _ rays: RaySource, isSharpened: Bool, _ budget: inout WorkBudget,
+        _ patterns: inout [FinderPattern]
+    ) {
+        guard budget.spend(plane.width * plane.height / 16) else { return }
+        let thresholds = maker.thresholds(plane, mostNoise: isSharpened ? 150 : 56)
+        let step = 2
+        let edges = edges.atLeast(plane.width + 80)
+        let column = ColumnCheck(plane: plane, thresholds: thresholds, rays: rays, scale: 1 / scale)
+        var y = step / 2
+        while y < plane.height {
+            let (count, isFirstDark) = Self.edges(plane, y, thresholds, edges)
+            var index = 0
+            while index + 5 < count {
+                if Self.isPattern(edges + index) {
+                    guard budget.spend(20) else { return Self.keepBest(&patterns) }
+                    let isDark = (index & 1 == 0) == isFirstDark
+                    column.look(y, edges + index, isDark: isDark, &budget, &patterns)
+                    if patterns.count >= 2 * Self.mostPatterns { Self.keepBest(&patterns) }
+                }
+                index &+= 1
+            }
+            y += step
+        }
+        Self.keepBest(&patterns)
+    }
+
+    /// Of too many patterns those remain that look most like one.
+    private static func keepBest(_ patterns: inout [FinderPattern]) {
+        guard patterns.count > mostPatterns else { return }
+        patterns.sort { $0.quality > $1.quality }
+        patterns.removeLast(patterns.count - mostPatterns)
+    }
+
+    /// Whether five runs stand in the proportion 1 : 1 : 3 : 1 : 1, roughly.
+    @inline(__always)
+    private static func isPattern(_ edges: UnsafeMutablePointer<Int32>) -> Bool {
+        let total = edges[5] &- edges[0]
+        let centre = edges[3] &- edges[2]
+        // 1.7 to 4.4 of 7.
+        guard centre &* 70 >= total &* 17, centre &* 70 <= total &* 44, total >= 7 else { return false }
+        let (a, b) = (edges[1] &- edges[0], edges[2] &- edges[1])
+        let (c, d) = (edges[4] &- edges[3], edges[5] &- edges[4])
+        let (low, high) = (min(min(a, b), min(c, d)), max(max(a, b), max(c, d)))
+        return low &* 70 >= total &* 3 && high &* 70 <= total &* 22 && high <= centre
+    }
+
+    /// The places in a row where dark and light meet, the row's ends among them.
+    private static func edges(
+        _ plane: LumaPlane, _ y: Int, _ thresholds: BlockThresholds, _ edges: UnsafeMutablePointer<Int32>
+    ) -> (count: Int, isFirstDark: Bool) {
+        let row = plane.base + y * plane.stride
+        let limits = thresholds.values + (y >> 3) * thresholds.columns
+        var count = 1
+        edges[0] = 0
+        var carry: UInt64 = row[0] < limits[0] ? 1 : 0
+        let isFirstDark = carry == 1
+        var x = 0
+        while x < plane.width {
+            var bits: UInt64 = 0
+            let blocks = min(8, (plane.width - x) >> 3)
+            for block in 0..<blocks {
+                let pixels = UnsafeRawPointer(row + x + 8 * block).loadUnaligned(as: SIMD8<UInt8>.self)
+                let limit = SIMD8<UInt8>(repeating: limits[(x >> 3) + block])
+                bits |= eight(pixels .< limit) << UInt64(8 * block)
+            }
+            var width = 8 * blocks
+            if blocks < 8 {
+                while x + width < plane.width {
+                    if row[x + width] < limits[(x + width) >> 3] { bits |= 1 << UInt64(width) }
+                    width += 1
+                }
+            }
+            var changes = bits ^ (bits << 1 | carry)
+            if width < 64 { changes &= (1 << UInt64(width)) &- 1 }
+            carry = bits >> 63
+            while changes != 0 {
+                edges[count] = Int32(truncatingIfNeeded: x &+ changes.trailingZeroBitCount)
+                count &+= 1
+                changes &= changes &- 1
+            }
+            x += 64
+        }
+        edges[count] = Int32(plane.width)
+        return (count + 1, isFirstDark)
+    }
+
+    /// A mask's eight bits.
+    @inline(__always)
+    private static func eight(_ mask: SIMDMask<SIMD8<Int8>>) -> UInt64 {
+        let bytes = SIMD8<UInt8>(repeating: 0).replacing(with: 1, where: mask)
+        // Gathers the lowest bit of each byte in the topmost byte.
+        return (unsafeBitCast(bytes, to: UInt64.self) &* 0x0102_0408_1020_4080) >> 56
+    }
+}
+
+/// Looks at a row's five runs in the column through their middle.
+private struct ColumnCheck {
+    let plane: LumaPlane
+    let thresholds: BlockThresholds
+    let rays: RaySource
+    /// Pixels of the picture for a pixel of the plane.
+    let scale: Float
+
+    @inline(__always)
+    private func isDark(_ x: Int, _ y: Int) -> Bool {
+        plane.base[y &* plane.stride &+ x] < thresholds.at(x: x, y: y)
+    }
+
+    func look(
+        _ y: Int, _ edges: UnsafeMutablePointer<Int32>, isDark: Bool, _ budget: inout WorkBudget,
+        _ patterns: inout [FinderPattern]
+    ) {
+        let width = edges[5] - edges[0]
+        let x = Int(edges[2] + edges[3]) / 2
+        let place = Place(Float(edges[2] + edges[3]) / 2, Float(y) + 0.5) * scale
+        let module = Float(width) / 7 * scale
+        for index in patterns.indices {
+            let near = patterns[index].centre - place
+            if abs(near.x) < 1.6 * patterns[index].module, abs(near.y) < 1.6 * patterns[index].module {
+                patterns[index].hits += 1
+                return
+            }
+        }
+        guard let (middle, height) = runs(x, y, isDark, most: Int(width)) else { return }
+        guard budget.spend(FinderPattern.glance), let sampler = rays.sampler(module: module) else { return }
+        let found = FinderPattern(
+            at: Place(place.x, middle * scale), module: Place(module, height / 7 * scale), isInverted: !isDark, sampler)
+        guard let found else { return }
+        _ = budget.spend(FinderPattern.cost - FinderPattern.glance)
+        for index in patterns.indices where (patterns[index].centre - found.centre).length < 2 * found.module {
+            if patterns[index].goodRays < found.goodRays { patterns[index] = found }
+            return
+        }
+        patterns.append(found)
+    }
+
+    /// The middle and the height of five runs through a pixel in its column, when they have the proportion.
+    private func runs(_ x: Int, _ y: Int, _ ink: Bool, most: Int) -> (middle: Float, height: Float)? {
+        guard let (top, a, b) = ends(x, y, ink, -1, most), let (bottom, c, d) = ends(x, y, ink, 1, most) else {
+            return nil
+        }
+        let centre = top + bottom - 1
+        let total = centre + a + b + c + d
+        guard centre * 70 >= total * 17, centre * 70 <= total * 44 else { return nil }
+        let (low, high) = (min(min(a, b), min(c, d)), max(max(a, b), max(c, d)))
+        guard low * 70 >= total * 3, high * 70 <= total * 22, total * 3 >= most, total <= most * 3 else { return nil }
+        return (Float(y) + 0.5 + Float(bottom - top) / 2, Float(total))
+    }
+
+    /// From a pixel up or down: the lengths of the run it is in, of the next, and of the one after that.
+    private func ends(_ x: Int, _ y: Int, _ ink: Bool, _ step: Int, _ most: Int) -> (Int, Int, Int)? {
+        var lengths = (0, 0, 0)
+        var at = y
+        while at >= 0, at < plane.height, isDark(x, at) == ink, lengths.0 <= most { at += step; lengths.0 += 1 }
+        guard lengths.0 > 0, lengths.0 <= most else { return nil }
+        while at >= 0, at < plane.height, isDark(x, at) != ink, lengths.1 <= most { at += step; lengths.1 += 1 }
+        guard lengths.1 > 0, lengths.1 <= most else { return nil }
+        while at >= 0, at < plane.height, isDark(x, at) == ink, lengths.2 <= most { at += step; lengths.2 += 1 }
+        guard lengths.2 > 0, lengths.2 <= most else { return nil }
+        return lengths
+    }
+}

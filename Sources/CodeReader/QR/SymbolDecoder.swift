@@ -1,0 +1,103 @@
+import Luma
+
+/// From a hypothesis to what the symbol says.
+final class SymbolDecoder {
+    enum Result: Equatable {
+        /// UTF-8 mostly; see ``QRText``.
+        case text([UInt8])
+        /// A symbol, surely, but its modules make no codewords.
+        case unread
+        case nothing
+    }
+
+    /// Less than this share of the modules of known colour makes no symbol.
+    private static let leastAgreement: Float = 0.68
+    /// And when the grid has been refined.
+    private static let leastRefined: Float = 0.75
+    /// Less than this of the format information makes none.
+    private static let leastFormat: Float = 0.4
+    /// From this share on a first, unrefined grid is worth decoding.
+    private static let goodAgreement: Float = 0.95
+    /// How often the grid is refined; the last times it may bend.
+    private static let rounds = 5
+
+    let samples = ModuleSamples()
+    private var layouts: [QRLayout?] = Array(repeating: nil, count: 41)
+    private var codewords: [QRCodewords?] = Array(repeating: nil, count: 41)
+
+    func layout(dimension: Int) -> QRLayout {
+        let version = min(max((dimension - 17) / 4, 1), 40)
+        if let layout = layouts[version] { return layout }
+        let layout = QRLayout(version: version)
+        layouts[version] = layout
+        return layout
+    }
+
+    /// Reads the symbol; on the way the hypothesis' grid is made to fit. ``samples`` are then those of that grid.
+    func read(_ hypothesis: inout SymbolHypothesis, _ pyramid: Pyramid, _ budget: inout WorkBudget) -> Result {
+        let dimension = hypothesis.grid.dimension
+        guard let sampler = pyramid.sampler(module: hypothesis.module) else { return .nothing }
+        let layout = layout(dimension: dimension)
+        let refinement = GridRefinement(layout: layout, sampler: sampler, isInverted: hypothesis.isInverted)
+        let modules = dimension * dimension
+        guard budget.spend(modules * 20 + 4000) else { return .nothing }
+        hypothesis.grid = refinement.aligned(hypothesis.grid)
+        var best = (agreement: Self.leastAgreement, grid: hypothesis.grid)
+        for round in 0..<Self.rounds {
+            guard samples.measure(hypothesis.grid, layout, sampler, isInverted: hypothesis.isInverted) else { break }
+            let agreement = samples.agreement(layout)
+            guard agreement > (round == 0 ? Self.leastAgreement : Self.leastRefined) else { break }
+            if agreement > best.agreement { best = (agreement, hypothesis.grid) }
+            if round > 0 || agreement > Self.goodAgreement {
+                if let value = decode(layout, &budget) { return .text(value) }
+                samples.equalise(layout)
+                if let value = decode(layout, &budget) { return .text(value) }
+            }
+            guard budget.spend(modules * 40),
+                let better = refinement.fitted(hypothesis.grid, samples, bends: round >= 2)
+            else { break }
+            hypothesis.grid = better
+        }
+        hypothesis.grid = best.grid
+        guard best.agreement > Self.leastAgreement,
+            samples.measure(best.grid, layout, sampler, isInverted: hypothesis.isInverted)
+        else { return .nothing }
+        samples.equalise(layout)
+        return samples.agreement(layout) > 0.8 ? .unread : .nothing
+    }
+
+    /// Decodes the samples as they are.
+    func decode(_ layout: QRLayout, _ budget: inout WorkBudget) -> [UInt8]? {
+        let samples = samples
+        let seen = layout.bestFormat { samples.value($0, $1) }
+        let mirrored = layout.bestFormat { samples.value($1, $0) }
+        guard max(seen.score, mirrored.score) > Self.leastFormat,
+            budget.spend(layout.dimension * layout.dimension * 4)
+        else { return nil }
+        let words = codewords(layout)
+        let corrected =
+            mirrored.score > seen.score
+            ? words.corrected(format: mirrored.format) { samples.value($1, $0) }
+            : words.corrected(format: seen.format) { samples.value($0, $1) }
+        guard let corrected else { return nil }
+        return QRText(corrected.data, version: layout.version, isStrict: corrected.usedErasures)?.value
+    }
+
+    private func codewords(_ layout: QRLayout) -> QRCodewords {
+        if let codewords = codewords[layout.version] { return codewords }
+        let made = QRCodewords(layout)
+        codewords[layout.version] = made
+        return made
+    }
+
+    /// How much of the contrast the timing patterns have kept in the samples, from 0 to 1: there modules stand alone.
+    var sharpness: Float {
+        var sum: Float = 0
+        let range = 8..<samples.dimension - 8
+        for k in range {
+            let sign: Float = k % 2 == 0 ? -1 : 1
+            sum += sign * (samples.plain(samples.index(k, 6)) + samples.plain(samples.index(6, k)))
+        }
+        return min(max(sum / Float(2 * range.count), 0), 1)
+    }
+}

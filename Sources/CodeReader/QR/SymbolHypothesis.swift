@@ -1,0 +1,229 @@
+/// Three finder patterns that may be those of one symbol.
+struct SymbolHypothesis {
+    var grid: SymbolGrid
+    let isInverted: Bool
+    /// Mean size of a module, in pixels of the picture.
+    let module: Float
+    /// How well the timing patterns stand where they should: 1 perfectly, 0 not at all.
+    let timing: Float
+
+    /// For sorting: larger is better.
+    var merit: Float { timing - Float(grid.dimension) / 300 }
+}
+
+/// Puts patterns together to hypotheses; cheap checks first.
+struct TripleSearch {
+    let patterns: [FinderPattern]
+    let pyramid: Pyramid
+    let rays: RaySource
+    let effort: Effort
+
+    /// Fields of finder patterns must not cost all work.
+    struct Effort {
+        /// How many of the nearest patterns may be a pattern's partners.
+        let partners: Int
+        /// How many of the triples that they make, the most fitting first, are looked at.
+        let triples: Int
+
+        /// For a frame; there will be another.
+        static let frame = Effort(partners: 8, triples: 240)
+        /// For a picture that comes once.
+        static let still = Effort(partners: 60, triples: 4000)
+    }
+
+    /// Less than this of the timing patterns makes no symbol.
+    static let leastTiming: Float = 0.4
+    /// Distances of the centres of two finder patterns along a side, in modules: versions 1 to 40, with some tolerance.
+    private static let span: ClosedRange<Float> = 12.3...185
+    private struct Side {
+        let partner: Int
+        /// Modules between the centres.
+        let modules: Float
+        /// Size of a module at this end and at the other, along the side.
+        let here, there: Float
+    }
+
+    /// Three patterns, before anything between them has been looked at.
+    private struct Triple {
+        let corner: Int
+        let first, second: Side
+        /// How far the sides are from equal lengths and from the length of a version, in modules; 0 is best.
+        let mismatch: Float
+    }
+
+    /// The hypotheses that pass, the best first; and the best two patterns that go together, at least.
+    func hypotheses(
+        _ budget: inout WorkBudget
+    ) -> (hypotheses: [SymbolHypothesis], pair: (FinderPattern, FinderPattern)?) {
+        let sides = patterns.indices.map { self.sides(of: $0, &budget) }
+        var triples: [Triple] = []
+        for corner in patterns.indices {
+            for (index, first) in sides[corner].enumerated() {
+                for second in sides[corner].dropFirst(index + 1) {
+                    if let one = triple(corner, first, second) { triples.append(one) }
+                }
+            }
+        }
+        _ = budget.spend(triples.count * 4)
+        triples.sort { $0.mismatch < $1.mismatch }
+        var found: [SymbolHypothesis] = []
+        for triple in triples.prefix(effort.triples) {
+            guard budget.spend(10) else { break }
+            if let one = hypothesis(triple, &budget) { found.append(one) }
+        }
+        // Of two that look alike the smaller is cheaper to try.
+        return (found.sorted { $0.merit > $1.merit }, pair(sides))
+    }
+
+    /// The largest two good patterns that go together.
+    private func pair(_ sides: [[Side]]) -> (FinderPattern, FinderPattern)? {
+        var best: (FinderPattern, FinderPattern)?
+        for (index, sides) in sides.enumerated() where patterns[index].goodRays >= FinderPattern.manyGoodRays {
+            for side in sides where patterns[side.partner].goodRays >= FinderPattern.manyGoodRays {
+                if best.map({ $0.0.module < patterns[index].module }) ?? true {
+                    best = (patterns[index], patterns[side.partner])
+                }
+            }
+        }
+        return best
+    }
+
+    /// The partners that a pattern may have along a side of a symbol, the nearest first.
+    private func sides(of index: Int, _ budget: inout WorkBudget) -> [Side] {
+        let near = patterns.indices.filter { $0 != index && areAlike(patterns[index], patterns[$0]) }
+            .map { (partner: $0, distance: (patterns[$0].centre - patterns[index].centre).length) }
+            .sorted { $0.distance < $1.distance }
+        var sides: [Side] = []
+        for (partner, _) in near where sides.count < effort.partners {
+            guard budget.spend(120) else { break }
+            if let side = side(index, partner) { sides.append(side) }
+        }
+        return sides
+    }
+
+    private func areAlike(_ a: FinderPattern, _ b: FinderPattern) -> Bool {
+        guard a.isInverted == b.isInverted, a.module < b.module * 2.2, b.module < a.module * 2.2 else { return false }
+        let distance = (a.centre - b.centre).length
+        return distance > 8 * min(a.module, b.module) && distance < 200 * max(a.module, b.module)
+    }
+
+    private func side(_ index: Int, _ partner: Int) -> Side? {
+        let (a, b) = (patterns[index], patterns[partner])
+        let direction = b.centre - a.centre
+        guard let near = rays.sampler(module: a.module), let far = rays.sampler(module: b.module),
+            let here = a.module(along: direction, near), let there = b.module(along: direction, far),
+            here < there * 2, there < here * 2
+        else { return nil }
+        // The geometric mean is exact under a projective map.
+        let modules = direction.length / (here * there).squareRoot()
+        return Self.span.contains(modules) ? Side(partner: partner, modules: modules, here: here, there: there) : nil
+    }
+
+    private func triple(_ corner: Int, _ first: Side, _ second: Side) -> Triple? {
+        let difference = abs(first.modules - second.modules)
+        let modules = (first.modules + second.modules) / 2
+        guard difference <= 2.5 + 0.12 * modules else { return nil }
+        let a = patterns[corner].centre
+        let (ab, ac) = (patterns[first.partner].centre - a, patterns[second.partner].centre - a)
+        guard abs(ab.cross(ac)) > 0.3 * ab.length * ac.length else { return nil }
+        let version = max(((modules - 10) / 4).rounded(), 1)
+        let mismatch = (difference + abs(modules - 10 - 4 * version)) / (1 + 0.05 * modules)
+        return Triple(corner: corner, first: first, second: second, mismatch: mismatch)
+    }
+
+    private func hypothesis(_ triple: Triple, _ budget: inout WorkBudget) -> SymbolHypothesis? {
+        let corner = patterns[triple.corner]
+        let (b, c) = (patterns[triple.first.partner], patterns[triple.second.partner])
+        let (ab, ac) = (b.centre - corner.centre, c.centre - corner.centre)
+        let modules = (triple.first.modules + triple.second.modules) / 2
+        // u to the right, v down: seen from the front, the turn is clockwise.
+        let found =
+            ab.cross(ac) > 0
+            ? best(corner, b, c, triple.first, triple.second, modules, &budget)
+            : best(corner, c, b, triple.second, triple.first, modules, &budget)
+        guard let found, budget.spend(150) else { return nil }
+        return isSquareOn(corner, ab / triple.first.modules, ac / triple.second.modules) ? found : nil
+    }
+
+    /// Whether the sides of the pattern at the corner run along the sides of the symbol: then its diagonals are as long
+    /// as those of seven modules.
+    private func isSquareOn(_ pattern: FinderPattern, _ right: Place, _ down: Place) -> Bool {
+        guard let sampler = rays.sampler(module: pattern.module) else { return false }
+        for diagonal in [right + down, right - down] {
+            guard let module = pattern.module(along: diagonal, sampler) else { continue }
+            let ratio = module / diagonal.length
+            if ratio < 0.68 || ratio > 1.4 { return false }
+        }
+        return true
+    }
+
+    private func best(
+        _ corner: FinderPattern, _ right: FinderPattern, _ below: FinderPattern, _ along: Side, _ down: Side,
+        _ modules: Float, _ budget: inout WorkBudget
+    ) -> SymbolHypothesis? {
+        let module = (corner.module + right.module + below.module) / 3
+        guard let sampler = pyramid.sampler(module: module) else { return nil }
+        let exact = (modules - 10) / 4
+        let guess = exact.rounded()
+        // The longer the side, the less surely it is counted; near the middle between two versions it may be either.
+        let reach: Float = guess < 6 ? (abs(exact - guess) > 0.2 ? 1 : 0) : guess < 15 ? 2 : 4
+        var best: SymbolHypothesis?
+        var version = max(1, guess - reach)
+        while version <= min(40, guess + reach) {
+            defer { version += 1 }
+            let dimension = QRLayout.dimension(ofVersion: Int(version))
+            guard budget.spend(3 * dimension) else { return best }
+            guard
+                let map = Self.map(
+                    corner.centre, right.centre, below.centre, Float(dimension - 7), along, down)
+            else { continue }
+            let grid = SymbolGrid(dimension: dimension, map: map)
+            let timing =
+                Self.timing(grid, sampler, isInverted: corner.isInverted)
+                - 0.1 * abs(Float(dimension - 7) - modules) / (1 + 0.05 * modules)
+            if timing > max(Self.leastTiming, best?.timing ?? 0) {
+                best = SymbolHypothesis(
+                    grid: grid, isInverted: corner.isInverted, module: module, timing: timing)
+            }
+        }
+        return best
+    }
+
+    /// The map that three centres and the change of the module's size along the sides give.
+    private static func map(
+        _ a: Place, _ b: Place, _ c: Place, _ modules: Float, _ along: Side, _ down: Side
+    ) -> ProjectiveMap? {
+        // A module at (u, v) is smaller by the square of the denominator, along the line from the origin.
+        let wb = min(max((along.here / along.there).squareRoot(), 0.6), 1.7)
+        let wc = min(max((down.here / down.there).squareRoot(), 0.6), 1.7)
+        let (right, below) = ((b * wb - a) / modules, (c * wc - a) / modules)
+        let (g, h) = ((wb - 1) / modules, (wc - 1) / modules)
+        let centred = ProjectiveMap(
+            a: right.x, b: below.x, c: a.x, d: right.y, e: below.y, f: a.y, g: g, h: h, i: 1)
+        let map = centred.after(ProjectiveMap(a: 1, b: 0, c: -3.5, d: 0, e: 1, f: -3.5, g: 0, h: 0, i: 1))
+        return map.covers(modules + 7) ? map : nil
+    }
+
+    /// How well dark and light modules take turns between the finder patterns, in row and in column 6.
+    static func timing(_ grid: SymbolGrid, _ sampler: GreySampler, isInverted: Bool) -> Float {
+        let row = alternation(grid.dimension, isInverted) { sampler(grid($0, 6.5)) }
+        guard row > 0.1 else { return 0 }
+        let column = alternation(grid.dimension, isInverted) { sampler(grid(6.5, $0)) }
+        return min(row, column) < 0.1 ? 0 : (row + column) / 2
+    }
+
+    @inline(__always)
+    private static func alternation(_ dimension: Int, _ isInverted: Bool, _ value: (Float) -> Float) -> Float {
+        var (good, all): (Float, Float) = (0, 0)
+        var (before, here) = (value(6.5), value(7.5))
+        for k in 7..<dimension - 7 {
+            let after = value(Float(k) + 1.5)
+            // Odd modules are light.
+            let bump = (here - (before + after) / 2) * (k % 2 == 1 ? 1 : -1)
+            good += isInverted ? -bump : bump
+            all += abs(bump)
+            (before, here) = (here, after)
+        }
+        return all > 0 ? good / all : 0
+    }
+}

@@ -1,0 +1,76 @@
+import CZbar
+import Luma
+
+/// zbar's image scanner. Not safe to use from several threads: one for each reader.
+final class ZbarScanner {
+    private let scanner: OpaquePointer
+    private let image: OpaquePointer
+    private let packed = Scratch<UInt8>(0)
+
+    init(_ symbologies: Set<Symbology>) {
+        scanner = zbar_image_scanner_create()
+        image = zbar_image_create()
+        zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_ENABLE, 0)
+        // zbar needs some symbology enabled before positions and density have a meaning.
+        for type in symbologies.compactMap(\.zbar) { zbar_image_scanner_set_config(scanner, type, ZBAR_CFG_ENABLE, 1) }
+        zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_POSITION, 1)
+        // Its guesses at character sets turn Shift JIS and UTF-8 into Big5.
+        zbar_image_scanner_set_config(scanner, ZBAR_QRCODE, ZBAR_CFG_BINARY, 1)
+        // The cache would hide a code that stays in view.
+        zbar_image_scanner_enable_cache(scanner, 0)
+        zbar_image_set_format(image, 0x3030_3859)  // "Y800"
+    }
+
+    deinit {
+        zbar_image_destroy(image)
+        zbar_image_scanner_destroy(scanner)
+    }
+
+    /// How finely zbar looks: 1 for every row and column, 2 for every other.
+    func setDensity(_ density: Int) {
+        zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_X_DENSITY, Int32(density))
+        zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_Y_DENSITY, Int32(density))
+    }
+
+    /// All codes in the picture, each once.
+    func scan(_ plane: LumaPlane) -> [Reading] {
+        var pixels = plane.base
+        if plane.stride != plane.width {
+            let copy = packed.atLeast(plane.width * plane.height)
+            for row in 0..<plane.height {
+                (copy + row * plane.width).update(from: plane.base + row * plane.stride, count: plane.width)
+            }
+            pixels = UnsafePointer(copy)
+        }
+        zbar_image_set_size(image, UInt32(plane.width), UInt32(plane.height))
+        zbar_image_set_data(image, pixels, UInt(plane.width * plane.height), nil)
+        // zbar must not keep the borrowed pixels.
+        defer { zbar_image_set_data(image, nil, 0, nil) }
+        guard zbar_scan_image(scanner, image) > 0 else { return [] }
+        var readings: [Reading] = []
+        var symbol = zbar_image_first_symbol(image)
+        while let found = symbol, readings.count < CodeReader.mostReadings {
+            defer { symbol = zbar_symbol_next(found) }
+            guard let reading = Self.reading(found), reading.isPlausible else { continue }
+            if !readings.contains(where: { $0.value == reading.value && $0.symbology == reading.symbology }) {
+                readings.append(reading)
+            }
+        }
+        return readings.withoutFragments
+    }
+
+    private static func reading(_ symbol: OpaquePointer) -> Reading? {
+        let count = Int(zbar_symbol_get_data_length(symbol))
+        guard let symbology = Symbology(zbar_symbol_get_type(symbol)), let data = zbar_symbol_get_data(symbol),
+            count <= CodeReader.maximumLength
+        else { return nil }
+        let value = data.withMemoryRebound(to: UInt8.self, capacity: count) {
+            Array(UnsafeBufferPointer(start: $0, count: count))
+        }
+        let corners = (0..<min(zbar_symbol_get_loc_size(symbol), 16)).map {
+            Reading.Point(x: Int(zbar_symbol_get_loc_x(symbol, $0)), y: Int(zbar_symbol_get_loc_y(symbol, $0)))
+        }
+        return Reading(
+            value: symbology == .qr ? QRText.text(ofBytes: value) : value, symbology: symbology, corners: corners)
+    }
+}
