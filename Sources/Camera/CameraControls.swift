@@ -17,7 +17,7 @@ public enum CameraControl: Sendable, Hashable, CaseIterable {
     case focus
 
     /// Of ``exposureMode``.
-    public static let manual: Int32 = Int32(srup_exposure_manual.rawValue)
+    public static let manual: Int32 = Int32(srup_exposure_manual)
 
     /// Modes are restored after the values that they govern.
     var isMode: Bool {
@@ -29,12 +29,12 @@ public enum CameraControl: Sendable, Hashable, CaseIterable {
 
     var identifier: UInt32 {
         switch self {
-        case .exposureMode: srup_exposure_auto.rawValue
-        case .exposure: srup_exposure_absolute.rawValue
-        case .automaticGain: srup_autogain.rawValue
-        case .gain: srup_gain.rawValue
-        case .automaticFocus: srup_focus_auto.rawValue
-        case .focus: srup_focus_absolute.rawValue
+        case .exposureMode: UInt32(srup_exposure_auto)
+        case .exposure: UInt32(srup_exposure_absolute)
+        case .automaticGain: UInt32(srup_autogain)
+        case .gain: UInt32(srup_gain)
+        case .automaticFocus: UInt32(srup_focus_auto)
+        case .focus: UInt32(srup_focus_absolute)
         }
     }
 }
