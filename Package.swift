@@ -57,6 +57,7 @@ let package = Package(
         library("CTurboJPEG", at: "turbojpeg", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
         library("CQREncode", at: "qrencode", pkgConfig: "libqrencode", apt: "libqrencode-dev"),
         library("CDmtx", at: "dmtx", pkgConfig: "libdmtx", apt: "libdmtx-dev"),
+        library("CMicroHTTPD", at: "microhttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         .systemLibrary(name: "CNFC", path: "Sources/C/nfc", providers: [.apt(["libnfc-dev"])]),
         .systemLibrary(name: "CI2C", path: "Sources/C/i2c", providers: [.apt(["libi2c-dev"])]),
         .systemLibrary(name: "CLinux", path: "Sources/C/linux"),
@@ -94,11 +95,13 @@ let package = Package(
         .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", log, lifecycle]),
 
         .target(name: "Eyes", dependencies: ["Camera", "CodeReader", arguments]),
+        .target(name: "Aiming", dependencies: ["Luma", "CodeReader"]),
+        .target(name: "AimPage", dependencies: ["Luma", "CMicroHTTPD", "CTurboJPEG"]),
         .executableTarget(
             name: "srup-witness",
             dependencies: [
-                "Eyes", "Witness", "Camera", "CodeReader", "Luma", "NearField", "NearFieldLink", "Linux", "Program",
-                arguments,
+                "Eyes", "Witness", "Camera", "CodeReader", "Luma", "Aiming", "AimPage", "Presentation", "NearField",
+                "NearFieldLink", "Linux", "Program", arguments,
             ]),
         .executableTarget(
             name: "srup-observer",
@@ -146,6 +149,9 @@ let package = Package(
         tests("DataMatrixTests", ["DataMatrix", "Luma", "Scene"]),
         tests("PresentationTests", ["Presentation", "CodeReader", "Camera", "Luma"]),
         tests("SceneTests", ["Scene", "CodeReader", "Presentation", "Luma"]),
+        tests(
+            "AimTests",
+            ["Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Presentation", "Scene", "Stage"]),
         tests("ObservationTests", ["Observation", "Witness", log]),
     ],
     swiftLanguageModes: [.v6],

@@ -41,6 +41,15 @@ struct Capture: LookingCommand {
     var arguments: [String] = []
 }
 
+struct Aim: LookingCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "aim",
+        abstract: "Point a camera: says what to do until a code is read well; see \"aim --help\".")
+
+    @Argument(parsing: .captureForPassthrough)
+    var arguments: [String] = []
+}
+
 struct NFC: LookingCommand {
     static let configuration = CommandConfiguration(
         commandName: "nfc",

@@ -1,0 +1,143 @@
+import CodeReader
+import Luma
+
+/// Pictures that may leave the machine: they show where the camera looks, and no code in them can be read.
+///
+/// Three things see to that, each without trusting the others:
+/// 1. where a code, or a part of one, has been located in the last frames, the picture has one flat tone;
+/// 2. where anything is as finely patterned as a code or as writing (``Texture``), located or not, it has the mean tones
+///    of cells of ``cell`` pixels, in few steps;
+/// 3. what comes out is put to the reader; should it read anything, all of the picture gets such cells.
+///
+/// Not safe to use from several threads.
+public final class SafePictureMaker {
+    /// Of what comes out, in pixels.
+    public static let longestSide = 640
+    /// In pixels of what comes out: a code that fills the picture's height has two or three modules on a side of it, any
+    /// other more.
+    static let cell = 40
+    /// Steps of grey in which cells and hidden codes are shown.
+    private static let step = 16
+    /// A located code stays hidden for so many pictures.
+    private static let memory = 10
+
+    private let reader = CodeReader()
+    private var texture = Texture()
+    private var hidden: [[Outline]] = []
+    private var pixels: [UInt8] = []
+
+    public init() {}
+
+    /// Forgets what was located before.
+    public func clear() { hidden.removeAll() }
+
+    /// Makes a picture of a frame: smaller by a whole number, grey.
+    ///
+    /// - Parameters:
+    ///   - codes: all that is located in it, in pixels of the frame.
+    /// - Returns: the picture, and how many pixels of the frame one of its pixels is; `nil` when none is safe.
+    public func picture(of plane: LumaPlane, hiding codes: [Outline]) -> (picture: LumaPicture, scale: Int)? {
+        hidden.append(codes)
+        if hidden.count > Self.memory { hidden.removeFirst() }
+        let scale = (max(plane.width, plane.height) + Self.longestSide - 1) / Self.longestSide
+        let (width, height) = (plane.width / scale, plane.height / scale)
+        guard width > 0, height > 0 else { return nil }
+        reduce(plane, scale, width, height)
+        texture.measure(pixels, width: width, height: height)
+        let cells = Cells(pixels, width: width, height: height, side: Self.cell, step: Self.step)
+        cells.paint(&pixels) { self.texture.isFine(x: $0, y: $1) }
+        for outline in hidden.joined() { hide(outline, scale, width, height) }
+        if isReadable(width, height) {
+            cells.paint(&pixels) { _, _ in true }
+            guard !isReadable(width, height) else { return nil }
+        }
+        return LumaPicture(width: width, height: height, pixels: pixels).map { ($0, scale) }
+    }
+
+    private func isReadable(_ width: Int, _ height: Int) -> Bool {
+        pixels.withUnsafeBufferPointer {
+            guard let base = $0.baseAddress else { return true }
+            let plane = LumaPlane(base: base, width: width, height: height, stride: width)
+            return !reader.read(plane, isThorough: true).isEmpty
+        }
+    }
+
+    /// Means of `scale` by `scale` pixels.
+    private func reduce(_ plane: LumaPlane, _ scale: Int, _ width: Int, _ height: Int) {
+        pixels = [UInt8](repeating: 0, count: width * height)
+        var sums = [UInt32](repeating: 0, count: width)
+        let area = UInt32(scale * scale)
+        for y in 0..<height {
+            for x in 0..<width { sums[x] = 0 }
+            for line in 0..<scale {
+                let row = plane.base + (y * scale + line) * plane.stride
+                for x in 0..<width {
+                    for column in 0..<scale { sums[x] &+= UInt32(row[x &* scale &+ column]) }
+                }
+            }
+            for x in 0..<width { pixels[y * width + x] = UInt8(truncatingIfNeeded: sums[x] / area) }
+        }
+    }
+
+    /// Paints over an outline and a margin about it: the mean tone of the box around it, in steps, and nothing else.
+    private func hide(_ outline: Outline, _ scale: Int, _ width: Int, _ height: Int) {
+        // 0.2 of a side are five modules of the smallest code that holds a value.
+        guard let area = outline.scaled(by: 1.4), let box = Outline(around: area.corners) else { return }
+        func inside(_ value: Int, _ most: Int) -> Int { min(max(value, 0), most) }
+        let columns = inside(box.corners[0].x / scale, width)..<inside(box.corners[2].x / scale + 1, width)
+        let rows = inside(box.corners[0].y / scale, height)..<inside(box.corners[2].y / scale + 1, height)
+        guard !columns.isEmpty, !rows.isEmpty else { return }
+        var sum = 0
+        for y in rows { for x in columns { sum += Int(pixels[y * width + x]) } }
+        let tone = Self.rounded(sum / (columns.count * rows.count), step: 2 * Self.step)
+        for y in rows {
+            for x in columns where area.contains(x: Float(x * scale), y: Float(y * scale)) {
+                pixels[y * width + x] = tone
+            }
+        }
+    }
+
+    static func rounded(_ level: Int, step: Int) -> UInt8 { UInt8(min(255, (level + step / 2) / step * step)) }
+}
+
+extension Outline {
+    /// All that a code may cover of which some parts are known.
+    var surroundings: Outline { Outline(around: corners, margin: Int(min(length, 4000) * 0.8) + 8) ?? self }
+
+    /// For outlines without dents.
+    func contains(x: Float, y: Float) -> Bool {
+        var (left, right) = (false, false)
+        for index in 0..<4 {
+            let (a, b) = (corners[index], corners[(index + 1) % 4])
+            let side = Float(b.x - a.x) * (y - Float(a.y)) - Float(b.y - a.y) * (x - Float(a.x))
+            if side > 0 { right = true } else if side < 0 { left = true }
+        }
+        return !(left && right)
+    }
+}
+
+/// The mean tones of a picture's square cells.
+private struct Cells {
+    let width, height, side, columns: Int
+    private var tones: [UInt8] = []
+
+    init(_ pixels: [UInt8], width: Int, height: Int, side: Int, step: Int) {
+        (self.width, self.height, self.side) = (width, height, side)
+        columns = (width + side - 1) / side
+        for top in stride(from: 0, to: height, by: side) {
+            for left in stride(from: 0, to: width, by: side) {
+                let (right, bottom) = (min(width, left + side), min(height, top + side))
+                var sum = 0
+                for y in top..<bottom { for x in left..<right { sum += Int(pixels[y * width + x]) } }
+                tones.append(SafePictureMaker.rounded(sum / ((right - left) * (bottom - top)), step: step))
+            }
+        }
+    }
+
+    /// Gives the pixels that are chosen the tones of their cells.
+    func paint(_ pixels: inout [UInt8], where isChosen: (_ x: Int, _ y: Int) -> Bool) {
+        for y in 0..<height {
+            for x in 0..<width where isChosen(x, y) { pixels[y * width + x] = tones[y / side * columns + x / side] }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import Luma
+import Stage
+import Testing
+
+/// The real program before a folder of pictures, and real HTTP.
+final class AimRun {
+    let stage: Stage
+    private var questions = 0
+
+    init() throws {
+        let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        stage = try Stage(keeping: nil, binaries: URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        try FileManager.default.createDirectory(atPath: stage.path("eye"), withIntermediateDirectories: true)
+    }
+
+    deinit {
+        stage.close()
+    }
+
+    /// Puts pictures before the camera, in place of others.
+    func show(_ frames: [LumaPicture]) throws {
+        for name in try FileManager.default.contentsOfDirectory(atPath: stage.path("eye")) {
+            try FileManager.default.removeItem(atPath: stage.path("eye/\(name)"))
+        }
+        for (index, frame) in frames.enumerated() {
+            var bytes = Data("P5\n\(frame.width) \(frame.height)\n255\n".utf8)
+            bytes.append(contentsOf: frame.pixels)
+            try bytes.write(to: URL(fileURLWithPath: stage.path("eye/\(1000 + index).pgm")), options: .atomic)
+        }
+    }
+
+    /// Runs `srup-observer aim` to its end.
+    func run(_ arguments: [String], device: String? = nil) throws -> Int32 {
+        try stage.run(
+            "srup-observer", ["aim", "--device", device ?? "folder:\(stage.path("eye"))"] + arguments, as: "aim")
+    }
+
+    func start(_ arguments: [String]) throws {
+        try stage.start("srup-observer", ["aim", "--device", "folder:\(stage.path("eye"))"] + arguments, as: "aim")
+    }
+
+    var output: String { (try? String(contentsOfFile: stage.path("log/aim.log"), encoding: .utf8)) ?? "" }
+
+    /// What it has told with `--json`, by the event's name.
+    func lines(_ event: String) -> [[String: Any]] {
+        output.split(separator: "\n").compactMap {
+            try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+        }.filter { $0["event"] as? String == event }
+    }
+
+    /// Waits for a condition, half a minute at most.
+    func wait(_ what: String, until condition: () throws -> Bool) throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while try !condition() {
+            guard .now < deadline else { throw Stage.Failure(description: "waited in vain for \(what):\n\(output)") }
+            usleep(20_000)
+        }
+    }
+
+    /// Starts it with a page on loopback; returns the page's address.
+    func startPage(_ arguments: [String] = []) throws -> String {
+        try start(["--web", "127.0.0.1:0", "--json"] + arguments)
+        try wait("the page") { !self.lines("page").isEmpty }
+        let urls = try #require(lines("page").first?["urls"] as? [String])
+        return try #require(urls.first)
+    }
+
+    struct Answer {
+        let status: Int
+        let headers: String
+        let body: Data
+
+        /// The value of a header.
+        func header(_ name: String) -> String? {
+            headers.split(whereSeparator: \.isNewline).first { $0.lowercased().hasPrefix(name.lowercased() + ":") }
+                .map { $0.dropFirst(name.count + 1).trimmingCharacters(in: .whitespaces) }
+        }
+    }
+
+    /// Asks with the real curl.
+    func curl(_ url: String, _ options: [String] = []) throws -> Answer {
+        questions += 1
+        let (role, body, head) = ("curl\(questions)", stage.path("body\(questions)"), stage.path("head\(questions)"))
+        let written = ["-s", "-g", "--max-time", "20", "-o", body, "-D", head, "-w", "%{http_code}"]
+        _ = try stage.run("/usr/bin/curl", written + options + [url], as: role)
+        let status = try String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8)
+        return Answer(
+            status: Int(status) ?? -1, headers: (try? String(contentsOfFile: head, encoding: .isoLatin1)) ?? "",
+            body: FileManager.default.contents(atPath: body) ?? Data())
+    }
+
+    /// A connection to the page's port from an address on loopback; not closed by itself.
+    static func connect(_ url: String, from source: String = "127.0.0.1") throws -> Int32 {
+        let port = try #require(URL(string: url)?.port)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        func address(_ host: String, _ port: Int) -> sockaddr_in {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = UInt16(port).bigEndian
+            inet_pton(AF_INET, host, &address.sin_addr)
+            return address
+        }
+        for (index, end) in [address(source, 0), address("127.0.0.1", port)].enumerated() {
+            let code = withUnsafePointer(to: end) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+                    return index == 0 ? bind(descriptor, $0, size) : Glibc.connect(descriptor, $0, size)
+                }
+            }
+            guard code == 0 else {
+                throw Stage.Failure(description: "no connection: \(String(cString: strerror(errno)))")
+            }
+        }
+        return descriptor
+    }
+
+    /// Sends bytes and takes what comes until the other side closes, for some seconds at most.
+    static func say(_ bytes: [UInt8], to url: String) throws -> [UInt8] {
+        let descriptor = try connect(url)
+        defer { close(descriptor) }
+        _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+        shutdown(descriptor, Int32(SHUT_WR))
+        var limit = timeval(tv_sec: 5, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        var answer: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while answer.count < 1 << 20, case let count = recv(descriptor, &buffer, buffer.count, 0), count > 0 {
+            answer += buffer[..<count]
+        }
+        return answer
+    }
+}
