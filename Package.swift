@@ -134,6 +134,7 @@ let package = Package(
         tests("KeyServiceTests", ["KeyService", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
         tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", log, lifecycle]),
         tests("SettingsTests", ["Settings"]),
+        tests("ApplianceTests", ["Stage", "Witness", "Linux", log]),
         tests("NearFieldTests", ["NearField"]),
         tests(
             "ReaderTests", ["Stage", "Witness", "NearFieldLink", "Linux", log, lifecycle], resources: [.copy("nfcpy")]),

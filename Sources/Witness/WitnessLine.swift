@@ -2,13 +2,15 @@
 ///
 /// ```
 /// keeper -> witness                witness -> keeper
-///   wake                             hello 1 camera
+///   use --device auto …              hello 1 camera
+///   wake
 ///   rest                             ready <what it looks through>
 ///                                    lost <why it cannot see>
 ///                                    seen <32 hex digits> <symbology>
 ///                                    tapped <32 hex digits> <how>
 ///                                    alive <frames looked at>
 /// ```
+/// `use` comes first and only where the service manager starts the witness, which then has no command line of ours.
 /// Only values seen cross it, never the nonce (design, "Two kinds of process"). A line that does not parse means that
 /// the other side is broken or taken over: the keeper then starts the witness anew.
 public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
@@ -84,9 +86,65 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// What the keeper tells a witness.
-public enum WitnessCommand: String, Sendable {
+public enum WitnessCommand: Sendable, Hashable, CustomStringConvertible {
     /// A watch is open: look.
     case wake
     /// No watch is open: let go of the device.
     case rest
+    /// The options to look with, as on a command line.
+    case use([String])
+
+    /// Reads a line without its end; `nil` when it is none of these.
+    public init?(_ line: String) {
+        switch line {
+        case "wake": self = .wake
+        case "rest": self = .rest
+        default:
+            guard line.utf8.count < WitnessLine.maximumLength, line == "use" || line.hasPrefix("use ") else {
+                return nil
+            }
+            self = .use(line.split(separator: " ").dropFirst().map { Self.decoded(String($0)) })
+        }
+    }
+
+    /// The line without its end.
+    public var description: String {
+        switch self {
+        case .wake: "wake"
+        case .rest: "rest"
+        case .use(let words): (["use"] + words.map(Self.encoded)).joined(separator: " ")
+        }
+    }
+
+    /// Words have no spaces and no line ends: those become %XX, as in an address of the web.
+    private static func encoded(_ word: String) -> String {
+        let hex = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = []
+        for byte in word.utf8 {
+            if byte <= 0x20 || byte == UInt8(ascii: "%") {
+                bytes += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func decoded(_ word: String) -> String {
+        let bytes = Array(word.utf8)
+        var decoded: [UInt8] = []
+        var next = 0
+        while next < bytes.count {
+            if bytes[next] == UInt8(ascii: "%"), next + 2 < bytes.count,
+                let byte = UInt8(String(decoding: bytes[(next + 1)...(next + 2)], as: UTF8.self), radix: 16)
+            {
+                decoded.append(byte)
+                next += 3
+            } else {
+                decoded.append(bytes[next])
+                next += 1
+            }
+        }
+        return String(decoding: decoded, as: UTF8.self)
+    }
 }

@@ -16,16 +16,25 @@ public enum WitnessEvent: Sendable, Hashable {
 /// A witness in a process of its own, as the keeper sees it: started, woken, watched, and started again when it dies,
 /// hangs or talks nonsense.
 ///
-/// The process gets one end of a Unix socket as descriptor 3 and nothing else of ours: no key, no state, no other
-/// descriptor. It ends by itself when that socket closes, so that a killed keeper leaves none behind.
+/// A process that we start gets one end of a Unix socket as descriptor 3 and nothing else of ours: no key, no state, no
+/// other descriptor. It ends by itself when that socket closes, so that a killed keeper leaves none behind. Under a service
+/// manager we start none: we connect to the witness's socket, which starts it, as a user and in a sandbox of its own.
 public final class WitnessProcess: Service, Sendable {
     /// "camera" or "nfc", as in the log and in verdicts.
     public let name: String
-    private let executable: String
+    private let origin: Origin
     private let arguments: [String]
     private let logger: Logger
     private let longestPause: Duration
     private let onEvent: @Sendable (WitnessEvent) -> Void
+
+    /// Where the witness comes from.
+    public enum Origin: Sendable, Hashable {
+        /// We start this program.
+        case program(String)
+        /// The service manager starts it when we connect to this Unix socket.
+        case socket(String)
+    }
 
     private struct State {
         var isAwake = false
@@ -44,14 +53,15 @@ public final class WitnessProcess: Service, Sendable {
     private static let mostLines = 400
 
     /// - Parameters:
+    ///   - arguments: on its command line, or in the first line to it.
     ///   - longestPause: how long to wait at most before a witness that has died is started again.
     ///   - onEvent: called on the witness's thread.
     public init(
-        name: String, executable: String, arguments: [String], logger: Logger, longestPause: Duration = .seconds(10),
+        name: String, origin: Origin, arguments: [String], logger: Logger, longestPause: Duration = .seconds(10),
         onEvent: @escaping @Sendable (WitnessEvent) -> Void
     ) {
         self.name = name
-        self.executable = executable
+        self.origin = origin
         self.arguments = arguments
         self.logger = logger
         self.longestPause = longestPause
@@ -78,7 +88,7 @@ public final class WitnessProcess: Service, Sendable {
             state.isAwake = command == .wake
             return state.socket
         }
-        try? socket?.write(command.rawValue)
+        try? socket?.write(command.description)
         poke()
     }
 
@@ -134,9 +144,16 @@ public final class WitnessProcess: Service, Sendable {
         let socket: LineSocket
         let process: pid_t
         do {
-            let pair = try LineSocket.pair()
-            socket = pair.mine
-            process = try spawn(pair.child.descriptor)
+            switch origin {
+            case .program(let executable):
+                let pair = try LineSocket.pair()
+                socket = pair.mine
+                process = try spawn(executable, pair.child.descriptor)
+            case .socket(let path):
+                socket = try LineSocket.connected(to: path)
+                process = 0
+                try socket.write(WitnessCommand.use(arguments).description)
+            }
         } catch {
             return String(describing: error)
         }
@@ -150,9 +167,9 @@ public final class WitnessProcess: Service, Sendable {
                 state.socket = nil
                 state.process = 0
             }
-            _ = ChildProcess.wait(process, until: .now)
+            if process > 0 { _ = ChildProcess.wait(process, until: .now) }
         }
-        if isAwake { try? socket.write(WitnessCommand.wake.rawValue) }
+        if isAwake { try? socket.write(WitnessCommand.wake.description) }
         return listen(to: socket, process)
     }
 
@@ -202,6 +219,7 @@ public final class WitnessProcess: Service, Sendable {
     }
 
     private func exitReason(_ process: pid_t) -> String {
+        guard process > 0 else { return "it closed its socket (see journalctl -u 'srup-witness@*')" }
         // The socket closes a moment before the process can be reaped.
         for _ in 0..<20 {
             if let end = ChildProcess.reap(process) { return end.description }
@@ -210,7 +228,7 @@ public final class WitnessProcess: Service, Sendable {
         return "it closed its socket"
     }
 
-    private func spawn(_ descriptor: Int32) throws(ChildProcess.Failure) -> pid_t {
+    private func spawn(_ executable: String, _ descriptor: Int32) throws(ChildProcess.Failure) -> pid_t {
         let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
         defer { close(null) }
         var environment: [String: String] = [:]

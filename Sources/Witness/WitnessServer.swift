@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import Synchronization
 
 /// What a witness process looks with.
@@ -16,13 +17,37 @@ public final class WitnessServer: Sendable {
     private let socket: LineSocket
     /// When each value was last passed on; at most 64 are remembered.
     private let recent = Mutex<[(value: [UInt8], at: ContinuousClock.Instant)]>([])
+    private let lastWord = Mutex(ContinuousClock.now)
+
+    /// An eye that is awake says something every second; after this long without a word it hangs, and the service
+    /// manager is no longer told that we are well.
+    private static let silence = Duration.seconds(8)
 
     public init(descriptor: Int32) {
         socket = LineSocket(descriptor: descriptor)
     }
 
+    /// Takes the keeper's connection to a socket that the service manager listens at, and the options that come first.
+    ///
+    /// - Parameter listening: from ``ServiceManager/listeningSocket``.
+    /// - Returns: the server and the words of the keeper's `use`; `nil` when the keeper went away at once.
+    public static func accepted(from listening: Int32) -> (server: WitnessServer, words: [String])? {
+        while true {
+            let connection = accept(listening, nil, nil)
+            if connection < 0 && (errno == EINTR || errno == ECONNABORTED) { continue }
+            guard connection >= 0 else { return nil }
+            _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
+            let server = WitnessServer(descriptor: connection)
+            guard let line = try? server.socket.line(timeout: 5000), case .use(let words) = WitnessCommand(line) else {
+                return nil
+            }
+            return (server, words)
+        }
+    }
+
     /// Passes something on to the keeper; from any thread. A value that stays in view is passed on ten times a second.
     public func say(_ line: WitnessLine) {
+        lastWord.withLock { $0 = .now }
         if case .seen(let value, _) = line {
             let isRepeated = recent.withLock { recent -> Bool in
                 let now = ContinuousClock.now
@@ -40,17 +65,20 @@ public final class WitnessServer: Sendable {
     /// Obeys until the keeper goes away. Blocks the calling thread.
     public func serve(_ eye: some Eye) {
         say(.hello(kind: eye.kind))
+        let heartbeat = ServiceManager.heartbeat.map { Int32(clamping: Int64($0 / .milliseconds(1))) } ?? -1
         var isAwake = false
         while true {
             let line: String?
             do {
-                line = try socket.line(timeout: -1)
+                line = try socket.line(timeout: heartbeat)
             } catch {
                 break
             }
-            switch line.flatMap(WitnessCommand.init(rawValue:)) {
+            if !isAwake || ContinuousClock.now - lastWord.withLock({ $0 }) < Self.silence { ServiceManager.alive() }
+            switch line.flatMap({ WitnessCommand($0) }) {
             case .wake where !isAwake:
                 isAwake = true
+                lastWord.withLock { $0 = .now }
                 eye.wake()
             case .rest where isAwake:
                 isAwake = false

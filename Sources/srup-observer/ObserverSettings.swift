@@ -39,6 +39,11 @@ struct ObserverSettings {
     var logLevel = LogLevel.info
     var observers: [LogicalObserver] = []
 
+    private init() {}
+
+    /// Only the image's first steps (``Prepare``) use it.
+    var appliance: ApplianceSettings?
+
     enum LogLevel: String, CaseIterable { case debug, info, notice, warning, error }
 
     static let defaultPath = "/etc/srup-observer/srup-observer.toml"
@@ -88,6 +93,18 @@ struct ObserverSettings {
 
     static func load(_ path: String) throws(SettingsError) -> ObserverSettings {
         var file = try SettingsFile(path: path)
+        var settings = try ObserverSettings(&file)
+        // What lies beside the file is named without its folder.
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+        for index in settings.observers.indices {
+            if let authority = settings.observers[index].authorityFile, !authority.hasPrefix("/") {
+                settings.observers[index].authorityFile = folder + authority
+            }
+        }
+        return settings
+    }
+
+    init(_ file: inout SettingsFile) throws(SettingsError) {
         var settings = ObserverSettings()
         settings.stateFolder = try file.string("state") ?? settings.stateFolder
         settings.logLevel = try file.choice("log", default: settings.logLevel)
@@ -106,14 +123,15 @@ struct ObserverSettings {
         common.server = try file.string("server.id")
         let blocks = try file.blocks(of: "observer")
         if blocks.isEmpty {
-            common.eyes = try eyes(&file, "")
+            common.eyes = try Self.eyes(&file, "")
             if common.eyes.isEmpty { common.eyes = [.camera(CameraSettings())] }
             settings.observers = [common]
         } else {
             try settings.read(blocks, common, &file)
         }
+        settings.appliance = try ApplianceSettings(&file)
         try file.finish()
-        return settings
+        self = settings
     }
 
     private mutating func read(

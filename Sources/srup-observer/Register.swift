@@ -25,6 +25,11 @@ struct Register: AsyncParsableCommand {
     var renew = false
     @Flag(help: "Replace the identity that is there by a new one.")
     var replace = false
+    @Flag(
+        help:
+            "For a service's start: only renews the certificate when it ends soon; well when no key service is configured."
+    )
+    var ifNeeded = false
 
     @Option(
         help: ArgumentHelp(
@@ -59,6 +64,16 @@ struct Register: AsyncParsableCommand {
             return
         }
         if Identity.exists(in: folder) && !replace {
+            if ifNeeded {
+                // A certificate that ends soon is as good as none to a machine that was in a drawer for a year.
+                do {
+                    if try await Registrar.renewIfDue(in: folder) { print(prefix + "renewed the broker certificate") }
+                } catch {
+                    // It may be good for days yet, and the running observer tries again.
+                    Program.complain(prefix + "the broker certificate cannot be renewed: \(error)")
+                }
+                return
+            }
             // With several, those that are registered already are no reason to stop.
             if isOneOfSeveral && observer == nil {
                 print(prefix + "is registered already")
@@ -69,6 +84,7 @@ struct Register: AsyncParsableCommand {
             )
         }
         guard let url = url ?? one.keyServiceURL else {
+            if ifNeeded { return }
             throw PartyError.identity("which key service? give --url or set registration.url in \(configuration.path)")
         }
         let id = try await Registrar.register(

@@ -43,6 +43,12 @@ struct Run: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Append what happens to this file, one JSON object per line.", valueName: "file"))
     var events: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Start no witnesses but connect to their sockets in this folder, where the service manager starts them.",
+            valueName: "folder"))
+    var witnesses: String?
+
     func run() async throws {
         let settings = try configuration.load()
         let logger = Program.logger("srup-observer", level: Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info)
@@ -62,8 +68,8 @@ struct Run: AsyncParsableCommand {
         for observer in settings.observers {
             running.append(
                 try await RunningObserver(
-                    observer, settings, events: EventLog(path: events, common: observer.tag), configuration.path, logger
-                ))
+                    observer, settings, events: EventLog(path: events, common: observer.tag), configuration.path,
+                    witnessSockets: witnesses, logger))
         }
         let started = ContinuousClock.now
         let observers = running
@@ -73,7 +79,8 @@ struct Run: AsyncParsableCommand {
             return StatusCommand.encoded(reports)
         }
         for observer in running { observer.announce() }
-        try await Program.run([control] + running.flatMap(\.services), logger: logger)
+        let heart = Heart { for observer in observers { _ = await observer.report(since: started) } }
+        try await Program.run([control, heart] + running.flatMap(\.services), logger: logger)
         for observer in running { observer.events.record("stopped") }
     }
 }

@@ -9,6 +9,7 @@ import Witness
 /// One logical observer at work: its identity, its membership, its desk and its witnesses.
 struct RunningObserver {
     private let name: String
+    private let folder: String
     private let identity: Identity
     private let server: DeviceID
     private let member: Member
@@ -21,9 +22,10 @@ struct RunningObserver {
     /// - Throws: ``PartyError``, ``BrokerLinkError``.
     init(
         _ observer: ObserverSettings.LogicalObserver, _ settings: ObserverSettings, events: EventLog, _ path: String,
-        _ logger: Logger
+        witnessSockets: String?, _ logger: Logger
     ) async throws {
         name = observer.name
+        folder = observer.stateFolder
         self.events = events
         var logger = logger
         if !name.isEmpty { logger[metadataKey: "observer"] = "\(name)" }
@@ -45,7 +47,7 @@ struct RunningObserver {
         }
         let desk = ObservationDesk(participant, server: server, rules: settings.rules, events: events)
         self.desk = desk
-        witnesses = observer.eyes.map { Self.witness($0, desk, logger) }
+        witnesses = observer.eyes.map { Self.witness($0, observer.name, in: witnessSockets, desk, logger) }
         await desk.use(witnesses)
         try await desk.answerLeftOvers()
         let log = logger
@@ -65,7 +67,9 @@ struct RunningObserver {
         return id
     }
 
-    var services: [any Service] { [member, member.participant.link] + witnesses }
+    var services: [any Service] {
+        [Renewal(folder: folder, logger: logger), member, member.participant.link] + witnesses
+    }
 
     func announce() {
         logger.notice("observer \(identity.id), server \(server)")
@@ -73,14 +77,21 @@ struct RunningObserver {
     }
 
     private static func witness(
-        _ eye: ObserverSettings.Eye, _ desk: ObservationDesk, _ logger: Logger
+        _ eye: ObserverSettings.Eye, _ observer: String, in sockets: String?, _ desk: ObservationDesk, _ logger: Logger
     ) -> WitnessProcess {
         // In the order of the thread's calls: one stream per witness, drained by one task.
         let (stream, continuation) = AsyncStream<WitnessEvent>.makeStream(bufferingPolicy: .bufferingOldest(1024))
         let kind = eye.kind
         Task { for await event in stream { await desk.heard(event, from: kind) } }
+        // "camera.sock", or "camera-door.sock" for the [[observer]] named "door".
+        let origin: WitnessProcess.Origin =
+            if let sockets {
+                .socket("\(sockets)/\(observer.isEmpty ? kind : kind + "-" + observer).sock")
+            } else {
+                .program(Program.sibling("srup-witness"))
+            }
         return WitnessProcess(
-            name: kind, executable: Program.sibling("srup-witness"), arguments: eye.arguments, logger: logger,
+            name: kind, origin: origin, arguments: eye.arguments, logger: logger,
             longestPause: eye.longestPause
         ) {
             continuation.yield($0)

@@ -12,5 +12,5 @@ struct SRUPObserver: AsyncParsableCommand {
               srup-observer status
             """,
         version: Version.text,
-        subcommands: [Register.self, Run.self, StatusCommand.self, Scan.self, Capture.self, NFC.self])
+        subcommands: [Register.self, Run.self, StatusCommand.self, Scan.self, Capture.self, NFC.self, Prepare.self])
 }

@@ -48,6 +48,7 @@ struct Capture: ParsableCommand {
     }
 
     func run() throws {
+        Libcamera.standIn(for: eye.device)
         let session = try eye.session()
         let wanted = try symbologies.parsed()
         let tally = Mutex(Tally())

@@ -70,9 +70,10 @@ struct NFCWitness: ParsableCommand {
     @OptionGroup var keeper: KeeperOptions
 
     func run() throws {
-        let server = try keeper.server()
+        let (server, words) = try keeper.server()
+        let wanted = try words.map { try Self.parse(Array($0.dropFirst(2))) } ?? self
         keepStandardDescriptors()
-        let eye = NFCEye(try reader.address(), server)
+        let eye = NFCEye(try wanted.reader.address(), server)
         server.serve(eye)
         eye.rest()
     }

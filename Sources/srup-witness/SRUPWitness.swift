@@ -12,7 +12,7 @@ struct SRUPWitness: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "srup-witness",
         abstract: "The eyes of srup-observer: started by it, not by hand.",
-        version: "0.1.0", subcommands: [CameraWitness.self, NFC.self, Scan.self, Capture.self])
+        version: "0.1.0", subcommands: [CameraWitness.self, NFC.self, Serve.self, Scan.self, Capture.self])
 }
 
 /// Opens the camera, reads codes, reports values over the socket that it was given. Holds no key and no nonce, and
@@ -26,9 +26,11 @@ struct CameraWitness: ParsableCommand {
     @OptionGroup var keeper: KeeperOptions
 
     func run() throws {
-        let server = try keeper.server()
-        let camera = CameraEye(try eye.session())
-        camera.start(server, try symbologies.parsed())
+        Libcamera.standIn(for: eye.device)
+        let (server, words) = try keeper.server()
+        let wanted = try words.map { try Self.parse(Array($0.dropFirst())) } ?? self
+        let camera = CameraEye(try wanted.eye.session())
+        camera.start(server, try wanted.symbologies.parsed())
         server.serve(camera)
         camera.stop()
     }

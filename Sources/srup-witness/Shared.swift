@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Linux
 import Witness
 
 #if canImport(FoundationEssentials)
@@ -8,18 +9,24 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// The witness's end of the socket that the keeper has made.
+/// The witness's end of the socket that the keeper has made, or that the service manager listens at for it.
 struct KeeperOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The descriptor of the socket to the keeper.", valueName: "n"))
     var socket: Int32 = 3
 
-    func server() throws -> WitnessServer {
+    /// The keeper, and the options it wants us to use when it could not put them on our command line.
+    func server() throws -> (WitnessServer, words: [String]?) {
         signal(SIGPIPE, SIG_IGN)
+        if let listening = ServiceManager.listeningSocket {
+            ServiceManager.ready()
+            guard let accepted = WitnessServer.accepted(from: listening) else { throw ExitCode.success }
+            return (accepted.server, accepted.words)
+        }
         var status = stat()
         guard fstat(socket, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
             throw ValidationError("descriptor \(socket) is no socket: the witness is started by \"srup-observer run\"")
         }
-        return WitnessServer(descriptor: socket)
+        return (WitnessServer(descriptor: socket), nil)
     }
 }
 

@@ -47,7 +47,7 @@ import Testing
     func run(_ script: String, _ check: (WitnessProcess, Heard) async -> Void) async {
         let heard = Heard()
         let process = WitnessProcess(
-            name: "camera", executable: "/bin/bash", arguments: ["-c", script],
+            name: "camera", origin: .program("/bin/bash"), arguments: ["-c", script],
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { event in heard.events.withLock { $0.append(event) } }
         let task = Task { try await process.run() }
@@ -119,7 +119,7 @@ import Testing
     @Test func itEndsWithItsKeeper() async throws {
         let heard = Heard()
         let process = WitnessProcess(
-            name: "camera", executable: "/bin/bash",
+            name: "camera", origin: .program("/bin/bash"),
             arguments: ["-c", "echo hello 1 camera >&3; echo ready x >&3; sleep 60"],
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { event in heard.events.withLock { $0.append(event) } }

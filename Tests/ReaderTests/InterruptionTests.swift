@@ -181,7 +181,7 @@ final class WatchedWitness: Sendable {
             setenv("SRUP_I2C_SOCKET", readers.chips.bus("i"), 1)
         }
         let witness = WitnessProcess(
-            name: "nfc", executable: Readers.binaries + "/srup-witness",
+            name: "nfc", origin: .program(Readers.binaries + "/srup-witness"),
             arguments: ["nfc", "witness", "--device", device ?? "pn532_i2c:/dev/i2c-1"], logger: Logger(label: "test"),
             longestPause: .milliseconds(400)
         ) { [weak self] event in

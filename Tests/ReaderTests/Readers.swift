@@ -14,8 +14,8 @@ struct Readers {
 
     /// The Python that has nfcpy 1.0.4 (deploy/setup --tests makes it); `nil` when there is none.
     static let python: String? = {
-        let own = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../../.build/nfcpy/bin/python").standardizedFileURL.path
+        // As a path, not standardised: that would follow the link out of the virtual environment.
+        let own = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../.build/nfcpy/bin/python"
         for path in [own, "/usr/bin/python3"] where FileManager.default.isExecutableFile(atPath: path) {
             let process = Process()
             process.executableURL = URL(fileURLWithPath: path)

@@ -54,18 +54,31 @@ public enum Registrar {
         }
     }
 
-    /// Has a new broker certificate made for the identity in `folder`, with a new key.
+    /// Has a new broker certificate made for the identity in `folder`, for the key that is there: only one file changes,
+    /// so that a power cut leaves the old pair or the new one.
     ///
     /// - Throws: as ``register(at:authorityFile:type:folder:progress:)``; the old certificate stays in use then.
     public static func renew(in folder: String, progress: (String) -> Void) async throws {
         let (identity, _) = try Identity.load(from: folder)
         let service = try client(identity, folder: folder)
-        progress("making a new key for the broker")
-        let accessKey = try PrivateKey.generate()
+        let accessKey = try Identity.privateKey(folder + "/access.pem")
         progress("fetching a new certificate")
         let (certificate, authority) = try await service.access(identity.id, key: identity.key, accessKey: accessKey)
-        try accessKey.pem.withBytes { try PrivateFile.write($0, to: folder + "/access.pem") }
         try Identity.saveCertificate(certificate, authority: authority, in: folder)
+    }
+
+    /// A certificate with less than this left is renewed, in days.
+    public static let renewalDays = 30
+
+    /// Renews the certificate in `folder` when it ends soon; at other times asks nobody.
+    ///
+    /// - Returns: whether it was renewed.
+    /// - Throws: as ``renew(in:progress:)``.
+    public static func renewIfDue(in folder: String) async throws -> Bool {
+        let text = try PublicFile.read(folder + "/certificate.pem")
+        guard (Certificate.daysLeft(text) ?? -1) < renewalDays else { return false }
+        try await renew(in: folder) { _ in }
+        return true
     }
 
     /// The HTTPS authority is kept beside the identity: the key service is asked again later.

@@ -1,0 +1,26 @@
+import Linux
+import ServiceLifecycle
+
+/// Tells the service manager that the program has started, and from then on that it works: as often as the unit's
+/// WatchdogSec wants, and only while `work` comes to an end.
+public struct Heart: Service {
+    private let work: @Sendable () async -> Void
+
+    /// - Parameter work: something that hangs when the program does.
+    public init(_ work: @escaping @Sendable () async -> Void) {
+        self.work = work
+    }
+
+    public func run() async throws {
+        ServiceManager.ready()
+        let interval = ServiceManager.heartbeat ?? .seconds(3600)
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await work()
+                ServiceManager.alive()
+                try? await Task.sleep(for: interval)
+            }
+        }
+        ServiceManager.stopping()
+    }
+}

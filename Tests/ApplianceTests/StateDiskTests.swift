@@ -1,0 +1,80 @@
+import Foundation
+import Stage
+import Testing
+
+/// A state partition that is full, or that the kernel has made read-only after an error of the card: nothing may be acted
+/// upon whose counter is not on disk, nothing crashes, the reason is told, and it goes on when there is room again.
+@Suite(.serialized) struct StateDiskTests {
+    enum Trouble: String, CaseIterable { case full, readOnly }
+
+    static let canMount =
+        geteuid() == 0
+        && ["/dev/loop-control", "/usr/sbin/mkfs.ext4"].allSatisfy { FileManager.default.fileExists(atPath: $0) }
+
+    @Test(.enabled(if: canMount, "mounting a disk needs root, loop devices and e2fsprogs"), arguments: Trouble.allCases)
+    func aDiskThatTakesNothingCostsVerdictsAndNoMore(_ trouble: Trouble) throws {
+        let stage = try Stage(keeping: nil, binaries: binaries)
+        defer { stage.close() }
+        let folder = stage.path("observer")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        // A file system of a card's kind, since only that can be made to fail as a card does.
+        let disk = stage.path("disk.img")
+        try stage.must("/usr/bin/truncate", ["-s", "4M", disk], as: "truncate")
+        try stage.must("/usr/sbin/mkfs.ext4", ["-q", "-E", "root_owner=0:0", disk], as: "mkfs")
+        func mount() throws {
+            try stage.must("/usr/bin/mount", ["-o", "loop,errors=remount-ro", disk, folder], as: "mount")
+            chmod(folder, 0o700)
+        }
+        try mount()
+        defer { _ = try? stage.run("/usr/bin/umount", ["-l", folder], as: "umount") }
+
+        let world = try World(stage)
+        try world.prepare()
+        try world.startKeyService()
+        try world.startBroker()
+        try world.startC2(["--policy", "sensor=observed", "--tries", "8", "--observation-timeout", "4"])
+        let fifo = try world.makeCamera("camera")
+        try world.registerObserver(
+            "observer", camera: "fifo:\(fifo)",
+            settings: "[server]\nrejoin = \"600 s\"\n[observe]\ntimeout = \"3 s\"")
+        try world.trust("observer")
+        try world.startObserver("observer")
+        try world.events.wait(for: "observer", ["joined"], within: 20)
+
+        // Now the disk takes no byte any more.
+        switch trouble {
+        case .full:
+            try stage.run(
+                "/usr/bin/dd", ["if=/dev/zero", "of=\(folder)/filler", "bs=4k", "status=none"], as: "filler")
+        // What ext4 does itself when the card reports an error.
+        case .readOnly: try stage.must("/usr/bin/mount", ["-o", "remount,abort", folder], as: "abort")
+        }
+        let begin = EventFollower.clock()
+        try world.registerDevice("device", type: "sensor")
+        try world.startScene(on: fifo, picture: world.picture("device"))
+        try world.startDevice("device")
+        let deadline = EventFollower.clock() + 20
+        while EventFollower.clock() < deadline, !stage.tail(of: "observer").contains("disk") { usleep(50_000) }
+        #expect(stage.tail(of: "observer").contains("disk"), "\(stage.tail(of: "observer"))")
+        #expect(stage.isRunning("observer"))
+        _ = world.events.news()
+        #expect(!world.events.all.contains { $0.who == "observer" && $0.name == "verdict" && $0.time >= begin })
+
+        switch trouble {
+        case .full: unlink("\(folder)/filler")
+        case .readOnly:
+            // Switched off and on: the file system is checked, and the observer starts.
+            stage.stop("observer")
+            try stage.must("/usr/bin/umount", [folder], as: "umount")
+            try stage.run("/usr/sbin/e2fsck", ["-p", "-f", disk], as: "fsck")
+            try mount()
+            try world.startObserver("observer")
+        }
+        let answer = try world.events.wait(
+            for: "c2", ["join-answered"], since: begin, within: 60,
+            matching: {
+                $0.details["device"] == world.identities["device"] && $0.details["status"] != "JOIN_REFUSED"
+            })
+        #expect(answer.details["status"] == "JOIN_SUCCESS")
+    }
+}
