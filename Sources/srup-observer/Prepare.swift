@@ -151,6 +151,10 @@ struct Prepare: ParsableCommand {
             appliance?.timeServer.map { "[Time]\nNTP=\($0)\n" })
         try system("etc/srup-updates", appliance?.updates == .security ? "security\n" : nil)
         try system("etc/wpa_supplicant/wpa_supplicant-wlan0.conf", try wifi(appliance?.wifi), mode: 0o600)
+        // This machine does nothing else: with a reader configured, a serial chip or the header's I2C bus is the reader's
+        // (udev/README.md).
+        let hasReader = settings.observers.flatMap(\.eyes).contains { $0.kind == "nfc" }
+        try file(config + "/udev.conf", hasReader ? "SRUP_SERIAL_READER=1\nSRUP_I2C_READER=1\n" : nil)
         // Eyes that look at files have no device whose coming would start their witness's socket.
         let looksAtFiles = settings.observers.flatMap(\.eyes).contains { $0.isFile }
         try system("run/srup-observer-file-eye", looksAtFiles ? "camera\n" : nil)
@@ -181,7 +185,10 @@ struct Prepare: ParsableCommand {
 
     /// Writes one of the system's files, or takes it away.
     private func system(_ path: String, _ text: String?, mode: mode_t = 0o644) throws {
-        let whole = (root.hasSuffix("/") ? root : root + "/") + path
+        try file((root.hasSuffix("/") ? root : root + "/") + path, text, mode: mode)
+    }
+
+    private func file(_ whole: String, _ text: String?, mode: mode_t = 0o644) throws {
         guard let text else {
             unlink(whole)
             return

@@ -114,6 +114,16 @@ import Testing
         }
     }
 
+    @Test func aReaderInTheConfigurationMakesItsPortOurs() throws {
+        try card("[nfc]\ndevice = \"auto\"\n") { card in
+            try card.prepare(ends: 0)
+            #expect(card.text("state/config/udev.conf") == "SRUP_SERIAL_READER=1\nSRUP_I2C_READER=1\n")
+            try card.stage.write("[camera]\ndevice = \"auto\"\n", to: "boot/srup-observer.toml")
+            try card.prepare(ends: 0)
+            #expect(card.text("state/config/udev.conf") == nil)
+        }
+    }
+
     @Test func aHalfWrittenFileLeavesWhatWasBefore() throws {
         try card(Card.good) { card in
             try card.prepare(ends: 0)
