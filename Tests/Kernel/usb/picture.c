@@ -81,7 +81,7 @@ static void write_raw(const struct image *image, const struct raw_format *format
 int main(int count, char **arguments)
 {
     if (count < 3 || count > 4 || (count == 4 && strcmp(arguments[3], "half")))
-        die("usage: picture WIDTHxHEIGHT|FILE.pgm PGM|YUYV|UYVY|GREY|NV12|YU12 [half]");
+        die("usage: picture WIDTHxHEIGHT|FILE.pgm PGM|YUYV|GREY|... [half]");
     unsigned width, height;
     bool by_size = sscanf(arguments[1], "%ux%u", &width, &height) == 2;
     struct image image = by_size ? painted(width, height) : image_read_pgm(arguments[1]);

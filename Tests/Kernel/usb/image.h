@@ -14,7 +14,7 @@ struct image {
 /// A raw format under its three names. Chroma is always neutral: our pictures are grey.
 struct raw_format {
     const char *fourcc;     // V4L2's name, as v4l2-ctl prints it
-    const char uvc[4];      // first four bytes of the UVC format GUID
+    const char uvc[4];      // first four bytes of the UVC format GUID, zeros: UVC has none
     unsigned bits;          // per pixel
     void (*pack)(const struct image *, uint8_t *);
 };

@@ -1,4 +1,4 @@
-#include "usb.h"
+#include "uvc.h"
 
 #include <string.h>
 
@@ -132,9 +132,9 @@ static size_t configuration(const struct camera_model *model, uint8_t *at, size_
     return out.used;
 }
 
-static size_t string(unsigned index, uint8_t *at, size_t room)
+static size_t string(const struct camera_model *model, unsigned index, uint8_t *at, size_t room)
 {
-    static const char *const strings[] = {NULL, "srup-observer", "SRUP test camera", "kernel-lane"};
+    const char *const strings[] = {NULL, "srup-observer", "SRUP test camera", model->serial};
     struct bytes out = {at, 0, room};
     if (index == 0) {
         PUT(&out, 4, 3, 0x09, 0x04); // language: English
@@ -158,7 +158,7 @@ size_t descriptor(const struct camera_model *model, unsigned type, unsigned inde
     case 2:
         return configuration(model, at, room);
     case 3:
-        return string(index, at, room);
+        return string(model, index, at, room);
     default:
         return 0;
     }

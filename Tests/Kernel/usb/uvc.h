@@ -1,6 +1,6 @@
 // The bytes of USB and UVC 1.0 that a camera shows to its host.
-#ifndef SRUP_USB_H
-#define SRUP_USB_H
+#ifndef SRUP_UVC_H
+#define SRUP_UVC_H
 
 #include "image.h"
 
@@ -14,8 +14,9 @@ struct offer {
 /// What the camera says it can do; frame 1 is the whole picture, frame 2 (raw formats only) half of it.
 struct camera_model {
     unsigned width, height, fps;
-    struct offer offers[8];
+    struct offer offers[16];
     unsigned offer_count;
+    const char *serial;
 };
 
 static inline uint32_t frame_interval(const struct camera_model *model)

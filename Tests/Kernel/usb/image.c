@@ -52,11 +52,17 @@ static void pack_grey(const struct image *image, uint8_t *out)
     memcpy(out, image->luma, pixels(image));
 }
 
-// NV12 and YU12 differ only in how they order the chroma, and ours is all 128.
+// NV12, NV21, YU12 and YV12 differ only in how they order the chroma, and ours is all 128.
 static void pack_420(const struct image *image, uint8_t *out)
 {
     memcpy(out, image->luma, pixels(image));
     memset(out + pixels(image), 128, pixels(image) / 2);
+}
+
+static void pack_422(const struct image *image, uint8_t *out)
+{
+    memcpy(out, image->luma, pixels(image));
+    memset(out + pixels(image), 128, pixels(image));
 }
 
 const struct raw_format raw_formats[] = {
@@ -65,6 +71,16 @@ const struct raw_format raw_formats[] = {
     {"GREY", {'Y', '8', '0', '0'}, 8, pack_grey},
     {"NV12", {'N', 'V', '1', '2'}, 12, pack_420},
     {"YU12", {'I', '4', '2', '0'}, 12, pack_420},
+    {"YV12", {'Y', 'V', '1', '2'}, 12, pack_420},
+    {"NV21", {0}, 12, pack_420}, // no UVC format: for vivid, like the following three
+    {"422P", {0}, 16, pack_422},
+    {"YVYU", {0}, 16, pack_yuyv},
+    {"VYUY", {0}, 16, pack_uyvy},
+    // Behind a colour filter a grey scene looks the same through red, green and blue.
+    {"BA81", {'B', 'A', '8', '1'}, 8, pack_grey},
+    {"GBRG", {'G', 'B', 'R', 'G'}, 8, pack_grey},
+    {"GRBG", {'G', 'R', 'B', 'G'}, 8, pack_grey},
+    {"RGGB", {'R', 'G', 'G', 'B'}, 8, pack_grey},
     {NULL, {0}, 0, NULL},
 };
 
