@@ -6,16 +6,15 @@ import Luma
 /// Three things see to that, each without trusting the others:
 /// 1. where a code, or a part of one, has been located in the last frames, the picture has one flat tone;
 /// 2. where anything is as finely patterned as a code or as writing (``Texture``), located or not, it has the mean tones
-///    of cells of ``cell`` pixels, in few steps;
+///    of large cells, in few steps;
 /// 3. what comes out is put to the reader; should it read anything, all of the picture gets such cells.
 ///
 /// Not safe to use from several threads.
 public final class SafePictureMaker {
     /// Of what comes out, in pixels.
     public static let longestSide = 640
-    /// In pixels of what comes out: a code that fills the picture's height has two or three modules on a side of it, any
-    /// other more.
-    static let cell = 40
+    /// Sides of the cells, in pixels of what comes out: of three modules and more, but for a code that fills the picture.
+    private static let cell = (fine: 16, coarse: 40)
     /// Steps of grey in which cells and hidden codes are shown.
     private static let step = 16
     /// A located code stays hidden for so many pictures.
@@ -44,11 +43,13 @@ public final class SafePictureMaker {
         guard width > 0, height > 0 else { return nil }
         reduce(plane, scale, width, height)
         texture.measure(pixels, width: width, height: height)
-        let cells = Cells(pixels, width: width, height: height, side: Self.cell, step: Self.step)
-        cells.paint(&pixels) { self.texture.isFine(x: $0, y: $1) }
+        let fine = Cells(pixels, width: width, height: height, side: Self.cell.fine, step: Self.step)
+        let coarse = Cells(pixels, width: width, height: height, side: Self.cell.coarse, step: Self.step)
+        fine.paint(&pixels, where: .fine, texture)
+        coarse.paint(&pixels, where: .coarse, texture)
         for outline in hidden.joined() { hide(outline, scale, width, height) }
         if isReadable(width, height) {
-            cells.paint(&pixels) { _, _ in true }
+            for grain in [Texture.Grain.none, .fine, .coarse] { coarse.paint(&pixels, where: grain, texture) }
             guard !isReadable(width, height) else { return nil }
         }
         return LumaPicture(width: width, height: height, pixels: pixels).map { ($0, scale) }
@@ -134,10 +135,17 @@ private struct Cells {
         }
     }
 
-    /// Gives the pixels that are chosen the tones of their cells.
-    func paint(_ pixels: inout [UInt8], where isChosen: (_ x: Int, _ y: Int) -> Bool) {
-        for y in 0..<height {
-            for x in 0..<width where isChosen(x, y) { pixels[y * width + x] = tones[y / side * columns + x / side] }
+    /// Gives the parts with a grain the tones of their cells.
+    func paint(_ pixels: inout [UInt8], where grain: Texture.Grain, _ texture: Texture) {
+        for row in 0..<texture.rows {
+            for column in 0..<texture.columns where texture.grain(column, row) == grain {
+                let (left, top) = (column * Texture.unit, row * Texture.unit)
+                for y in top..<min(height, top + Texture.unit) {
+                    for x in left..<min(width, left + Texture.unit) {
+                        pixels[y * width + x] = tones[y / side * columns + x / side]
+                    }
+                }
+            }
         }
     }
 }
