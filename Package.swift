@@ -80,6 +80,7 @@ let package = Package(
             dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
 
         .target(name: "Program", dependencies: ["Linux", arguments, log, lifecycle]),
+        .target(name: "Doctor", dependencies: ["Linux", "CLinux", "Program"]),
         .target(
             name: "KeyService",
             dependencies: [
@@ -90,17 +91,18 @@ let package = Package(
             ]),
         .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", log, lifecycle]),
 
+        .target(name: "Aiming", dependencies: ["Luma", "CodeReader"]),
         .target(name: "Eyes", dependencies: ["Camera", "CodeReader", arguments]),
         .executableTarget(
             name: "srup-witness",
             dependencies: [
-                "Eyes", "Witness", "Camera", "CodeReader", "Luma", "NearField", "NearFieldLink", "Linux", "Program",
+                "Eyes", "Aiming", "Witness", "Camera", "CodeReader", "Luma", "NearField", "NearFieldLink", "Linux", "Program",
                 arguments,
             ]),
         .executableTarget(
             name: "srup-observer",
             dependencies: [
-                "SRUP", "Party", "Observation", "Witness", "Settings", "Program", "Storage",
+                "SRUP", "Party", "Observation", "Witness", "Settings", "Program", "Storage", "Doctor",
                 log, lifecycle, arguments,
             ]),
         .target(name: "Workbench", dependencies: ["SRUP"]),

@@ -33,7 +33,9 @@ struct ObserverSettings {
         var device = "auto"
     }
 
-    var stateFolder = "/var/lib/srup-observer"
+    static let defaultState = "/var/lib/srup-observer"
+
+    var stateFolder = defaultState
     var rejoin: Duration = .seconds(600)
     var rules = WatchRules()
     var logLevel = LogLevel.info

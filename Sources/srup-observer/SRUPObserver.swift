@@ -12,5 +12,7 @@ struct SRUPObserver: AsyncParsableCommand {
               srup-observer status
             """,
         version: Version.text,
-        subcommands: [Register.self, Run.self, StatusCommand.self, Scan.self, Capture.self, NFC.self])
+        subcommands: [
+            Register.self, Run.self, StatusCommand.self, DoctorCommand.self, Scan.self, Capture.self, NFC.self,
+        ])
 }

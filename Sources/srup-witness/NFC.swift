@@ -36,7 +36,7 @@ struct ReaderOptions: ParsableArguments {
 }
 
 /// libnfc would take a closed 0, 1 or 2 for its own, and then fails to open.
-private func keepStandardDescriptors() {
+func keepStandardDescriptors() {
     while true {
         let descriptor = open("/dev/null", O_RDWR)
         guard descriptor >= 0 else { return }
