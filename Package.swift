@@ -58,6 +58,7 @@ let package = Package(
         .systemLibrary(name: "CNFC", path: "Sources/C/nfc", providers: [.apt(["libnfc-dev"])]),
         .systemLibrary(name: "CI2C", path: "Sources/C/i2c", providers: [.apt(["libi2c-dev"])]),
         .systemLibrary(name: "CLinux", path: "Sources/C/linux"),
+        .systemLibrary(name: "CGPIO", path: "Sources/C/gpio"),
         .systemLibrary(name: "CFramebuffer", path: "Sources/C/framebuffer"),
         .target(name: "CTOML", path: "Sources/C/toml"),
         .target(name: "CNFCSleep", path: "Sources/C/nfcsleep"),
@@ -80,6 +81,7 @@ let package = Package(
             dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
 
         .target(name: "Program", dependencies: ["Linux", arguments, log, lifecycle]),
+        .target(name: "Signals", dependencies: ["CGPIO"]),
         .target(name: "Doctor", dependencies: ["Linux", "CLinux", "Program"]),
         .target(
             name: "KeyService",
@@ -96,13 +98,15 @@ let package = Package(
         .executableTarget(
             name: "srup-witness",
             dependencies: [
-                "Eyes", "Aiming", "Witness", "Camera", "CodeReader", "Luma", "NearField", "NearFieldLink", "Linux", "Program",
+                "Eyes", "Aiming", "Witness", "Camera", "CodeReader", "Luma", "NearField", "NearFieldLink", "Linux",
+                "Program",
                 arguments,
             ]),
         .executableTarget(
             name: "srup-observer",
             dependencies: [
                 "SRUP", "Party", "Observation", "Witness", "Settings", "Program", "Storage", "Doctor",
+                "Signals",
                 log, lifecycle, arguments,
             ]),
         .target(name: "Workbench", dependencies: ["SRUP"]),

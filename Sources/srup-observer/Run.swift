@@ -59,10 +59,11 @@ struct Run: AsyncParsableCommand {
 
     private func observe(_ settings: ObserverSettings, _ logger: Logger) async throws {
         var running: [RunningObserver] = []
+        let signals = try SignalBoard(path: SignalSocket.path(state: settings.stateFolder), names: settings.observers.map(\.name))
         for observer in settings.observers {
             running.append(
                 try await RunningObserver(
-                    observer, settings, events: EventLog(path: events, common: observer.tag), configuration.path, logger
+                    observer, settings, events: EventLog(path: events, common: observer.tag), configuration.path, signals: signals, logger
                 ))
         }
         let started = ContinuousClock.now
@@ -73,7 +74,7 @@ struct Run: AsyncParsableCommand {
             return StatusCommand.encoded(reports)
         }
         for observer in running { observer.announce() }
-        try await Program.run([control] + running.flatMap(\.services), logger: logger)
+        try await Program.run([control, signals.socket] + running.flatMap(\.services), logger: logger)
         for observer in running { observer.events.record("stopped") }
     }
 }

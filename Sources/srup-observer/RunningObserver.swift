@@ -21,7 +21,7 @@ struct RunningObserver {
     /// - Throws: ``PartyError``, ``BrokerLinkError``.
     init(
         _ observer: ObserverSettings.LogicalObserver, _ settings: ObserverSettings, events: EventLog, _ path: String,
-        _ logger: Logger
+        signals: SignalBoard, _ logger: Logger
     ) async throws {
         name = observer.name
         self.events = events
@@ -43,7 +43,7 @@ struct RunningObserver {
         else {
             throw PartyError.identity("the key service does not know the C2 server \(server)")
         }
-        let desk = ObservationDesk(participant, server: server, rules: settings.rules, events: events)
+        let desk = ObservationDesk(participant, server: server, rules: settings.rules, events: events, name: observer.name, signals: signals)
         self.desk = desk
         witnesses = observer.eyes.map { Self.witness($0, desk, logger) }
         await desk.use(witnesses)
@@ -52,7 +52,8 @@ struct RunningObserver {
         member = Member(
             participant, server: server, serverKey: serverKey,
             behaviour: .init(rejoin: settings.rejoin, identification: "srup-observer \(Version.text)")
-        ) { event in
+        ) { [name] event in
+            signals.heard(event, by: name, isJoined: (try? state.peer(server))??.isJoined ?? false)
             await Self.handle(event, desk, events, log)
         }
     }

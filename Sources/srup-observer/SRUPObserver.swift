@@ -13,6 +13,6 @@ struct SRUPObserver: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Register.self, Run.self, StatusCommand.self, DoctorCommand.self, Scan.self, Capture.self, NFC.self,
+            Register.self, Run.self, StatusCommand.self, DoctorCommand.self, SignalCommand.self, Scan.self, Capture.self, NFC.self,
         ])
 }
