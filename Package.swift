@@ -54,6 +54,7 @@ let package = Package(
         library("CV4L2", at: "v4l2", pkgConfig: "libv4l2", apt: "libv4l-dev"),
         library("CPNG", at: "png", pkgConfig: "libpng", apt: "libpng-dev"),
         library("CTurboJPEG", at: "turbojpeg", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
+        library("CMicroHTTPD", at: "microhttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         library("CQREncode", at: "qrencode", pkgConfig: "libqrencode", apt: "libqrencode-dev"),
         .systemLibrary(name: "CNFC", path: "Sources/C/nfc", providers: [.apt(["libnfc-dev"])]),
         .systemLibrary(name: "CI2C", path: "Sources/C/i2c", providers: [.apt(["libi2c-dev"])]),
@@ -93,12 +94,13 @@ let package = Package(
             ]),
         .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", log, lifecycle]),
 
-        .target(name: "Aiming", dependencies: ["Luma", "CodeReader"]),
+        .target(name: "Aiming", dependencies: ["Luma", "CodeReader", "CTurboJPEG", "CMicroHTTPD"]),
         .target(name: "Eyes", dependencies: ["Camera", "CodeReader", arguments]),
         .executableTarget(
             name: "srup-witness",
             dependencies: [
-                "Eyes", "Aiming", "Witness", "Camera", "CodeReader", "Luma", "NearField", "NearFieldLink", "Linux",
+                "Eyes", "Aiming", "Presentation", "Witness", "Camera", "CodeReader", "Luma", "NearField",
+                "NearFieldLink", "Linux",
                 "Program",
                 arguments,
             ]),
@@ -139,6 +141,9 @@ let package = Package(
         tests("PartyTests", ["Party", "SRUP", "Storage"]),
         tests("KeyServiceTests", ["KeyService", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
         tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", log, lifecycle]),
+        tests("DoctorTests", ["Doctor", "Linux", "Program"]),
+        tests("SignalsTests", ["Signals", "Linux", "Program"]),
+        tests("AimingTests", ["Aiming", "Camera", "CodeReader", "Luma", "Presentation", "Scene"]),
         tests("SettingsTests", ["Settings"]),
         tests("NearFieldTests", ["NearField"]),
         tests(

@@ -12,6 +12,10 @@ public final class Onlooker {
     public func look(at plane: LumaPlane) -> Sight {
         let readings = reader.read(plane)
         var sight = Sight(width: plane.width, height: plane.height, quality: FrameQuality(plane))
+        // Of a linear code the corners lie along scan lines: how high it is, they do not tell.
+        sight.allCodes =
+            readings.contains { $0.symbology != .qr || $0.corners.count != 4 }
+            ? nil : readings.map { reading in reading.corners.map { Sight.Point(x: Float($0.x), y: Float($0.y)) } }
         guard let reading = readings.first(where: { $0.candidate != nil }) ?? readings.first else { return sight }
         let corners = reading.corners.map { Sight.Point(x: Float($0.x), y: Float($0.y)) }
         let around = Self.area(around: corners)

@@ -54,6 +54,8 @@ public struct Sight: Sendable, Hashable {
     /// The frame's area around the code, when there is one.
     public var codeQuality: FrameQuality?
     public var code: Code?
+    /// Corners of all codes in view; `nil` when there may be one of which they are not known.
+    public var allCodes: [[Point]]? = []
 
     public init(width: Int, height: Int, quality: FrameQuality, codeQuality: FrameQuality? = nil, code: Code? = nil) {
         self.width = width

@@ -19,7 +19,8 @@ public enum ClockChecks {
         guard (earliest..<latest).contains(now) else {
             return Finding(
                 "clock", .problem, "it is \(date): that cannot be",
-                remedy: "let a time server set it (\"timedatectl set-ntp true\", UDP port 123), or \"date -s\"; every TLS "
+                remedy:
+                    "let a time server set it (\"timedatectl set-ntp true\", UDP port 123), or \"date -s\"; every TLS "
                     + "connection fails until then")
         }
         return switch isSynchronised {
@@ -27,7 +28,8 @@ public enum ClockChecks {
         case 0:
             Finding(
                 "clock", .warning, "\(date), not set by a time server",
-                remedy: "\"timedatectl set-ntp true\"; is UDP port 123 open? A Pi without a clock battery starts with a wrong "
+                remedy:
+                    "\"timedatectl set-ntp true\"; is UDP port 123 open? A Pi without a clock battery starts with a wrong "
                     + "time")
         default: Finding("clock", .skipped, "\(date); the kernel does not tell whether a time server set it")
         }

@@ -57,7 +57,8 @@ public struct DeviceChecks: Sendable {
         guard stat(root.path(path), &status) == 0 else {
             return Finding(name, .skipped, "\(path) is not there")
         }
-        let group = getgrgid(status.st_gid).flatMap { $0.pointee.gr_name }.map { String(cString: $0) } ?? "\(status.st_gid)"
+        let group =
+            getgrgid(status.st_gid).flatMap { $0.pointee.gr_name }.map { String(cString: $0) } ?? "\(status.st_gid)"
         let mode = "0" + String(status.st_mode & 0o777, radix: 8)
         let remedy =
             "install the package's udev rules and replug it (udevadm control --reload; udevadm trigger), or \"chgrp \(wanted) \(path) && chmod 660 \(path)\" until the next start"
@@ -66,7 +67,8 @@ public struct DeviceChecks: Sendable {
         }
         guard group == wanted else {
             return Finding(
-                name, .warning, "\(path) belongs to group \(group); the service's witness is in \(wanted)", remedy: remedy)
+                name, .warning, "\(path) belongs to group \(group); the service's witness is in \(wanted)",
+                remedy: remedy)
         }
         return Finding(name, .ok, "\(path), group \(group), mode \(mode)")
     }
@@ -81,7 +83,9 @@ public struct DeviceChecks: Sendable {
         let number = bus.reversed().prefix { $0.isNumber }.reversed()
         let adapter = "i2c-" + String(number)
         let bytes = ["/sys/class/i2c-adapter", "/sys/bus/i2c/devices", "/sys/class/i2c-dev"].lazy
-            .flatMap { ["\($0)/\(adapter)/of_node/clock-frequency", "\($0)/\(adapter)/device/of_node/clock-frequency"] }
+            .flatMap {
+                ["\($0)/\(adapter)/of_node/clock-frequency", "\($0)/\(adapter)/device/of_node/clock-frequency"]
+            }
             .compactMap { root.bytes($0, atMost: 4) }.first { $0.count == 4 }
         guard let bytes else {
             return Finding(name, .skipped, "\(bus) does not tell its speed (100 kHz when nothing is configured)")
@@ -103,7 +107,8 @@ public struct DeviceChecks: Sendable {
         guard let process = root.processes(named: "ModemManager").first else {
             return Finding(name, .ok, "does not run")
         }
-        let remedy = "install the package's udev rules (they tell it to leave the reader alone), or \"apt remove modemmanager\""
+        let remedy =
+            "install the package's udev rules (they tell it to leave the reader alone), or \"apt remove modemmanager\""
         let real = realpath(root.path(port), nil)
         defer { free(real) }
         let target = real.map { String(cString: $0) } ?? port

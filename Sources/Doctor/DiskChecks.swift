@@ -36,14 +36,16 @@ public enum DiskChecks {
     static func judge(_ partition: Partition, _ place: String) -> Finding {
         if partition.isReadOnly {
             return Finding(
-                "disk", .problem, "the partition of \(place) is read-only: no counter can be kept, so nothing is answered",
+                "disk", .problem,
+                "the partition of \(place) is read-only: no counter can be kept, so nothing is answered",
                 remedy: "a card that turned read-only is often worn out: see \"dmesg\", replace the card")
         }
         let free = partition.free >> 20
         let says = "\(free) MiB of \(partition.size >> 20) MiB free (\(place))"
         let remedy = "remove what is not needed; \"journalctl --vacuum-size=20M\" shortens the system's log"
         if partition.nodes > 0, partition.freeNodes < 100 {
-            return Finding("disk", .problem, "\(says), but room for \(partition.freeNodes) more files only", remedy: remedy)
+            return Finding(
+                "disk", .problem, "\(says), but room for \(partition.freeNodes) more files only", remedy: remedy)
         }
         return switch free {
         case ..<5: Finding("disk", .problem, says, remedy: remedy)

@@ -28,7 +28,8 @@ public struct MachineChecks: Sendable {
         let remedy = "give the machine air or a heat sink, keep it out of the sun"
         return switch degrees {
         case 80...: Finding("temperature", .problem, "\(degrees) °C: the processor slows down", remedy: remedy)
-        case 70...: Finding("temperature", .warning, "\(degrees) °C: from 80 on the processor slows down", remedy: remedy)
+        case 70...:
+            Finding("temperature", .warning, "\(degrees) °C: from 80 on the processor slows down", remedy: remedy)
         default: Finding("temperature", .ok, "\(degrees) °C")
         }
     }
@@ -37,7 +38,8 @@ public struct MachineChecks: Sendable {
 
     func power() -> Finding {
         for file in ["/sys/devices/platform/soc/soc:firmware/get_throttled", "/sys/class/hwmon/get_throttled"] {
-            if let text = root.text(file), let bits = Int(text.hasPrefix("0x") ? String(text.dropFirst(2)) : text, radix: 16)
+            if let text = root.text(file),
+                let bits = Int(text.hasPrefix("0x") ? String(text.dropFirst(2)) : text, radix: 16)
             {
                 return Self.throttled(bits)
             }
@@ -57,14 +59,16 @@ public struct MachineChecks: Sendable {
     static func throttled(_ bits: Int) -> Finding {
         if bits & 1 != 0 { return Finding("power", .problem, "undervoltage now", remedy: supply) }
         if bits & 0b110 != 0 {
-            return Finding("power", .warning, "the processor is slowed down now", remedy: "see temperature and power supply")
+            return Finding(
+                "power", .warning, "the processor is slowed down now", remedy: "see temperature and power supply")
         }
         if bits & 1 << 16 != 0 {
             return Finding("power", .warning, "undervoltage since the start, not now", remedy: supply)
         }
         if bits & 0b1110_0000_0000_0000_1000 != 0 {
             return Finding(
-                "power", .warning, "the processor was slowed down by heat since the start", remedy: "give the machine air")
+                "power", .warning, "the processor was slowed down by heat since the start",
+                remedy: "give the machine air")
         }
         return Finding("power", .ok, "no undervoltage since the start")
     }

@@ -18,7 +18,8 @@ public struct StateFolderChecks: Sendable {
         var status = stat()
         guard lstat(folder, &status) == 0 else {
             return errno == ENOENT
-                ? Finding(name, .warning, "\(folder) is not there", remedy: "registration makes it: srup-observer register")
+                ? Finding(
+                    name, .warning, "\(folder) is not there", remedy: "registration makes it: srup-observer register")
                 : Finding(
                     name, .problem, "\(folder) cannot be looked at: \(String(cString: strerror(errno)))",
                     remedy: "run the doctor as root or as the folder's owner")
@@ -52,7 +53,8 @@ public struct StateFolderChecks: Sendable {
             }
             if status.st_uid != owner {
                 return Finding(
-                    "state folder", .problem, "\(path) belongs to \(Self.user(status.st_uid)), not to the folder's owner",
+                    "state folder", .problem,
+                    "\(path) belongs to \(Self.user(status.st_uid)), not to the folder's owner",
                     remedy: "chown \(Self.user(owner)) \(path)")
             }
         }

@@ -44,7 +44,8 @@ public struct WitnessCheck: Sendable {
         } catch {
             close(ends[1])
             return [
-                Finding(name, .problem, error.description, remedy: "install the whole package: srup-witness is part of it")
+                Finding(
+                    name, .problem, error.description, remedy: "install the whole package: srup-witness is part of it")
             ]
         }
         close(ends[1])
@@ -90,9 +91,13 @@ public struct WitnessCheck: Sendable {
             return [Finding(name, .problem, "the witness's check died of signal \(signal) (\(word))", remedy: remedy)]
         case nil:
             let seconds = Int(limit / .seconds(1))
-            return [Finding(name, .problem, "the driver or the device hangs: no answer within \(seconds) s", remedy: remedy)]
+            return [
+                Finding(name, .problem, "the driver or the device hangs: no answer within \(seconds) s", remedy: remedy)
+            ]
         }
     }
 
-    private var remedy: String { "unplug it, wait five seconds, plug it in again; see \"dmesg\" for its driver's words" }
+    private var remedy: String {
+        "unplug it, wait five seconds, plug it in again; see \"dmesg\" for its driver's words"
+    }
 }

@@ -19,7 +19,8 @@ public struct TerminalPresenter: NoncePresenter {
         if isatty(descriptor) == 1 { try write("\u{1B}[2J\u{1B}[H") }
     }
 
-    static func text(_ matrix: QRMatrix) -> String {
+    /// The code in half blocks, with its quiet zone.
+    public static func text(_ matrix: QRMatrix) -> String {
         let quiet = QRMatrix.quietZone
         var text = ""
         for y in stride(from: -quiet, to: matrix.size + quiet, by: 2) {

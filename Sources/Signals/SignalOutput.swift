@@ -24,7 +24,8 @@ public enum SignalAddress: Sendable, Hashable {
     ///
     /// - Throws: ``SignalError``.
     public init(_ text: String) throws(SignalError) {
-        let wrong = SignalError("\"\(text)\" is none of: auto, none, a name below /sys/class/leds, gpio:17, gpio:gpiochip1/5")
+        let wrong = SignalError(
+            "\"\(text)\" is none of: auto, none, a name below /sys/class/leds, gpio:17, gpio:gpiochip1/5")
         let isName: (Substring) -> Bool = { !$0.isEmpty && !$0.contains("/") && $0 != "." && $0 != ".." }
         switch text {
         case "none": self = .none
@@ -53,7 +54,8 @@ public enum SignalAddress: Sendable, Hashable {
         case .none: nil
         case .auto:
             // ACT on today's kernels, led0 on older ones.
-            if let name = ["ACT", "led0"].first(where: { access("\(root)/sys/class/leds/\($0)/brightness", F_OK) == 0 }) {
+            if let name = ["ACT", "led0"].first(where: { access("\(root)/sys/class/leds/\($0)/brightness", F_OK) == 0 })
+            {
                 try SysfsLED(name, root: root)
             } else {
                 nil
@@ -83,7 +85,8 @@ public final class SysfsLED: SignalOutput {
         folder = "\(root)/sys/class/leds/\(name)"
         let triggers = Self.read(folder + "/trigger") ?? ""
         // "none [mmc0] timer": the one in brackets is in force.
-        trigger = triggers.split(whereSeparator: { $0 == " " || $0 == "\n" }).first { $0.hasPrefix("[") }
+        trigger =
+            triggers.split(whereSeparator: { $0 == " " || $0 == "\n" }).first { $0.hasPrefix("[") }
             .map { String($0.dropFirst().dropLast()) } ?? "none"
         full = Array((Self.read(folder + "/max_brightness") ?? "1").utf8.filter { $0 > 0x20 })
         guard Self.write(Array("none".utf8), to: folder + "/trigger") else {
@@ -163,6 +166,7 @@ public final class GPIOLine: SignalOutput {
             let name = String(decoding: label.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
             if wanted.contains(name) { return path }
         }
-        throw SignalError("no GPIO chip \(wanted.joined(separator: " or ")) is here that may be opened (/dev/gpiochip*)")
+        throw SignalError(
+            "no GPIO chip \(wanted.joined(separator: " or ")) is here that may be opened (/dev/gpiochip*)")
     }
 }

@@ -17,7 +17,9 @@ public struct SignalPattern: Sendable, Hashable {
         case .valid: self.init([3000, 500], [700, 100], "on for 3 s; one long beep")
         case .invalid:
             self.init(
-                Array([[600, 200, 150, 200, 150, 500], [600, 200, 150, 200, 150, 500], [600, 200, 150, 200, 150, 500]].joined()),
+                Array(
+                    [[600, 200, 150, 200, 150, 500], [600, 200, 150, 200, 150, 500], [600, 200, 150, 200, 150, 500]]
+                        .joined()),
                 [200, 200, 200, 200, 200, 200], "long-short-short, three times; three beeps")
         case .failed:
             self.init(

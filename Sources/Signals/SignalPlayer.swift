@@ -39,7 +39,9 @@ public struct SignalPlayer: Sendable {
     /// Light and sound at a time; times must not go back.
     public mutating func output(at now: Duration) -> (light: Bool, sound: Bool) {
         advance(to: now)
-        guard let playing else { return (SignalPattern(state).light.isOn(at: now - stateSince, repeating: true), false) }
+        guard let playing else {
+            return (SignalPattern(state).light.isOn(at: now - stateSince, repeating: true), false)
+        }
         let pattern = SignalPattern(playing.word)
         let elapsed = now - playing.since
         return (pattern.light.isOn(at: elapsed, repeating: false), pattern.sound.isOn(at: elapsed, repeating: false))
@@ -48,7 +50,9 @@ public struct SignalPlayer: Sendable {
     /// When the output may change next.
     public func nextChange(after now: Duration) -> Duration? {
         guard let playing else {
-            return SignalPattern(state).light.nextChange(after: now - stateSince, repeating: true).map { $0 + stateSince }
+            return SignalPattern(state).light.nextChange(after: now - stateSince, repeating: true).map {
+                $0 + stateSince
+            }
         }
         let pattern = SignalPattern(playing.word)
         let elapsed = now - playing.since

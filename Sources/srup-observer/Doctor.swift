@@ -31,7 +31,8 @@ struct DoctorCommand: AsyncParsableCommand {
     var json = false
     @Flag(help: "Leave out what looks through the network.")
     var offline = false
-    @Option(help: ArgumentHelp("Where the machine's /proc, /sys and /dev are.", valueName: "folder", visibility: .hidden))
+    @Option(
+        help: ArgumentHelp("Where the machine's /proc, /sys and /dev are.", valueName: "folder", visibility: .hidden))
     var root = "/"
 
     private struct Report: Codable {

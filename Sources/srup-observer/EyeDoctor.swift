@@ -62,7 +62,8 @@ struct EyeDoctor {
         } else if port == nil {
             findings.append(
                 Finding(
-                    "I2C", .skipped, "there is no I2C bus", remedy: "for a reader on I2C: dtparam=i2c_arm=on in config.txt"))
+                    "I2C", .skipped, "there is no I2C bus",
+                    remedy: "for a reader on I2C: dtparam=i2c_arm=on in config.txt"))
         }
         let check = WitnessCheck(
             "reader", executable: witness, arguments: ["check", "nfc", "--json", "--device", nfc.device],

@@ -41,6 +41,15 @@ struct Capture: LookingCommand {
     var arguments: [String] = []
 }
 
+struct Aim: LookingCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "aim",
+        abstract: "Help to point the camera, in the terminal and on a page on the local network.")
+
+    @Argument(parsing: .captureForPassthrough)
+    var arguments: [String] = []
+}
+
 struct NFC: LookingCommand {
     static let configuration = CommandConfiguration(
         commandName: "nfc",

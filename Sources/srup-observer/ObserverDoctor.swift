@@ -66,7 +66,8 @@ struct ObserverDoctor {
             if observer.server == nil && identity.server == nil {
                 findings.append(
                     Finding(
-                        "server", .problem, "which C2 server to join is not known", remedy: "set server.id in \(Self.file)"))
+                        "server", .problem, "which C2 server to join is not known",
+                        remedy: "set server.id in \(Self.file)"))
             }
             return identity
         } catch {
@@ -117,7 +118,8 @@ struct ObserverDoctor {
             let key = try Identity.privateKey(folder + "/access.pem")
             guard Certificate.fits(try PublicFile.read(folder + "/certificate.pem"), key: key) == true else {
                 return Finding(
-                    name, .problem, "the private key does not fit the certificate", remedy: "srup-observer register --renew")
+                    name, .problem, "the private key does not fit the certificate",
+                    remedy: "srup-observer register --renew")
             }
             return Finding(name, .ok, "fits the certificate")
         } catch {
@@ -137,7 +139,8 @@ struct ObserverDoctor {
         let kept = observer.stateFolder + "/https-ca.pem"
         do throws(KeyServiceError) {
             let service = try KeyServiceClient(
-                url: url, authorityFile: observer.authorityFile ?? (PublicFile.exists(kept) ? kept : nil), timeout: .seconds(10))
+                url: url, authorityFile: observer.authorityFile ?? (PublicFile.exists(kept) ? kept : nil),
+                timeout: .seconds(10))
             return try await service.isActive()
                 ? Finding(name, .ok, "\(service.url) answers")
                 : Finding(
@@ -195,7 +198,8 @@ struct ObserverDoctor {
             return [
                 Finding(
                     name, .problem, "does not run",
-                    remedy: "systemctl start srup-observer; journalctl -u srup-observer -n 50 (by hand: srup-observer run)")
+                    remedy:
+                        "systemctl start srup-observer; journalctl -u srup-observer -n 50 (by hand: srup-observer run)")
             ]
         }
         guard report.connected else {

@@ -59,11 +59,13 @@ struct Run: AsyncParsableCommand {
 
     private func observe(_ settings: ObserverSettings, _ logger: Logger) async throws {
         var running: [RunningObserver] = []
-        let signals = try SignalBoard(path: SignalSocket.path(state: settings.stateFolder), names: settings.observers.map(\.name))
+        let signals = try SignalBoard(
+            path: SignalSocket.path(state: settings.stateFolder), names: settings.observers.map(\.name))
         for observer in settings.observers {
             running.append(
                 try await RunningObserver(
-                    observer, settings, events: EventLog(path: events, common: observer.tag), configuration.path, signals: signals, logger
+                    observer, settings, events: EventLog(path: events, common: observer.tag), configuration.path,
+                    signals: signals, logger
                 ))
         }
         let started = ContinuousClock.now

@@ -43,7 +43,8 @@ struct RunningObserver {
         else {
             throw PartyError.identity("the key service does not know the C2 server \(server)")
         }
-        let desk = ObservationDesk(participant, server: server, rules: settings.rules, events: events, name: observer.name, signals: signals)
+        let desk = ObservationDesk(
+            participant, server: server, rules: settings.rules, events: events, name: observer.name, signals: signals)
         self.desk = desk
         witnesses = observer.eyes.map { Self.witness($0, desk, logger) }
         await desk.use(witnesses)

@@ -40,7 +40,9 @@ struct SignalCommand: ParsableCommand {
         StopFlag.onSignals()
         defer { outputs.release() }
         if test { return play(on: outputs) }
-        if outputs.areNone { Program.complain("there is neither LED nor buzzer to signal with ([signal] in \(configuration.path))") }
+        if outputs.areNone {
+            Program.complain("there is neither LED nor buzzer to signal with ([signal] in \(configuration.path))")
+        }
         let paths = socket.map { [$0] } ?? ["/run/srup-observer/signal.sock", settings.stateFolder + "/signal.sock"]
         follow(paths, on: outputs)
     }

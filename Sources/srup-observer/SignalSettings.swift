@@ -15,7 +15,9 @@ struct SignalSettings {
     init(_ file: inout SettingsFile) throws(SettingsError) {
         led = try Self.address("signal.led", &file) ?? led
         buzzer = try Self.address("signal.buzzer", &file) ?? buzzer
-        if buzzer == .auto { throw file.problem("signal.buzzer", "must be \"none\", \"gpio:27\" or \"gpio:gpiochip1/5\"") }
+        if buzzer == .auto {
+            throw file.problem("signal.buzzer", "must be \"none\", \"gpio:27\" or \"gpio:gpiochip1/5\"")
+        }
         isActiveLow = try file.boolean("signal.active_low", default: isActiveLow)
     }
 

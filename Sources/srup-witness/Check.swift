@@ -23,7 +23,8 @@ private struct Findings {
     mutating func tell(_ finding: Finding) {
         hasProblem = hasProblem || finding.state == .problem
         let remedy = finding.remedy.map { " → " + $0 } ?? ""
-        srup_witness.tell(finding, "\(finding.state.rawValue): \(finding.name): \(finding.says)\(remedy)", asJSON: asJSON)
+        srup_witness.tell(
+            finding, "\(finding.state.rawValue): \(finding.name): \(finding.says)\(remedy)", asJSON: asJSON)
     }
 }
 
@@ -83,7 +84,8 @@ struct CheckCamera: ParsableCommand {
                 if first == nil { first = last } else { frames += 1 }
             }
         }
-        findings.tell(Self.rate(frames, over: first.map { last - $0 } ?? .zero, damaged: source.damaged, dropped: source.dropped))
+        findings.tell(
+            Self.rate(frames, over: first.map { last - $0 } ?? .zero, damaged: source.damaged, dropped: source.dropped))
         if let quality { for finding in Self.judge(quality) { findings.tell(finding) } }
     }
 
@@ -109,10 +111,13 @@ struct CheckCamera: ParsableCommand {
         let light =
             switch quality.lighting {
             case .good: Finding("camera light", .ok, levels)
-            case .tooDark: Finding("camera light", .warning, "too dark: \(levels)", remedy: "more light, or clear the lens")
+            case .tooDark:
+                Finding("camera light", .warning, "too dark: \(levels)", remedy: "more light, or clear the lens")
             case .overexposed:
-                Finding("camera light", .warning, "overexposed: \(levels)", remedy: "less light, no lamp in the picture")
-            case .flat: Finding("camera light", .warning, "no contrast: \(levels)", remedy: "is the lens covered or fogged?")
+                Finding(
+                    "camera light", .warning, "overexposed: \(levels)", remedy: "less light, no lamp in the picture")
+            case .flat:
+                Finding("camera light", .warning, "no contrast: \(levels)", remedy: "is the lens covered or fogged?")
             }
         guard let sharpness = quality.sharpness, quality.lighting != .tooDark, quality.lighting != .flat else {
             return [light, Finding("camera focus", .skipped, "there is nothing in view that could be sharp")]

@@ -48,7 +48,7 @@ func keepStandardDescriptors() {
 }
 
 /// SIGTERM and SIGINT end a command in order, so that the field is off and the reader closed afterwards.
-private enum Stop {
+enum Stop {
     static var wasAsked: Bool { flag != 0 }
     /// Written by the signal handler, where nothing but this is allowed.
     nonisolated(unsafe) fileprivate static var flag: sig_atomic_t = 0

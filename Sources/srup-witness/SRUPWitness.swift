@@ -12,7 +12,8 @@ struct SRUPWitness: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "srup-witness",
         abstract: "The eyes of srup-observer: started by it, not by hand.",
-        version: "0.1.0", subcommands: [CameraWitness.self, NFC.self, Scan.self, Capture.self, Check.self])
+        version: "0.1.0",
+        subcommands: [CameraWitness.self, NFC.self, Scan.self, Capture.self, Check.self, AimCommand.self])
 }
 
 /// Opens the camera, reads codes, reports values over the socket that it was given. Holds no key and no nonce, and

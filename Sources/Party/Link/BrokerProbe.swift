@@ -40,7 +40,8 @@ public struct BrokerProbe: Sendable {
         while let candidate = next {
             defer { next = candidate.pointee.ai_next }
             let descriptor = socket(
-                candidate.pointee.ai_family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+                candidate.pointee.ai_family,
+                Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
                     | Int32(SOCK_NONBLOCK.rawValue), 0)
             guard descriptor >= 0 else { continue }
             defer { close(descriptor) }
