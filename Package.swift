@@ -140,7 +140,7 @@ let package = Package(
         tests("WorkbenchTests", ["Workbench", "SRUP"]),
         tests("PartyTests", ["Party", "SRUP", "Storage"]),
         tests("KeyServiceTests", ["KeyService", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
-        tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", log, lifecycle]),
+        tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", "Linux", "Program", log, lifecycle]),
         tests("DoctorTests", ["Doctor", "Linux", "Program"]),
         tests("SignalsTests", ["Signals", "Linux", "Program"]),
         tests("AimingTests", ["Aiming", "Camera", "CodeReader", "Luma", "Presentation", "Scene"]),

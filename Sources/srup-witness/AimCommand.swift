@@ -122,11 +122,14 @@ struct AimCommand: ParsableCommand {
         var count = 0
         while !Stop.wasAsked, ContinuousClock.now < deadline, frames.map({ count < $0 }) ?? true {
             do throws(CameraError) {
-                let camera = try source ?? eye.open()
-                if source == nil {
+                let camera: any FrameSource
+                if let source {
+                    camera = source
+                } else {
+                    camera = try eye.open()
                     show.say("camera: \(camera.summary)", Line(event: "opened", camera: camera.summary))
+                    source = camera
                 }
-                source = camera
                 lastProblem = nil
                 let came = try camera.next(timeout: 500, interrupt: -1) { plane in
                     show.saw(plane, onlooker.look(at: plane))

@@ -142,8 +142,8 @@ final class Machine {
     }
 
     @Test(arguments: [(50_000, Finding.State.warning), (100_000, .ok), (400_000, .ok), (1_000_000, .warning)])
-    func theBusesClockIsReadFromTheDeviceTree(_ hertz: UInt32, _ state: Finding.State) throws {
-        let bytes = withUnsafeBytes(of: hertz.bigEndian) { Array($0) }
+    func theBusesClockIsReadFromTheDeviceTree(_ hertz: Int, _ state: Finding.State) throws {
+        let bytes = withUnsafeBytes(of: UInt32(hertz).bigEndian) { Array($0) }
         try machine.write("/sys/class/i2c-adapter/i2c-1/of_node/clock-frequency", bytes)
         #expect(DeviceChecks(machine.root).busSpeed("/dev/i2c-1").state == state)
         #expect(DeviceChecks(machine.root).busSpeed("/dev/i2c-7").state == .skipped)

@@ -110,8 +110,9 @@ import Testing
         let configuration = board.root + "/observer.toml"
         try "state = \"\(board.root)\"\n[signal]\nled = \"ACT\"\n".write(
             toFile: configuration, atomically: true, encoding: .utf8)
-        let program =
-            Bundle(for: SysfsLEDTests.Board.self).bundleURL.deletingLastPathComponent().path + "/srup-observer"
+        // Beside the tests, where "swift build" has put it.
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let program = URL(fileURLWithPath: tests).deletingLastPathComponent().path + "/srup-observer"
         let process = try ChildProcess.start(
             program, ["signal", "--config", configuration, "--root", board.root, "--socket", path])
         defer { kill(process, SIGKILL) }
