@@ -61,6 +61,7 @@ let package = Package(
         .systemLibrary(name: "CNFC", path: "Sources/C/nfc", providers: [.apt(["libnfc-dev"])]),
         .systemLibrary(name: "CI2C", path: "Sources/C/i2c", providers: [.apt(["libi2c-dev"])]),
         .systemLibrary(name: "CLinux", path: "Sources/C/linux"),
+        .systemLibrary(name: "CGPIO", path: "Sources/C/gpio"),
         .systemLibrary(name: "CFramebuffer", path: "Sources/C/framebuffer"),
         .target(name: "CTOML", path: "Sources/C/toml"),
         .target(name: "CNFCSleep", path: "Sources/C/nfcsleep"),
@@ -84,6 +85,8 @@ let package = Package(
             dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
 
         .target(name: "Program", dependencies: ["Linux", arguments, log, lifecycle]),
+        .target(name: "Signals", dependencies: ["CGPIO"]),
+        .target(name: "Doctor", dependencies: ["Linux", "CLinux", "Program"]),
         .target(
             name: "KeyService",
             dependencies: [
@@ -94,7 +97,7 @@ let package = Package(
             ]),
         .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", log, lifecycle]),
 
-        .target(name: "Eyes", dependencies: ["Camera", "CodeReader", arguments]),
+        .target(name: "Eyes", dependencies: ["Camera", "CodeReader", "Luma", arguments]),
         .target(name: "Aiming", dependencies: ["Luma", "CodeReader"]),
         .target(name: "AimPage", dependencies: ["Luma", "CMicroHTTPD", "CTurboJPEG"]),
         .executableTarget(
@@ -106,7 +109,8 @@ let package = Package(
         .executableTarget(
             name: "srup-observer",
             dependencies: [
-                "SRUP", "Party", "Observation", "Witness", "Settings", "Program", "Storage",
+                "SRUP", "Party", "Observation", "Witness", "Settings", "Program", "Storage", "Doctor",
+                "Signals",
                 log, lifecycle, arguments,
             ]),
         .target(name: "Workbench", dependencies: ["SRUP"]),
@@ -138,7 +142,9 @@ let package = Package(
         tests("WorkbenchTests", ["Workbench", "SRUP"]),
         tests("PartyTests", ["Party", "SRUP", "Storage"]),
         tests("KeyServiceTests", ["KeyService", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
-        tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", log, lifecycle]),
+        tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", "Linux", "Program", log, lifecycle]),
+        tests("DoctorTests", ["Doctor", "Linux", "Program"]),
+        tests("SignalsTests", ["Signals", "Linux", "Program"]),
         tests("SettingsTests", ["Settings"]),
         tests("ApplianceTests", ["Stage", "Witness", "Linux", log]),
         tests("NearFieldTests", ["NearField"]),

@@ -59,7 +59,7 @@ public final class V4L2Camera: FrameSource {
         }
     }
 
-    private static func openError(_ path: String, _ code: Int32) -> CameraError {
+    static func openError(_ path: String, _ code: Int32) -> CameraError {
         switch code {
         case ENOENT, ENODEV, ENXIO: .absent(path)
         case EBUSY: .busy(path, holder: CameraFinder.holder(of: path))

@@ -30,6 +30,14 @@ public struct EyeOptions: ParsableArguments, Sendable {
         return CameraSession(try CameraAddress(device), width: size.width, height: size.height)
     }
 
+    /// The camera that was chosen, opened.
+    ///
+    /// - Throws: ``CameraError``.
+    public func open() throws(CameraError) -> any FrameSource {
+        let size = Self.parsed(size) ?? (1280, 720)
+        return try CameraAddress(device).open(width: size.width, height: size.height)
+    }
+
     private static func parsed(_ text: String) -> (width: Int, height: Int)? {
         let parts = text.split(separator: "x").map { Int($0) }
         guard parts.count == 2, let width = parts[0], let height = parts[1] else { return nil }

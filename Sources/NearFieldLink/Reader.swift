@@ -57,7 +57,7 @@ public final class Reader {
     /// As libnfc names it.
     public let name: String
     private let context: OpaquePointer
-    private let device: OpaquePointer
+    let device: OpaquePointer
     private let lock: Int32
     private let watchdog: Watchdog?
     private enum Role { case none, initiator, target }
@@ -135,7 +135,7 @@ public final class Reader {
         return false
     }
 
-    private func call(_ doing: String, timeout: Int = 1000, _ body: (OpaquePointer) -> Int32) -> Int32 {
+    func call(_ doing: String, timeout: Int = 1000, _ body: (OpaquePointer) -> Int32) -> Int32 {
         watchdog?.begin(.milliseconds(timeout) + margin, doing: doing)
         // Over I2C only: there libnfc sleeps for nothing else than the 5 ms between transactions.
         if isSlow { srup_bound_sleeps(6_000_000) }

@@ -9,6 +9,8 @@ actor ObservationDesk {
     private let participant: Participant
     private let server: DeviceID
     private let events: EventLog
+    private let name: String
+    private let signals: SignalBoard
     private var watches: Watches<Token>
     private var subjects: [Token: DeviceID] = [:]
     private var witnesses: [WitnessProcess] = []
@@ -17,7 +19,13 @@ actor ObservationDesk {
     private(set) var verdicts: [String: Int] = [:]
     private(set) var eyes: [String: String] = [:]
 
-    init(_ participant: Participant, server: DeviceID, rules: WatchRules, events: EventLog) {
+    /// - Parameter name: of the logical observer.
+    init(
+        _ participant: Participant, server: DeviceID, rules: WatchRules, events: EventLog, name: String,
+        signals: SignalBoard
+    ) {
+        self.name = name
+        self.signals = signals
         self.participant = participant
         self.server = server
         self.events = events
@@ -60,6 +68,7 @@ actor ObservationDesk {
         logger.info("looking for \(device)")
         events.record("looking", ["device": device.hex])
         for witness in witnesses { witness.wake() }
+        signals.watches(name, watches.count)
         schedule()
     }
 
@@ -68,12 +77,14 @@ actor ObservationDesk {
         switch event {
         case .ready(let what):
             eyes[witness] = "ready: \(what)"
+            signals.eye(name, witness, isBlind: false)
             logger.info("the \(witness) sees: \(what)")
             watches.witness(witness, problem: nil, at: now)
             schedule()
         case .lost(let why):
             if eyes[witness] != "lost: \(why)" { logger.warning("the \(witness) cannot see: \(why)") }
             eyes[witness] = "lost: \(why)"
+            signals.eye(name, witness, isBlind: !watches.isEmpty)
             watches.witness(witness, problem: why, at: now)
             schedule()
         case .seen(let value, _): saw(Sighting(value: value, manner: .glimpsed, witness: witness))
@@ -105,6 +116,7 @@ actor ObservationDesk {
             let device = subjects.removeValue(forKey: end.id)
             answer(end.id, device: device, end.verdict, elapsed: end.elapsed, to: server)
         }
+        if !ended.isEmpty { signals.watches(name, watches.count) }
         if !ended.isEmpty && watches.isEmpty {
             for witness in witnesses { witness.rest() }
             timer?.cancel()
@@ -126,6 +138,7 @@ actor ObservationDesk {
             return
         }
         verdicts[verdict.name, default: 0] += 1
+        signals.verdict(verdict.name)
         let name = device?.hex ?? "?"
         let milliseconds = Int((elapsed / .milliseconds(1)).rounded())
         let how =

@@ -33,9 +33,12 @@ struct ObserverSettings {
         var device = "auto"
     }
 
-    var stateFolder = "/var/lib/srup-observer"
+    static let defaultState = "/var/lib/srup-observer"
+
+    var stateFolder = defaultState
     var rejoin: Duration = .seconds(600)
     var rules = WatchRules()
+    var signal = SignalSettings()
     var logLevel = LogLevel.info
     var observers: [LogicalObserver] = []
 
@@ -78,6 +81,11 @@ struct ObserverSettings {
         # [nfc]                                # a PN532 reader, instead of the camera or beside it
         # device = "auto"                      # auto, pn532_uart:/dev/ttyUSB0, pn532_i2c:/dev/i2c-1, by-id:NAME
 
+        [signal]                               # for people, without a screen ("srup-observer signal --help")
+        led = "auto"                           # auto, none, a name below /sys/class/leds, gpio:17, gpio:gpiochip1/5
+        buzzer = "none"                        # none, gpio:27
+        active_low = false                     # GPIO lines that are on at low level
+
         # Several logical observers in one box: a block each, instead of [camera] and [nfc] above. Each has an identity of
         # its own in a folder of its own (state/NAME) and one kind of eye; url, ca, type and server may be set for it.
         # [[observer]]
@@ -116,6 +124,7 @@ struct ObserverSettings {
             "observe.invalid_after", default: settings.rules.invalidAfter, in: .milliseconds(100)...(.seconds(600)))
         settings.rules.witnessGrace = try file.duration(
             "observe.witness_grace", default: settings.rules.witnessGrace, in: .milliseconds(500)...(.seconds(3600)))
+        settings.signal = try SignalSettings(&file)
         var common = LogicalObserver(stateFolder: settings.stateFolder, deviceType: "observer", eyes: [])
         common.keyServiceURL = try file.string("registration.url")
         common.authorityFile = try file.string("registration.ca")

@@ -65,11 +65,13 @@ struct Run: AsyncParsableCommand {
 
     private func observe(_ settings: ObserverSettings, _ logger: Logger) async throws {
         var running: [RunningObserver] = []
+        let signals = try SignalBoard(
+            path: SignalSocket.path(state: settings.stateFolder), names: settings.observers.map(\.name))
         for observer in settings.observers {
             running.append(
                 try await RunningObserver(
                     observer, settings, events: EventLog(path: events, common: observer.tag), configuration.path,
-                    witnessSockets: witnesses, logger))
+                    witnessSockets: witnesses, signals: signals, logger))
         }
         let started = ContinuousClock.now
         let observers = running
@@ -80,7 +82,8 @@ struct Run: AsyncParsableCommand {
         }
         for observer in running { observer.announce() }
         let heart = Heart { for observer in observers { _ = await observer.report(since: started) } }
-        try await Program.run([control, heart] + running.flatMap(\.services), logger: logger)
+        try await Program.run(
+            [control, heart, signals.socket] + running.flatMap(\.services), logger: logger)
         for observer in running { observer.events.record("stopped") }
     }
 }

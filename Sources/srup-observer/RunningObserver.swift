@@ -22,7 +22,7 @@ struct RunningObserver {
     /// - Throws: ``PartyError``, ``BrokerLinkError``.
     init(
         _ observer: ObserverSettings.LogicalObserver, _ settings: ObserverSettings, events: EventLog, _ path: String,
-        witnessSockets: String?, _ logger: Logger
+        witnessSockets: String?, signals: SignalBoard, _ logger: Logger
     ) async throws {
         name = observer.name
         folder = observer.stateFolder
@@ -45,7 +45,8 @@ struct RunningObserver {
         else {
             throw PartyError.identity("the key service does not know the C2 server \(server)")
         }
-        let desk = ObservationDesk(participant, server: server, rules: settings.rules, events: events)
+        let desk = ObservationDesk(
+            participant, server: server, rules: settings.rules, events: events, name: observer.name, signals: signals)
         self.desk = desk
         witnesses = observer.eyes.map { Self.witness($0, observer.name, in: witnessSockets, desk, logger) }
         await desk.use(witnesses)
@@ -54,7 +55,8 @@ struct RunningObserver {
         member = Member(
             participant, server: server, serverKey: serverKey,
             behaviour: .init(rejoin: settings.rejoin, identification: "srup-observer \(Version.text)")
-        ) { event in
+        ) { [name] event in
+            signals.heard(event, by: name, isJoined: (try? state.peer(server))??.isJoined ?? false)
             await Self.handle(event, desk, events, log)
         }
     }

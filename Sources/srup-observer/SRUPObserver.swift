@@ -13,6 +13,7 @@ struct SRUPObserver: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Register.self, Run.self, StatusCommand.self, Scan.self, Capture.self, Aim.self, NFC.self, Prepare.self,
+            Register.self, Run.self, StatusCommand.self, DoctorCommand.self, SignalCommand.self, Scan.self,
+            Capture.self, Aim.self, NFC.self, Prepare.self,
         ])
 }

@@ -53,6 +53,11 @@ struct StatusCommand: AsyncParsableCommand {
         return data.map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
 
+    /// What the observer that runs with these settings answers; `nil` when none does.
+    static func live(_ settings: ObserverSettings) -> [Report]? {
+        ControlSocket.ask(settings.stateFolder + "/control.sock").flatMap { decoded($0) }
+    }
+
     private static func decoded(_ text: String) -> [Report]? {
         let decoder = JSONDecoder()
         let data = Data(text.utf8)
@@ -62,7 +67,7 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try configuration.load()
-        let live = ControlSocket.ask(settings.stateFolder + "/control.sock").flatMap { Self.decoded($0) }
+        let live = Self.live(settings)
         let reports: [Report]
         do {
             reports = try live ?? settings.observers.map { try Self.resting($0) }

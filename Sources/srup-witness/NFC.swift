@@ -36,7 +36,7 @@ struct ReaderOptions: ParsableArguments {
 }
 
 /// libnfc would take a closed 0, 1 or 2 for its own, and then fails to open.
-private func keepStandardDescriptors() {
+func keepStandardDescriptors() {
     while true {
         let descriptor = open("/dev/null", O_RDWR)
         guard descriptor >= 0 else { return }
@@ -48,7 +48,7 @@ private func keepStandardDescriptors() {
 }
 
 /// SIGTERM and SIGINT end a command in order, so that the field is off and the reader closed afterwards.
-private enum Stop {
+enum Stop {
     static var wasAsked: Bool { flag != 0 }
     /// Written by the signal handler, where nothing but this is allowed.
     nonisolated(unsafe) fileprivate static var flag: sig_atomic_t = 0

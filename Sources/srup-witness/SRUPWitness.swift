@@ -13,7 +13,9 @@ struct SRUPWitness: ParsableCommand {
         commandName: "srup-witness",
         abstract: "The eyes of srup-observer: started by it, not by hand.",
         version: "0.1.0",
-        subcommands: [CameraWitness.self, NFC.self, Serve.self, Scan.self, Capture.self, AimCommand.self])
+        subcommands: [
+            CameraWitness.self, NFC.self, Serve.self, Scan.self, Capture.self, Check.self, AimCommand.self,
+        ])
 }
 
 /// Opens the camera, reads codes, reports values over the socket that it was given. Holds no key and no nonce, and

@@ -119,7 +119,7 @@ final class AimRun {
     static func say(_ bytes: [UInt8], to url: String) throws -> [UInt8] {
         let descriptor = try connect(url)
         defer { close(descriptor) }
-        _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+        _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
         shutdown(descriptor, Int32(SHUT_WR))
         var limit = timeval(tv_sec: 5, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))

@@ -49,3 +49,12 @@ static inline int srup_openpt(char *name, size_t size) {
     close(fd);
     return -1;
 }
+
+#include <sys/timex.h>
+
+// Whether a time server has set the clock: 1 yes, 0 no, -1 the kernel does not tell. adjtimex(2)
+static inline int srup_clock_is_synchronised(void) {
+    struct timex clock = {0};
+    if (adjtimex(&clock) < 0) return -1;
+    return (clock.status & STA_UNSYNC) == 0;
+}

@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -38,3 +39,6 @@ static inline int srup_x509_extend(X509 *certificate, X509 *issuer, int nid, con
     X509_EXTENSION_free(extension);
     return done;
 }
+
+static inline int srup_ssl_least_version(SSL_CTX *context) { return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION); }
+static inline long srup_ssl_server_name(SSL *ssl, const char *name) { return SSL_set_tlsext_host_name(ssl, name); }

@@ -41,6 +41,14 @@ static inline __u32 srup_v4l2_format(int fd, __u32 index, int *emulated) {
     return f.pixelformat;
 }
 
+// The index-th size of a format; -1 after the last one.
+static inline int srup_v4l2_size(int fd, __u32 fourcc, __u32 index, struct v4l2_frmsizeenum *out) {
+    memset(out, 0, sizeof *out);
+    out->index = index;
+    out->pixel_format = fourcc;
+    return v4l2_ioctl(fd, VIDIOC_ENUM_FRAMESIZES, out);
+}
+
 typedef struct {
     __u32 fourcc, width, height, stride, size;
 } srup_v4l2_picture;

@@ -62,7 +62,7 @@ public enum Certificate {
         return seconds < 0 ? Int(days) - 1 : Int(days)
     }
 
-    private static func parse(_ pem: String) -> OpaquePointer? {
+    static func parse(_ pem: String) -> OpaquePointer? {
         guard pem.utf8.count <= 65536, let bio = BIO_new(BIO_s_mem()) else { return nil }
         defer { BIO_free(bio) }
         BIO_write(bio, pem, Int32(pem.utf8.count))

@@ -1,0 +1,80 @@
+import CV4L2
+import Glibc
+
+/// What a camera's driver tells about itself, before anything is chosen or streamed.
+public struct CameraOffer: Sendable, Hashable {
+    public struct Format: Sendable, Hashable {
+        /// Its FourCC ("YUYV").
+        public let name: String
+        /// The sizes that the driver lists, as "640x480"; a range as "32x32…1920x1080".
+        public let sizes: [String]
+        /// Whether this program reads it by itself.
+        public let isUnderstood: Bool
+    }
+
+    /// The device file, found from an address.
+    public let path: String
+    public let driver: String
+    public let card: String
+    public let formats: [Format]
+    /// The format that would be chosen; `nil` when none is understood.
+    public let chosen: String?
+
+    /// Looks at the camera behind an address; `nil` for what is no device (folders, recordings).
+    ///
+    /// - Throws: ``CameraError``.
+    public init?(_ address: CameraAddress) throws(CameraError) {
+        switch address {
+        case .folder, .recording, .fifo: return nil
+        default: path = try CameraFinder.path(of: address)
+        }
+        let descriptor = srup_v4l2_open(path, 0)
+        guard descriptor >= 0 else { throw V4L2Camera.openError(path, errno) }
+        defer { v4l2_close(descriptor) }
+        var capability = v4l2_capability()
+        guard srup_v4l2_query(descriptor, &capability) == 0 else {
+            throw .notACamera(path, why: "it does not answer as a V4L2 device")
+        }
+        guard srup_v4l2_can_capture(&capability) != 0 else { throw .notACamera(path, why: "it captures no video") }
+        driver = withUnsafeBytes(of: capability.driver) { Self.text($0) }
+        card = withUnsafeBytes(of: capability.card) { Self.text($0) }
+        var offered: [UInt32] = []
+        for index in 0..<UInt32(64) {
+            var emulated: Int32 = 0
+            let fourCC = srup_v4l2_format(descriptor, index, &emulated)
+            if fourCC == 0 { break }
+            if emulated == 0 { offered.append(fourCC) }
+        }
+        formats = offered.map { fourCC in
+            Format(
+                name: Self.harmless(PixelFormat.name(fourCC)), sizes: Self.sizes(descriptor, fourCC),
+                isUnderstood: PixelFormat.best(of: [fourCC]) != nil)
+        }
+        chosen = PixelFormat.best(of: offered)?.name
+    }
+
+    private static func sizes(_ descriptor: Int32, _ fourCC: UInt32) -> [String] {
+        var sizes: [String] = []
+        var size = v4l2_frmsizeenum()
+        for index in 0..<UInt32(64) {
+            guard srup_v4l2_size(descriptor, fourCC, index, &size) == 0 else { break }
+            if size.type == V4L2_FRMSIZE_TYPE_DISCRETE.rawValue {
+                sizes.append("\(size.discrete.width)x\(size.discrete.height)")
+            } else {
+                let range = size.stepwise
+                sizes.append("\(range.min_width)x\(range.min_height)…\(range.max_width)x\(range.max_height)")
+                break
+            }
+        }
+        return sizes
+    }
+
+    /// Names come from the device.
+    private static func text(_ bytes: UnsafeRawBufferPointer) -> String {
+        harmless(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))
+    }
+
+    private static func harmless(_ text: String) -> String {
+        String(decoding: text.utf8.map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+    }
+}

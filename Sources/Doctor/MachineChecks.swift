@@ -1,0 +1,94 @@
+import Glibc
+import Program
+
+/// The machine below the observer: its model, power, heat, memory.
+public struct MachineChecks: Sendable {
+    private let root: FakeableRoot
+
+    public init(_ root: FakeableRoot) {
+        self.root = root
+    }
+
+    public func all(version: String) -> [Finding] { [model(version), temperature(), power(), memory()] }
+
+    func model(_ version: String) -> Finding {
+        let kernel = root.text("/proc/sys/kernel/osrelease").map { ", Linux \($0)" } ?? ""
+        let machine = root.text("/proc/device-tree/model") ?? "no Raspberry Pi (no device tree)"
+        return Finding("machine", .ok, "\(machine)\(kernel); srup-observer \(version)")
+    }
+
+    /// A Pi slows down at 80 °C (the 3B+ a little at 60 °C already).
+    /// https://www.raspberrypi.com/documentation/computers/raspberry-pi.html (frequency management)
+    func temperature() -> Finding {
+        let folder = "/sys/class/thermal"
+        let degrees = root.names(in: folder).filter { $0.hasPrefix("thermal_zone") }
+            .compactMap { root.number("\(folder)/\($0)/temp") }.filter { (-50_000...200_000).contains($0) }.max()
+            .map { $0 / 1000 }
+        guard let degrees else { return Finding("temperature", .skipped, "this machine has no thermometer") }
+        let remedy = "give the machine air or a heat sink, keep it out of the sun"
+        return switch degrees {
+        case 80...: Finding("temperature", .problem, "\(degrees) °C: the processor slows down", remedy: remedy)
+        case 70...:
+            Finding("temperature", .warning, "\(degrees) °C: from 80 on the processor slows down", remedy: remedy)
+        default: Finding("temperature", .ok, "\(degrees) °C")
+        }
+    }
+
+    private static let supply = "use the model's own power supply and a short cable (Pi 4: 5.1 V 3 A, Pi 5: 5 V 5 A)"
+
+    func power() -> Finding {
+        for file in ["/sys/devices/platform/soc/soc:firmware/get_throttled", "/sys/class/hwmon/get_throttled"] {
+            if let text = root.text(file),
+                let bits = Int(text.hasPrefix("0x") ? String(text.dropFirst(2)) : text, radix: 16)
+            {
+                return Self.throttled(bits)
+            }
+        }
+        let folder = "/sys/class/hwmon"
+        for monitor in root.names(in: folder) where root.text("\(folder)/\(monitor)/name") == "rpi_volt" {
+            guard let alarm = root.number("\(folder)/\(monitor)/in0_lcrit_alarm") else { continue }
+            return alarm == 0
+                ? Finding("power", .ok, "no undervoltage")
+                : Finding("power", .problem, "undervoltage", remedy: Self.supply)
+        }
+        return Finding("power", .skipped, "this machine does not tell about undervoltage")
+    }
+
+    /// The firmware's bits: 0 undervoltage, 1 frequency capped, 2 throttled, 3 soft temperature limit; 16 to 19 the same
+    /// since the start.
+    static func throttled(_ bits: Int) -> Finding {
+        if bits & 1 != 0 { return Finding("power", .problem, "undervoltage now", remedy: supply) }
+        if bits & 0b110 != 0 {
+            return Finding(
+                "power", .warning, "the processor is slowed down now", remedy: "see temperature and power supply")
+        }
+        if bits & 1 << 16 != 0 {
+            return Finding("power", .warning, "undervoltage since the start, not now", remedy: supply)
+        }
+        if bits & 0b1110_0000_0000_0000_1000 != 0 {
+            return Finding(
+                "power", .warning, "the processor was slowed down by heat since the start",
+                remedy: "give the machine air")
+        }
+        return Finding("power", .ok, "no undervoltage since the start")
+    }
+
+    func memory() -> Finding {
+        var values: [Substring: Int] = [:]
+        for line in (root.text("/proc/meminfo") ?? "").split(separator: "\n") {
+            let words = line.split(whereSeparator: { $0 == " " || $0 == ":" })
+            if words.count >= 2, let kibibytes = Int(words[1]) { values[words[0]] = kibibytes / 1024 }
+        }
+        guard let free = values["MemAvailable"], let all = values["MemTotal"] else {
+            return Finding("memory", .skipped, "/proc/meminfo tells nothing")
+        }
+        let says = "\(free) MiB of \(all) MiB available"
+        // Keeper and witness need up to 80 MB while looking.
+        let remedy = "end other programs: keeper and witness need 80 MB"
+        return switch free {
+        case ..<50: Finding("memory", .problem, says, remedy: remedy)
+        case ..<100: Finding("memory", .warning, says, remedy: remedy)
+        default: Finding("memory", .ok, says)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import Glibc
+import Linux
+import Program
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Asks srup-witness what it finds at a camera or a reader: the doctor's own program links no decoder and no libnfc, and a
+/// driver that hangs or a library that ends its process is a finding, not the doctor's end.
+public struct WitnessCheck: Sendable {
+    /// "camera" or "reader".
+    private let name: String
+    private let executable: String
+    private let arguments: [String]
+    private let limit: Duration
+
+    /// The most that is read of its answer, in bytes.
+    private static let mostBytes = 64 << 10
+
+    public init(_ name: String, executable: String, arguments: [String], limit: Duration) {
+        self.name = name
+        self.executable = executable
+        self.arguments = arguments
+        self.limit = limit
+    }
+
+    /// Blocks until the witness has ended or its time is over.
+    public func findings() -> [Finding] {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else {
+            return [Finding(name, .problem, "no pipe: \(String(cString: strerror(errno)))")]
+        }
+        _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
+        _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
+        defer { close(ends[0]) }
+        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        defer { close(null) }
+        let process: pid_t
+        do {
+            process = try ChildProcess.start(executable, arguments, descriptors: [0: null, 1: ends[1], 2: null])
+        } catch {
+            close(ends[1])
+            return [
+                Finding(
+                    name, .problem, error.description, remedy: "install the whole package: srup-witness is part of it")
+            ]
+        }
+        close(ends[1])
+        let deadline = ContinuousClock.now + limit
+        let output = read(ends[0], until: deadline)
+        let end = ChildProcess.wait(process, until: deadline, killsGroup: true)
+        return Self.parsed(output) + problem(end)
+    }
+
+    private func read(_ descriptor: Int32, until deadline: ContinuousClock.Instant) -> [UInt8] {
+        var output: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while output.count < Self.mostBytes {
+            let left = Int32(clamping: Int((deadline - .now) / .milliseconds(1)))
+            var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&poller, 1, max(left, 0))
+            if ready < 0 && errno == EINTR { continue }
+            guard ready > 0 else { break }
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { break }
+            output.append(contentsOf: chunk.prefix(count))
+        }
+        return output
+    }
+
+    /// Whole lines only: the last one of a program that died may be cut off.
+    static func parsed(_ output: [UInt8]) -> [Finding] {
+        guard let end = output.lastIndex(of: 10) else { return [] }
+        let decoder = JSONDecoder()
+        return output[..<end].split(separator: 10).compactMap { line in
+            try? decoder.decode(Finding.self, from: Data(line))
+        }
+    }
+
+    private func problem(_ end: ChildProcess.End?) -> [Finding] {
+        switch end {
+        case .exited(0), .exited(1): return []
+        case .exited(let code):
+            return [Finding(name, .problem, "the witness's check ended with code \(code)", remedy: remedy)]
+        case .killed(let signal):
+            let word = String(cString: strsignal(signal))
+            return [Finding(name, .problem, "the witness's check died of signal \(signal) (\(word))", remedy: remedy)]
+        case nil:
+            let seconds = Int(limit / .seconds(1))
+            return [
+                Finding(name, .problem, "the driver or the device hangs: no answer within \(seconds) s", remedy: remedy)
+            ]
+        }
+    }
+
+    private var remedy: String {
+        "unplug it, wait five seconds, plug it in again; see \"dmesg\" for its driver's words"
+    }
+}

@@ -1,0 +1,28 @@
+/// What one check of the doctor has found, with what to do about it. Holds no secret.
+public struct Finding: Codable, Sendable, Hashable {
+    public enum State: String, Codable, Sendable, CaseIterable {
+        case ok, warning, problem
+        /// It could not be looked at, or there is nothing to look at.
+        case skipped
+    }
+
+    /// What was looked at: "clock", "camera: frame rate".
+    public let name: String
+    public let state: State
+    /// The answer, in plain words.
+    public let says: String
+    /// What to do about it; `nil` when there is nothing to do.
+    public let remedy: String?
+
+    public init(_ name: String, _ state: State, _ says: String, remedy: String? = nil) {
+        self.name = name
+        self.state = state
+        self.says = says
+        self.remedy = remedy
+    }
+
+    /// The same with a word before its name, such as the logical observer's.
+    public func under(_ prefix: String) -> Finding {
+        prefix.isEmpty ? self : Finding("\(prefix): \(name)", state, says, remedy: remedy)
+    }
+}

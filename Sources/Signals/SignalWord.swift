@@ -1,0 +1,24 @@
+/// What an observer shows to people without a screen: the keeper says one of these words a line on its signal socket.
+public enum SignalWord: String, Sendable, CaseIterable {
+    case unregistered, waiting, looking
+    case valid = "VALID"
+    case invalid = "INVALID"
+    case failed = "FAILED"
+    case fault
+
+    /// A verdict is an event: it is shown once, and then what goes on.
+    public var isVerdict: Bool { self == .valid || self == .invalid || self == .failed }
+
+    /// For people.
+    public var meaning: String {
+        switch self {
+        case .unregistered: "no observer runs here: not registered, or not started"
+        case .waiting: "joined, waiting for a request"
+        case .looking: "looking for a device's code or tap"
+        case .valid: "VALID: the device was seen"
+        case .invalid: "INVALID: another value was shown"
+        case .failed: "FAILED: nothing could be read in time"
+        case .fault: "fault: no broker, not joined, or no camera or reader (srup-observer doctor)"
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import ArgumentParser
+import Doctor
+import Glibc
+import Party
+import Program
+import SRUP
+import Settings
+import Storage
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Check everything this observer needs, and say what to do about what is wrong.",
+        discussion: """
+            Looks at configuration, state folder, identity, certificates, clock, key service, broker, the running observer, \
+            cameras, reader, disk, power, heat and memory. Changes nothing; the broker sees a TLS handshake and no more. \
+            Best run as root, since it looks at devices and at the observer's own folder; what it may not look at is skipped.
+
+            Each line begins with ok, warn, FAIL or skip. Exit codes: 0 nothing is wrong (or only warnings), 1 a problem was \
+            found, 78 the configuration is wrong.
+            """)
+
+    @OptionGroup var configuration: ConfigurationOptions
+    @Flag(help: "One JSON object: {\"checks\": [{\"name\", \"state\", \"says\", \"remedy\"}, …], \"ok\": bool}.")
+    var json = false
+    @Flag(help: "Leave out what looks through the network.")
+    var offline = false
+    @Option(
+        help: ArgumentHelp("Where the machine's /proc, /sys and /dev are.", valueName: "folder", visibility: .hidden))
+    var root = "/"
+
+    private struct Report: Codable {
+        var checks: [Finding]
+        var ok: Bool
+    }
+
+    func run() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        let root = FakeableRoot(root)
+        var findings: [Finding] = []
+        var settings: ObserverSettings?
+        func note(_ new: [Finding]) {
+            findings += new
+            if !json { for finding in new { Self.show(finding) } }
+        }
+        do {
+            let loaded = try ObserverSettings.load(configuration.path)
+            settings = loaded
+            note([Finding("configuration", .ok, "\(configuration.path) is valid")])
+        } catch {
+            note([Self.finding(error)])
+        }
+        note(MachineChecks(root).all(version: Version.text) + [ClockChecks.clock()])
+        let folder = settings?.stateFolder ?? ObserverSettings.defaultState
+        note([DiskChecks.partition(of: folder)])
+        if let settings {
+            let doctor = ObserverDoctor(settings, isOffline: offline)
+            for observer in settings.observers { note(await doctor.examine(observer)) }
+        }
+        let eyes = EyeDoctor(root, witness: Program.sibling("srup-witness"))
+        note(eyes.examine(settings?.observers ?? []))
+        let isWell = !findings.contains { $0.state == .problem }
+        if json { print(Self.encoded(Report(checks: findings, ok: isWell))) } else { Self.summarise(findings) }
+        if settings == nil { throw ExitCode(Program.Code.configuration.rawValue) }
+        if !isWell { throw ExitCode(Program.Code.failure.rawValue) }
+    }
+
+    private static func finding(_ error: SettingsError) -> Finding {
+        Finding(
+            "configuration", .problem, error.description,
+            remedy: "see the example in README.md, or the package's /etc/srup-observer/srup-observer.toml")
+    }
+
+    private static func encoded(_ report: Report) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return (try? encoder.encode(report)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+
+    /// A line as soon as it is known: some checks take seconds.
+    private static func show(_ finding: Finding) {
+        let mark =
+            switch finding.state {
+            case .ok: "ok   "
+            case .warning: "warn "
+            case .problem: "FAIL "
+            case .skipped: "skip "
+            }
+        print(mark + finding.name.padding(24) + finding.says)
+        if let remedy = finding.remedy { print(String(repeating: " ", count: 29) + "→ " + remedy) }
+        fflush(nil)
+    }
+
+    private static func summarise(_ findings: [Finding]) {
+        let problems = findings.count { $0.state == .problem }
+        let warnings = findings.count { $0.state == .warning }
+        print("\n\(findings.count) checks: \(problems) problems, \(warnings) warnings")
+    }
+}

@@ -1,0 +1,225 @@
+import Doctor
+import Glibc
+import Party
+import Program
+import SRUP
+import Storage
+
+/// Examines one logical observer after the other: its folder, identity, certificates, key service, broker, and whether it
+/// runs.
+struct ObserverDoctor {
+    private let settings: ObserverSettings
+    private let isOffline: Bool
+
+    init(_ settings: ObserverSettings, isOffline: Bool) {
+        self.settings = settings
+        self.isOffline = isOffline
+    }
+
+    func examine(_ observer: ObserverSettings.LogicalObserver) async -> [Finding] {
+        let folder = StateFolderChecks(observer.stateFolder)
+        var findings = [folder.permissions()]
+        let report = StatusCommand.live(settings)?.first { ($0.name ?? "") == observer.name }
+        let identity = registered(observer, report, folder, &findings)
+        if folder.isReadable { findings += certificates(observer.stateFolder) }
+        if isOffline {
+            findings += [Finding("network", .skipped, "key service and broker are left out (--offline)")]
+        } else {
+            findings.append(await keyService(observer, identity))
+            findings.append(broker(identity, report))
+        }
+        findings += keeper(report, isRegistered: identity != nil || report != nil)
+        return findings.map { $0.under(observer.name) }
+    }
+
+    // MARK: Identity
+
+    private func registered(
+        _ observer: ObserverSettings.LogicalObserver, _ report: StatusCommand.Report?, _ folder: StateFolderChecks,
+        _ findings: inout [Finding]
+    ) -> Identity? {
+        guard folder.isReadable, Identity.exists(in: observer.stateFolder) else {
+            if let id = report?.identity {
+                findings.append(Finding("registered", .ok, "as \(id)"))
+            } else if folder.isReadable || access(observer.stateFolder, F_OK) != 0 {
+                let url = observer.keyServiceURL == nil ? " --url https://… --ca ca.crt" : ""
+                findings.append(
+                    Finding("registered", .problem, "not registered", remedy: "srup-observer register\(url)"))
+            } else {
+                findings.append(Finding("registered", .skipped, "the state folder may not be looked into"))
+            }
+            return nil
+        }
+        // Opening the state would make one where there is none.
+        guard access(Identity.statePath(observer.stateFolder), F_OK) == 0 else {
+            findings.append(
+                Finding(
+                    "registered", .problem, "\(Identity.statePath(observer.stateFolder)) is missing: counters are lost",
+                    remedy: "srup-observer register --replace"))
+            return nil
+        }
+        do {
+            let (identity, state) = try Identity.load(from: observer.stateFolder)
+            let joined = try state.joinedPeers().count
+            findings.append(
+                Finding("registered", .ok, "as \(identity.id)\(joined > 0 ? ", has joined" : ", has never joined")"))
+            if observer.server == nil && identity.server == nil {
+                findings.append(
+                    Finding(
+                        "server", .problem, "which C2 server to join is not known",
+                        remedy: "set server.id in \(Self.file)"))
+            }
+            return identity
+        } catch {
+            findings.append(
+                Finding(
+                    "registered", .problem, String(describing: error),
+                    remedy: "restore the folder from a backup, or srup-observer register --replace"))
+            return nil
+        }
+    }
+
+    private static let file = "srup-observer.toml"
+
+    private func certificates(_ folder: String) -> [Finding] {
+        guard Identity.exists(in: folder) else { return [] }
+        return [
+            certificate(folder + "/certificate.pem", "certificate", remedy: "srup-observer register --renew"),
+            certificate(
+                folder + "/ca.pem", "authority's certificate",
+                remedy: "the C2 server's operator must renew the authority; then srup-observer register --renew"),
+            keyFits(folder),
+        ]
+    }
+
+    private func certificate(_ path: String, _ name: String, remedy: String) -> Finding {
+        let text: String
+        do throws(PrivateFileError) {
+            text = try PublicFile.read(path)
+        } catch {
+            return Finding(name, .problem, error.description, remedy: remedy)
+        }
+        return switch Certificate.validity(text) {
+        case nil: Finding(name, .problem, "\(path) is no certificate", remedy: remedy)
+        case .future(let days):
+            Finding(
+                name, .problem, "begins only in \(days) days: the clock is wrong",
+                remedy: "set this machine's clock (see clock)")
+        case .ended(let days): Finding(name, .problem, "ended \(days) days ago", remedy: remedy)
+        case .valid(let days) where days < 14:
+            Finding(name, .warning, "\(days) days left", remedy: remedy)
+        case .valid(let days): Finding(name, .ok, "\(days) days left")
+        }
+    }
+
+    private func keyFits(_ folder: String) -> Finding {
+        let name = "broker key"
+        do {
+            let key = try Identity.privateKey(folder + "/access.pem")
+            guard Certificate.fits(try PublicFile.read(folder + "/certificate.pem"), key: key) == true else {
+                return Finding(
+                    name, .problem, "the private key does not fit the certificate",
+                    remedy: "srup-observer register --renew")
+            }
+            return Finding(name, .ok, "fits the certificate")
+        } catch {
+            return Finding(name, .problem, String(describing: error), remedy: "srup-observer register --renew")
+        }
+    }
+
+    // MARK: Network
+
+    private func keyService(_ observer: ObserverSettings.LogicalObserver, _ identity: Identity?) async -> Finding {
+        let name = "key service"
+        guard let url = observer.keyServiceURL ?? identity?.keyService else {
+            return Finding(
+                name, .skipped, "none is configured", remedy: "set registration.url in \(Self.file), or register --url")
+        }
+        // As the registrar does: the authority is kept beside the identity.
+        let kept = observer.stateFolder + "/https-ca.pem"
+        do throws(KeyServiceError) {
+            let service = try KeyServiceClient(
+                url: url, authorityFile: observer.authorityFile ?? (PublicFile.exists(kept) ? kept : nil),
+                timeout: .seconds(10))
+            return try await service.isActive()
+                ? Finding(name, .ok, "\(service.url) answers")
+                : Finding(
+                    name, .warning, "\(service.url) answers, but takes no registrations now",
+                    remedy: "ask the operator of the C2 server")
+        } catch {
+            let remedy =
+                switch error {
+                case .badURL, .authority: "correct registration.url and registration.ca"
+                case .untrusted: "is registration.ca the server's present authority, and the clock right?"
+                default: "is the server running, its port open, the name right? try: curl -v \(url)"
+                }
+            // Needed for registration and renewal; an observer at work goes on without.
+            return Finding(name, identity == nil ? .problem : .warning, error.description, remedy: remedy)
+        }
+    }
+
+    private func broker(_ identity: Identity?, _ report: StatusCommand.Report?) -> Finding {
+        let name = "broker"
+        guard let identity else {
+            let says = report?.broker.map { "\($0): only root or its owner can try it" }
+            return Finding(name, .skipped, says ?? "not known before registration")
+        }
+        let place = "\(identity.broker.host):\(identity.broker.port)"
+        let authority = "is the observer still registered there? ask the operator; srup-observer register --renew"
+        return switch BrokerProbe(identity.broker).run() {
+        case .welcome(let version): Finding(name, .ok, "\(place) takes our certificate (\(version))")
+        case .nameUnknown(let why):
+            Finding(
+                name, .problem, "\(place): the name cannot be resolved: \(why)",
+                remedy: "is the network up, and its DNS? try: getent hosts \(identity.broker.host)")
+        case .unreachable(let why):
+            Finding(
+                name, .problem, "\(place) cannot be reached: \(why)",
+                remedy: "is the broker running and TCP port \(identity.broker.port) open on the way?")
+        case .untrusted(let why):
+            Finding(
+                name, .problem, "\(place): its certificate is not trusted: \(why)",
+                remedy: "is the clock right? has the authority changed? srup-observer register --renew")
+        case .refused(let why): Finding(name, .problem, "\(place) refuses our certificate: \(why)", remedy: authority)
+        case .ours(let why): Finding(name, .problem, why, remedy: "srup-observer register --renew")
+        }
+    }
+
+    // MARK: The running observer
+
+    private func keeper(_ report: StatusCommand.Report?, isRegistered: Bool) -> [Finding] {
+        let name = "observer"
+        guard let report else {
+            let socket = settings.stateFolder + "/control.sock"
+            if access(socket, F_OK) != 0 && errno == EACCES {
+                return [Finding(name, .skipped, "only root or its owner can ask it", remedy: "run the doctor as root")]
+            }
+            guard isRegistered else { return [Finding(name, .skipped, "does not run; it needs a registration first")] }
+            return [
+                Finding(
+                    name, .problem, "does not run",
+                    remedy:
+                        "systemctl start srup-observer; journalctl -u srup-observer -n 50 (by hand: srup-observer run)")
+            ]
+        }
+        guard report.connected else {
+            return [
+                Finding(
+                    name, .problem, "runs for \(report.uptimeSeconds) s, not connected to the broker",
+                    remedy: "see the line \"broker\"; journalctl -u srup-observer -n 50")
+            ]
+        }
+        guard report.joined else {
+            return [
+                Finding(
+                    name, .problem, "runs and is connected, but has not joined the server \(report.server ?? "?")",
+                    remedy: "is srup-c2 running? does its policy let observers in? see its log")
+            ]
+        }
+        var findings = [Finding(name, .ok, "runs for \(report.uptimeSeconds) s, connected, joined")]
+        for (eye, state) in report.eyes.sorted(by: { $0.key < $1.key }) where state.hasPrefix("lost") {
+            findings.append(Finding("observer's \(eye)", .warning, state, remedy: "see the lines of the \(eye)"))
+        }
+        return findings
+    }
+}

@@ -1,0 +1,77 @@
+import Party
+import Program
+import Signals
+import Synchronization
+
+/// What all logical observers of the box are doing, as one word on the signal socket: a fault anywhere is shown first,
+/// then looking, then waiting.
+final class SignalBoard: Sendable {
+    private struct Part {
+        var isJoined = false
+        var isConnected = false
+        var watches = 0
+        var blindEyes: Set<String> = []
+
+        var word: SignalWord {
+            if !isConnected || !isJoined || !blindEyes.isEmpty { return .fault }
+            return watches > 0 ? .looking : .waiting
+        }
+    }
+
+    let socket: SignalSocket
+    private let parts = Mutex<[String: Part]>([:])
+
+    /// - Parameter names: of the logical observers.
+    /// - Throws: ``ControlSocket/Failure``.
+    init(path: String, names: [String]) throws(ControlSocket.Failure) {
+        parts.withLock { parts in
+            for name in names { parts[name] = Part() }
+        }
+        socket = try SignalSocket(path: path, word: SignalWord.fault.rawValue)
+    }
+
+    private func change(_ name: String, _ body: (inout Part) -> Void) {
+        // Said under the lock: words must not overtake each other.
+        parts.withLock { parts in
+            body(&parts[name, default: Part()])
+            let words = Set(parts.values.map(\.word))
+            let word: SignalWord = words.contains(.fault) ? .fault : words.contains(.looking) ? .looking : .waiting
+            socket.publish(word.rawValue)
+        }
+    }
+
+    func connected(_ name: String, isJoined: Bool) {
+        change(name) { part in
+            part.isConnected = true
+            part.isJoined = isJoined
+        }
+    }
+
+    func disconnected(_ name: String) { change(name) { $0.isConnected = false } }
+    func joined(_ name: String, _ isJoined: Bool) { change(name) { $0.isJoined = isJoined } }
+    func watches(_ name: String, _ count: Int) { change(name) { $0.watches = count } }
+
+    /// - Parameter isBlind: it was awake and could not see.
+    func eye(_ name: String, _ eye: String, isBlind: Bool) {
+        change(name) { part in
+            if isBlind { part.blindEyes.insert(eye) } else { part.blindEyes.remove(eye) }
+        }
+    }
+
+    /// What happens to a member.
+    func heard(_ event: MemberEvent, by name: String, isJoined: Bool) {
+        switch event {
+        case .connected: connected(name, isJoined: isJoined)
+        case .disconnected: disconnected(name)
+        case .joined: joined(name, true)
+        case .refused, .joinFailed, .left: joined(name, false)
+        case .joinTimedOut, .nonce, .observationRequested, .data, .action: break
+        }
+    }
+
+    /// A verdict's name, as in the log.
+    func verdict(_ verdict: String) {
+        guard let word = SignalWord(rawValue: verdict), word.isVerdict else { return }
+        parts.withLock { _ in socket.publish(word.rawValue, passing: true) }
+    }
+}
