@@ -73,9 +73,8 @@ struct DrawnSymbol {
                     var at = inverse(place.x, place.y) * n
                     if isMirrored { at = Place(at.y, at.x) }
                     let isOutside = min(at.x, at.y) < -quiet || max(at.x, at.y) > n + quiet
-                    let isDark =
-                        isOutside
-                        ? (x / 23 + y / 17) % 2 == 0 : matrix[Int(at.x.rounded(.down)), Int(at.y.rounded(.down))]
+                    var isDark = (x / 23 + y / 17) % 2 == 0
+                    if !isOutside { isDark = matrix.isDark(Int(at.x.rounded(.down)), Int(at.y.rounded(.down))) }
                     paper += isDark != (isInverted && !isOutside) ? 0 : 1
                 }
                 state ^= state << 13

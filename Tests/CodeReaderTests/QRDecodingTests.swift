@@ -13,14 +13,16 @@ import Testing
         var length = 5
         while true {
             // Small letters, so that it is 8-bit text.
-            let text = (0..<length).map { UInt8(97 + ($0 * 7 + $0 / 5) % 26) }
-            guard let matrix = try? text.withUnsafeBytes({ try QRMatrix($0, level: level) }) else { break }
+            let text: [UInt8] = (0..<length).map { (k: Int) -> UInt8 in UInt8(97 + (k * 7 + k / 5) % 26) }
+            let encoded: QRMatrix? = text.withUnsafeBytes { try? QRMatrix($0, level: level) }
+            guard let matrix = encoded else { break }
             let version = (matrix.size - 17) / 4
             length += max(5, length / 24)
             guard versions.insert(version).inserted else { continue }
             let (side, pixels) = matrix.pixels(scale: 3)
             let picture = try #require(LumaPicture(width: side, height: side, pixels: pixels))
-            #expect(picture.withPlane { reader.read($0) }.map(\.value) == [text], "version \(version)")
+            let readings = picture.withPlane { reader.read($0) }
+            #expect(readings.map(\.value) == [text], "version \(version)")
         }
         #expect(versions.count >= 35)
     }
@@ -42,7 +44,9 @@ import Testing
             for bit in (0..<field.bits).reversed() { bits.append(UInt8(field.value >> bit & 1)) }
         }
         while bits.count % 8 != 0 { bits.append(0) }
-        return stride(from: 0, to: bits.count, by: 8).map { start in bits[start..<start + 8].reduce(0) { $0 << 1 | $1 } }
+        return stride(from: 0, to: bits.count, by: 8).map { (start: Int) -> UInt8 in
+            bits[start..<start + 8].reduce(UInt8(0)) { $0 << 1 | $1 }
+        }
     }
 
     private func text(_ fields: [(value: Int, bits: Int)], isStrict: Bool = false) -> String? {

@@ -102,7 +102,8 @@ final class QRSearch {
         let corners = [low, Place(high.x, low.y), high, Place(low.x, high.y)]
         let (ink, paper) = ((a.ink + b.ink) / 2, (a.paper + b.paper) / 2)
         return Aim(
-            corners: corners.map(Reading.Point.init), module: (a.module + b.module) / 2, isSymbol: false, sharpness: nil,
+            corners: corners.map(Reading.Point.init), module: (a.module + b.module) / 2, isSymbol: false,
+            sharpness: nil,
             dark: min(ink, paper), light: max(ink, paper))
     }
 }

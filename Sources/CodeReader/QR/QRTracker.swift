@@ -72,7 +72,9 @@ final class QRTracker {
         // Where modules have 1.5 to 3 pixels, then twice that.
         var level = 0
         while track.module / Float(2 << level) >= 1.5 { level += 1 }
-        for look in [QRSearch.Look(level: level), .init(level: max(0, level - 1)), .init(level: level, isSharpened: true)]
+        for look in [
+            QRSearch.Look(level: level), .init(level: max(0, level - 1)), .init(level: level, isSharpened: true),
+        ]
         where look.isSharpened || look.level != level || findings.symbols.isEmpty {
             findings.add(search.look(look, &budget))
             if !findings.readings.isEmpty { break }
@@ -113,7 +115,9 @@ final class QRTracker {
     /// The `number`th part at a level; parts overlap by a fifth.
     private func sharpened(_ plane: LumaPlane, _ number: Int, level: Int, _ budget: inout WorkBudget) -> QRFindings {
         let (width, height) = (Self.tile.width << level, Self.tile.height << level)
-        func count(_ whole: Int, _ part: Int) -> Int { whole <= part ? 1 : 1 + (whole - part / 5 - 1) / (part - part / 5) }
+        func count(_ whole: Int, _ part: Int) -> Int {
+            whole <= part ? 1 : 1 + (whole - part / 5 - 1) / (part - part / 5)
+        }
         let (columns, rows) = (count(plane.width, width), count(plane.height, height))
         let (column, row) = (number % columns, number / columns % rows)
         func start(_ index: Int, _ count: Int, _ whole: Int, _ part: Int) -> Float {
