@@ -102,7 +102,7 @@ struct TripleSearch {
     }
 
     private func areAlike(_ a: FinderPattern, _ b: FinderPattern) -> Bool {
-        guard a.isInverted == b.isInverted, a.module < b.module * 2.2, b.module < a.module * 2.2 else { return false }
+        guard a.isInverted == b.isInverted, a.module < b.module * 2.5, b.module < a.module * 2.5 else { return false }
         let distance = (a.centre - b.centre).length
         return distance > 8 * min(a.module, b.module) && distance < 200 * max(a.module, b.module)
     }
@@ -112,7 +112,7 @@ struct TripleSearch {
         let direction = b.centre - a.centre
         guard let near = rays.sampler(module: a.module), let far = rays.sampler(module: b.module),
             let here = a.module(along: direction, near), let there = b.module(along: direction, far),
-            here < there * 2, there < here * 2
+            here < there * 2.5, there < here * 2.5
         else { return nil }
         // The geometric mean is exact under a projective map.
         let modules = direction.length / (here * there).squareRoot()
