@@ -8,8 +8,9 @@ struct FinderL {
     /// The longer, the sooner it is looked at.
     let size: Float
 
-    /// At most so many are looked at.
+    /// At most so many are looked at, and so many pairs of edges are weighed for that.
     static let most = 60
+    private static let mostPairs = 4000
 
     /// Pairs of edges that could be the outer sides of an L, the largest first.
     static func find(_ segments: [EdgeSegment]) -> [FinderL] {
@@ -20,6 +21,8 @@ struct FinderL {
                 guard second.length * 6 > first.length else { break }
                 if let pair = FinderL(first, second) { found.append(pair) }
             }
+            // The edges come longest first, so what is left out is small.
+            if found.count >= mostPairs { break }
         }
         found.sort { $0.size > $1.size }
         var kept: [FinderL] = []

@@ -26,7 +26,7 @@ import Testing
         picture.withPlane { DataMatrixReader.read($0) }.map { String(decoding: $0.text, as: UTF8.self) }
     }
 
-    @Test(arguments: Array(stride(from: Float(0), to: 360, by: 15)))
+    @Test(arguments: Array(stride(from: Float(0), to: 360, by: 30)))
     func aSymbolIsReadAtAnyAngle(_ roll: Float) throws {
         #expect(texts(try frame { $0.roll = roll }) == [Self.digits])
     }
@@ -58,8 +58,9 @@ import Testing
     @Test func smallModulesAndCornersAreFound() throws {
         let picture = try frame(module: 2.2) { $0.roll = 30 }
         let symbol = try #require(picture.withPlane { DataMatrixReader.read($0) }.first)
-        // 22 modules of 2.2 pixels.
-        for (a, b) in zip(symbol.corners, symbol.corners[1...]) { #expect(abs((b - a).length - 48.4) < 3) }
+        // Without its quiet zone of two modules.
+        let modules = Float(try #require(SceneSymbol(.dataMatrix, Self.digits)).modules - 4)
+        for (a, b) in zip(symbol.corners, symbol.corners[1...]) { #expect(abs((b - a).length - 2.2 * modules) < 1.5) }
     }
 
     @Test func damageIsCorrected() throws {
@@ -73,8 +74,10 @@ import Testing
     }
 
     @Test(arguments: Clutter.allCases) func clutterAloneGivesNothing(_ clutter: Clutter) throws {
-        for seed in 0..<6 as Range<UInt64> {
-            #expect(texts(try frame(seed: seed, clutter: clutter) { $0.hasDevice = false }).isEmpty)
+        for seed in 0..<2 as Range<UInt64> {
+            #expect(
+                texts(try frame(seed: seed, width: 480, height: 360, clutter: clutter) { $0.hasDevice = false }).isEmpty
+            )
         }
     }
 
