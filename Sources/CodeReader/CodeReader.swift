@@ -167,7 +167,8 @@ public final class CodeReader {
             let corners = (0..<min(zbar_symbol_get_loc_size(found), 16)).map {
                 Reading.Point(x: Int(zbar_symbol_get_loc_x(found, $0)), y: Int(zbar_symbol_get_loc_y(found, $0)))
             }
-            let reading = Reading(value: value, symbology: symbology, corners: corners)
+            let reading = Reading(
+                value: symbology == .code39 ? Code39.fullASCII(value) : value, symbology: symbology, corners: corners)
             guard reading.isPlausible else { continue }
             if !readings.contains(where: { $0.value == reading.value && $0.symbology == symbology }) {
                 readings.append(reading)
