@@ -99,30 +99,33 @@ public final class CodeReader {
 
     private let enlarger = Enlarger()
     private let search: QRSearch?
+    /// For linear codes.
     private let scanner: ZbarScanner?
-
     private let symbologies: Set<Symbology>
 
     /// - Parameter symbologies: what to look for; fewer is faster.
     public init(_ symbologies: Set<Symbology> = Set(Symbology.allCases)) {
-        self.symbologies = symbologies
         let linear = symbologies.intersection(Symbology.linear)
         search = symbologies.contains(.qr) ? QRSearch(.still) : nil
         scanner = linear.isEmpty ? nil : ZbarScanner(linear)
+        self.symbologies = symbologies
     }
 
     /// The codes in the picture, each once: QR codes by this project's own search, from the cheapest way of looking to the
-    /// dearest until one finds some; linear codes by zbar. (Of what the search misses zbar reads no QR code either: measured.)
-    /// Data Matrix and turned linear codes are looked for only where no other code is.
+    /// dearest until one finds some (of what it misses zbar reads no QR code either: measured); others where no QR code is.
     ///
-    /// - Parameter isThorough: do not stop at the first way of looking that finds QR codes: there may be smaller ones.
+    /// - Parameter isThorough: do not stop at the first way of looking that finds something: there may be smaller QR codes,
+    ///   and linear codes beside them.
     public func read(_ plane: LumaPlane, isThorough: Bool = false) -> [Reading] {
-        let found = (search.map { codes(plane, $0, isThorough) } ?? []) + (scanner?.scan(plane) ?? [])
+        var found = search.map { codes(plane, $0, isThorough) } ?? []
+        guard found.isEmpty || isThorough else { return found }
+        found += scanner?.scan(plane) ?? []
         guard found.isEmpty else { return Array(found.prefix(Self.mostReadings)) }
         if symbologies.contains(.dataMatrix), case let symbols = Reading.dataMatrix(plane), !symbols.isEmpty {
             return symbols
         }
-        return scanner.map { LinearLocator.read(plane, scan: $0.scan) } ?? []
+        guard let scanner else { return [] }
+        return LinearLocator.read(plane, scan: scanner.scan)
     }
 
     private func codes(_ plane: LumaPlane, _ search: QRSearch, _ isThorough: Bool) -> [Reading] {

@@ -75,6 +75,14 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("A+A-1234", "Aa-1234"), ("E+X+T /A%J/J/C", "Ext !?*#"), ("PLAIN 1.2", "PLAIN 1.2"), ("5+", "5+"),
+        ("1+1", "1+1"),
+        ("%U$A/O/Z%V", "\0\u{1}/:@"), ("+/A", "+/A"), ("", ""),
+    ]) func code39SaysAllOfASCII(_ text: String, _ meant: String) {
+        #expect(Code39.fullASCII(Array(text.utf8)) == Array(meant.utf8))
+    }
+
     @Test func shortUncheckedCodesAndFragmentsDoNotCount() {
         func reading(_ text: String, _ symbology: Symbology) -> Reading {
             Reading(value: Array(text.utf8), symbology: symbology, corners: [])

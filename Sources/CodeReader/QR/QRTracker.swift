@@ -5,7 +5,7 @@ import Luma
 final class QRTracker {
     /// Work for a frame, in units of ``WorkBudget``: so much, and so much more for each megapixel. Some ten nanoseconds
     /// each on a desktop's processor.
-    private static let (units, unitsPerMegapixel) = (400_000, 2_000_000)
+    private static let (units, unitsPerMegapixel) = (400_000, 1_700_000)
     /// A part of the frame that is looked at harder is at most as large as this, in pixels on a side.
     private static let tile = (width: 640, height: 480)
     /// Every so manieth frame is looked at everywhere although the tracked symbol was read: there may be others.
