@@ -49,9 +49,9 @@ final class AimRun {
         }.filter { $0["event"] as? String == event }
     }
 
-    /// Waits for a condition, half a minute at most.
+    /// Waits for a condition, two minutes at most.
     func wait(_ what: String, until condition: () throws -> Bool) throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(120)
         while try !condition() {
             guard .now < deadline else { throw Stage.Failure(description: "waited in vain for \(what):\n\(output)") }
             usleep(20_000)
@@ -119,7 +119,7 @@ final class AimRun {
     static func say(_ bytes: [UInt8], to url: String) throws -> [UInt8] {
         let descriptor = try connect(url)
         defer { close(descriptor) }
-        _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+        _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
         shutdown(descriptor, Int32(SHUT_WR))
         var limit = timeval(tv_sec: 5, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))

