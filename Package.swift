@@ -121,7 +121,8 @@ let package = Package(
                 "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", log, lifecycle, arguments,
             ]),
         .target(name: "Stage", dependencies: ["Linux"]),
-        .executableTarget(name: "srup-fuzz", dependencies: ["SRUP", "Workbench", "NearField", arguments]),
+        .executableTarget(
+            name: "srup-fuzz", dependencies: ["SRUP", "Workbench", "NearField", "CodeReader", "Luma", arguments]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "CPNG", arguments]),
 

@@ -135,7 +135,9 @@ public struct CameraTuning: Sendable {
         let top = min(range.upperBound, most)
         let span = Double(range.upperBound) - Double(range.lowerBound)
         let height = max(Double(now) - Double(range.lowerBound), span / 50)
-        let wanted = (Double(range.lowerBound) + height * factor).rounded()
+        // Small steps do not show: from near the lower end straight to it.
+        let isLast = factor < 1 && height <= span / 25
+        let wanted = isLast ? Double(range.lowerBound) : (Double(range.lowerBound) + height * factor).rounded()
         let target = Int32(min(max(wanted, Double(range.lowerBound)), Double(max(top, range.lowerBound))))
         guard factor > 1 ? target > now : target < now else { return nil }
         let mode: Change? =

@@ -88,28 +88,26 @@ public final class CodeReader {
     public static let mostReadings = 64
 
     /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
-    private static let units = 8_000_000
+    private static let units = 12_000_000
 
     private let enlarger = Enlarger()
     private let search: QRSearch?
     private let scanner: ZbarScanner?
-    private let fallback: ZbarScanner?
 
     /// - Parameter symbologies: what to look for; fewer is faster.
     public init(_ symbologies: Set<Symbology> = Set(Symbology.allCases)) {
         let linear = symbologies.subtracting([.qr])
-        search = symbologies.contains(.qr) ? QRSearch() : nil
-        fallback = symbologies.contains(.qr) ? ZbarScanner(symbologies) : nil
+        search = symbologies.contains(.qr) ? QRSearch(.still) : nil
         scanner = linear.isEmpty ? nil : ZbarScanner(linear)
     }
 
     /// The codes in the picture, each once: QR codes by this project's own search, from the cheapest way of looking to the
-    /// dearest until one finds some; linear codes by zbar, which also tries what the search has not found.
+    /// dearest until one finds some; linear codes by zbar. (Of what the search misses zbar reads no QR code either: measured.)
     ///
     /// - Parameter isThorough: do not stop at the first way of looking that finds QR codes: there may be smaller ones.
     public func read(_ plane: LumaPlane, isThorough: Bool = false) -> [Reading] {
         let found = search.map { codes(plane, $0, isThorough) } ?? []
-        guard let scanner = found.isEmpty ? fallback ?? scanner : scanner else { return found }
+        guard let scanner else { return found }
         return Array((found + scanner.scan(plane)).prefix(Self.mostReadings))
     }
 
@@ -117,6 +115,7 @@ public final class CodeReader {
         var budget = WorkBudget(Self.units)
         let found = codes(plane, search, isThorough, &budget)
         guard found.isEmpty, let large = enlarger.enlarged(plane) else { return found }
+        budget = WorkBudget(Self.units)
         let (factor, margin) = (Enlarger.factor, Enlarger.margin)
         return codes(large, search, isThorough, &budget).map { reading in
             let corners = reading.corners.map {
@@ -135,7 +134,9 @@ public final class CodeReader {
         let levels = QRSearch.levels(width: plane.width, height: plane.height)
         for isSharpened in [false, true] {
             for level in levels {
-                findings.add(search.look(.init(level: level, isSharpened: isSharpened), &budget))
+                budget.lend(budget.left / 2) {
+                    findings.add(search.look(.init(level: level, isSharpened: isSharpened), &$0))
+                }
                 if !isThorough, !findings.readings.isEmpty { return findings.readings }
             }
             if !findings.readings.isEmpty { break }

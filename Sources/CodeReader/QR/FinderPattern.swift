@@ -114,7 +114,7 @@ extension FinderPattern {
     static let (glance, cost) = (120, 500)
 
     /// For comparing: good rays first, then contrast.
-    var quality: Float { Float(goodRays) + min(abs(paper - ink), 100) / 50 + Float(min(hits, 4)) / 2 }
+    var quality: Float { Float(goodRays) + min(abs(paper - ink), 60) / 30 + (hits > 1 ? 1 : 0) }
 
     /// Looks closer at a place where a row and a column cross rings.
     ///

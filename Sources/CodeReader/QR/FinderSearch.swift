@@ -4,7 +4,7 @@ import Luma
 /// at in their column, what passes there is looked at all around. Both polarities at once.
 final class FinderSearch {
     /// More patterns than this in a picture are a trick or a texture.
-    static let mostPatterns = 64
+    static let mostPatterns = 96
 
     private let maker = ThresholdMaker()
     private let edges = Scratch<Int32>(0)

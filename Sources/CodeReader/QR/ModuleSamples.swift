@@ -215,17 +215,25 @@ final class ModuleSamples {
         return min(max(all / max(error, 1e-3), 0.5), 20)
     }
 
-    /// The share of the modules of known colour that look it.
+    /// The share of the modules of known colour that look it, from 0 to 1. Those of the finder patterns count for half:
+    /// three finder patterns alone make no symbol.
     func agreement(_ layout: QRLayout) -> Float {
-        var (good, all) = (0, 0)
+        var (finders, others): ((good: Float, all: Float), (good: Float, all: Float)) = ((0, 0), (0, 0))
+        let far = dimension - 8
         for v in 0..<dimension {
             for u in 0..<dimension {
                 let module = layout[u, v]
                 guard module == .light || module == .dark else { continue }
-                all += 1
-                good += isInk(u, v) == (module == .dark) ? 1 : 0
+                let good: Float = isInk(u, v) == (module == .dark) ? 1 : 0
+                if (u < 8 || u >= far) && (v < 8 || v >= far) && !(u >= far && v >= far) {
+                    finders.good += good
+                    finders.all += 1
+                } else {
+                    others.good += good
+                    others.all += 1
+                }
             }
         }
-        return Float(good) / Float(max(1, all))
+        return (finders.good / finders.all + others.good / others.all) / 2
     }
 }

@@ -98,7 +98,9 @@ struct QRCodewords {
             let rest = (parity - 2 - count) / 2
             if ReedSolomon.correct(
                 &bytes, parity: parity, erasures: Array(doubtful.prefix(count)), mostErrors: rest)
-            { return true }
+            {
+                return true
+            }
         }
         return nil
     }

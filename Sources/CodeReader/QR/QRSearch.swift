@@ -10,6 +10,7 @@ final class QRSearch {
         var isSharpened = false
     }
 
+    private let effort: TripleSearch.Effort
     private let pyramid = Pyramid()
     private let finder = FinderSearch()
     private let sharpener = Sharpener()
@@ -18,6 +19,10 @@ final class QRSearch {
     private var origin = Place.zero
     /// Called for a symbol that was sampled but could not be read, with the samples.
     var onUnread: ((QRFindings.Symbol, ModuleSamples, inout WorkBudget) -> Reading?)?
+
+    init(_ effort: TripleSearch.Effort) {
+        self.effort = effort
+    }
 
     /// Takes a picture or a part of it, which must stay valid until ``end()``.
     ///
@@ -54,7 +59,7 @@ final class QRSearch {
         var searching = WorkBudget(budget.left / 2)
         var patterns: [FinderPattern] = []
         finder.search(plane, scale: scale, rays, isSharpened: look.isSharpened, &searching, &patterns)
-        let triples = TripleSearch(patterns: patterns, pyramid: pyramid, rays: rays)
+        let triples = TripleSearch(patterns: patterns, pyramid: pyramid, rays: rays, effort: effort)
         let (hypotheses, pair) = triples.hypotheses(&reading)
         var findings = QRFindings()
         for hypothesis in hypotheses {
@@ -97,7 +102,8 @@ final class QRSearch {
         let corners = [low, Place(high.x, low.y), high, Place(low.x, high.y)]
         let (ink, paper) = ((a.ink + b.ink) / 2, (a.paper + b.paper) / 2)
         return Aim(
-            corners: corners.map(Reading.Point.init), module: (a.module + b.module) / 2, isSymbol: false, sharpness: nil,
+            corners: corners.map(Reading.Point.init), module: (a.module + b.module) / 2, isSymbol: false,
+            sharpness: nil,
             dark: min(ink, paper), light: max(ink, paper))
     }
 }

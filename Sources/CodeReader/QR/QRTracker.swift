@@ -3,9 +3,9 @@ import Luma
 /// Reads QR codes in a stream of frames: where the last one was first, then everywhere; what is dear is spread over
 /// frames; what one frame alone does not give, several may.
 final class QRTracker {
-    /// Work for a frame, in units of ``WorkBudget``, for each megapixel: for looking at the last place, everywhere, and
-    /// harder at a part of the frame.
-    private static let (again, everywhere, harder) = (600_000, 1_200_000, 1_000_000)
+    /// Work for a frame, in units of ``WorkBudget``: so much, and so much more for each megapixel. Some ten nanoseconds
+    /// each on a desktop's processor.
+    private static let (units, unitsPerMegapixel) = (400_000, 1_700_000)
     /// A part of the frame that is looked at harder is at most as large as this, in pixels on a side.
     private static let tile = (width: 640, height: 480)
     /// Every so manieth frame is looked at everywhere although the tracked symbol was read: there may be others.
@@ -19,7 +19,7 @@ final class QRTracker {
         var lastFrame: Int
     }
 
-    private let search = QRSearch()
+    private let search = QRSearch(.frame)
     private var memory = SymbolMemory()
     private var track: Track?
     private var frame = 0
@@ -35,11 +35,17 @@ final class QRTracker {
 
     func read(_ plane: LumaPlane) -> [Reading] {
         frame &+= 1
+        let units = Self.units + Self.unitsPerMegapixel * plane.width * plane.height / 1_000_000
+        var budget = WorkBudget(units)
         var findings = QRFindings()
-        if let track, frame - track.lastFrame <= Self.patience { findings.add(again(plane, track)) }
+        if let track, frame - track.lastFrame <= Self.patience {
+            budget.lend(units / 3) { findings.add(again(plane, track, &$0)) }
+        }
         if findings.readings.isEmpty || frame % Self.period == 0 {
-            findings.add(everywhere(plane))
-            if findings.readings.isEmpty { findings.add(harder(plane, findings.hint)) }
+            budget.lend(budget.left) { findings.add(everywhere(plane, &$0)) }
+            if findings.readings.isEmpty {
+                budget.lend(max(budget.left, units / 6)) { findings.add(harder(plane, findings.hint, &$0)) }
+            }
         }
         aim = findings.aim
         remember(findings)
@@ -54,24 +60,21 @@ final class QRTracker {
 
     // MARK: Looking
 
-    private func units(_ perMegapixel: Int, _ plane: LumaPlane) -> WorkBudget {
-        WorkBudget(200_000 + perMegapixel * plane.width * plane.height / 1_000_000)
-    }
-
     /// Around the last place.
-    private func again(_ plane: LumaPlane, _ track: Track) -> QRFindings {
+    private func again(_ plane: LumaPlane, _ track: Track, _ budget: inout WorkBudget) -> QRFindings {
         let low = track.corners.reduce(track.corners[0]) { pointwiseMin($0, $1) }
         let high = track.corners.reduce(track.corners[0]) { pointwiseMax($0, $1) }
         let margin = Place(repeating: 6 * track.module) + (high - low) * 0.25
         guard let part = plane.part(from: low - margin, to: high + margin) else { return QRFindings() }
-        var budget = WorkBudget(Self.again)
         search.begin(part.plane, origin: part.origin)
         defer { search.end() }
         var findings = QRFindings()
         // Where modules have 1.5 to 3 pixels, then twice that.
         var level = 0
         while track.module / Float(2 << level) >= 1.5 { level += 1 }
-        for look in [QRSearch.Look(level: level), .init(level: max(0, level - 1)), .init(level: level, isSharpened: true)]
+        for look in [
+            QRSearch.Look(level: level), .init(level: max(0, level - 1)), .init(level: level, isSharpened: true),
+        ]
         where look.isSharpened || look.level != level || findings.symbols.isEmpty {
             findings.add(search.look(look, &budget))
             if !findings.readings.isEmpty { break }
@@ -79,13 +82,15 @@ final class QRTracker {
         return findings
     }
 
-    private func everywhere(_ plane: LumaPlane) -> QRFindings {
-        var budget = units(Self.everywhere, plane)
+    private func everywhere(_ plane: LumaPlane, _ budget: inout WorkBudget) -> QRFindings {
         var findings = QRFindings()
         search.begin(plane)
         defer { search.end() }
         for level in QRSearch.levels(width: plane.width, height: plane.height) {
-            findings.add(search.look(.init(level: level), &budget))
+            // Each level may use half of what is left; the finest, which comes last, all.
+            budget.lend(level == 0 ? budget.left : budget.left / 2) {
+                findings.add(search.look(.init(level: level), &$0))
+            }
             if !findings.readings.isEmpty { break }
         }
         return findings
@@ -93,7 +98,7 @@ final class QRTracker {
 
     /// In a sharper copy of a part of the frame: around a hint, or of all parts in turn, every other time those of the
     /// copy of half size.
-    private func harder(_ plane: LumaPlane, _ hint: Aim?) -> QRFindings {
+    private func harder(_ plane: LumaPlane, _ hint: Aim?, _ budget: inout WorkBudget) -> QRFindings {
         turn &+= 1
         if let hint, turn % 2 == 0 {
             let places = hint.corners.map { Place(Float($0.x), Float($0.y)) }
@@ -101,31 +106,31 @@ final class QRTracker {
             let size = Place(Float(Self.tile.width), Float(Self.tile.height)) / 2
             let middle = (places[0] + places[2]) / 2
             let half = pointwiseMin(reach, size)
-            return sharpened(plane, from: middle - half, to: middle + half, level: hint.module >= 4 ? 1 : 0)
+            return sharpened(plane, from: middle - half, to: middle + half, level: hint.module >= 4 ? 1 : 0, &budget)
         }
         let step = turn / 2
-        if step % 2 == 0 {
-            return sharpened(plane, step / 2, level: 1)
-        }
-        return sharpened(plane, step / 2, level: 0)
+        return sharpened(plane, step / 2, level: step % 2 == 0 ? 1 : 0, &budget)
     }
 
     /// The `number`th part at a level; parts overlap by a fifth.
-    private func sharpened(_ plane: LumaPlane, _ number: Int, level: Int) -> QRFindings {
+    private func sharpened(_ plane: LumaPlane, _ number: Int, level: Int, _ budget: inout WorkBudget) -> QRFindings {
         let (width, height) = (Self.tile.width << level, Self.tile.height << level)
-        func count(_ whole: Int, _ part: Int) -> Int { whole <= part ? 1 : 1 + (whole - part / 5 - 1) / (part - part / 5) }
+        func count(_ whole: Int, _ part: Int) -> Int {
+            whole <= part ? 1 : 1 + (whole - part / 5 - 1) / (part - part / 5)
+        }
         let (columns, rows) = (count(plane.width, width), count(plane.height, height))
         let (column, row) = (number % columns, number / columns % rows)
         func start(_ index: Int, _ count: Int, _ whole: Int, _ part: Int) -> Float {
             count == 1 ? 0 : Float((whole - part) * index / (count - 1))
         }
         let low = Place(start(column, columns, plane.width, width), start(row, rows, plane.height, height))
-        return sharpened(plane, from: low, to: low + Place(Float(width), Float(height)), level: level)
+        return sharpened(plane, from: low, to: low + Place(Float(width), Float(height)), level: level, &budget)
     }
 
-    private func sharpened(_ plane: LumaPlane, from low: Place, to high: Place, level: Int) -> QRFindings {
+    private func sharpened(
+        _ plane: LumaPlane, from low: Place, to high: Place, level: Int, _ budget: inout WorkBudget
+    ) -> QRFindings {
         guard let part = plane.part(from: low, to: high) else { return QRFindings() }
-        var budget = units(Self.harder, part.plane)
         search.begin(part.plane, origin: part.origin)
         defer { search.end() }
         return search.look(.init(level: level, isSharpened: true), &budget)

@@ -11,7 +11,9 @@ final class SymbolDecoder {
     }
 
     /// Less than this share of the modules of known colour makes no symbol.
-    private static let leastAgreement: Float = 0.7
+    private static let leastAgreement: Float = 0.68
+    /// And when the grid has been refined.
+    private static let leastRefined: Float = 0.75
     /// Less than this of the format information makes none.
     private static let leastFormat: Float = 0.4
     /// From this share on a first, unrefined grid is worth decoding.
@@ -38,20 +40,20 @@ final class SymbolDecoder {
         let layout = layout(dimension: dimension)
         let refinement = GridRefinement(layout: layout, sampler: sampler, isInverted: hypothesis.isInverted)
         let modules = dimension * dimension
-        guard budget.spend(modules * 6 + 4000) else { return .nothing }
+        guard budget.spend(modules * 20 + 4000) else { return .nothing }
         hypothesis.grid = refinement.aligned(hypothesis.grid)
         var best = (agreement: Self.leastAgreement, grid: hypothesis.grid)
         for round in 0..<Self.rounds {
             guard samples.measure(hypothesis.grid, layout, sampler, isInverted: hypothesis.isInverted) else { break }
             let agreement = samples.agreement(layout)
-            guard agreement > Self.leastAgreement else { break }
+            guard agreement > (round == 0 ? Self.leastAgreement : Self.leastRefined) else { break }
             if agreement > best.agreement { best = (agreement, hypothesis.grid) }
             if round > 0 || agreement > Self.goodAgreement {
                 if let value = decode(layout, &budget) { return .text(value) }
                 samples.equalise(layout)
                 if let value = decode(layout, &budget) { return .text(value) }
             }
-            guard budget.spend(modules * 12),
+            guard budget.spend(modules * 40),
                 let better = refinement.fitted(hypothesis.grid, samples, bends: round >= 2)
             else { break }
             hypothesis.grid = better

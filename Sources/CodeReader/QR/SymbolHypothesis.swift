@@ -6,6 +6,9 @@ struct SymbolHypothesis {
     let module: Float
     /// How well the timing patterns stand where they should: 1 perfectly, 0 not at all.
     let timing: Float
+
+    /// For sorting: larger is better.
+    var merit: Float { timing - Float(grid.dimension) / 300 }
 }
 
 /// Puts patterns together to hypotheses; cheap checks first.
@@ -13,58 +16,99 @@ struct TripleSearch {
     let patterns: [FinderPattern]
     let pyramid: Pyramid
     let rays: RaySource
+    let effort: Effort
+
+    /// Fields of finder patterns must not cost all work.
+    struct Effort {
+        /// How many of the nearest patterns may be a pattern's partners.
+        let partners: Int
+        /// How many of the triples that they make, the most fitting first, are looked at.
+        let triples: Int
+
+        /// For a frame; there will be another.
+        static let frame = Effort(partners: 8, triples: 240)
+        /// For a picture that comes once.
+        static let still = Effort(partners: 60, triples: 4000)
+    }
 
     /// Less than this of the timing patterns makes no symbol.
     static let leastTiming: Float = 0.4
     /// Distances of the centres of two finder patterns along a side, in modules: versions 1 to 40, with some tolerance.
-    private static let span: ClosedRange<Float> = 10.5...185
-
+    private static let span: ClosedRange<Float> = 12.3...185
     private struct Side {
+        let partner: Int
         /// Modules between the centres.
         let modules: Float
         /// Size of a module at this end and at the other, along the side.
         let here, there: Float
     }
 
+    /// Three patterns, before anything between them has been looked at.
+    private struct Triple {
+        let corner: Int
+        let first, second: Side
+        /// How far the sides are from equal lengths and from the length of a version, in modules; 0 is best.
+        let mismatch: Float
+    }
+
     /// The hypotheses that pass, the best first; and the best two patterns that go together, at least.
     func hypotheses(
         _ budget: inout WorkBudget
     ) -> (hypotheses: [SymbolHypothesis], pair: (FinderPattern, FinderPattern)?) {
-        let count = patterns.count
-        guard count >= 2 else { return ([], nil) }
-        var pair: (FinderPattern, FinderPattern)?
-        var sides = [Side?](repeating: nil, count: count * count)
-        for a in 0..<count {
-            for b in 0..<count where b > a && areAlike(patterns[a], patterns[b]) {
-                guard budget.spend(60) else { return ([], pair) }
-                guard let side = side(patterns[a], patterns[b]) else { continue }
-                let isGood = min(patterns[a].goodRays, patterns[b].goodRays) >= FinderPattern.manyGoodRays
-                if isGood, pair.map({ $0.0.module < patterns[a].module }) ?? true { pair = (patterns[a], patterns[b]) }
-                sides[a * count + b] = side
-                sides[b * count + a] = Side(modules: side.modules, here: side.there, there: side.here)
-            }
-        }
-        var found: [SymbolHypothesis] = []
-        for corner in 0..<count {
-            for b in 0..<count {
-                guard let right = sides[corner * count + b] else { continue }
-                for c in b + 1..<max(count, b + 1) {
-                    guard let below = sides[corner * count + c] else { continue }
-                    guard budget.spend(4) else { return (found, pair) }
-                    if let one = hypothesis(corner, b, c, right, below, &budget) { found.append(one) }
+        let sides = patterns.indices.map { self.sides(of: $0, &budget) }
+        var triples: [Triple] = []
+        for corner in patterns.indices {
+            for (index, first) in sides[corner].enumerated() {
+                for second in sides[corner].dropFirst(index + 1) {
+                    if let one = triple(corner, first, second) { triples.append(one) }
                 }
             }
         }
-        return (found.sorted { $0.timing > $1.timing }, pair)
+        _ = budget.spend(triples.count * 4)
+        triples.sort { $0.mismatch < $1.mismatch }
+        var found: [SymbolHypothesis] = []
+        for triple in triples.prefix(effort.triples) {
+            guard budget.spend(10) else { break }
+            if let one = hypothesis(triple, &budget) { found.append(one) }
+        }
+        // Of two that look alike the smaller is cheaper to try.
+        return (found.sorted { $0.merit > $1.merit }, pair(sides))
+    }
+
+    /// The largest two good patterns that go together.
+    private func pair(_ sides: [[Side]]) -> (FinderPattern, FinderPattern)? {
+        var best: (FinderPattern, FinderPattern)?
+        for (index, sides) in sides.enumerated() where patterns[index].goodRays >= FinderPattern.manyGoodRays {
+            for side in sides where patterns[side.partner].goodRays >= FinderPattern.manyGoodRays {
+                if best.map({ $0.0.module < patterns[index].module }) ?? true {
+                    best = (patterns[index], patterns[side.partner])
+                }
+            }
+        }
+        return best
+    }
+
+    /// The partners that a pattern may have along a side of a symbol, the nearest first.
+    private func sides(of index: Int, _ budget: inout WorkBudget) -> [Side] {
+        let near = patterns.indices.filter { $0 != index && areAlike(patterns[index], patterns[$0]) }
+            .map { (partner: $0, distance: (patterns[$0].centre - patterns[index].centre).length) }
+            .sorted { $0.distance < $1.distance }
+        var sides: [Side] = []
+        for (partner, _) in near where sides.count < effort.partners {
+            guard budget.spend(120) else { break }
+            if let side = side(index, partner) { sides.append(side) }
+        }
+        return sides
     }
 
     private func areAlike(_ a: FinderPattern, _ b: FinderPattern) -> Bool {
-        guard a.isInverted == b.isInverted, a.module < b.module * 3, b.module < a.module * 3 else { return false }
+        guard a.isInverted == b.isInverted, a.module < b.module * 2.5, b.module < a.module * 2.5 else { return false }
         let distance = (a.centre - b.centre).length
         return distance > 8 * min(a.module, b.module) && distance < 200 * max(a.module, b.module)
     }
 
-    private func side(_ a: FinderPattern, _ b: FinderPattern) -> Side? {
+    private func side(_ index: Int, _ partner: Int) -> Side? {
+        let (a, b) = (patterns[index], patterns[partner])
         let direction = b.centre - a.centre
         guard let near = rays.sampler(module: a.module), let far = rays.sampler(module: b.module),
             let here = a.module(along: direction, near), let there = b.module(along: direction, far),
@@ -72,26 +116,33 @@ struct TripleSearch {
         else { return nil }
         // The geometric mean is exact under a projective map.
         let modules = direction.length / (here * there).squareRoot()
-        return Self.span.contains(modules) ? Side(modules: modules, here: here, there: there) : nil
+        return Self.span.contains(modules) ? Side(partner: partner, modules: modules, here: here, there: there) : nil
     }
 
-    private func hypothesis(
-        _ corner: Int, _ b: Int, _ c: Int, _ first: Side, _ second: Side, _ budget: inout WorkBudget
-    ) -> SymbolHypothesis? {
-        let longer = max(first.modules, second.modules)
-        let shorter = min(first.modules, second.modules)
-        guard longer - shorter <= 2.5 + 0.12 * longer else { return nil }
+    private func triple(_ corner: Int, _ first: Side, _ second: Side) -> Triple? {
+        let difference = abs(first.modules - second.modules)
+        let modules = (first.modules + second.modules) / 2
+        guard difference <= 2.5 + 0.12 * modules else { return nil }
         let a = patterns[corner].centre
-        let (ab, ac) = (patterns[b].centre - a, patterns[c].centre - a)
-        let turn = ab.cross(ac)
-        guard abs(turn) > 0.3 * ab.length * ac.length else { return nil }
+        let (ab, ac) = (patterns[first.partner].centre - a, patterns[second.partner].centre - a)
+        guard abs(ab.cross(ac)) > 0.3 * ab.length * ac.length else { return nil }
+        let version = max(((modules - 10) / 4).rounded(), 1)
+        let mismatch = (difference + abs(modules - 10 - 4 * version)) / (1 + 0.05 * modules)
+        return Triple(corner: corner, first: first, second: second, mismatch: mismatch)
+    }
+
+    private func hypothesis(_ triple: Triple, _ budget: inout WorkBudget) -> SymbolHypothesis? {
+        let corner = patterns[triple.corner]
+        let (b, c) = (patterns[triple.first.partner], patterns[triple.second.partner])
+        let (ab, ac) = (b.centre - corner.centre, c.centre - corner.centre)
+        let modules = (triple.first.modules + triple.second.modules) / 2
         // u to the right, v down: seen from the front, the turn is clockwise.
-        let (right, below) = turn > 0 ? (b, c) : (c, b)
-        let (along, down) = turn > 0 ? (first, second) : (second, first)
-        guard isSquareOn(patterns[corner], ab / first.modules, ac / second.modules) else { return nil }
-        return best(
-            patterns[corner], patterns[right], patterns[below], along, down, (first.modules + second.modules) / 2,
-            &budget)
+        let found =
+            ab.cross(ac) > 0
+            ? best(corner, b, c, triple.first, triple.second, modules, &budget)
+            : best(corner, c, b, triple.second, triple.first, modules, &budget)
+        guard let found, budget.spend(150) else { return nil }
+        return isSquareOn(corner, ab / triple.first.modules, ac / triple.second.modules) ? found : nil
     }
 
     /// Whether the sides of the pattern at the corner run along the sides of the symbol: then its diagonals are as long
@@ -112,14 +163,16 @@ struct TripleSearch {
     ) -> SymbolHypothesis? {
         let module = (corner.module + right.module + below.module) / 3
         guard let sampler = pyramid.sampler(module: module) else { return nil }
-        let guess = ((modules - 10) / 4).rounded()
-        let reach: Float = guess < 6 ? 1 : guess < 15 ? 2 : 4
+        let exact = (modules - 10) / 4
+        let guess = exact.rounded()
+        // The longer the side, the less surely it is counted; near the middle between two versions it may be either.
+        let reach: Float = guess < 6 ? (abs(exact - guess) > 0.2 ? 1 : 0) : guess < 15 ? 2 : 4
         var best: SymbolHypothesis?
         var version = max(1, guess - reach)
         while version <= min(40, guess + reach) {
             defer { version += 1 }
             let dimension = QRLayout.dimension(ofVersion: Int(version))
-            guard budget.spend(2 * dimension) else { return best }
+            guard budget.spend(3 * dimension) else { return best }
             guard
                 let map = Self.map(
                     corner.centre, right.centre, below.centre, Float(dimension - 7), along, down)

@@ -15,4 +15,11 @@ struct WorkBudget {
         left -= units
         return true
     }
+
+    /// Lets a part of the work use up to `units`, whether they are there or not, and takes what it has used.
+    mutating func lend(_ units: Int, _ work: (inout WorkBudget) -> Void) {
+        var part = WorkBudget(units)
+        work(&part)
+        left -= units - part.left
+    }
 }

@@ -1,0 +1,133 @@
+import ArgumentParser
+import CodeReader
+import Glibc
+import Luma
+import Workbench
+
+/// Hostile pictures for the QR search: what is drawn looks like codes and is none, in any size and with any stride.
+struct PictureFuzz: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pictures",
+        abstract: "Feed hostile pictures to the reader of QR codes.",
+        discussion: """
+            Fields of finder patterns, torn and bent ones, stripes, noise, in pictures from one pixel to 8192 on a side, with \
+            padded rows. Each goes through a reader of stills and one of streams; what must hold is checked: bounded lists, \
+            bounded texts, four corners.
+
+            Exit codes: 0 nothing was found, 1 something did not hold; a crash is a crash.
+            """)
+
+    @Option(help: "How many pictures.")
+    var runs = 100_000
+    @Option(help: ArgumentHelp("End after so many seconds, even before.", valueName: "n"))
+    var seconds = 600.0
+    @Option(help: "The same seed makes the same pictures.")
+    var seed: UInt64 = 1
+
+    func run() throws {
+        var painter = Painter(seed: seed)
+        let (still, stream) = (CodeReader([.qr]), StreamReader([.qr]))
+        let start = ContinuousClock.now
+        var (number, found) = (0, 0)
+        var slowest = Duration.zero
+        while number < runs, ContinuousClock.now - start < .seconds(seconds) {
+            let (pixels, width, height, stride) = painter.next()
+            let before = ContinuousClock.now
+            let readings = pixels.withUnsafeBufferPointer { pixels -> [Reading] in
+                guard let base = pixels.baseAddress else { return [] }
+                let plane = LumaPlane(base: base, width: width, height: height, stride: stride)
+                return stream.read(plane) + (number % 4 == 0 ? still.read(plane, isThorough: true) : [])
+            }
+            slowest = max(slowest, ContinuousClock.now - before)
+            found += readings.count
+            for reading in readings
+            where reading.value.count > 4 * CodeReader.maximumLength || reading.corners.count != 4
+                || reading.value.isEmpty
+            {
+                print("picture \(number) of seed \(seed): a reading that cannot be: \(reading)")
+                throw ExitCode(1)
+            }
+            guard readings.count <= 2 * CodeReader.mostReadings else {
+                print("picture \(number) of seed \(seed): \(readings.count) readings")
+                throw ExitCode(1)
+            }
+            number += 1
+        }
+        var usage = rusage()
+        getrusage(0, &usage)
+        let elapsed = Int((ContinuousClock.now - start) / .seconds(1))
+        print(
+            "pictures: \(number) in \(elapsed) s, \(found) readings, the slowest \(Int(slowest / .milliseconds(1))) ms; at most \(usage.ru_maxrss >> 10) MiB"
+        )
+    }
+}
+
+/// Draws hostile pictures; the same seed draws the same.
+struct Painter {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    private mutating func random() -> UInt64 {
+        // SplitMix64.
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    private mutating func below(_ limit: Int) -> Int { Int(random() % UInt64(max(limit, 1))) }
+
+    mutating func next() -> (pixels: [UInt8], width: Int, height: Int, stride: Int) {
+        let (width, height) = size()
+        let stride = width + (below(2) == 0 ? 0 : below(40))
+        var pixels = [UInt8](repeating: UInt8(below(256)), count: stride * height)
+        for _ in 0...below(3) { layer(&pixels, width, height, stride) }
+        return (pixels, width, height, stride)
+    }
+
+    private mutating func size() -> (Int, Int) {
+        switch below(40) {
+        case 0: (1 + below(30), 1 + below(30))
+        case 1: (1 + below(8192), 1 + below(40))
+        case 2: (1 + below(40), 1 + below(8192))
+        case 3: (2000 + below(6193), 500 + below(1000))
+        default: (20 + below(400), 20 + below(300))
+        }
+    }
+
+    private mutating func layer(_ pixels: inout [UInt8], _ width: Int, _ height: Int, _ stride: Int) {
+        let (left, top) = (below(width), below(height))
+        let (right, bottom) = (min(width, left + 20 + below(width)), min(height, top + 20 + below(height)))
+        let module = 1 + below(8)
+        let cell = (7 + below(14)) * module
+        let (ink, paper) = (UInt8(below(256)), UInt8(below(256)))
+        let slant = below(5) - 2
+        let kind = below(6)
+        for y in top..<bottom {
+            for x in left..<right {
+                let (u, v) = (x + slant * y / 8, y - slant * x / 16)
+                let isInk: Bool
+                switch kind {
+                case 0, 1: isInk = Self.isFinder(u, v, cell, module)
+                case 2: isInk = Self.isFinder(u, v, cell, module) && random() & 15 != 0
+                case 3: isInk = (u / module) & 1 == 0
+                case 4: isInk = ((u / module) ^ (v / module)) & 1 == 0
+                default: isInk = random() & 1 == 0
+                }
+                pixels[y * stride + x] = isInk ? ink : paper
+            }
+        }
+    }
+
+    /// Fields of finder patterns, timing patterns between them.
+    private static func isFinder(_ u: Int, _ v: Int, _ cell: Int, _ module: Int) -> Bool {
+        let column = ((u % cell) + cell) % cell / module
+        let row = ((v % cell) + cell) % cell / module
+        let ring = max(abs(column - 3), abs(row - 3))
+        return ring == 3 || ring <= 1 || (ring > 4 && (column == 6 || row == 6) && (column + row) & 1 == 0)
+    }
+}
