@@ -58,10 +58,10 @@ import Testing
 
     /// Scenes of all kinds of code, with all kinds of faults.
     static let scenes: [DrawnScene] =
-        DrawnScene.standard(.qr, count: 8, width: 1280, height: 720, seed: 31)
-        + DrawnScene.standard(.qr, count: 16, width: 640, height: 480, seed: 32)
-        + DrawnScene.standard(.code128, count: 8, width: 640, height: 480, seed: 33)
-        + DrawnScene.standard(.dataMatrix, count: 3, width: 640, height: 480, seed: 34)
+        DrawnScene.standard(.qr, count: 2, width: 1280, height: 720, seed: 31)
+        + DrawnScene.standard(.qr, count: 8, width: 640, height: 480, seed: 32)
+        + DrawnScene.standard(.code128, count: 4, width: 640, height: 480, seed: 33)
+        + DrawnScene.standard(.dataMatrix, count: 2, width: 640, height: 480, seed: 34)
 
     @Test(arguments: [true, false])
     func nobodyReadsACodeInWhatIsSentWhetherItWasLocatedOrNot(isLocating: Bool) throws {
@@ -69,18 +69,19 @@ import Testing
         var (read, sent) = (0, 0)
         for scene in Self.scenes {
             let frame = try #require(LumaPicture(width: scene.width, height: scene.height, pixels: scene.pixels()))
-            if try !attacker.readings(frame).isEmpty { read += 1 }
+            if isLocating, try !attacker.readings(frame).isEmpty { read += 1 }
             guard let (picture, _) = try Eye().picture(frame, isLocating: isLocating) else { continue }
             sent += 1
             let readings = try attacker.readings(picture)
             #expect(readings.isEmpty, "\(scene.degradation) \(scene.grade) \(scene.symbol?.kind.rawValue ?? "")")
         }
         // The attack works on the frames themselves, and pictures are sent.
-        #expect(read > Self.scenes.count / 3 && sent > Self.scenes.count * 9 / 10)
+        #expect(!isLocating || read > Self.scenes.count / 3)
+        #expect(sent > Self.scenes.count * 9 / 10)
     }
 
     /// Modules from one to twenty pixels, the largest filling the frame.
-    @Test(arguments: [1, 1.5, 2, 3, 4, 6, 8, 11, 15, 20] as [Float])
+    @Test(arguments: [1, 2, 4, 8, 12, 20] as [Float])
     func nothingInsideACodeIsFinerThanACell(module: Float) throws {
         let drawing = Drawing { $0.module = module }
         let frame = try #require(try drawing.frames(1).first)
