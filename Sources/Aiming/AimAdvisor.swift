@@ -25,28 +25,21 @@ public struct AimAdvisor: Sendable {
     public static let window = 10
     /// It is good when so many of ten frames are read.
     static let wellRead: Float = 0.7
-    /// Light modules darker than this drown in noise; so do those that are a little lighter but have little contrast.
-    static let darkest: Float = 55
-    static let dim: (light: Float, contrast: Float) = (100, 45)
-    /// Light modules this bright with so little contrast are blown out.
-    static let blown: (light: Float, contrast: Float) = (247, 110)
-    static let leastContrast: Float = 24
-    /// Share of the code that reflections may cover.
-    static let mostGlare: Float = 0.07
-    /// In degrees.
-    static let mostTilt: Float = 50
-    /// In pixels: hardly ever read below the first, not always below the second.
-    static let smallModule: (never: Float, seldom: Float) = (1.7, 2.4)
-    /// From frame to frame, in modules.
-    static let mostMotion: Float = 1
-    static let leastSharpness: Float = 0.35
     /// Finder patterns alone are taken for a code when so many of ten frames show some: things look like one by chance.
     private static let likely = 4
     /// Linear codes are looked for in every fourth frame only.
     private static let linearPeriod = 4
+    /// A code that has gone is remembered for so many frames: what was bad about it is why.
+    private static let memory = 40
+    /// Share of the picture that changes from frame to frame when somebody moves a device in it.
+    private static let muchChange: Float = 0.006
+    /// Of the whole frame: sharp edges have more than the first, out of focus there are none above the second.
+    private static let edges: (sharp: Float, blurred: Float) = (0.6, 0.3)
 
     private var glances: [Glance] = []
+    private var changes: [Float] = []
     private var linear: (code: Glance.Code, age: Int)?
+    private var last: (code: Glance.Code, age: Int)?
 
     public init() {}
 
@@ -54,8 +47,15 @@ public struct AimAdvisor: Sendable {
     public mutating func add(_ glance: Glance) -> AimReport {
         var glance = glance
         carryLinear(&glance)
+        if let before = glances.last { changes.append(glance.light.changed(since: before.light)) }
         glances.append(glance)
         if glances.count > Self.window { glances.removeFirst() }
+        if changes.count > Self.window { changes.removeFirst() }
+        if let code = glance.code, code.isWhole {
+            last = (code, 0)
+        } else if let (code, age) = last {
+            last = age < Self.memory ? (code, age + 1) : nil
+        }
         let read = glances.count { $0.code?.wasRead == true }
         return AimReport(glance: glance, advice: advice(read), read: read, frames: glances.count)
     }
@@ -74,34 +74,43 @@ public struct AimAdvisor: Sendable {
     private func advice(_ read: Int) -> Advice {
         if Float(read) >= Self.wellRead * Float(glances.count), glances.last?.code != nil { return .good }
         let codes = glances.compactMap(\.code)
-        guard read > 0 || codes.contains(where: \.isWhole) || codes.count >= Self.likely,
-            let code = codes.last(where: { !$0.wasRead }) ?? codes.last
-        else { return withoutCode }
-        return problem(of: code) ?? (read > 0 ? .holdStill : code.isWhole ? .holdStill : .wholeCode)
+        if let code = codes.last(where: { $0.isWhole && !$0.wasRead }) ?? codes.last(where: \.isWhole) {
+            return problem(of: code, .unread) ?? ofFrame ?? .holdStill
+        }
+        if let advice = ofFrame { return advice }
+        if let (code, _) = last, let advice = problem(of: code, .lost) { return advice }
+        guard codes.count >= Self.likely, let part = codes.last else { return .noCode }
+        return problem(of: part, .unread) ?? .wholeCode
     }
 
-    private var withoutCode: Advice {
-        guard let light = glances.last?.light else { return .noCode }
-        if light.light < 40 { return .tooDark }
+    /// What the whole frame says.
+    private var ofFrame: Advice? {
+        guard let light = glances.last?.light else { return nil }
+        if light.light < 60 { return .tooDark }
         if light.dark > 225 { return .tooBright }
-        return .noCode
+        let (least, most) = (min(light.edges.across, light.edges.down), max(light.edges.across, light.edges.down))
+        if light.light - light.dark >= 40, least < Self.edges.blurred {
+            if most < Self.edges.blurred { return .outOfFocus }
+            if most > Self.edges.sharp { return .holdStill }
+        }
+        let change = changes.reduce(0, +) / Float(max(changes.count, 1))
+        return change > Self.muchChange ? .holdStill : nil
     }
 
     /// What hinders most, the surest first.
-    private func problem(of code: Glance.Code) -> Advice? {
+    private func problem(of code: Glance.Code, _ limits: CodeLimits) -> Advice? {
         if let dark = code.dark, let light = code.light {
-            if light < Self.darkest || (light < Self.dim.light && light - dark < Self.dim.contrast) { return .tooDark }
-            if light >= Self.blown.light, light - dark < Self.blown.contrast { return .tooBright }
+            let contrast = light - dark
+            if light < limits.darkest { return .tooDark }
+            if light >= limits.blown.light, contrast < limits.blown.contrast { return .tooBright }
         }
-        if code.washedOut > Self.mostGlare { return .glare }
-        if let tilt = code.tilt, tilt > Self.mostTilt { return .tiltLess }
-        if let module = code.module, module < Self.smallModule.never { return .moveCloser }
-        if motion > Self.mostMotion { return .holdStill }
-        if let dark = code.dark, let light = code.light, light - dark < Self.leastContrast { return .lowContrast }
-        if let sharpness = code.sharpness, sharpness < Self.leastSharpness { return .outOfFocus }
-        if let module = code.module, module < Self.smallModule.seldom { return .moveCloser }
-        if code.touchesEdge { return .wholeCode }
-        return nil
+        if code.washedOut > limits.mostGlare(code) { return .glare }
+        if let tilt = code.tilt, tilt > limits.mostTilt { return .tiltLess }
+        if let module = code.module, module < limits.smallestModule { return .moveCloser }
+        if motion > limits.mostMotion { return .holdStill }
+        if let dark = code.dark, let light = code.light, light - dark < limits.leastContrast { return .lowContrast }
+        if let sharpness = code.sharpness, sharpness < limits.leastSharpness { return .outOfFocus }
+        return code.touchesEdge ? .wholeCode : nil
     }
 
     /// How far a code moves from a frame to the next, in modules, on average.
@@ -116,4 +125,36 @@ public struct AimAdvisor: Sendable {
         }
         return steps > 0 ? sum / steps : 0
     }
+}
+
+/// From where on something about a code is taken for the reason why it is not read. Measured on drawn scenes, made worse
+/// until the reader failed (Tests/AimTests).
+private struct CodeLimits {
+    /// Grey levels of light modules that drown in noise.
+    var darkest: Float
+    /// Light modules this bright with so little contrast are blown out.
+    var blown: (light: Float, contrast: Float)
+    /// Share of the code.
+    var glare: Float
+    /// In degrees.
+    var mostTilt: Float
+    /// In pixels.
+    var smallestModule: Float
+    /// From frame to frame, in modules.
+    var mostMotion: Float
+    /// In grey levels.
+    var leastContrast: Float
+    var leastSharpness: Float
+
+    /// Of parts of a code only what is blown out around them is known.
+    func mostGlare(_ code: Glance.Code) -> Float { code.isWhole ? glare : 0.15 }
+
+    /// For a code that is seen and not read.
+    static let unread = CodeLimits(
+        darkest: 55, blown: (247, 130), glare: 0.05, mostTilt: 55, smallestModule: 1.4, mostMotion: 1,
+        leastContrast: 16, leastSharpness: 0.35)
+    /// For what a code was like before it was lost: what is bad about it is a little less so than where it gets lost.
+    static let lost = CodeLimits(
+        darkest: 40, blown: (247, 130), glare: 0.03, mostTilt: 50, smallestModule: 1.7, mostMotion: 1,
+        leastContrast: 30, leastSharpness: 0.5)
 }

@@ -1,32 +1,45 @@
 import Luma
 
-/// How light a whole frame is, in grey levels from 0 to 255.
+/// What a whole frame is like: light, edges, and a sketch of it.
 public struct FrameLight: Sendable, Hashable {
-    /// A twentieth of the frame is darker than this, and a twentieth lighter than that.
-    public let dark, light: Int
-    public let mean: Int
+    /// Grey levels, from 0 to 255: a twentieth of the frame is darker than this, and a twentieth lighter than that.
+    public var dark = 0
+    public var light = 0
+    /// How much of the difference between `dark` and `light` lies between two pixels at the sharpest edges, along rows and
+    /// along columns: from 0 to 1 and above.
+    public var edges: (across: Float, down: Float) { (across, down) }
+    private var across: Float = 0
+    private var down: Float = 0
+    /// Every eighth pixel of every eighth row.
+    private var sketch: [UInt8] = []
 
-    public init(dark: Int, light: Int, mean: Int) {
-        self.dark = dark
-        self.light = light
-        self.mean = mean
-    }
-
-    /// Looks at every eighth pixel of every eighth row.
     public init(_ plane: LumaPlane) {
-        var histogram = [Int](repeating: 0, count: 256)
-        var (count, sum) = (0, 0)
+        var levels = [Int](repeating: 0, count: 256)
+        var (steps, drops) = (levels, levels)
         for y in stride(from: 0, to: plane.height, by: 8) {
             let row = plane.base + y * plane.stride
+            let below = plane.base + min(y + 2, plane.height - 1) * plane.stride
             for x in stride(from: 0, to: plane.width, by: 8) {
-                histogram[Int(row[x])] += 1
-                sum += Int(row[x])
-                count += 1
+                sketch.append(row[x])
+                levels[Int(row[x])] += 1
+                steps[abs(Int(row[min(x + 2, plane.width - 1)]) - Int(row[x]))] += 1
+                drops[abs(Int(below[x]) - Int(row[x]))] += 1
             }
         }
-        mean = sum / count
-        dark = Self.level(histogram, above: count / 20)
-        light = Self.level(histogram, above: count - 1 - count / 20)
+        let count = sketch.count
+        dark = Self.level(levels, above: count / 20)
+        light = Self.level(levels, above: count - 1 - count / 20)
+        let range = Float(max(light - dark, 1))
+        across = Float(Self.level(steps, above: count - 1 - count / 100)) / range
+        down = Float(Self.level(drops, above: count - 1 - count / 100)) / range
+    }
+
+    /// Share of the frame that is not as it was in another, by more than noise: from 0 to 1.
+    public func changed(since other: FrameLight) -> Float {
+        guard sketch.count == other.sketch.count, !sketch.isEmpty else { return 0 }
+        var count = 0
+        for index in sketch.indices where abs(Int(sketch[index]) - Int(other.sketch[index])) > 60 { count += 1 }
+        return Float(count) / Float(sketch.count)
     }
 
     /// The grey level of the pixel that has `rank` darker ones.

@@ -117,7 +117,7 @@ enum WashedOut {
         for y in stride(from: rows.lowerBound, to: rows.upperBound, by: 2) {
             for x in stride(from: columns.lowerBound, to: columns.upperBound, by: 2) {
                 count += 1
-                if plane.base[y * plane.stride + x] >= 250 { blown += 1 }
+                if plane.base[y * plane.stride + x] >= 253 { blown += 1 }
             }
         }
         return count > 0 ? Float(blown) / Float(count) : 0

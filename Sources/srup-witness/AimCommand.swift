@@ -102,6 +102,8 @@ private enum EndSignals {
     static var came: Bool { flag.load(ordering: .relaxed) }
 
     static func take() {
+        // Made before a signal can come: making it takes a lock.
+        _ = came
         for number in [SIGINT, SIGTERM] { signal(number) { _ in EndSignals.flag.store(true, ordering: .relaxed) } }
         signal(SIGPIPE, SIG_IGN)
     }

@@ -80,6 +80,7 @@ extension AimLine {
         }
         parts.append("brightness \(brightness ?? 0)")
         parts.append("contrast \(contrast ?? 0)")
-        return parts.joined(separator: ", ") + ": " + (text ?? "").uppercased()
+        // The advice first: a narrow terminal cuts the rest.
+        return (text ?? "").uppercased() + " - " + parts.joined(separator: ", ")
     }
 }

@@ -49,9 +49,9 @@ final class AimRun {
         }.filter { $0["event"] as? String == event }
     }
 
-    /// Waits for a condition, half a minute at most.
+    /// Waits for a condition, two minutes at most.
     func wait(_ what: String, until condition: () throws -> Bool) throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(120)
         while try !condition() {
             guard .now < deadline else { throw Stage.Failure(description: "waited in vain for \(what):\n\(output)") }
             usleep(20_000)

@@ -17,6 +17,8 @@ struct Drawing {
     var size = (width: 1280, height: 720)
     /// Pixels that the device moves from frame to frame.
     var speed: Float = 0
+    /// Of the time from frame to frame, how long the shutter is open.
+    var shutter: Float = 0.33
     /// What the camera makes of light: multiplied, then cut at 255.
     var exposure: Float = 1
 
@@ -42,7 +44,7 @@ struct Drawing {
             var moved = scene
             let way = speed * (Float(index) - Float(count) / 2)
             moved.x += way / Float(size.width)
-            moved.motion = max(scene.motion, speed / 3)
+            moved.motion = max(scene.motion, speed * shutter)
             var pixels = [UInt8](repeating: 0, count: size.width * size.height)
             renderer.render(symbol.picture, moved, into: &pixels)
             if exposure != 1 {
@@ -54,10 +56,19 @@ struct Drawing {
 
     /// What the real reader sees in such frames, and what is advised after the last.
     func report(frames count: Int = 12, seed: UInt64 = 7) throws -> AimReport {
+        try Self.report(try frames(count, seed: seed))
+    }
+
+    /// The same for frames that get worse, one after the other.
+    static func report(_ drawings: [Drawing], seed: UInt64 = 7) throws -> AimReport {
+        try report(try drawings.flatMap { try $0.frames(1, seed: seed) })
+    }
+
+    private static func report(_ frames: [LumaPicture]) throws -> AimReport {
         let reader = StreamReader(Set(Symbology.allCases))
         var advisor = AimAdvisor()
         var report: AimReport?
-        for frame in try frames(count, seed: seed) {
+        for frame in frames {
             report = frame.withPlane { plane in
                 let readings = reader.read(plane)
                 return advisor.add(Glance(plane, readings: readings, aim: reader.aim))
