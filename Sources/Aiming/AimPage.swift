@@ -36,7 +36,7 @@ enum AimPage {
                 id("numbers").textContent = number("module", state.module, " px") +
                     number("sharpness", state.sharpness, "") + `brightness ${state.brightness} · contrast ${state.contrast}`;
             } catch (why) {
-                id("advice").textContent = why === 503 ? "too many are looking" : "srup-observer aim has ended";
+                id("advice").textContent = why === 503 ? "too many are looking" : why === 404 ? "waiting for a picture" : "srup-observer aim has ended";
                 await new Promise(done => setTimeout(done, 1800));
             }
             setTimeout(step, 200);

@@ -18,14 +18,17 @@ public struct AimReport: Codable, Sendable, Hashable {
     public var text: String
 
     public init(_ sight: Sight) {
-        func tenths(_ value: Float, _ parts: Float) -> Double { Double((value * parts).rounded() / parts) }
+        func rounded(_ value: Float, to parts: Double) -> Double? {
+            value.isFinite ? (Double(value) * parts).rounded() / parts : nil
+        }
         let code = sight.code
         found = code != nil
         read = code?.wasRead ?? false
-        module = code?.module.map { tenths($0, 10) }
-        sharpness = (code?.sharpness ?? sight.codeQuality?.sharpness ?? sight.quality.sharpness).map { tenths($0, 100) }
+        module = code?.module.flatMap { rounded($0, to: 10) }
+        sharpness = (code?.sharpness ?? sight.codeQuality?.sharpness ?? sight.quality.sharpness)
+            .flatMap { rounded($0, to: 100) }
         brightness = sight.quality.mean
-        contrast = code.map { Int($0.light - $0.dark) } ?? sight.quality.contrast
+        contrast = code.flatMap { Int(exactly: ($0.light - $0.dark).rounded()) } ?? sight.quality.contrast
         corners = (code?.corners ?? []).map { corner in
             [corner.x, corner.y].map { $0.isFinite ? Int(max(min($0, 30_000), -30_000)) : 0 }
         }

@@ -155,6 +155,7 @@ private final class AimShow {
     private let encoder = GreyJPEG()
     private let isTerminal = isatty(1) == 1
     private var nextLine = ContinuousClock.now
+    private var nextRepetition = ContinuousClock.now
     private var nextPicture = ContinuousClock.now
     private var lastAdvice: Advice?
     /// Codes seen lately stay hidden: one that is missed in a frame is still there.
@@ -178,10 +179,11 @@ private final class AimShow {
         let report = AimReport(sight)
         wasRead = wasRead || report.read
         let now = ContinuousClock.now
-        if now >= nextLine {
-            // Into a file only what is new, and something every five seconds.
-            let isNew = report.advice != lastAdvice
-            nextLine = now + (json || isTerminal || isNew ? Self.interval : .seconds(5))
+        // Into a file only what is new, and something every five seconds.
+        let isEach = json || isTerminal
+        if now >= nextLine, isEach || report.advice != lastAdvice || now >= nextRepetition {
+            nextLine = now + Self.interval
+            nextRepetition = now + .seconds(5)
             lastAdvice = report.advice
             if json {
                 tell(report, "", asJSON: true)

@@ -99,6 +99,7 @@ private let nonce = "0123456789abcdef0123456789abcdef"
         var sight = sight()
         sight.code = code
         _ = Advice(sight)
+        _ = AimReport(sight)
         _ = Drawing().withPlane { CoarsePicture($0, hiding: [[odd, odd]]) }
     }
 
