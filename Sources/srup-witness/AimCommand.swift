@@ -52,6 +52,7 @@ struct AimCommand: ParsableCommand {
     }
 
     func run() throws {
+        Libcamera.standIn(for: eye.device)
         let session = try eye.session()
         let wanted = try symbologies.parsed()
         EndSignals.take()
