@@ -143,7 +143,9 @@ final class QRTracker {
         _ symbol: QRFindings.Symbol, _ samples: ModuleSamples, _ budget: inout WorkBudget
     ) -> Reading? {
         let layout = search.decoder.layout(dimension: symbol.grid.dimension)
-        guard memory.add(samples, layout, frame: frame), let value = search.decoder.decode(layout, &budget) else {
+        // Once a frame and cheap: not to be lost because the reading before has used up its share.
+        var own = WorkBudget(1_000_000)
+        guard memory.add(samples, layout, frame: frame), let value = search.decoder.decode(layout, &own) else {
             return nil
         }
         return Reading(value: value, symbology: .qr, corners: symbol.aim.corners)
