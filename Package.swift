@@ -73,7 +73,8 @@ let package = Package(
         .target(name: "Witness", dependencies: ["CLinux", "Linux", log, lifecycle]),
         .target(name: "Luma"),
         .target(name: "Camera", dependencies: ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
-        .target(name: "CodeReader", dependencies: ["Luma", "CZbar"]),
+        .target(name: "CodeReader", dependencies: ["Luma", "CZbar", "DataMatrix"]),
+        .target(name: "DataMatrix", dependencies: ["Luma", "CDmtx"]),
         .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
         .target(name: "Scene", dependencies: ["Luma", "Presentation", "CDmtx"]),
         .target(name: "NearField"),
@@ -145,6 +146,7 @@ let package = Package(
             "ReaderTests", ["Stage", "Witness", "NearFieldLink", "Linux", log, lifecycle], resources: [.copy("nfcpy")]),
         tests("CameraTests", ["Camera", "Luma", "Scene"]),
         tests("CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene"]),
+        tests("DataMatrixTests", ["DataMatrix", "Luma", "Scene"]),
         tests("PresentationTests", ["Presentation", "CodeReader", "Camera", "Luma"]),
         tests("SceneTests", ["Scene", "CodeReader", "Presentation", "Luma"]),
         tests(

@@ -3,7 +3,12 @@ import Luma
 
 /// The kinds of code that are read.
 public enum Symbology: String, Sendable, CaseIterable {
-    case qr, code128, code93, code39
+    case qr
+    case dataMatrix = "datamatrix"
+    case code128, code93, code39
+
+    /// Bars beside one another.
+    public static let linear: Set<Symbology> = [.code128, .code93, .code39]
 
     init?(_ type: zbar_symbol_type_t) {
         switch type {
@@ -15,9 +20,11 @@ public enum Symbology: String, Sendable, CaseIterable {
         }
     }
 
-    var zbar: zbar_symbol_type_t {
+    /// `nil` for those that zbar does not read.
+    var zbar: zbar_symbol_type_t? {
         switch self {
         case .qr: ZBAR_QRCODE
+        case .dataMatrix: nil
         case .code128: ZBAR_CODE128
         case .code93: ZBAR_CODE93
         case .code39: ZBAR_CODE39
@@ -92,23 +99,33 @@ public final class CodeReader {
 
     private let enlarger = Enlarger()
     private let search: QRSearch?
+    /// For linear codes.
     private let scanner: ZbarScanner?
+    private let symbologies: Set<Symbology>
 
     /// - Parameter symbologies: what to look for; fewer is faster.
     public init(_ symbologies: Set<Symbology> = Set(Symbology.allCases)) {
-        let linear = symbologies.subtracting([.qr])
+        let linear = symbologies.intersection(Symbology.linear)
         search = symbologies.contains(.qr) ? QRSearch(.still) : nil
         scanner = linear.isEmpty ? nil : ZbarScanner(linear)
+        self.symbologies = symbologies
     }
 
     /// The codes in the picture, each once: QR codes by this project's own search, from the cheapest way of looking to the
-    /// dearest until one finds some; linear codes by zbar. (Of what the search misses zbar reads no QR code either: measured.)
+    /// dearest until one finds some (of what it misses zbar reads no QR code either: measured); others where no QR code is.
     ///
-    /// - Parameter isThorough: do not stop at the first way of looking that finds QR codes: there may be smaller ones.
+    /// - Parameter isThorough: do not stop at the first way of looking that finds something: there may be smaller QR codes,
+    ///   and linear codes beside them.
     public func read(_ plane: LumaPlane, isThorough: Bool = false) -> [Reading] {
-        let found = search.map { codes(plane, $0, isThorough) } ?? []
-        guard let scanner else { return found }
-        return Array((found + scanner.scan(plane)).prefix(Self.mostReadings))
+        var found = search.map { codes(plane, $0, isThorough) } ?? []
+        guard found.isEmpty || isThorough else { return found }
+        found += scanner?.scan(plane) ?? []
+        guard found.isEmpty else { return Array(found.prefix(Self.mostReadings)) }
+        if symbologies.contains(.dataMatrix), case let symbols = Reading.dataMatrix(plane), !symbols.isEmpty {
+            return symbols
+        }
+        guard let scanner else { return [] }
+        return LinearLocator.read(plane, scan: scanner.scan)
     }
 
     private func codes(_ plane: LumaPlane, _ search: QRSearch, _ isThorough: Bool) -> [Reading] {

@@ -1,7 +1,7 @@
 import CZbar
 import Luma
 
-/// zbar's image scanner. Not safe to use from several threads: one for each reader.
+/// zbar's image scanner, for linear codes. Not safe to use from several threads: one for each reader.
 final class ZbarScanner {
     private let scanner: OpaquePointer
     private let image: OpaquePointer
@@ -12,10 +12,8 @@ final class ZbarScanner {
         image = zbar_image_create()
         zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_ENABLE, 0)
         // zbar needs some symbology enabled before positions and density have a meaning.
-        for symbology in symbologies { zbar_image_scanner_set_config(scanner, symbology.zbar, ZBAR_CFG_ENABLE, 1) }
+        for type in symbologies.compactMap(\.zbar) { zbar_image_scanner_set_config(scanner, type, ZBAR_CFG_ENABLE, 1) }
         zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_POSITION, 1)
-        // Its guesses at character sets turn Shift JIS and UTF-8 into Big5.
-        zbar_image_scanner_set_config(scanner, ZBAR_QRCODE, ZBAR_CFG_BINARY, 1)
         // The cache would hide a code that stays in view.
         zbar_image_scanner_enable_cache(scanner, 0)
         zbar_image_set_format(image, 0x3030_3859)  // "Y800"
@@ -24,12 +22,6 @@ final class ZbarScanner {
     deinit {
         zbar_image_destroy(image)
         zbar_image_scanner_destroy(scanner)
-    }
-
-    /// How finely zbar looks: 1 for every row and column, 2 for every other.
-    func setDensity(_ density: Int) {
-        zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_X_DENSITY, Int32(density))
-        zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_Y_DENSITY, Int32(density))
     }
 
     /// All codes in the picture, each once.
@@ -56,7 +48,7 @@ final class ZbarScanner {
                 readings.append(reading)
             }
         }
-        return readings
+        return readings.withoutFragments
     }
 
     private static func reading(_ symbol: OpaquePointer) -> Reading? {
@@ -70,7 +62,8 @@ final class ZbarScanner {
         let corners = (0..<min(zbar_symbol_get_loc_size(symbol), 16)).map {
             Reading.Point(x: Int(zbar_symbol_get_loc_x(symbol, $0)), y: Int(zbar_symbol_get_loc_y(symbol, $0)))
         }
-        return Reading(
-            value: symbology == .qr ? QRText.text(ofBytes: value) : value, symbology: symbology, corners: corners)
+        let reading = Reading(
+            value: symbology == .code39 ? Code39.fullASCII(value) : value, symbology: symbology, corners: corners)
+        return reading.isPlausible ? reading : nil
     }
 }

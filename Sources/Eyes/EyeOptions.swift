@@ -41,8 +41,9 @@ public struct EyeOptions: ParsableArguments, Sendable {
 public struct SymbologyOptions: ParsableArguments, Sendable {
     @Option(
         help: ArgumentHelp(
-            "Only these kinds of code: qr, code128, code93, code39, with commas between.", valueName: "list"))
-    public var symbologies = "qr,code128,code93,code39"
+            "Only these kinds of code: qr, datamatrix, code128, code93, code39, with commas between.",
+            valueName: "list"))
+    public var symbologies = "qr,datamatrix,code128,code93,code39"
 
     public init() {}
 
@@ -55,7 +56,7 @@ public struct SymbologyOptions: ParsableArguments, Sendable {
         let names = symbologies.split(separator: ",").map(String.init)
         let found = names.compactMap { Symbology(rawValue: $0) }
         guard !found.isEmpty, found.count == names.count else {
-            throw ValidationError("--symbologies takes qr, code128, code93, code39, with commas between")
+            throw ValidationError("--symbologies takes qr, datamatrix, code128, code93, code39, with commas between")
         }
         return Set(found)
     }

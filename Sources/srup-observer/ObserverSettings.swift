@@ -68,7 +68,7 @@ struct ObserverSettings {
         device = "auto"                        # auto, /dev/video0, by-id:NAME, usb:046d:0825, folder:DIR, y4m:FILE, fifo:PATH
         width = 1280
         height = 720
-        # symbologies = ["qr", "code128", "code93", "code39"]
+        # symbologies = ["qr", "datamatrix", "code128", "code93", "code39"]
 
         # [nfc]                                # a PN532 reader, instead of the camera or beside it
         # device = "auto"                      # auto, pn532_uart:/dev/ttyUSB0, pn532_i2c:/dev/i2c-1, by-id:NAME
@@ -159,7 +159,7 @@ struct ObserverSettings {
             camera.width = try file.integer(table + "width", default: camera.width, in: 64...8192)
             camera.height = try file.integer(table + "height", default: camera.height, in: 64...8192)
             camera.symbologies = try file.strings(table + "symbologies")
-            let known = ["qr", "code128", "code93", "code39"]
+            let known = ["qr", "datamatrix", "code128", "code93", "code39"]
             if camera.symbologies.contains(where: { !known.contains($0) }) {
                 throw file.problem(
                     table + "symbologies", "each must be one of \(known.map { "\"\($0)\"" }.joined(separator: ", "))")

@@ -45,7 +45,7 @@ import Testing
         let single = frames.count { frame in !frame.withPlane { StreamReader([.qr]).read($0) }.isEmpty }
         let reader = StreamReader([.qr])
         let together = frames.count { frame in !frame.withPlane { reader.read($0) }.isEmpty }
-        #expect(single == 0 && together >= 10)
+        #expect(single == 0 && together >= 10, "read alone: \(single), together: \(together) of \(frames.count)")
     }
 
     @Test func twoCodesThatTakeTurnsAreNeverMixed() throws {

@@ -8,13 +8,15 @@ struct SymbolMemory {
     private static let leastCorrelation: Float = 0.25
     /// After so many frames without it the symbol is forgotten.
     private static let patience = 10
+    /// After so many frames without it another size of symbol may take its place.
+    private static let distraction = 3
     /// Frames that count, roughly: what is older fades.
     private static let frames: Float = 12
 
     private var dimension = 0
     private var sums: [Float] = []
     private var weight: Float = 0
-    private var lastFrame = 0
+    private var lastFrame = -1_000
     /// How many frames are in it.
     private(set) var count = 0
 
@@ -24,6 +26,10 @@ struct SymbolMemory {
     ///   - frame: its number.
     /// - Returns: whether there is more in it now than in this frame alone.
     mutating func add(_ samples: ModuleSamples, _ layout: QRLayout, frame: Int) -> Bool {
+        // A frame counts once, however often it is looked at.
+        guard frame != lastFrame else { return false }
+        // What is taken for a symbol of another size in passing does not end the one that is in view.
+        guard dimension == samples.dimension || frame - lastFrame > Self.distraction else { return false }
         let quality = samples.quality(layout)
         if dimension != samples.dimension || frame - lastFrame > Self.patience
             || correlation(samples, layout) < Self.leastCorrelation

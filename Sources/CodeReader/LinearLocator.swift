@@ -1,0 +1,210 @@
+import Glibc
+import Luma
+
+/// Finds parallel bars at any angle and draws them upright and small, for a decoder that reads along rows.
+///
+/// Blocks whose slopes all lie along one line (by the structure tensor: Förstner and Gülch 1987) are joined to regions; of
+/// each region three strips are drawn, a row of which is the mean over a part of the bars' length, which takes noise away.
+struct LinearLocator {
+    /// At most so many regions are drawn, the largest.
+    static let mostRegions = 6
+    /// Of a block, in pixels.
+    private static let block = 16
+    /// Of a strip.
+    private static let rows = 6
+    private static let mostColumns = 2048
+
+    /// How the slopes of a block lie.
+    private struct Block {
+        /// Twice the angle of the direction across the bars, as a unit vector; zero: no bars.
+        var doubled = SIMD2<Float>(0, 0)
+        var isTaken = false
+    }
+
+    /// A place with bars.
+    struct Region {
+        let centre: SIMD2<Float>
+        /// Across the bars, of length 1.
+        let across: SIMD2<Float>
+        /// Half of what it measures across the bars, and a quarter of what along them, in pixels.
+        let halfAcross, halfAlong: Float
+        let blocks: Int
+    }
+
+    /// The regions with bars, the largest first.
+    static func regions(_ plane: LumaPlane) -> [Region] {
+        let (columns, rows) = (plane.width / block, plane.height / block)
+        guard columns > 0, rows > 0 else { return [] }
+        var blocks = (0..<columns * rows).map { tensor(plane, $0 % columns * block, $0 / columns * block) }
+        var regions: [Region] = []
+        for start in blocks.indices {
+            if let region = grow(&blocks, start, columns, rows) { regions.append(region) }
+        }
+        regions.sort { $0.blocks > $1.blocks }
+        return Array(regions.prefix(mostRegions))
+    }
+
+    private static func tensor(_ plane: LumaPlane, _ left: Int, _ top: Int) -> Block {
+        var (xx, xy, yy): (Int32, Int32, Int32) = (0, 0, 0)
+        // Every other row and column: bars are longer than that.
+        for y in stride(from: max(top, 1), to: min(top + block, plane.height - 1), by: 2) {
+            let row = plane.base + y * plane.stride
+            for x in stride(from: max(left, 1), to: min(left + block, plane.width - 1), by: 2) {
+                let dx = Int32(row[x + 1]) &- Int32(row[x - 1])
+                let dy = Int32(row[x + plane.stride]) &- Int32(row[x - plane.stride])
+                xx &+= dx &* dx
+                xy &+= dx &* dy
+                yy &+= dy &* dy
+            }
+        }
+        let doubled = SIMD2<Float>(Float(xx &- yy), Float(2 &* xy))
+        let length = (doubled * doubled).sum().squareRoot()
+        let energy = Float(xx &+ yy)
+        // 64 samples with slopes of at least 14 grey levels, most of them along one line.
+        guard energy > 64 * 14 * 14, length > 0.4 * energy else { return Block() }
+        return Block(doubled: doubled / length)
+    }
+
+    private static func grow(_ blocks: inout [Block], _ start: Int, _ columns: Int, _ rows: Int) -> Region? {
+        guard blocks[start].doubled != .zero, !blocks[start].isTaken else { return nil }
+        var members = [start]
+        var sum = blocks[start].doubled
+        blocks[start].isTaken = true
+        var next = 0
+        while next < members.count {
+            let at = members[next]
+            next += 1
+            for y in max(0, at / columns - 1)...min(rows - 1, at / columns + 1) {
+                for x in max(0, at % columns - 1)...min(columns - 1, at % columns + 1) {
+                    let neighbour = y * columns + x
+                    guard !blocks[neighbour].isTaken, blocks[neighbour].doubled != .zero else { continue }
+                    // Within 13 degrees of the region's direction.
+                    let mean = sum / max((sum * sum).sum().squareRoot(), 1e-6)
+                    guard (mean * blocks[neighbour].doubled).sum() > 0.9 else { continue }
+                    blocks[neighbour].isTaken = true
+                    members.append(neighbour)
+                    sum += blocks[neighbour].doubled
+                }
+            }
+        }
+        return members.count < 3 ? nil : region(members, atan2f(sum.y, sum.x) / 2, columns)
+    }
+
+    /// Its extent, by the blocks' centres; `nil` when it is too short to hold a code.
+    private static func region(_ members: [Int], _ angle: Float, _ columns: Int) -> Region? {
+        let across = SIMD2<Float>(cosf(angle), sinf(angle))
+        let along = SIMD2<Float>(-across.y, across.x)
+        let places = members.map {
+            SIMD2<Float>(Float($0 % columns) + 0.5, Float($0 / columns) + 0.5) * Float(block)
+        }
+        let acrosses = places.map { ($0 * across).sum() }.sorted()
+        let alongs = places.map { ($0 * along).sum() }.sorted()
+        // The edges of a label or display join the region, with few blocks: along the bars the middle half counts.
+        let low = SIMD2<Float>(acrosses[acrosses.count / 50], alongs[alongs.count / 4])
+        let high = SIMD2<Float>(
+            acrosses[acrosses.count - 1 - acrosses.count / 50], alongs[alongs.count - 1 - alongs.count / 4])
+        let middle = (low + high) / 2
+        let half = (high - low) / 2
+        guard half.x > 20 else { return nil }
+        return Region(
+            centre: across * middle.x + along * middle.y, across: across, halfAcross: half.x + Float(block) / 2,
+            halfAlong: max(half.y, Float(block) / 4), blocks: members.count)
+    }
+
+    /// Three pictures of the middle of a region's bars, upright: one above the other.
+    static func strips(_ plane: LumaPlane, _ region: Region) -> [LumaPicture] {
+        // Quiet zones, and blocks that had too few bars.
+        let reach = region.halfAcross * 1.15 + 40
+        let step = max(0.5, 2 * reach / Float(mostColumns))
+        let columns = min(max(Int(2 * reach / step), 1), mostColumns)
+        let along = SIMD2<Float>(-region.across.y, region.across.x)
+        // Each row is the mean of four lines; a strip has a sixth of the bars' length, at most 24 pixels.
+        let pitch = min(2 * region.halfAlong / 3, 24) / Float(rows * 4)
+        return (-1...1).compactMap { third in
+            var pixels = [UInt8](repeating: 0, count: columns * rows)
+            for row in 0..<rows {
+                for column in 0..<columns {
+                    let place = region.centre + region.across * (Float(column) * step - reach)
+                    var sum: Float = 0
+                    for line in 0..<4 {
+                        let offset =
+                            Float(third) * 2 * region.halfAlong / 3
+                            + (Float(row * 4 + line) - Float(rows * 4 - 1) / 2) * pitch
+                        sum += level(plane, place + along * offset)
+                    }
+                    pixels[row * columns + column] = UInt8(max(0, min(255, sum / 4)))
+                }
+            }
+            return LumaPicture(width: columns, height: rows, pixels: pixels)
+        }
+    }
+
+    /// Bilinear; beside the picture its border goes on.
+    private static func level(_ plane: LumaPlane, _ place: SIMD2<Float>) -> Float {
+        let x = place.x > 0 ? min(place.x, Float(plane.width - 1)) : 0
+        let y = place.y > 0 ? min(place.y, Float(plane.height - 1)) : 0
+        let (ix, iy) = (min(Int(x), plane.width - 1), min(Int(y), plane.height - 1))
+        let (fx, fy) = (x - Float(ix), y - Float(iy))
+        let right = ix + 1 < plane.width ? 1 : 0
+        let upper = plane.base + iy * plane.stride + ix
+        let lower = upper + (iy + 1 < plane.height ? plane.stride : 0)
+        let a = Float(upper[0]) + (Float(upper[right]) - Float(upper[0])) * fx
+        let b = Float(lower[0]) + (Float(lower[right]) - Float(lower[0])) * fx
+        return a + (b - a) * fy
+    }
+
+    /// Reads the linear codes in a picture.
+    ///
+    /// Their checks are weak, and Code 39 has none: a value counts when two strips of its bars say the same, in Code 39 and
+    /// Code 93 all three.
+    ///
+    /// - Parameter scan: a decoder that reads along rows.
+    static func read(_ plane: LumaPlane, scan: (LumaPlane) -> [Reading]) -> [Reading] {
+        var found: [Reading] = []
+        for region in regions(plane) {
+            let strips = strips(plane, region)
+            var readings = agreed(strips.map { $0.withPlane(scan) })
+            if readings.isEmpty { readings = agreed(strips.map { inverted($0).withPlane(scan) }) }
+            for reading in readings
+            where !found.contains(where: { $0.value == reading.value && $0.symbology == reading.symbology }) {
+                found.append(
+                    Reading(value: reading.value, symbology: reading.symbology, corners: corners(region)))
+            }
+        }
+        return found
+    }
+
+    private static func inverted(_ picture: LumaPicture) -> LumaPicture {
+        var picture = picture
+        for index in picture.pixels.indices { picture.pixels[index] = 255 - picture.pixels[index] }
+        return picture
+    }
+
+    /// What enough of the strips say.
+    private static func agreed(_ strips: [[Reading]]) -> [Reading] {
+        strips.joined().filter { reading in
+            let votes = strips.count { readings in
+                readings.contains { $0.value == reading.value && $0.symbology == reading.symbology }
+            }
+            return votesNeeded(reading).map { votes >= $0 } ?? false
+        }
+    }
+
+    /// `nil` for what is never taken.
+    private static func votesNeeded(_ reading: Reading) -> Int? {
+        switch reading.symbology {
+        case .code128: 2
+        case .code93: 3
+        case .code39: reading.value.count >= 4 ? 3 : nil
+        case .qr, .dataMatrix: nil
+        }
+    }
+
+    private static func corners(_ region: Region) -> [Reading.Point] {
+        let along = SIMD2<Float>(-region.across.y, region.across.x) * region.halfAlong
+        let across = region.across * region.halfAcross
+        return [-across - along, across - along, across + along, -across + along].map {
+            Reading.Point(x: Int(region.centre.x + $0.x), y: Int(region.centre.y + $0.y))
+        }
+    }
+}

@@ -1,0 +1,25 @@
+extension Reading {
+    /// Code 39 has no check, and Code 93's are as short as its text: what is shorter than this is mostly clutter.
+    static let leastUnchecked = 3
+
+    /// Whether it may be more than clutter that happens to look like bars.
+    var isPlausible: Bool {
+        switch symbology {
+        case .code39, .code93: value.count >= Self.leastUnchecked
+        case .qr, .dataMatrix, .code128: true
+        }
+    }
+}
+
+extension [Reading] {
+    /// Without linear codes that are the beginning of another one: zbar sometimes reads a code only in part.
+    var withoutFragments: [Reading] {
+        filter { reading in
+            !Symbology.linear.contains(reading.symbology)
+                || !contains {
+                    $0.symbology == reading.symbology && $0.value.count > reading.value.count
+                        && $0.value.starts(with: reading.value)
+                }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+/// A dashed side of a symbol, found from the end of the arm where it begins: dark and light modules in turn.
+struct DashedSide {
+    /// Modules from the arm to the far corner, the arm's own one and the last light one counted; even.
+    let modules: Int
+    /// The symbol's far corner.
+    let corner: Vector
+    /// How regular the dashes are; more is better.
+    let score: Float
+
+    /// At least so many modules: the smallest side that is dashed.
+    private static let least = 8
+
+    /// Looks along rays that fan out from an arm's end.
+    ///
+    /// - Parameters:
+    ///   - start: the arm's far end, on the symbol's outer edge.
+    ///   - arm: from that end to the L's corner.
+    ///   - along: what the other arm is like: the side's direction and length, but for the tilt.
+    ///   - level: half way between dark and light.
+    ///   - contrast: from dark to light.
+    static func find(
+        _ sampler: PixelSampler, start: Vector, arm: Vector, along: Vector, level: Float, contrast: Float
+    ) -> DashedSide? {
+        let inward = arm.unit
+        let direction = along.unit
+        let fan = Fan(
+            sampler: sampler, level: level, contrast: contrast, reach: along.length * 1.7,
+            longest: along.length * 0.3, step: max(0.5, along.length / 200))
+        func look(_ inset: Float, _ slope: Float) -> DashedSide? {
+            let ray = (direction + direction.turned * slope).unit
+            return fan.follow(from: start + inward * inset, ray, inset: inward * inset)
+        }
+        var best: (side: DashedSide, inset: Float, slope: Float)?
+        func keep(_ inset: Float, _ slope: Float) {
+            guard let side = look(inset, slope), side.score > best?.side.score ?? 0 else { return }
+            best = (side, inset, slope)
+        }
+        // Half a module in from the outer edge: a side has 8 to 52 modules, most have 10 to 26. Slopes of up to 0.42 either
+        // way: 23 degrees.
+        for share in [0.018, 0.027, 0.04] as [Float] {
+            for step in -14...14 { keep(max(arm.length * share, 0.7), Float(step) * 0.03) }
+        }
+        // Small dashes are hit by all of a ray only when it is finer.
+        for width in [0.015, 0.0075] as [Float] {
+            guard let (_, inset, slope) = best else { return nil }
+            for i in [-1, 0, 1] as [Float] {
+                for j in [-1, 0, 1] as [Float] where i != 0 || j != 0 {
+                    keep(max(0.5, inset + i * width * arm.length * 0.4), slope + j * width)
+                }
+            }
+        }
+        guard let side = best?.side, side.modules >= least else { return nil }
+        return side
+    }
+
+    /// Rays that begin at one place.
+    private struct Fan {
+        let sampler: PixelSampler
+        let level, contrast: Float
+        /// How far a ray goes; the longest dash; how often it looks: all in pixels.
+        let reach, longest, step: Float
+
+        /// Counts the dashes on one ray.
+        func follow(from origin: Vector, _ ray: Vector, inset: Vector) -> DashedSide? {
+            // Where it turns from dark to light and back, in pixels from the beginning.
+            var turns: [Float] = []
+            var isDark = true
+            // Not at the module's edge: as far in as the ray is.
+            var at = inset.length
+            var previous = sampler.level(origin + ray * at)
+            guard previous < level + contrast * 0.1 else { return nil }
+            // A turn is a change from the last extreme by a part of what the last changes were: light may fall off.
+            var extreme = previous
+            var turned = extreme
+            var swing = contrast
+            while at < reach, at - (turns.last ?? 0) < longest, turns.count < 160 {
+                at += step
+                let value = sampler.level(origin + ray * at)
+                let change = isDark ? value - extreme : extreme - value
+                if change > swing * 0.35 {
+                    let last = abs(value - previous)
+                    turns.append(last < 1e-3 ? at : at - step * min(1, (change - swing * 0.35) / last))
+                    isDark.toggle()
+                    // From this extreme to the one before: half of it comes from the waves before.
+                    if turns.count > 1 { swing = max((swing + abs(extreme - turned)) / 2, contrast * 0.12) }
+                    turned = extreme
+                    extreme = value
+                    // A pitch that does not go on ends the row of dashes.
+                    if turns.count >= 4, !DashedSide.goesOn(turns) {
+                        turns.removeLast()
+                        break
+                    }
+                } else if change < 0 {
+                    extreme = value
+                }
+                previous = value
+            }
+            return DashedSide.side(turns, origin, ray, inset)
+        }
+    }
+
+    /// Whether the last dash is about as long as the ones before. Blur makes dark and light unequal: pairs are compared.
+    private static func goesOn(_ turns: [Float]) -> Bool {
+        let count = turns.count
+        let last = turns[count - 1] - turns[count - 3]
+        let before =
+            count >= 6
+            ? (turns[count - 2] - turns[count - 6]) / 2 : turns[count - 2] - (count >= 4 ? turns[count - 4] : 0)
+        return last > 0.62 * before && last < 1.6 * before
+    }
+
+    private static func side(_ found: [Float], _ origin: Vector, _ ray: Vector, _ inset: Vector) -> DashedSide? {
+        var turns = found
+        // The last module is light: the row ends with a turn to light, an odd one.
+        if turns.count % 2 == 0, !turns.isEmpty { turns.removeLast() }
+        let count = turns.count
+        guard count >= 5, let last = turns.last else { return nil }
+        let early = turns[2] - turns[0]
+        let late = turns[count - 1] - turns[count - 3]
+        // The first dash begins at the arm's outer edge.
+        guard turns[0] > 0.15 * early, turns[0] < 1.2 * early, late > 0 else { return nil }
+        var unevenness: Float = 0
+        for index in 3..<count {
+            let (a, b) = (turns[index] - turns[index - 2], turns[index - 1] - turns[index - 3])
+            unevenness += abs(a - b) / max(a, b)
+        }
+        unevenness /= Float(max(count - 3, 1))
+        guard unevenness < 0.3 else { return nil }
+        return DashedSide(
+            modules: count + 1, corner: origin + ray * (last + late / 2) - inset,
+            score: Float(count) * (1 - 2 * unevenness))
+    }
+}

@@ -1,0 +1,72 @@
+import Luma
+
+/// A Data Matrix in a picture.
+public struct DataMatrixSymbol: Sendable, Hashable {
+    public let text: [UInt8]
+    /// Upper left, upper right, lower right and lower left of the upright symbol, in pixels.
+    public let corners: [SIMD2<Float>]
+}
+
+/// Finds and reads Data Matrix symbols of ECC 200 (ISO/IEC 16022), turned and tilted, dark on light and light on dark.
+///
+/// Edges that make an L are found first; then rays from the ends of its arms count the dashes of the other two sides, which
+/// gives size and far corner; modules are sampled through the projective map of the four corners. libdmtx corrects errors
+/// and reads the text; it sees no picture. The work is bounded by the picture's size: every step has a limit on how many
+/// candidates it passes on.
+public enum DataMatrixReader {
+    /// At most so many symbols are read in one picture.
+    public static let most = 8
+    /// Larger pictures are not looked at: no camera gives them, and each pixel takes up to seven bytes of memory.
+    public static let mostPixels = 1 << 24
+    /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
+    private static let leastSide: Float = 12
+
+    /// - Parameters:
+    ///   - part: with `parts`: look only at every so-manieth of the places that could be a symbol, the largest of them in
+    ///     part 0. Several frames share the work so.
+    ///   - parts: how many share it.
+    public static func read(_ plane: LumaPlane, part: Int = 0, of parts: Int = 1) -> [DataMatrixSymbol] {
+        guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= mostPixels else { return [] }
+        let field = GradientField(plane)
+        let candidates = FinderL.find(EdgeSegment.find(field, least: leastSide))
+        var found: [DataMatrixSymbol] = []
+        field.smooth.withUnsafeBufferPointer { pixels in
+            guard let base = pixels.baseAddress else { return }
+            let smooth = PixelSampler(pixels: base, width: field.width, height: field.height, stride: field.width)
+            let sharp = PixelSampler(
+                pixels: plane.base, width: plane.width, height: plane.height, stride: plane.stride)
+            for (index, candidate) in candidates.enumerated() where found.count < most && index % max(parts, 1) == part
+            {
+                // What is within a symbol that was read is part of it.
+                guard !found.contains(where: { $0.surrounds(candidate.corner) }) else { continue }
+                // Smoothing takes away small modules; noise takes away dashes that were not smoothed.
+                let samplers = candidate.size < 200 ? [sharp, smooth] : [smooth]
+                if let symbol = read(candidate, samplers, isNoisy: field.isNoisy) { found.append(symbol) }
+            }
+        }
+        return found
+    }
+
+    private static func read(_ finder: FinderL, _ samplers: [PixelSampler], isNoisy: Bool) -> DataMatrixSymbol? {
+        for var sampler in samplers {
+            sampler.isInverted = finder.isInverted
+            guard let candidate = SymbolCandidate(finder, sampler) else { continue }
+            let (upper, right) = candidate.dashedSides()
+            if upper == nil, right == nil {
+                if isNoisy { continue }
+                return nil
+            }
+            if let symbol = candidate.read(upper, right) { return symbol }
+        }
+        return nil
+    }
+}
+
+extension DataMatrixSymbol {
+    fileprivate func surrounds(_ place: Vector) -> Bool {
+        var middle = Vector.zero
+        for corner in corners { middle += corner / 4 }
+        let reach = corners.map { ($0 - middle).length }.max() ?? 0
+        return (place - middle).length < reach * 1.05
+    }
+}

@@ -1,0 +1,66 @@
+/// The solid sides of a Data Matrix: two arms that meet in a corner.
+struct FinderL {
+    /// The corner, and the far ends of the arms' outer edges: in an upright symbol the lower left, the lower right and the
+    /// upper left corner.
+    var corner, right, top: Vector
+    /// Light modules on a dark ground.
+    let isInverted: Bool
+    /// The longer, the sooner it is looked at.
+    let size: Float
+
+    /// At most so many are looked at, and so many pairs of edges are weighed for that.
+    static let most = 60
+    private static let mostPairs = 4000
+
+    /// Pairs of edges that could be the outer sides of an L, the largest first.
+    static func find(_ segments: [EdgeSegment]) -> [FinderL] {
+        var found: [FinderL] = []
+        for (index, first) in segments.enumerated() {
+            for second in segments[(index + 1)...] {
+                // A rectangle is at most four times as long as it is high (8 × 32 modules); some for the tilt.
+                guard second.length * 6 > first.length else { break }
+                if let pair = FinderL(first, second) { found.append(pair) }
+            }
+            // The edges come longest first, so what is left out is small.
+            if found.count >= mostPairs { break }
+        }
+        found.sort { $0.size > $1.size }
+        var kept: [FinderL] = []
+        for pair in found where kept.count < most {
+            let near = pair.size * 0.05 + 1
+            if !kept.contains(where: { pair.isLike($0, within: near) }) { kept.append(pair) }
+        }
+        return kept
+    }
+
+    private func isLike(_ other: FinderL, within near: Float) -> Bool {
+        isInverted == other.isInverted && (corner - other.corner).length < near
+            && (right - other.right).length < near && (top - other.top).length < near
+    }
+
+    private init?(_ first: EdgeSegment, _ second: EdgeSegment) {
+        let (d1, d2) = (first.ends.1 - first.ends.0, second.ends.1 - second.ends.0)
+        let cross = d1.cross(d2)
+        // At least 35 degrees between them.
+        guard abs(cross) > 0.57 * first.length * second.length else { return nil }
+        let along = (second.ends.0 - first.ends.0).cross(d2) / cross
+        let corner = first.ends.0 + d1 * along
+        guard let far1 = Self.farEnd(first, corner), let far2 = Self.farEnd(second, corner) else { return nil }
+        let (arm1, arm2) = ((far1 - corner).unit, (far2 - corner).unit)
+        // Either both arms go into the dark of the other, or both into the light.
+        let (light1, light2) = (arm1.dot(second.lighter), arm2.dot(first.lighter))
+        guard light1 * light2 > 0 else { return nil }
+        isInverted = light1 > 0
+        self.corner = corner
+        // The right arm is clockwise of the upper one.
+        if arm1.cross(arm2) < 0 { (right, top) = (far1, far2) } else { (right, top) = (far2, far1) }
+        size = first.length + second.length
+    }
+
+    /// The end that is not at the corner, when the other one is.
+    private static func farEnd(_ segment: EdgeSegment, _ corner: Vector) -> Vector? {
+        let (a, b) = ((segment.ends.0 - corner).length, (segment.ends.1 - corner).length)
+        guard min(a, b) < 3 + 0.12 * segment.length, max(a, b) > 8 else { return nil }
+        return a < b ? segment.ends.1 : segment.ends.0
+    }
+}

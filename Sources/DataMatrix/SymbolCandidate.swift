@@ -1,0 +1,96 @@
+/// An L whose arms have been followed to their ends, on its way to being a symbol.
+struct SymbolCandidate {
+    private var finder: FinderL
+    private let sampler: PixelSampler
+    private let level, contrast: Float
+
+    /// `nil` when there is no dark arm beside light ground.
+    init?(_ found: FinderL, _ sampler: PixelSampler) {
+        finder = found
+        self.sampler = sampler
+        guard let right = Self.followed(sampler, from: found.corner, to: found.right, inside: found.top),
+            let top = Self.followed(sampler, from: found.corner, to: found.top, inside: found.right)
+        else { return nil }
+        finder.right = right.end
+        finder.top = top.end
+        contrast = min(right.contrast, top.contrast)
+        level = (right.level + top.level) / 2
+        guard contrast > 6 else { return nil }
+    }
+
+    /// Goes along an arm's outer edge as far as it is dark inside and light outside.
+    private static func followed(_ sampler: PixelSampler, from corner: Vector, to end: Vector, inside: Vector)
+        -> (end: Vector, contrast: Float, level: Float)?
+    {
+        let direction = (end - corner).unit
+        let inward = (inside - corner).dot(direction.turned) > 0 ? direction.turned : -direction.turned
+        let known = (end - corner).length
+        func difference(_ at: Float) -> (inner: Float, outer: Float) {
+            let place = corner + direction * at
+            return (sampler.level(place + inward * 1.2), sampler.level(place - inward * 1.6))
+        }
+        var (inner, outer): (Float, Float) = (0, 0)
+        let samples = 24
+        for index in 0..<samples {
+            let (i, o) = difference(known * (Float(index) + 0.5) / Float(samples))
+            inner += i
+            outer += o
+        }
+        inner /= Float(samples)
+        outer /= Float(samples)
+        let contrast = outer - inner
+        guard contrast > 6 else { return nil }
+        // From three quarters on: the edge that was found may end before the arm does, or go on beyond it.
+        var last: Float?
+        var at = known * 0.75
+        while at < known * 1.6 + 4, at - (last ?? known) < known * 0.12 + 2 {
+            let (i, o) = difference(at)
+            if o - i > contrast * 0.5 { last = at }
+            at += 0.5
+        }
+        guard let last else { return nil }
+        return (corner + direction * last, contrast, (inner + outer) / 2)
+    }
+
+    /// The dashed sides from the end of the left and of the lower arm.
+    func dashedSides() -> (upper: DashedSide?, right: DashedSide?) {
+        let upper = DashedSide.find(
+            sampler, start: finder.top, arm: finder.corner - finder.top, along: finder.right - finder.corner,
+            level: level, contrast: contrast)
+        let right = DashedSide.find(
+            sampler, start: finder.right, arm: finder.corner - finder.right, along: finder.top - finder.corner,
+            level: level, contrast: contrast)
+        return (upper, right)
+    }
+
+    func read(_ upper: DashedSide?, _ right: DashedSide?) -> DataMatrixSymbol? {
+        for (size, corner) in guesses(upper, right) {
+            guard
+                var grid = SymbolGrid(size, corners: [finder.top, corner, finder.right, finder.corner], sampler)
+            else { continue }
+            guard grid.fit * 255 > contrast * 0.08 else { continue }
+            grid.refine(least: contrast * 0.35 / 255)
+            guard grid.fit * 255 > contrast * 0.45 else { continue }
+            if let text = grid.decode() { return DataMatrixSymbol(text: text, corners: grid.corners) }
+        }
+        return nil
+    }
+
+    /// Sizes and far corners that the dashed sides speak for, the likeliest first.
+    private func guesses(_ upper: DashedSide?, _ right: DashedSide?) -> [(SymbolSize, Vector)] {
+        var guesses: [(SymbolSize, Vector)] = []
+        func add(_ rows: Int, _ columns: Int, _ corner: Vector) {
+            guard let size = SymbolSize.with(rows: rows, columns: columns),
+                !guesses.contains(where: { $0.0.index == size.index })
+            else { return }
+            guesses.append((size, corner))
+        }
+        if let upper, let right { add(right.modules, upper.modules, (upper.corner + right.corner) / 2) }
+        for side in [upper, right].compactMap({ $0 }).sorted(by: { $0.score > $1.score }) {
+            add(side.modules, side.modules, side.corner)
+            add(side.modules + 2, side.modules + 2, side.corner)
+            add(side.modules - 2, side.modules - 2, side.corner)
+        }
+        return guesses
+    }
+}

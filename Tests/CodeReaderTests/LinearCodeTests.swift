@@ -1,0 +1,108 @@
+import Luma
+import Scene
+import Testing
+
+@testable import CodeReader
+
+@Suite struct LinearCodeTests {
+    func frame(
+        _ text: String = "74C2CEF6", width: Int = 640, height: Int = 480, _ change: (inout SceneParameters) -> Void
+    ) throws -> LumaPicture {
+        let symbol = try #require(SceneSymbol(.code128, text))
+        var scene = SceneParameters()
+        scene.defocus = 0.6
+        scene.setModule(2.2, modules: symbol.modules, height: height)
+        change(&scene)
+        var renderer = SceneRenderer(width: width, height: height, seed: 4)
+        var pixels = [UInt8](repeating: 0, count: width * height)
+        renderer.render(symbol.picture, scene, into: &pixels)
+        return try #require(LumaPicture(width: width, height: height, pixels: pixels))
+    }
+
+    func texts(_ picture: LumaPicture) -> [String] {
+        let reader = CodeReader(Symbology.linear)
+        return picture.withPlane { reader.read($0) }.map { String(decoding: $0.value, as: UTF8.self) }
+    }
+
+    @Test(arguments: Array(stride(from: Float(0), to: 180, by: 18)))
+    func aCodeIsReadAtAnyAngle(_ roll: Float) throws {
+        #expect(texts(try frame { $0.roll = roll }) == ["74C2CEF6"])
+    }
+
+    @Test func aTurnedCodeLightOnDarkIsRead() throws {
+        let picture = try frame {
+            $0.roll = 40
+            $0.isInverted = true
+        }
+        #expect(texts(picture) == ["74C2CEF6"])
+    }
+
+    @Test func aStreamFindsATurnedCodeWithinItsRound() throws {
+        let picture = try frame { $0.roll = 50 }
+        let reader = StreamReader(Set(Symbology.allCases))
+        let found = (0..<16).flatMap { _ in picture.withPlane { reader.read($0) } }
+        #expect(found.contains { $0.value == Array("74C2CEF6".utf8) && $0.symbology == .code128 })
+    }
+
+    @Test(arguments: Clutter.allCases) func clutterHasNoLinearCodes(_ clutter: Clutter) throws {
+        var scene = SceneParameters()
+        scene.hasDevice = false
+        var renderer = SceneRenderer(width: 640, height: 480, clutter: clutter, seed: 1)
+        var pixels = [UInt8](repeating: 0, count: 640 * 480)
+        renderer.render(nil, scene, into: &pixels)
+        #expect(texts(try #require(LumaPicture(width: 640, height: 480, pixels: pixels))).isEmpty)
+    }
+
+    @Test func regionsAndStripsAreBoundedInAnyPicture() throws {
+        var random = SplitMix64(seed: 8)
+        for (width, height) in [(1, 1), (16, 16), (17, 400), (400, 17), (48, 48), (640, 480)] {
+            for pattern in 0..<3 {
+                let pixels = (0..<width * height).map { index -> UInt8 in
+                    switch pattern {
+                    case 0: UInt8(truncatingIfNeeded: random.next())
+                    case 1: index % width / 3 % 2 == 0 ? 0 : 255
+                    default: (index / width / 40) % 2 == 0 ? (index % width / 2 % 2 == 0 ? 0 : 255) : 128
+                    }
+                }
+                let picture = try #require(LumaPicture(width: width, height: height, pixels: pixels))
+                picture.withPlane { plane in
+                    let regions = LinearLocator.regions(plane)
+                    #expect(regions.count <= LinearLocator.mostRegions)
+                    for region in regions { #expect(LinearLocator.strips(plane, region).count == 3) }
+                }
+                #expect(texts(picture).isEmpty)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("A+A-1234", "Aa-1234"), ("E+X+T /A%J/J/C", "Ext !?*#"), ("PLAIN 1.2", "PLAIN 1.2"), ("5+", "5+"),
+        ("1+1", "1+1"),
+        ("%U$A/O/Z%V", "\0\u{1}/:@"), ("+/A", "+/A"), ("", ""),
+    ]) func code39SaysAllOfASCII(_ text: String, _ meant: String) {
+        #expect(Code39.fullASCII(Array(text.utf8)) == Array(meant.utf8))
+    }
+
+    @Test func shortUncheckedCodesAndFragmentsDoNotCount() {
+        func reading(_ text: String, _ symbology: Symbology) -> Reading {
+            Reading(value: Array(text.utf8), symbology: symbology, corners: [])
+        }
+        #expect(!reading("T", .code39).isPlausible && reading("T12", .code39).isPlausible)
+        #expect(reading("T", .qr).isPlausible && reading("T", .dataMatrix).isPlausible)
+        let whole = reading("74C2CEF6", .code128)
+        let others = [reading("74C2", .code93), reading("74C2", .qr)]
+        #expect(([reading("74C2", .code128), whole] + others).withoutFragments == [whole] + others)
+    }
+}
+
+@Suite struct DataMatrixReadingTests {
+    @Test func aDataMatrixInAStreamIsSeen() throws {
+        let scene = try #require(DrawnScene(.dataMatrix, .rotation, grade: 2, width: 640, height: 480, seed: 3))
+        let picture = try #require(LumaPicture(width: 640, height: 480, pixels: scene.pixels()))
+        let reader = StreamReader(Set(Symbology.allCases))
+        let found = (0..<16).flatMap { _ in picture.withPlane { reader.read($0) } }
+        let reading = try #require(found.first)
+        #expect(reading.symbology == .dataMatrix && reading.candidate != nil)
+        #expect(picture.withPlane { CodeReader([.qr]).read($0) }.isEmpty)
+    }
+}
