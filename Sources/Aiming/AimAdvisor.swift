@@ -27,8 +27,8 @@ public struct AimAdvisor: Sendable {
     static let wellRead: Float = 0.7
     /// Finder patterns alone are taken for a code when so many of ten frames show some: things look like one by chance.
     private static let likely = 4
-    /// Linear codes are looked for in every fourth frame only.
-    private static let linearPeriod = 4
+    /// After so many frames a stream has been searched for codes other than QR codes, a piece at a time.
+    private static let otherPeriod = 16
     /// A code that has gone is remembered for so many frames: what was bad about it is why.
     private static let memory = 40
     /// Share of the picture that changes from frame to frame when somebody moves a device in it.
@@ -38,7 +38,7 @@ public struct AimAdvisor: Sendable {
 
     private var glances: [Glance] = []
     private var changes: [Float] = []
-    private var linear: (code: Glance.Code, age: Int)?
+    private var other: (code: Glance.Code, age: Int)?
     private var last: (code: Glance.Code, age: Int)?
 
     public init() {}
@@ -46,7 +46,7 @@ public struct AimAdvisor: Sendable {
     /// Takes the next frame's.
     public mutating func add(_ glance: Glance) -> AimReport {
         var glance = glance
-        carryLinear(&glance)
+        carryOther(&glance)
         if let before = glances.last { changes.append(glance.light.changed(since: before.light)) }
         glances.append(glance)
         if glances.count > Self.window { glances.removeFirst() }
@@ -60,14 +60,14 @@ public struct AimAdvisor: Sendable {
         return AimReport(glance: glance, advice: advice(read), read: read, frames: glances.count)
     }
 
-    /// A linear code that was read counts for the frames in which nobody has looked for it.
-    private mutating func carryLinear(_ glance: inout Glance) {
+    /// A code that is no QR code counts for the frames in which nobody has looked for it.
+    private mutating func carryOther(_ glance: inout Glance) {
         if let code = glance.code {
-            linear = code.kind == .qr ? nil : (code, 0)
-        } else if var carried = linear {
+            other = code.kind == .qr ? nil : (code, 0)
+        } else if var carried = other {
             carried.age += 1
-            linear = carried.age < Self.linearPeriod ? carried : nil
-            glance.code = linear?.code
+            other = carried.age < Self.otherPeriod ? carried : nil
+            glance.code = other?.code
         }
     }
 

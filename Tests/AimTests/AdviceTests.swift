@@ -55,7 +55,8 @@ import Testing
 
     @Test(arguments: cases)
     func aDrawnFaultIsNamed(_ wanted: Case) throws {
-        let report = try wanted.drawing.report()
+        // What is no QR code is looked for a piece at a time.
+        let report = try wanted.drawing.report(frames: wanted.drawing.kind == .qr ? 12 : 36)
         #expect(report.advice == wanted.advice, "\(report.glance.code as Any), \(report.read) of \(report.frames)")
     }
 
