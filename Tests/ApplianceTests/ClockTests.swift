@@ -10,7 +10,11 @@ import Testing
 
     func withWorld(_ body: (World, (String) throws -> Void) throws -> Void) throws {
         let stage = try Stage(keeping: nil, binaries: binaries)
-        defer { stage.close() }
+        defer {
+            // faketime forks: its end does not end what it has started.
+            _ = try? stage.run("/usr/bin/pkill", ["-KILL", "-f", stage.path("observer.toml")], as: "end")
+            stage.close()
+        }
         let world = try World(stage)
         try world.prepare()
         try world.startKeyService()
