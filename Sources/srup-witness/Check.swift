@@ -96,7 +96,8 @@ struct CheckCamera: ParsableCommand {
                 name, .problem, "no frames come", remedy: "another USB port or cable; a powered hub; a smaller size")
         }
         // Those that were passed over for newer ones came, too.
-        let perSecond = Double(frames + dropped) / (time / .seconds(1))
+        let seconds: Double = time / Duration.seconds(1)
+        let perSecond = Double(frames + dropped) / seconds
         let rate = "\((perSecond * 10).rounded() / 10) a second" + (damaged > 0 ? ", \(damaged) damaged" : "")
         if damaged > frames / 4 {
             return Finding(name, .warning, rate, remedy: "another USB port or cable: frames arrive damaged")

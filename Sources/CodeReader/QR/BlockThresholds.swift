@@ -37,9 +37,9 @@ final class ThresholdMaker {
         for row in 0..<rows {
             for column in 0..<columns {
                 // The last blocks overlap the ones before, so that all are whole.
-                let start = UnsafeRawPointer(
-                    plane.base + min(row * side, plane.height - side) * plane.stride
-                        + min(column * side, plane.width - side))
+                let top: Int = min(row * side, plane.height - side)
+                let left: Int = min(column * side, plane.width - side)
+                let start = UnsafeRawPointer(plane.base + (top * plane.stride + left))
                 var sum = SIMD8<UInt16>(repeating: 0)
                 var low = SIMD8<UInt8>(repeating: 255)
                 var high = SIMD8<UInt8>(repeating: 0)
