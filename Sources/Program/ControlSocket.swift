@@ -18,7 +18,7 @@ public final class ControlSocket: Service, Sendable {
         unlink(path)
         descriptor = Self.socket()
         let old = umask(0o177)
-        let bound = Self.withAddress(path) { bind(descriptor, $0, $1) }
+        let bound = UnixAddress.with(path) { bind(descriptor, $0, $1) }
         umask(old)
         guard bound == 0, listen(descriptor, 4) == 0 else {
             throw Failure(description: "\(path) cannot be made: \(String(cString: strerror(errno)))")
@@ -70,7 +70,7 @@ public final class ControlSocket: Service, Sendable {
         defer { close(descriptor) }
         var timeout = timeval(tv_sec: 3, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-        guard withAddress(path, { connect(descriptor, $0, $1) }) == 0 else { return nil }
+        guard UnixAddress.with(path, { connect(descriptor, $0, $1) }) == 0 else { return nil }
         var text: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
         while text.count < 1 << 20 {
@@ -84,21 +84,5 @@ public final class ControlSocket: Service, Sendable {
 
     static func socket() -> Int32 {
         Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    }
-
-    static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            errno = ENAMETOOLONG
-            return -1
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 
 /// The other end of a ``SignalSocket``: follows the words, for a thread of its own.
 public final class SignalListener {
@@ -18,7 +19,7 @@ public final class SignalListener {
     public func connect(toAny paths: [String]) {
         for path in paths where descriptor < 0 {
             let candidate = ControlSocket.socket()
-            if ControlSocket.withAddress(path, { Glibc.connect(candidate, $0, $1) }) == 0 {
+            if UnixAddress.with(path, { Glibc.connect(candidate, $0, $1) }) == 0 {
                 descriptor = candidate
             } else {
                 close(candidate)

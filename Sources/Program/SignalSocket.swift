@@ -29,7 +29,7 @@ public final class SignalSocket: Service, Sendable {
         state = Mutex(State(word: word))
         unlink(path)
         descriptor = ControlSocket.socket()
-        let bound = ControlSocket.withAddress(path) { bind(descriptor, $0, $1) }
+        let bound = UnixAddress.with(path) { bind(descriptor, $0, $1) }
         guard bound == 0, chmod(path, 0o666) == 0, listen(descriptor, 4) == 0 else {
             throw .init(description: "\(path) cannot be made: \(String(cString: strerror(errno)))")
         }

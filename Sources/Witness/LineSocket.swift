@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import Synchronization
 
 /// Lines of bounded length over a stream socket; blocking, for a thread of its own.
@@ -43,22 +44,12 @@ public final class LineSocket: Sendable {
     ///
     /// - Throws: ``Failure/system(_:)``.
     public static func connected(to path: String) throws(Failure) -> LineSocket {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw .system("\(path): the path is too long for a socket")
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw .system(String(cString: strerror(errno))) }
         let line = LineSocket(descriptor: descriptor)
-        let code = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
+        guard UnixAddress.with(path, { connect(descriptor, $0, $1) }) == 0 else {
+            throw .system("\(path): \(String(cString: strerror(errno)))")
         }
-        guard code == 0 else { throw .system("\(path): \(String(cString: strerror(errno)))") }
         return line
     }
 

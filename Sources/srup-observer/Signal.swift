@@ -37,7 +37,7 @@ struct SignalCommand: ParsableCommand {
         } catch {
             throw Program.failure(error, code: .unavailable)
         }
-        StopFlag.onSignals()
+        StopSignals.take()
         defer { outputs.release() }
         if test { return play(on: outputs) }
         if outputs.areNone {
@@ -53,7 +53,7 @@ struct SignalCommand: ParsableCommand {
         var player = SignalPlayer(.unregistered, at: .zero)
         var nextTry = Duration.zero
         var wasConnected = false
-        while !StopFlag.isSet {
+        while !StopSignals.came {
             let now = ContinuousClock.now - start
             if !listener.isConnected && now >= nextTry {
                 listener.connect(toAny: paths)
@@ -78,7 +78,7 @@ struct SignalCommand: ParsableCommand {
 
     private func play(on outputs: Outputs) {
         if outputs.areNone { print("neither LED nor buzzer is configured or found; the patterns only in words:") }
-        for word in SignalWord.allCases where !StopFlag.isSet {
+        for word in SignalWord.allCases where !StopSignals.came {
             print("\(word.rawValue.padding(14))\(SignalPattern(word).description): \(word.meaning)")
             fflush(nil)
             if outputs.areNone { continue }
@@ -86,7 +86,7 @@ struct SignalCommand: ParsableCommand {
             var player = SignalPlayer(word.isVerdict ? .waiting : word, at: .zero)
             if word.isVerdict { player.heard(word, at: .zero) }
             let end = word.isVerdict ? SignalPattern(word).length : max(SignalPattern(word).length, .seconds(4))
-            while case let now = ContinuousClock.now - start, now < end, !StopFlag.isSet {
+            while case let now = ContinuousClock.now - start, now < end, !StopSignals.came {
                 outputs.show(player.output(at: now))
                 usleep(10_000)
             }
@@ -118,19 +118,5 @@ private final class Outputs {
     func release() {
         led?.release()
         buzzer?.release()
-    }
-}
-
-/// SIGTERM and SIGINT end the command in order, so that the LED is given back.
-private enum StopFlag {
-    static var isSet: Bool { flag != 0 }
-    /// Written by the signal handler, where nothing but this is allowed.
-    nonisolated(unsafe) private static var flag: sig_atomic_t = 0
-
-    static func onSignals() {
-        for number in [SIGTERM, SIGINT] { signal(number) { _ in StopFlag.flag = 1 } }
-        var none = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, nil)
     }
 }

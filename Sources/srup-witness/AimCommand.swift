@@ -55,7 +55,8 @@ struct AimCommand: ParsableCommand {
         Libcamera.standIn(for: eye.device)
         let session = try eye.session()
         let wanted = try symbologies.parsed()
-        EndSignals.take()
+        StopSignals.take()
+        signal(SIGPIPE, SIG_IGN)
         let screen = AimScreen(json: json)
         let page = try openPage(screen)
         let tally = AimTally()
@@ -70,7 +71,7 @@ struct AimCommand: ParsableCommand {
         }
         session.wake()
         let deadline = limit.map { ContinuousClock.now + $0 }
-        while !EndSignals.came, deadline.map({ $0 > .now }) ?? true { usleep(10_000) }
+        while !StopSignals.came, deadline.map({ $0 > .now }) ?? true { usleep(10_000) }
         session.stop()
         page?.stop()
         let end = tally.counts.withLock { $0 }
@@ -93,20 +94,6 @@ struct AimCommand: ParsableCommand {
         } catch {
             throw Program.failure(error, code: .unavailable)
         }
-    }
-}
-
-/// SIGINT and SIGTERM end the command in good order: the camera's settings are put back.
-private enum EndSignals {
-    private static let flag = Atomic<Bool>(false)
-
-    static var came: Bool { flag.load(ordering: .relaxed) }
-
-    static func take() {
-        // Made before a signal can come: making it takes a lock.
-        _ = came
-        for number in [SIGINT, SIGTERM] { signal(number) { _ in EndSignals.flag.store(true, ordering: .relaxed) } }
-        signal(SIGPIPE, SIG_IGN)
     }
 }
 

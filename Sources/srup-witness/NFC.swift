@@ -47,20 +47,6 @@ func keepStandardDescriptors() {
     }
 }
 
-/// SIGTERM and SIGINT end a command in order, so that the field is off and the reader closed afterwards.
-enum Stop {
-    static var wasAsked: Bool { flag != 0 }
-    /// Written by the signal handler, where nothing but this is allowed.
-    nonisolated(unsafe) fileprivate static var flag: sig_atomic_t = 0
-
-    static func onSignals() {
-        for number in [SIGTERM, SIGINT] { signal(number) { _ in Stop.flag = 1 } }
-        var none = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, nil)
-    }
-}
-
 /// Waits for taps for the keeper. Holds no key and no nonce, and ends when the socket closes.
 struct NFCWitness: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -205,9 +191,9 @@ struct NFCRead: ParsableCommand {
                 show(tap)
             }
         }
-        Stop.onSignals()
+        StopSignals.take()
         tapReader.run {
-            !Stop.wasAsked && (wanted.map { count < $0 } ?? true) && (deadline.map { $0 > .now } ?? true)
+            !StopSignals.came && (wanted.map { count < $0 } ?? true) && (deadline.map { $0 > .now } ?? true)
         }
         if !wasOpen { throw ExitCode(Program.Code.unavailable.rawValue) }
         if count == 0 { throw ExitCode(1) }
@@ -297,9 +283,9 @@ struct NFCWrite: ParsableCommand {
                 say("taken", "\(role.rawValue), \(Int(duration / .milliseconds(1))) ms")
             }
         }
-        Stop.onSignals()
+        StopSignals.take()
         presenter.run {
-            !Stop.wasAsked && (wanted.map { count < $0 } ?? true) && (deadline.map { $0 > .now } ?? true)
+            !StopSignals.came && (wanted.map { count < $0 } ?? true) && (deadline.map { $0 > .now } ?? true)
         }
         if !wasOpen { throw ExitCode(Program.Code.unavailable.rawValue) }
         if count == 0 { throw ExitCode(1) }
