@@ -19,6 +19,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
     .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources)
 }
 
+/// Rooms that work on every pixel are optimised in debug builds too: unoptimised they take seconds a frame, and
+/// what is tested in them is a stream. Overflow and bounds are checked all the same.
+let fast: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 let package = Package(
     name: "srup-observer",
     products: [
@@ -72,12 +76,12 @@ let package = Package(
         .target(name: "Settings", dependencies: ["CTOML"]),
         .target(name: "Observation"),
         .target(name: "Witness", dependencies: ["CLinux", "Linux", log, lifecycle]),
-        .target(name: "Luma"),
+        .target(name: "Luma", swiftSettings: fast),
         .target(name: "Camera", dependencies: ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
-        .target(name: "CodeReader", dependencies: ["Luma", "CZbar", "DataMatrix"]),
-        .target(name: "DataMatrix", dependencies: ["Luma", "CDmtx"]),
+        .target(name: "CodeReader", dependencies: ["Luma", "CZbar", "DataMatrix"], swiftSettings: fast),
+        .target(name: "DataMatrix", dependencies: ["Luma", "CDmtx"], swiftSettings: fast),
         .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
-        .target(name: "Scene", dependencies: ["Luma", "Presentation", "CDmtx"]),
+        .target(name: "Scene", dependencies: ["Luma", "Presentation", "CDmtx"], swiftSettings: fast),
         .target(name: "NearField"),
         .target(name: "NearFieldLink", dependencies: ["NearField", "Linux", "CLinux", "CNFC", "CI2C", "CNFCSleep"]),
         .target(

@@ -16,6 +16,7 @@ public final class V4L2Camera: FrameSource {
     private let descriptor: Int32
     private let converter: LumaConverter
     private var buffers: [UnsafeMutableRawBufferPointer] = []
+    /// When the last frame had been looked at: how long that took is not the camera's fault.
     private var lastFrame = ContinuousClock.now
 
     public var format: (name: String, width: Int, height: Int) {
@@ -138,9 +139,6 @@ public final class V4L2Camera: FrameSource {
     public func next(timeout: Int32, interrupt: Int32, _ body: (LumaPlane) -> Void) throws(CameraError) -> Bool {
         let deadline = ContinuousClock.now + .milliseconds(Int(timeout))
         while true {
-            if ContinuousClock.now - lastFrame > .seconds(Self.stallAfter) {
-                throw .stalled(path, seconds: Self.stallAfter)
-            }
             let left = Int32(max(0, (deadline - .now) / .milliseconds(1)))
             var pollers = [
                 pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
@@ -148,8 +146,12 @@ public final class V4L2Camera: FrameSource {
             ]
             let ready = poll(&pollers, 2, left)
             if ready < 0 && errno == EINTR { continue }
-            guard ready > 0, pollers[1].revents == 0 else { return false }
-            if try newest(body, pollers[0].revents) { return true }
+            guard pollers[1].revents == 0 else { return false }
+            if ready > 0, try newest(body, pollers[0].revents) { return true }
+            // Asked only when nothing is waiting: this process may itself have been held up for longer.
+            if ContinuousClock.now - lastFrame > .seconds(Self.stallAfter) {
+                throw .stalled(path, seconds: Self.stallAfter)
+            }
             if ContinuousClock.now >= deadline { return false }
         }
     }
@@ -191,8 +193,10 @@ public final class V4L2Camera: FrameSource {
             if events & Int16(POLLERR | POLLHUP | POLLNVAL) != 0 { throw .unplugged(path) }
             return false
         }
-        lastFrame = .now
-        defer { _ = srup_v4l2_queue(descriptor, held.index) }
+        defer {
+            _ = srup_v4l2_queue(descriptor, held.index)
+            lastFrame = .now
+        }
         let buffer = buffers[Int(held.index)]
         let frame = UnsafeBufferPointer(
             start: buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), count: min(Int(held.used), buffer.count))
