@@ -5,8 +5,8 @@ import Storage
 /// A registered identity as it lies in its state folder.
 ///
 /// ```
-/// identity.pem      private key of the identity                       0600
-/// access.pem        private key of the broker's client certificate    0600
+/// identity.pem      private key of the identity                       0600, encrypted where there is a ``MachineKey``
+/// access.pem        private key of the broker's client certificate    0600, likewise
 /// certificate.pem   client certificate for the broker
 /// ca.pem            authority that signed it and the broker's
 /// state.db          counters, peers, open requests, audit log         0600
@@ -59,8 +59,11 @@ public struct Identity: Sendable {
 
     /// Writes a fresh identity. The key file comes last: a folder without it holds no identity.
     ///
+    /// - Parameter machineKey: what the keys are encrypted with, see ``MachineKey``.
     /// - Throws: ``PrivateFileError``, ``StorageError``.
-    public static func save(_ registration: Registration, in folder: String) throws {
+    public static func save(
+        _ registration: Registration, in folder: String, machineKey: SecretBytes? = MachineKey.own
+    ) throws {
         try PrivateFile.makeFolder(folder)
         let state = try PartyState(path: statePath(folder))
         try state.set("identity", to: registration.id.hex)
@@ -70,8 +73,40 @@ public struct Identity: Sendable {
         try state.set("server", to: registration.server?.hex)
         try state.set("server.key", to: registration.serverKey?.pem)
         try saveCertificate(registration.certificate, authority: registration.authority, in: folder)
-        try registration.accessKey.pem.withBytes { try PrivateFile.write($0, to: folder + "/access.pem") }
-        try registration.key.pem.withBytes { try PrivateFile.write($0, to: folder + "/identity.pem") }
+        try save(registration.accessKey, folder + "/access.pem", machineKey)
+        try save(registration.key, folder + "/identity.pem", machineKey)
+    }
+
+    private static func save(_ key: PrivateKey, _ path: String, _ machineKey: SecretBytes?) throws {
+        try key.pem(passphrase: machineKey).withBytes { try PrivateFile.write($0, to: path) }
+    }
+
+    /// Encrypts for this machine what lies unencrypted, as it does when it was registered by hand.
+    ///
+    /// - Returns: whether something did.
+    /// - Throws: ``PrivateFileError``, ``CryptoError``; ``PartyError`` when a key is another machine's.
+    public static func bind(in folder: String, to machineKey: SecretBytes? = MachineKey.own) throws -> Bool {
+        guard let machineKey, exists(in: folder) else { return false }
+        var isNew = false
+        for path in ["/access.pem", "/identity.pem"].map({ folder + $0 }) where try !isBound(path) {
+            try save(try privateKey(path, machineKey), path, machineKey)
+            isNew = true
+        }
+        return isNew
+    }
+
+    /// Whether a key file is encrypted for a machine.
+    ///
+    /// - Throws: ``PrivateFileError``.
+    public static func isBound(_ path: String) throws -> Bool {
+        try PrivateFile.withContents(of: path) { PrivateKey.isEncrypted(pem: secret($0)) }
+    }
+
+    private static func secret(_ text: UnsafeRawBufferPointer) -> SecretBytes {
+        SecretBytes(capacity: text.count) { buffer in
+            buffer.copyMemory(from: text)
+            return text.count
+        }
     }
 
     /// Replaces the client certificate, after a renewal.
@@ -85,10 +120,13 @@ public struct Identity: Sendable {
     /// Loads the identity and opens its state.
     ///
     /// - Throws: ``PartyError/notRegistered(folder:)``; ``PrivateFileError`` when a key file is open to others;
+    ///   ``PartyError/bound(path:)`` when keys are encrypted for a machine and its key is not there;
     ///   ``StorageError``; ``CryptoError``.
-    public static func load(from folder: String) throws -> (Identity, PartyState) {
+    public static func load(
+        from folder: String, machineKey: SecretBytes? = MachineKey.own
+    ) throws -> (Identity, PartyState) {
         guard exists(in: folder) else { throw PartyError.notRegistered(folder: folder) }
-        let key = try privateKey(folder + "/identity.pem")
+        let key = try privateKey(folder + "/identity.pem", machineKey)
         // libmosquitto reads this file itself; here only its mode is judged.
         try PrivateFile.withContents(of: folder + "/access.pem") { _ in }
         let state = try PartyState(path: statePath(folder))
@@ -113,14 +151,18 @@ public struct Identity: Sendable {
 
     /// Reads a private key file of mode 0600.
     ///
-    /// - Throws: ``PrivateFileError``, ``CryptoError``.
-    public static func privateKey(_ path: String) throws -> PrivateKey {
+    /// - Parameter machineKey: what it may be encrypted with.
+    /// - Throws: ``PrivateFileError``; ``CryptoError``; ``PartyError/boundElsewhere(path:)``.
+    public static func privateKey(_ path: String, _ machineKey: SecretBytes? = MachineKey.own) throws -> PrivateKey {
         try PrivateFile.withContents(of: path) { text in
-            try PrivateKey(
-                pem: SecretBytes(capacity: text.count) { buffer in
-                    buffer.copyMemory(from: text)
-                    return text.count
-                })
+            let pem = secret(text)
+            guard PrivateKey.isEncrypted(pem: pem) else { return try PrivateKey(pem: pem) }
+            guard let machineKey else { throw PartyError.bound(path: path) }
+            do throws(CryptoError) {
+                return try PrivateKey(pem: pem, passphrase: machineKey)
+            } catch .wrongPassphrase {
+                throw PartyError.boundElsewhere(path: path)
+            }
         }
     }
 

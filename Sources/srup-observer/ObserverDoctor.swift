@@ -88,8 +88,15 @@ struct ObserverDoctor {
             certificate(
                 folder + "/ca.pem", "authority's certificate",
                 remedy: "the C2 server's operator must renew the authority; then srup-observer register --renew"),
-            keyFits(folder),
+            keyFits(folder), keys(folder),
         ]
+    }
+
+    private func keys(_ folder: String) -> Finding {
+        let isBound = (try? Identity.isBound(folder + "/identity.pem")) ?? false
+        return Finding(
+            "keys", .ok,
+            isBound ? "encrypted for this machine (\(MachineKey.name))" : "in files of mode 0600, not bound to this machine")
     }
 
     private func certificate(_ path: String, _ name: String, remedy: String) -> Finding {

@@ -30,6 +30,7 @@ struct RunningObserver {
         var logger = logger
         if !name.isEmpty { logger[metadataKey: "observer"] = "\(name)" }
         self.logger = logger
+        if try Identity.bind(in: observer.stateFolder) { logger.notice("the keys are encrypted for this machine now") }
         let state: PartyState
         (identity, state) = try Identity.load(from: observer.stateFolder)
         guard let server = try observer.server.map({ try Self.parsed($0) }) ?? identity.server else {

@@ -162,6 +162,42 @@ final class Scratch {
         #expect(error?.description.contains("chmod 600") == true)
     }
 
+    @Test func keysAreBoundToTheirMachine() throws {
+        func secret(_ text: String) -> SecretBytes {
+            SecretBytes(capacity: text.utf8.count) { buffer in
+                buffer.copyBytes(from: text.utf8)
+                return text.utf8.count
+            }
+        }
+        let (here, elsewhere) = (secret(String(repeating: "ab", count: 32)), secret(String(repeating: "cd", count: 32)))
+        let scratch = try Scratch()
+        let folder = scratch.path + "/id"
+        let key = try PrivateKey.generate()
+        let registration = Identity.Registration(
+            id: DeviceID(1), key: key, accessKey: key, certificate: "c", authority: "a", brokerHost: "localhost",
+            brokerPort: 8883, keyService: "https://localhost", server: nil, serverKey: nil)
+        try Identity.save(registration, in: folder, machineKey: nil)
+        #expect(try Identity.isBound(folder + "/identity.pem") == false)
+        #expect(try Identity.bind(in: folder, to: nil) == false)
+        // What was there before there was a machine's key.
+        #expect(try Identity.bind(in: folder, to: here))
+        #expect(try Identity.bind(in: folder, to: here) == false)
+        for file in ["/identity.pem", "/access.pem"] {
+            let text = try String(contentsOfFile: folder + file, encoding: .utf8)
+            #expect(text.hasPrefix("-----BEGIN ENCRYPTED PRIVATE KEY-----"))
+            #expect(try Identity.privateKey(folder + file, here).publicKey == key.publicKey)
+        }
+        _ = try Identity.load(from: folder, machineKey: here)
+        var error = #expect(throws: PartyError.self) { try Identity.load(from: folder, machineKey: nil) }
+        #expect(error?.description.contains("systemd service") == true)
+        error = #expect(throws: PartyError.self) { try Identity.load(from: folder, machineKey: elsewhere) }
+        #expect(error?.description.contains("register again") == true)
+        // And one that is written bound from the start.
+        try Identity.save(registration, in: folder, machineKey: elsewhere)
+        #expect(throws: PartyError.self) { try Identity.load(from: folder, machineKey: here) }
+        _ = try Identity.load(from: folder, machineKey: elsewhere)
+    }
+
     @Test func withoutAnIdentityItSaysSo() {
         #expect(throws: PartyError.self) { try Identity.load(from: "/nonexistent") }
     }

@@ -101,7 +101,7 @@ public final class BrokerLink: Service, Sendable {
         client = Client(pointer: pointer)
         state.withLock { $0.subscriptions = subscriptions }
         let code = mosquitto_tls_set(
-            pointer, address.caFile, nil, address.certificateFile, address.keyFile, nil)
+            pointer, address.caFile, nil, address.certificateFile, address.keyFile, MachineKey.callback)
         guard code == 0, mosquitto_tls_opts_set(pointer, 1, "tlsv1.2", nil) == 0 else {
             mosquitto_destroy(pointer)
             throw .tls(String(cString: mosquitto_strerror(code)))

@@ -86,6 +86,7 @@ public struct BrokerProbe: Sendable {
         guard SSL_CTX_load_verify_locations(context, address.caFile, nil) == 1 else {
             return .ours("\(address.caFile) cannot be used")
         }
+        SSL_CTX_set_default_passwd_cb(context, MachineKey.callback)
         guard SSL_CTX_use_certificate_chain_file(context, address.certificateFile) == 1,
             SSL_CTX_use_PrivateKey_file(context, address.keyFile, SSL_FILETYPE_PEM) == 1,
             SSL_CTX_check_private_key(context) == 1

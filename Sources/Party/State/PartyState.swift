@@ -338,6 +338,10 @@ public enum PartyError: Error, Sendable, CustomStringConvertible {
     /// The request has been answered or has expired.
     case alreadyAnswered
     case notRegistered(folder: String)
+    /// A key is encrypted for its machine, and this process has not been lent the machine's key.
+    case bound(path: String)
+    /// A key is encrypted for another machine.
+    case boundElsewhere(path: String)
     case identity(String)
 
     public var description: String {
@@ -346,6 +350,11 @@ public enum PartyError: Error, Sendable, CustomStringConvertible {
         case .cannotWrite(let why): "a message could not be written: \(why)"
         case .alreadyAnswered: "this request has been answered already"
         case .notRegistered(let folder): "there is no identity in \(folder); register first"
+        case .bound(let path):
+            "\(path) is encrypted for this machine, and its key (\(MachineKey.name)) was not lent to this process: use the "
+                + "systemd service, or run this as root"
+        case .boundElsewhere(let path):
+            "\(path) is encrypted for another machine (or this machine's key was made anew): register again with --replace"
         case .identity(let why): why
         }
     }

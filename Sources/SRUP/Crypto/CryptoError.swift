@@ -1,6 +1,8 @@
 /// Why a key or a cryptographic step was refused. Carries no secret and, for envelopes, no hint at which step failed.
 public enum CryptoError: Error, Hashable, Sendable, CustomStringConvertible {
     case notAKey(String)
+    /// The key is encrypted, for another passphrase.
+    case wrongPassphrase
     case notRSA
     case weakKey(bits: Int)
     /// The public exponent is not 65 537.
@@ -14,6 +16,7 @@ public enum CryptoError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .notAKey(let expected): "this is no \(expected)"
+        case .wrongPassphrase: "the key is encrypted for another passphrase"
         case .notRSA: "the key is not an RSA key"
         case .weakKey(let bits): "the RSA key has \(bits) bits; at least \(KeyRules.minimumBits) are needed"
         case .unusualExponent: "the RSA key's public exponent is not 65537"

@@ -216,20 +216,32 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable {
 
     /// Reads PEM text held in memory that is wiped.
     ///
+    /// - Parameter passphrase: for `-----BEGIN ENCRYPTED PRIVATE KEY-----`; without one such a key is refused.
     /// - Throws: ``CryptoError``.
-    public init(pem: SecretBytes) throws(CryptoError) {
+    public init(pem: SecretBytes, passphrase: SecretBytes? = nil) throws(CryptoError) {
+        var given = passphrase
         let key = pem.withBytes { text -> OpaquePointer? in
             guard text.count <= 65536, let bio = BIO_new_mem_buf(text.baseAddress, Int32(text.count)) else {
                 return nil
             }
             defer { BIO_free(bio) }
-            return PEM_read_bio_PrivateKey(bio, nil, refusePassphrase, nil)
+            return withUnsafeMutablePointer(to: &given) { PEM_read_bio_PrivateKey(bio, nil, givePassphrase, $0) }
         }
         guard let key else {
             ERR_clear_error()
-            throw .notAKey("unencrypted PEM private key (\"BEGIN PRIVATE KEY\")")
+            let isEncrypted = Self.isEncrypted(pem: pem)
+            throw isEncrypted && passphrase != nil
+                ? .wrongPassphrase : .notAKey("unencrypted PEM private key (\"BEGIN PRIVATE KEY\")")
         }
         try self.init(taking: key)
+    }
+
+    /// Whether the PEM text holds an encrypted key.
+    public static func isEncrypted(pem: SecretBytes) -> Bool {
+        pem.withBytes { text in
+            let marker = Array("-----BEGIN ENCRYPTED PRIVATE KEY-----".utf8)
+            return text.count >= marker.count && text.prefix(marker.count).elementsEqual(marker)
+        }
     }
 
     private init(taking key: OpaquePointer) throws(CryptoError) {
@@ -237,10 +249,17 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable {
     }
 
     /// PKCS#8 PEM text, in memory that is wiped.
-    public var pem: SecretBytes {
+    public var pem: SecretBytes { pem(passphrase: nil) }
+
+    /// PKCS#8 PEM text, encrypted (AES-256-CBC, PBKDF2) when there is a passphrase, in memory that is wiped.
+    public func pem(passphrase: SecretBytes?) -> SecretBytes {
         let bio = BIO_new(BIO_s_secmem())
         defer { BIO_free(bio) }
-        PEM_write_bio_PKCS8PrivateKey(bio, box.key, nil, nil, 0, nil, nil)
+        var given = passphrase
+        withUnsafeMutablePointer(to: &given) {
+            _ = PEM_write_bio_PKCS8PrivateKey(
+                bio, box.key, passphrase == nil ? nil : EVP_aes_256_cbc(), nil, 0, givePassphrase, $0)
+        }
         var start: UnsafePointer<UInt8>?
         let count = srup_BIO_get_mem_data(bio, &start)
         return SecretBytes(capacity: count) { buffer in
@@ -314,6 +333,14 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable {
 
     public var description: String { "<private key>" }
     public var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+/// Hands OpenSSL the passphrase that the context points at (a `SecretBytes?`); without one encrypted keys are refused.
+/// Nobody is asked on the terminal.
+private func givePassphrase(
+    _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int32, _ writing: Int32, _ context: UnsafeMutableRawPointer?
+) -> Int32 {
+    context?.assumingMemoryBound(to: SecretBytes?.self).pointee?.copy(to: buffer, size) ?? -1
 }
 
 /// Never asks on the terminal for a passphrase: encrypted keys are refused.

@@ -38,6 +38,15 @@ public final class SecretBytes: Sendable, CustomStringConvertible, CustomReflect
         try body(UnsafeRawBufferPointer(rebasing: storage[..<count]))
     }
 
+    /// Copies the bytes to where a C library wants them; how many, or -1 when they do not fit.
+    public func copy(to buffer: UnsafeMutablePointer<CChar>?, _ size: Int32) -> Int32 {
+        guard let buffer, count <= Int(size) else { return -1 }
+        return withBytes { bytes in
+            UnsafeMutableRawPointer(buffer).copyMemory(from: bytes.baseAddress!, byteCount: count)
+            return Int32(count)
+        }
+    }
+
     public var description: String { "<\(count) secret bytes>" }
     public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

@@ -1,0 +1,70 @@
+import Glibc
+import Linux
+import SRUP
+import Storage
+
+/// What binds the keys of an identity to the machine: a secret that systemd keeps sealed (with the machine's TPM where
+/// there is one, with the host's own key otherwise) and lends to the observer's service as a credential. With it the key
+/// files are encrypted; a copy of the state folder opens nowhere else.
+///
+/// The package makes it when it is installed. Where there is none (the observer run by hand, in a container, by a systemd
+/// older than 254) keys lie unencrypted in their files of mode 0600.
+public enum MachineKey {
+    /// The credential's name: each program has its own (`srup-observer.machine-key`).
+    public static let name = (ChildProcess.executable.split(separator: "/").last ?? "") + ".machine-key"
+    /// Where the package keeps it, sealed.
+    static let sealed = "/etc/credstore.encrypted/\(name)"
+    private static let tool = "/usr/bin/systemd-creds"
+
+    /// This process's, looked for once; `nil`: there is none, and none is made.
+    public static let own: SecretBytes? = credential() ?? unsealed()
+
+    /// What systemd lends to a service: a file that nobody else can read.
+    private static func credential() -> SecretBytes? {
+        guard let folder = getenv("CREDENTIALS_DIRECTORY") else { return nil }
+        return try? PrivateFile.withContents(of: String(cString: folder) + "/" + name) { secret($0) }
+    }
+
+    /// The administrator, who runs doctor or status beside the service, may have it unsealed.
+    private static func unsealed() -> SecretBytes? {
+        guard geteuid() == 0, access(sealed, R_OK) == 0, access(tool, X_OK) == 0 else { return nil }
+        var pipe: [Int32] = [0, 0]
+        guard Glibc.pipe(&pipe) == 0 else { return nil }
+        defer { close(pipe[0]) }
+        let process = try? ChildProcess.start(
+            tool, ["decrypt", "--name=\(name)", sealed, "-"], descriptors: [1: pipe[1]])
+        close(pipe[1])
+        guard let process else { return nil }
+        let result = SecretBytes(capacity: most) { buffer in
+            var count = 0
+            while count < buffer.count {
+                let got = read(pipe[0], buffer.baseAddress! + count, buffer.count - count)
+                if got < 0 && errno == EINTR { continue }
+                if got <= 0 { break }
+                count += got
+            }
+            return count
+        }
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        return status == 0 ? result.withBytes { secret($0) } : nil
+    }
+
+    /// OpenSSL takes passphrases of up to 1023 bytes.
+    private static let most = 1023
+
+    private static func secret(_ bytes: UnsafeRawBufferPointer) -> SecretBytes? {
+        guard (16...most).contains(bytes.count) else { return nil }
+        return SecretBytes(capacity: bytes.count) { buffer in
+            buffer.copyMemory(from: bytes)
+            return bytes.count
+        }
+    }
+
+    /// For C libraries that ask for a private key's passphrase.
+    static let callback: @convention(c) (UnsafeMutablePointer<CChar>?, Int32, Int32, UnsafeMutableRawPointer?) -> Int32 =
+        { buffer, size, _, _ in
+            // A passphrase of length 0 is a wrong one; a negative number would have libmosquitto ask on the terminal.
+            max(own?.copy(to: buffer, size) ?? 0, 0)
+        }
+}

@@ -1,0 +1,72 @@
+import Foundation
+import Stage
+import Testing
+
+/// Keys that are encrypted with what systemd lends to the service.
+@Suite struct MachineKeyTests {
+    static let tool = "/usr/bin/systemd-creds"
+    /// The host's key is made at the first use, by root; some containers cannot keep one.
+    static let isPossible = getuid() == 0 && FileManager.default.isExecutableFile(atPath: tool) && canSeal()
+
+    private static func canSeal() -> Bool {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: tool)
+        process.arguments = ["encrypt", "--with-key=host", "--name=probe", "/dev/null", "-"]
+        (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }
+
+    /// The package's way, with systemd's own tool: sealed for this host, and opened for the service.
+    private func lent(_ stage: Stage, _ folder: String, name: String = "srup-observer.machine-key") throws -> String {
+        let (plain, sealed) = (stage.path("plain-" + folder), stage.path("sealed-" + folder))
+        try (0..<32).map { _ in String(format: "%02x", UInt8.random(in: 0...255)) }.joined()
+            .write(toFile: plain, atomically: true, encoding: .utf8)
+        try stage.must(Self.tool, ["encrypt", "--with-key=host", "--name=\(name)", plain, sealed], as: "seal")
+        try FileManager.default.createDirectory(atPath: stage.path(folder), withIntermediateDirectories: true)
+        let path = stage.path(folder) + "/srup-observer.machine-key"
+        try stage.must(Self.tool, ["decrypt", "--name=\(name)", sealed, path], as: "unseal")
+        chmod(path, 0o400)
+        return stage.path(folder)
+    }
+
+    @Test(.enabled(if: isPossible, "systemd-creds cannot seal here: missing, not root, or no place for the host's key"))
+    func theObserverWorksWithBoundKeysAndOnlyThere() throws {
+        let stage = try Stage(keeping: nil, binaries: binaries)
+        defer { stage.close() }
+        let here = try lent(stage, "here")
+        let elsewhere = try lent(stage, "elsewhere")
+        let world = try World(stage)
+        try world.prepare()
+        try world.startKeyService()
+        try world.startBroker()
+        try world.startC2(["--policy", "observer=simple"])
+        try world.registerObserver("box", camera: "folder:" + stage.path("none"), settings: "")
+        func text(_ file: String) throws -> String { try String(contentsOfFile: stage.path(file), encoding: .utf8) }
+        #expect(try text("box/identity.pem").hasPrefix("-----BEGIN PRIVATE KEY-----"))
+
+        func arguments(_ credentials: String, _ rest: [String]) -> [String] {
+            ["CREDENTIALS_DIRECTORY=\(credentials)", binaries + "/srup-observer"] + rest
+        }
+        let run = ["run", "--config", stage.path("box.toml"), "--events", EventFollower.file("box", on: stage)]
+        try stage.start("/usr/bin/env", arguments(here, run), as: "observer")
+        // It joins: libmosquitto has opened the encrypted key for TLS, SRUP signs with the other.
+        try world.events.wait(for: "box", ["joined"], within: 30)
+        stage.stop("observer")
+        #expect(try text("box/identity.pem").hasPrefix("-----BEGIN ENCRYPTED PRIVATE KEY-----"))
+        #expect(try text("box/access.pem").hasPrefix("-----BEGIN ENCRYPTED PRIVATE KEY-----"))
+
+        // Renewal signs with the bound key, for the bound key.
+        let renewed = try stage.run(
+            "/usr/bin/env", arguments(here, ["register", "--renew", "--config", stage.path("box.toml")]), as: "renew")
+        #expect(renewed == 0, "\(stage.tail(of: "renew"))")
+
+        // A copy of the folder, on another machine or without systemd.
+        for (credentials, what) in [(elsewhere, "another machine"), ("/nonexistent", "was not lent")] {
+            let code = try stage.run("/usr/bin/env", arguments(credentials, run), as: "copy")
+            #expect(code == 78)
+            #expect(stage.tail(of: "copy").contains(what), "\(stage.tail(of: "copy"))")
+        }
+    }
+}
