@@ -61,10 +61,12 @@ public enum MachineKey {
         }
     }
 
+    typealias PassphraseCallback =
+        @convention(c) (UnsafeMutablePointer<CChar>?, Int32, Int32, UnsafeMutableRawPointer?) -> Int32
+
     /// For C libraries that ask for a private key's passphrase.
-    static let callback: @convention(c) (UnsafeMutablePointer<CChar>?, Int32, Int32, UnsafeMutableRawPointer?) -> Int32 =
-        { buffer, size, _, _ in
-            // A passphrase of length 0 is a wrong one; a negative number would have libmosquitto ask on the terminal.
-            max(own?.copy(to: buffer, size) ?? 0, 0)
-        }
+    static let callback: PassphraseCallback = { buffer, size, _, _ in
+        // A passphrase of length 0 is a wrong one; a negative number would have libmosquitto ask on the terminal.
+        max(own?.copy(to: buffer, size) ?? 0, 0)
+    }
 }

@@ -96,7 +96,7 @@ struct ObserverDoctor {
         let isBound = (try? Identity.isBound(folder + "/identity.pem")) ?? false
         return Finding(
             "keys", .ok,
-            isBound ? "encrypted for this machine (\(MachineKey.name))" : "in files of mode 0600, not bound to this machine")
+            isBound ? "encrypted for this machine" : "in files of mode 0600, not bound to this machine")
     }
 
     private func certificate(_ path: String, _ name: String, remedy: String) -> Finding {
