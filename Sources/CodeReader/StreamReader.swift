@@ -11,6 +11,7 @@ public final class StreamReader {
     private let others: OtherCodes?
     /// Where they are not.
     private let alone: CodeReader?
+    private var number = 0
 
     /// - Parameter symbologies: what to look for.
     public init(_ symbologies: Set<Symbology>) {
@@ -25,7 +26,12 @@ public final class StreamReader {
 
     /// The codes in the next frame.
     public func read(_ plane: LumaPlane) -> [Reading] {
-        if let readings = tracker?.read(plane), !readings.isEmpty { return readings }
-        return others?.read(plane) ?? alone?.read(plane) ?? []
+        guard let tracker else { return alone?.read(plane) ?? [] }
+        number &+= 1
+        // Looking harder for a QR code and looking for other codes take turns.
+        let isTurnOfOthers = others != nil && number % 2 == 0
+        let readings = tracker.read(plane, isHarder: !isTurnOfOthers)
+        guard readings.isEmpty, isTurnOfOthers, let others else { return readings }
+        return others.read(plane)
     }
 }

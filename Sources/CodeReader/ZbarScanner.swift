@@ -7,13 +7,19 @@ final class ZbarScanner {
     private let image: OpaquePointer
     private let packed = Scratch<UInt8>(0)
 
-    init(_ symbologies: Set<Symbology>) {
+    /// - Parameter isUpright: look along every other row and along no column: for bars that are known to stand upright, or
+    ///   are looked for otherwise where they do not.
+    init(_ symbologies: Set<Symbology>, isUpright: Bool = false) {
         scanner = zbar_image_scanner_create()
         image = zbar_image_create()
         zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_ENABLE, 0)
         // zbar needs some symbology enabled before positions and density have a meaning.
         for type in symbologies.compactMap(\.zbar) { zbar_image_scanner_set_config(scanner, type, ZBAR_CFG_ENABLE, 1) }
         zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_POSITION, 1)
+        if isUpright {
+            zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_X_DENSITY, 0)
+            zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_Y_DENSITY, 2)
+        }
         // The cache would hide a code that stays in view.
         zbar_image_scanner_enable_cache(scanner, 0)
         zbar_image_set_format(image, 0x3030_3859)  // "Y800"

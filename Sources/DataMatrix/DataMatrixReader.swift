@@ -18,25 +18,24 @@ public enum DataMatrixReader {
     public static let most = 8
     /// Larger pictures are not looked at: no camera gives them, and each pixel takes up to seven bytes of memory.
     public static let mostPixels = 1 << 24
+    /// At most so many places that could be a symbol are looked at.
+    public static let mostPlaces = 60
     /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
     private static let leastSide: Float = 12
 
-    /// - Parameters:
-    ///   - part: with `parts`: look only at every so-manieth of the places that could be a symbol, the largest of them in
-    ///     part 0. Several frames share the work so.
-    ///   - parts: how many share it.
-    public static func read(_ plane: LumaPlane, part: Int = 0, of parts: Int = 1) -> [DataMatrixSymbol] {
+    /// - Parameter mostPlaces: so many places that could be a symbol are looked at, the largest: each costs as much as some
+    ///   10 000 pixels.
+    public static func read(_ plane: LumaPlane, mostPlaces: Int = mostPlaces) -> [DataMatrixSymbol] {
         guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= mostPixels else { return [] }
         let field = GradientField(plane)
-        let candidates = FinderL.find(EdgeSegment.find(field, least: leastSide))
+        let candidates = FinderL.find(EdgeSegment.find(field, least: leastSide), most: mostPlaces)
         var found: [DataMatrixSymbol] = []
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
             let smooth = PixelSampler(pixels: base, width: field.width, height: field.height, stride: field.width)
             let sharp = PixelSampler(
                 pixels: plane.base, width: plane.width, height: plane.height, stride: plane.stride)
-            for (index, candidate) in candidates.enumerated() where found.count < most && index % max(parts, 1) == part
-            {
+            for candidate in candidates where found.count < most {
                 // What is within a symbol that was read is part of it.
                 guard !found.contains(where: { $0.surrounds(candidate.corner) }) else { continue }
                 // Smoothing takes away small modules; noise takes away dashes that were not smoothed.

@@ -8,12 +8,11 @@ struct FinderL {
     /// The longer, the sooner it is looked at.
     let size: Float
 
-    /// At most so many are looked at, and so many pairs of edges are weighed for that.
-    static let most = 60
+    /// At most so many pairs of edges are weighed.
     private static let mostPairs = 4000
 
-    /// Pairs of edges that could be the outer sides of an L, the largest first.
-    static func find(_ segments: [EdgeSegment]) -> [FinderL] {
+    /// Pairs of edges that could be the outer sides of an L, the largest first, at most so many.
+    static func find(_ segments: [EdgeSegment], most: Int) -> [FinderL] {
         var found: [FinderL] = []
         for (index, first) in segments.enumerated() {
             for second in segments[(index + 1)...] {

@@ -98,10 +98,11 @@ struct RingRay {
 }
 
 extension FinderPattern {
-    /// 8 directions, each with its opposite; right angles first.
+    /// 8 directions, each with its opposite. Diagonals first: what looks like a pattern in a row and a column and is none
+    /// shows there.
     private static let directions: [Place] = (0..<8).map {
-        let cosines: [Float] = [1, 0, 0.70711, -0.70711, 0.92388, 0.38268, -0.38268, -0.92388]
-        let sines: [Float] = [0, 1, 0.70711, 0.70711, 0.38268, 0.92388, 0.92388, 0.38268]
+        let cosines: [Float] = [0.70711, -0.70711, 1, 0, 0.92388, 0.38268, -0.38268, -0.92388]
+        let sines: [Float] = [0.70711, 0.70711, 0, 1, 0.38268, 0.92388, 0.92388, 0.38268]
         return Place(cosines[$0], sines[$0])
     }
 
@@ -112,6 +113,10 @@ extension FinderPattern {
 
     /// What casting the rays costs at first, and in all.
     static let (glance, cost) = (120, 500)
+
+    /// Of the rays in the first directions; a function, because an array would be made anew each time.
+    @inline(__always)
+    private static func leastSoFar(_ number: Int) -> Int { number == 0 ? 1 : number == 1 ? 2 : number == 2 ? 4 : 6 }
 
     /// For comparing: good rays first, then contrast.
     var quality: Float { Float(goodRays) + min(abs(paper - ink), 60) / 30 + (hits > 1 ? 1 : 0) }
@@ -148,7 +153,7 @@ extension FinderPattern {
                     sampler, from: centre, -direction, step: step, reach: along * 8, contrast: contrast, sign: sign)
                 let (isAheadGood, isBackGood) = (ahead?.isPlausible ?? false, back?.isPlausible ?? false)
                 goodRays += (isAheadGood ? 1 : 0) + (isBackGood ? 1 : 0)
-                if round == 0, goodRays < [1, 3, 4, 6][number] { return nil }
+                if round == 0, goodRays < Self.leastSoFar(number) { return nil }
                 guard let ahead, let back, isAheadGood, isBackGood else { continue }
                 shift += direction * ((ahead.inner - back.inner + ahead.outer - back.outer) / 4)
                 sum += (ahead.middle + back.middle + ahead.outer + back.outer) / 12

@@ -33,7 +33,10 @@ final class QRTracker {
         }
     }
 
-    func read(_ plane: LumaPlane) -> [Reading] {
+    /// The QR codes in the next frame.
+    ///
+    /// - Parameter isHarder: also in a sharper copy of a part of it, when nothing is found without.
+    func read(_ plane: LumaPlane, isHarder: Bool = true) -> [Reading] {
         frame &+= 1
         let units = Self.units + Self.unitsPerMegapixel * plane.width * plane.height / 1_000_000
         var budget = WorkBudget(units)
@@ -43,7 +46,7 @@ final class QRTracker {
         }
         if findings.readings.isEmpty || frame % Self.period == 0 {
             budget.lend(budget.left) { findings.add(everywhere(plane, &$0)) }
-            if findings.readings.isEmpty {
+            if findings.readings.isEmpty, isHarder {
                 budget.lend(max(budget.left, units / 6)) { findings.add(harder(plane, findings.hint, &$0)) }
             }
         }
