@@ -95,7 +95,7 @@ public final class CodeReader {
     public static let mostReadings = 64
 
     /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
-    private static let units = 12_000_000
+    private static let units = 20_000_000
 
     private let enlarger = Enlarger()
     private let search: QRSearch?
@@ -121,7 +121,7 @@ public final class CodeReader {
         guard found.isEmpty || isThorough else { return found }
         found += scanner?.scan(plane) ?? []
         guard found.isEmpty else { return Array(found.prefix(Self.mostReadings)) }
-        if symbologies.contains(.dataMatrix), case let symbols = Reading.dataMatrix(plane), !symbols.isEmpty {
+        if symbologies.contains(.dataMatrix), case let symbols = Reading.dataMatrix(plane).readings, !symbols.isEmpty {
             return symbols
         }
         guard let scanner else { return [] }

@@ -1,9 +1,10 @@
+import DataMatrix
 import Luma
 
 /// Looks for what is no QR code in a stream of frames: one small piece of work at a time, so that no frame waits.
 ///
 /// In turn: Data Matrix in a part of the frame; bars at any angle; Data Matrix in the next part; zbar in a quarter of the
-/// rows. A device that shows such a code shows it for seconds: after ten pieces all of a frame has been looked at.
+/// rows. A device that shows such a code shows it for seconds: after a second or so all of a frame has been looked at.
 ///
 /// Not safe to use from several threads.
 final class OtherCodes {
@@ -37,18 +38,23 @@ final class OtherCodes {
     /// Parts of a frame share so many pixels with their neighbours: what is larger is looked for in the copy of half size.
     private static let overlap = 88
     /// Of a part, in pixels, of a small frame and of a large one.
-    private static let (smallPart, largePart) = ((width: 368, height: 288), (width: 688, height: 408))
-    /// At most so many places in a part are looked at closer.
-    private static let places = 16
+    private static let (smallPart, largePart) = ((width: 368, height: 288), (width: 488, height: 408))
+    /// In a part of a small frame, and of a large one, so many grey levels are looked at; the others when its turn comes again.
+    private static let (smallWork, largeWork) = (120_000, 240_000)
 
     private struct Part {
         let level, left, top, width, height: Int
+        let isWhole: Bool
     }
+
+    /// For each part the place where looking goes on, when the work has not lasted for all.
+    private var next: [Int: Int] = [:]
 
     /// In the `index`th part of the frame, counted on and on.
     private func dataMatrix(_ plane: LumaPlane, _ index: Int) -> [Reading] {
         let parts = Self.parts(width: plane.width, height: plane.height)
-        let part = parts[index % parts.count]
+        let number = index % parts.count
+        let part = parts[number]
         pyramid.take(plane)
         defer { pyramid.clear() }
         guard let whole = pyramid.level(part.level) else { return [] }
@@ -56,7 +62,14 @@ final class OtherCodes {
         guard width > 0, height > 0 else { return [] }
         let plane = LumaPlane(
             base: whole.base + part.top * whole.stride + part.left, width: width, height: height, stride: whole.stride)
-        return Reading.dataMatrix(plane, mostPlaces: Self.places).map { reading in
+        var effort = DataMatrixReader.Effort()
+        effort.samples = whole.width <= 2 * Self.smallPart.width ? Self.smallWork : Self.largeWork
+        // Larger ones are in a smaller copy, too.
+        if !part.isWhole { effort.longestSide = Float(Self.overlap) * 1.5 }
+        effort.skipped = next[number] ?? 0
+        let (readings, lookedAt) = Reading.dataMatrix(plane, effort)
+        next[number] = lookedAt
+        return readings.map { reading in
             let corners = reading.corners.map {
                 Reading.Point(x: ($0.x + part.left) << part.level, y: ($0.y + part.top) << part.level)
             }
@@ -74,7 +87,9 @@ final class OtherCodes {
             for top in tops {
                 for left in lefts {
                     parts.append(
-                        Part(level: level, left: left, top: top, width: most.width, height: most.height))
+                        Part(
+                            level: level, left: left, top: top, width: most.width, height: most.height,
+                            isWhole: lefts.count * tops.count == 1))
                 }
             }
             if lefts.count * tops.count == 1 { return parts }

@@ -2,17 +2,17 @@ import DataMatrix
 import Luma
 
 extension Reading {
-    /// The Data Matrix symbols in a picture, each once.
-    ///
-    /// - Parameter mostPlaces: so many places that could be one are looked at, the largest.
-    static func dataMatrix(_ plane: LumaPlane, mostPlaces: Int = DataMatrixReader.mostPlaces) -> [Reading] {
+    /// The Data Matrix symbols in a picture, each once; and how many places have been looked at when not all have.
+    static func dataMatrix(
+        _ plane: LumaPlane, _ effort: DataMatrixReader.Effort = .init()
+    ) -> (readings: [Reading], lookedAt: Int?) {
+        let (symbols, lookedAt) = DataMatrixReader.read(plane, effort)
         var readings: [Reading] = []
-        for symbol in DataMatrixReader.read(plane, mostPlaces: mostPlaces)
-        where symbol.text.count <= CodeReader.maximumLength {
+        for symbol in symbols where symbol.text.count <= CodeReader.maximumLength {
             let corners = symbol.corners.map { Point(x: Int($0.x), y: Int($0.y)) }
             guard !readings.contains(where: { $0.value == symbol.text }) else { continue }
             readings.append(Reading(value: symbol.text, symbology: .dataMatrix, corners: corners))
         }
-        return readings
+        return (readings, lookedAt)
     }
 }

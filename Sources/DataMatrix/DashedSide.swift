@@ -95,6 +95,7 @@ struct DashedSide {
                 }
                 previous = value
             }
+            sampler.work.spend(Int((at - inset.length) / step))
             return DashedSide.side(turns, origin, ray, inset)
         }
     }

@@ -19,23 +19,46 @@ public enum DataMatrixReader {
     /// Larger pictures are not looked at: no camera gives them, and each pixel takes up to seven bytes of memory.
     public static let mostPixels = 1 << 24
     /// At most so many places that could be a symbol are looked at.
-    public static let mostPlaces = 60
+    static let mostPlaces = 60
     /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
     private static let leastSide: Float = 12
 
-    /// - Parameter mostPlaces: so many places that could be a symbol are looked at, the largest: each costs as much as some
-    ///   10 000 pixels.
-    public static func read(_ plane: LumaPlane, mostPlaces: Int = mostPlaces) -> [DataMatrixSymbol] {
-        guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= mostPixels else { return [] }
+    /// How much work a picture may be.
+    public struct Effort: Sendable {
+        /// Symbols whose sides are longer are left to a smaller copy of the picture, in pixels.
+        public var longestSide: Float = .infinity
+        /// Grey levels that are looked at, each some nanoseconds.
+        public var samples = 40_000_000
+        /// So many of the places that could be a symbol are left out, the largest: a frame before has looked at them.
+        public var skipped = 0
+
+        public init() {}
+    }
+
+    /// The symbols in a picture.
+    ///
+    /// - Returns: the symbols; and how many places have been looked at, counted from the first, `nil` when all have.
+    public static func read(
+        _ plane: LumaPlane, _ effort: Effort = Effort()
+    ) -> (symbols: [DataMatrixSymbol], lookedAt: Int?) {
+        guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= mostPixels else { return ([], nil) }
         let field = GradientField(plane)
-        let candidates = FinderL.find(EdgeSegment.find(field, least: leastSide), most: mostPlaces)
+        let edges = EdgeSegment.find(field, least: leastSide, most: effort.longestSide)
+        let candidates = FinderL.find(edges, most: mostPlaces)
         var found: [DataMatrixSymbol] = []
+        var lookedAt: Int?
+        let work = Work(effort.samples)
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
-            let smooth = PixelSampler(pixels: base, width: field.width, height: field.height, stride: field.width)
+            let smooth = PixelSampler(
+                pixels: base, width: field.width, height: field.height, stride: field.width, work: work)
             let sharp = PixelSampler(
-                pixels: plane.base, width: plane.width, height: plane.height, stride: plane.stride)
-            for candidate in candidates where found.count < most {
+                pixels: plane.base, width: plane.width, height: plane.height, stride: plane.stride, work: work)
+            for (index, candidate) in candidates.enumerated().dropFirst(effort.skipped) where found.count < most {
+                guard !work.isDone else {
+                    lookedAt = index
+                    break
+                }
                 // What is within a symbol that was read is part of it.
                 guard !found.contains(where: { $0.surrounds(candidate.corner) }) else { continue }
                 // Smoothing takes away small modules; noise takes away dashes that were not smoothed.
@@ -43,7 +66,7 @@ public enum DataMatrixReader {
                 if let symbol = read(candidate, samplers, isNoisy: field.isNoisy) { found.append(symbol) }
             }
         }
-        return found
+        return (found, lookedAt)
     }
 
     private static func read(_ finder: FinderL, _ samplers: [PixelSampler], isNoisy: Bool) -> DataMatrixSymbol? {

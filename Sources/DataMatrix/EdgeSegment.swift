@@ -9,16 +9,18 @@ struct EdgeSegment {
     /// At most so many are kept, the longest.
     static let most = 600
 
-    /// Finds the straight edges that are at least `least` pixels long, longest first.
+    /// Finds the straight edges that are `least` to `most` pixels long, longest first.
     ///
     /// Each pixel is visited once, so the work is bounded by the picture's size. The growing of regions follows the line
     /// segment detector of Grompone von Gioi et al. (2012), without its statistics.
-    static func find(_ field: GradientField, least: Float) -> [EdgeSegment] {
+    static func find(_ field: GradientField, least: Float, most longest: Float = .infinity) -> [EdgeSegment] {
         var finder = Finder(field)
         var segments: [EdgeSegment] = []
         for y in 2..<max(2, field.height - 2) {
             for x in 2..<max(2, field.width - 2) {
-                guard let segment = finder.grow(x, y), segment.length >= least else { continue }
+                guard let segment = finder.grow(x, y), segment.length >= least, segment.length <= longest else {
+                    continue
+                }
                 segments.append(segment)
             }
         }

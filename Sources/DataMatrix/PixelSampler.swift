@@ -1,3 +1,17 @@
+/// How many grey levels may still be looked at: counted, not timed, so that the same picture gives the same result.
+final class Work {
+    private(set) var left: Int
+
+    init(_ samples: Int) {
+        left = samples
+    }
+
+    var isDone: Bool { left <= 0 }
+
+    @inline(__always)
+    func spend(_ samples: Int) { left &-= samples }
+}
+
 /// Grey levels between a picture's pixels; beside the picture its border goes on.
 struct PixelSampler {
     let pixels: UnsafePointer<UInt8>
@@ -5,6 +19,8 @@ struct PixelSampler {
     let height: Int
     /// Bytes from a row to the next.
     let stride: Int
+    /// Counted by whoever looks at many places.
+    let work: Work
     /// Light symbols are read as if they were dark.
     var isInverted = false
 

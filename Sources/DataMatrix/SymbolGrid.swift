@@ -29,6 +29,7 @@ struct SymbolGrid {
 
     /// Compares the four sides, and the quiet zone half a module beyond the dashed ones, with what they must be.
     private func agreement(_ projection: Projection) -> Float {
+        sampler.work.spend(2 * (size.columns + size.rows))
         var (dark, light): (Float, Float) = (0, 0)
         var spread: Float = 0
         for column in 0..<size.columns {
@@ -56,10 +57,11 @@ struct SymbolGrid {
         let module = min(
             (corners[1] - corners[0]).length / Float(size.columns), (corners[3] - corners[0]).length / Float(size.rows))
         for step in [0.7, 0.35, 0.18] as [Float] {
-            for _ in 0..<3 {
+            for round in 0..<3 {
                 var moved = false
                 for corner in [1, 0, 2, 3] { moved = move(corner, by: step * module) || moved }
-                if !moved { break }
+                // Most of what is no symbol is far off even when each corner has been moved once.
+                if !moved || round == 0 && fit < least / 2 { break }
             }
             guard fit > least else { return }
         }
@@ -89,6 +91,8 @@ struct SymbolGrid {
         let levels = moduleLevels()
         let (rows, columns) = (size.rows, size.columns)
         for radius in [rows + columns, 3, 2] {
+            // Thresholds of surroundings are means of up to 49 modules.
+            sampler.work.spend(8 * rows * columns)
             let threshold = thresholds(levels, radius: radius)
             let text = ModuleDecoder.decode(size) { row, column in
                 let place = size.place(row: row, column: column)

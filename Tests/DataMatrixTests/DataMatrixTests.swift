@@ -23,7 +23,7 @@ import Testing
     }
 
     func texts(_ picture: LumaPicture) -> [String] {
-        picture.withPlane { DataMatrixReader.read($0) }.map { String(decoding: $0.text, as: UTF8.self) }
+        picture.withPlane { DataMatrixReader.read($0).symbols }.map { String(decoding: $0.text, as: UTF8.self) }
     }
 
     @Test(arguments: Array(stride(from: Float(0), to: 360, by: 30)))
@@ -57,7 +57,7 @@ import Testing
 
     @Test func smallModulesAndCornersAreFound() throws {
         let picture = try frame(module: 2.2) { $0.roll = 30 }
-        let symbol = try #require(picture.withPlane { DataMatrixReader.read($0) }.first)
+        let symbol = try #require(picture.withPlane { DataMatrixReader.read($0).symbols }.first)
         // Without its quiet zone of two modules.
         let modules = Float(try #require(SceneSymbol(.dataMatrix, Self.digits)).modules - 4)
         for (a, b) in zip(symbol.corners, symbol.corners[1...]) { #expect(abs((b - a).length - 2.2 * modules) < 1.5) }
@@ -100,15 +100,36 @@ import Testing
         let found = padded.withUnsafeBufferPointer {
             DataMatrixReader.read(
                 LumaPlane(
-                    base: $0.baseAddress!, width: picture.width, height: picture.height, stride: picture.width + 3))
+                    base: $0.baseAddress!, width: picture.width, height: picture.height, stride: picture.width + 3)
+            ).symbols
         }
         #expect(found.map(\.text) == [Array(Self.digits.utf8)])
     }
 
+    /// With little work allowed at a time, going on where the last frame has ended, every place is looked at all the same.
     @Test func theWorkSharedOutOverFramesIsTheSame() throws {
-        let plane = try frame(clutter: .mixed)
-        let parts = (0..<4).flatMap { part in plane.withPlane { DataMatrixReader.read($0, part: part, of: 4) } }
-        #expect(parts.contains { $0.text == Array(Self.digits.utf8) })
+        let picture = try frame(clutter: .mixed)
+        var effort = DataMatrixReader.Effort()
+        effort.samples = 20_000
+        var texts: [[UInt8]] = []
+        var frames = 0
+        repeat {
+            let (symbols, lookedAt) = picture.withPlane { DataMatrixReader.read($0, effort) }
+            texts += symbols.map(\.text)
+            frames += 1
+            guard let lookedAt else { break }
+            #expect(lookedAt > effort.skipped, "each frame looks at one place at least")
+            effort.skipped = lookedAt
+        } while frames < 100
+        #expect(texts.contains(Array(Self.digits.utf8)))
+        #expect((2..<100).contains(frames))
+    }
+
+    @Test func largeSymbolsAreLeftToASmallerCopy() throws {
+        let picture = try frame()
+        var effort = DataMatrixReader.Effort()
+        effort.longestSide = 20
+        #expect(picture.withPlane { DataMatrixReader.read($0, effort) }.symbols.isEmpty)
     }
 
     /// Thousands of L shapes: the candidates are limited, and so is what follows.
@@ -125,8 +146,8 @@ import Testing
         picture.withPlane { plane in
             let segments = EdgeSegment.find(GradientField(plane), least: 12)
             #expect(segments.count <= EdgeSegment.most)
-            #expect(FinderL.find(segments).count <= FinderL.most)
-            #expect(DataMatrixReader.read(plane).count <= DataMatrixReader.most)
+            #expect(FinderL.find(segments, most: 60).count <= 60)
+            #expect(DataMatrixReader.read(plane).symbols.count <= DataMatrixReader.most)
         }
     }
 

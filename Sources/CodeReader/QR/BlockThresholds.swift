@@ -57,22 +57,37 @@ final class ThresholdMaker {
         }
         smooth(columns, rows, sums, sideways)
         let noise = min(Self.noise(count, darkest, lightest), mostNoise)
+        // The extremes of three by three blocks: first of three in a row, in place, then of three rows.
         for row in 0..<rows {
+            Self.spread(darkest + row * columns, columns, min)
+            Self.spread(lightest + row * columns, columns, max)
+        }
+        for row in 0..<rows {
+            let above = max(row - 1, 0) * columns
+            let here = row * columns
+            let below = min(row + 1, rows - 1) * columns
             for column in 0..<columns {
-                var low: UInt8 = 255
-                var high: UInt8 = 0
-                for y in max(0, row - 1)...min(rows - 1, row + 1) {
-                    for x in max(0, column - 1)...min(columns - 1, column + 1) {
-                        low = min(low, darkest[y * columns + x])
-                        high = max(high, lightest[y * columns + x])
-                    }
-                }
-                let isBlank = Int(high) - Int(low) < noise
-                let block = row * columns + column
-                values[block] = isBlank ? 0 : UInt8(truncatingIfNeeded: max(1, min(255, sums[block])))
+                let low = min(darkest[above + column], darkest[here + column], darkest[below + column])
+                let high = max(lightest[above + column], lightest[here + column], lightest[below + column])
+                let isBlank = Int32(high) - Int32(low) < Int32(noise)
+                let mean = UInt8(truncatingIfNeeded: max(1, min(255, sums[here + column])))
+                values[here + column] = isBlank ? 0 : mean
             }
         }
         return BlockThresholds(columns: columns, rows: rows, values: values)
+    }
+
+    /// Each value and its two neighbours become their extreme.
+    @inline(__always)
+    private static func spread(
+        _ values: UnsafeMutablePointer<UInt8>, _ count: Int, _ extreme: (UInt8, UInt8) -> UInt8
+    ) {
+        var before = values[0]
+        for index in 0..<count {
+            let here = values[index]
+            values[index] = extreme(extreme(before, here), values[min(index + 1, count - 1)])
+            before = here
+        }
     }
 
     /// How many grey levels noise spans in three by three blocks, judged by the quietest fifth of the blocks.

@@ -112,7 +112,7 @@ extension FinderPattern {
     static let manyGoodRays = 14
 
     /// What casting the rays costs at first, and in all.
-    static let (glance, cost) = (120, 500)
+    static let (glance, cost) = (160, 600)
 
     /// Of the rays in the first directions; a function, because an array would be made anew each time.
     @inline(__always)

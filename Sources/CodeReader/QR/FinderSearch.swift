@@ -3,9 +3,6 @@ import Luma
 /// Finds finder patterns: rows are cut into runs of dark and light, runs in the proportion 1 : 1 : 3 : 1 : 1 are looked
 /// at in their column, what passes there is looked at all around. Both polarities at once.
 final class FinderSearch {
-    /// More patterns than this in a picture are a trick or a texture.
-    static let mostPatterns = 96
-
     private let maker = ThresholdMaker()
     private let edges = Scratch<Int32>(0)
 
@@ -15,38 +12,42 @@ final class FinderSearch {
     ///   - plane: at least 24 pixels on each side.
     ///   - scale: pixels of `plane` for a pixel of the picture.
     ///   - isSharpened: `plane` has been sharpened, its noise with it.
+    ///   - start: which part of the rows is above where it begins, 0 to 1: those above come last, and not at all when the
+    ///     budget does not last for them.
+    ///   - most: more patterns than this in a picture are a trick or a texture: the best are kept.
     func search(
-        _ plane: LumaPlane, scale: Float, _ rays: RaySource, isSharpened: Bool, _ budget: inout WorkBudget,
-        _ patterns: inout [FinderPattern]
+        _ plane: LumaPlane, scale: Float, _ rays: RaySource, isSharpened: Bool, from start: Float = 0, most: Int,
+        _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
     ) {
         guard budget.spend(plane.width * plane.height / 16) else { return }
         let thresholds = maker.thresholds(plane, mostNoise: isSharpened ? 150 : 56)
         let step = 2
         let edges = edges.atLeast(plane.width + 80)
         let column = ColumnCheck(plane: plane, thresholds: thresholds, rays: rays, scale: 1 / scale)
-        var y = step / 2
-        while y < plane.height {
+        let rows = (plane.height + step / 2) / step
+        let first = Int(Float(rows) * min(max(start, 0), 1))
+        for row in 0..<rows {
+            let y = (row + first) % rows * step + step / 2
             let (count, isFirstDark) = Self.edges(plane, y, thresholds, edges)
             var index = 0
             while index + 5 < count {
                 if Self.isPattern(edges + index) {
-                    guard budget.spend(20) else { return Self.keepBest(&patterns) }
+                    guard budget.spend(20) else { return Self.keepBest(&patterns, most) }
                     let isDark = (index & 1 == 0) == isFirstDark
                     column.look(y, edges + index, isDark: isDark, &budget, &patterns)
-                    if patterns.count >= 2 * Self.mostPatterns { Self.keepBest(&patterns) }
+                    if patterns.count >= 2 * most { Self.keepBest(&patterns, most) }
                 }
                 index &+= 1
             }
-            y += step
         }
-        Self.keepBest(&patterns)
+        Self.keepBest(&patterns, most)
     }
 
     /// Of too many patterns those remain that look most like one.
-    private static func keepBest(_ patterns: inout [FinderPattern]) {
-        guard patterns.count > mostPatterns else { return }
+    private static func keepBest(_ patterns: inout [FinderPattern], _ most: Int) {
+        guard patterns.count > most else { return }
         patterns.sort { $0.quality > $1.quality }
-        patterns.removeLast(patterns.count - mostPatterns)
+        patterns.removeLast(patterns.count - most)
     }
 
     /// Whether five runs stand in the proportion 1 : 1 : 3 : 1 : 1, roughly.
@@ -139,7 +140,8 @@ private struct ColumnCheck {
                 return
             }
         }
-        guard let (middle, height) = runs(x, y, isDark, most: Int(width)) else { return }
+        // Most of what is no pattern ends here, after a few pixels.
+        guard budget.spend(Int(width)), let (middle, height) = runs(x, y, isDark, most: Int(width)) else { return }
         guard budget.spend(FinderPattern.glance), let sampler = rays.sampler(module: module) else { return }
         let found = FinderPattern(
             at: Place(place.x, middle * scale), module: Place(module, height / 7 * scale), isInverted: !isDark, sampler)

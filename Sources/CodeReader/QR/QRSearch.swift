@@ -17,6 +17,9 @@ final class QRSearch {
     let decoder = SymbolDecoder()
     /// Where the part of the picture that is looked at begins.
     private var origin = Place.zero
+    /// Where in a picture looking begins, 0 at the top to 1 at the bottom: what the budget does not last for is somewhere
+    /// else in every frame.
+    var start: Float = 0
     /// Called for a symbol that was sampled but could not be read, with the samples.
     var onUnread: ((QRFindings.Symbol, ModuleSamples, inout WorkBudget) -> Reading?)?
 
@@ -58,7 +61,9 @@ final class QRSearch {
         var reading = WorkBudget(budget.left / 2)
         var searching = WorkBudget(budget.left / 2)
         var patterns: [FinderPattern] = []
-        finder.search(plane, scale: scale, rays, isSharpened: look.isSharpened, &searching, &patterns)
+        finder.search(
+            plane, scale: scale, rays, isSharpened: look.isSharpened, from: start, most: effort.patterns, &searching,
+            &patterns)
         let triples = TripleSearch(patterns: patterns, pyramid: pyramid, rays: rays, effort: effort)
         let (hypotheses, pair) = triples.hypotheses(&reading)
         var findings = QRFindings()

@@ -5,7 +5,9 @@ import Luma
 final class QRTracker {
     /// Work for a frame, in units of ``WorkBudget``: so much, and so much more for each megapixel. Some ten nanoseconds
     /// each on a desktop's processor.
-    private static let (units, unitsPerMegapixel) = (400_000, 1_700_000)
+    private static let (units, unitsPerMegapixel) = (250_000, 700_000)
+    /// For looking again where the last symbol was.
+    private static let trackUnits = 300_000
     /// A part of the frame that is looked at harder is at most as large as this, in pixels on a side.
     private static let tile = (width: 640, height: 480)
     /// Every so manieth frame is looked at everywhere although the tracked symbol was read: there may be others.
@@ -40,14 +42,16 @@ final class QRTracker {
         frame &+= 1
         let units = Self.units + Self.unitsPerMegapixel * plane.width * plane.height / 1_000_000
         var budget = WorkBudget(units)
+        // By the golden section: successive frames begin far from one another.
+        search.start = (Float(frame) * 0.618).truncatingRemainder(dividingBy: 1)
         var findings = QRFindings()
         if let track, frame - track.lastFrame <= Self.patience {
-            budget.lend(units / 3) { findings.add(again(plane, track, &$0)) }
+            budget.lend(Self.trackUnits) { findings.add(again(plane, track, &$0)) }
         }
         if findings.readings.isEmpty || frame % Self.period == 0 {
             budget.lend(budget.left) { findings.add(everywhere(plane, &$0)) }
             if findings.readings.isEmpty, isHarder {
-                budget.lend(max(budget.left, units / 6)) { findings.add(harder(plane, findings.hint, &$0)) }
+                budget.lend(max(budget.left, units / 5)) { findings.add(harder(plane, findings.hint, &$0)) }
             }
         }
         aim = findings.aim

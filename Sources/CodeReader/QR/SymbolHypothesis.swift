@@ -20,15 +20,17 @@ struct TripleSearch {
 
     /// Fields of finder patterns must not cost all work.
     struct Effort {
+        /// How many finder patterns may be found, the best.
+        let patterns: Int
         /// How many of the nearest patterns may be a pattern's partners.
         let partners: Int
         /// How many of the triples that they make, the most fitting first, are looked at.
         let triples: Int
 
         /// For a frame; there will be another.
-        static let frame = Effort(partners: 8, triples: 240)
+        static let frame = Effort(patterns: 48, partners: 8, triples: 160)
         /// For a picture that comes once.
-        static let still = Effort(partners: 60, triples: 4000)
+        static let still = Effort(patterns: 96, partners: 60, triples: 4000)
     }
 
     /// Less than this of the timing patterns makes no symbol.
@@ -94,8 +96,8 @@ struct TripleSearch {
             .map { (partner: $0, distance: (patterns[$0].centre - patterns[index].centre).length) }
             .sorted { $0.distance < $1.distance }
         var sides: [Side] = []
-        for (partner, _) in near where sides.count < effort.partners {
-            guard budget.spend(120) else { break }
+        for (partner, _) in near.prefix(2 * effort.partners) where sides.count < effort.partners {
+            guard budget.spend(240) else { break }
             if let side = side(index, partner) { sides.append(side) }
         }
         return sides
