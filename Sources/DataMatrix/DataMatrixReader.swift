@@ -35,7 +35,7 @@ public enum DataMatrixReader {
         public init() {}
     }
 
-    /// The symbols in a picture.
+    /// The symbols in a picture: all that are not much smaller than the largest.
     ///
     /// - Returns: the symbols; and how many places have been looked at, counted from the first, `nil` when all have.
     public static func read(
@@ -47,44 +47,64 @@ public enum DataMatrixReader {
         let candidates = FinderL.find(edges, most: mostPlaces)
         var found: [DataMatrixSymbol] = []
         var lookedAt: Int?
-        let work = Work(effort.samples)
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
+            let work = Work(effort.samples)
             let smooth = PixelSampler(
                 pixels: base, width: field.width, height: field.height, stride: field.width, work: work)
             let sharp = PixelSampler(
                 pixels: plane.base, width: plane.width, height: plane.height, stride: plane.stride, work: work)
-            for (index, candidate) in candidates.enumerated().dropFirst(effort.skipped) where found.count < most {
+            // First what is cheap: the dashed sides of all places.
+            var dashed: [DashedSymbol] = []
+            for (index, place) in candidates.enumerated().dropFirst(effort.skipped) {
                 guard !work.isDone else {
                     lookedAt = index
                     break
                 }
-                // What is within a symbol that was read is part of it.
-                guard !found.contains(where: { $0.surrounds(candidate.corner) }) else { continue }
                 // Smoothing takes away small modules; noise takes away dashes that were not smoothed.
-                let samplers = candidate.size < 200 ? [sharp, smooth] : [smooth]
-                if let symbol = read(candidate, samplers, isNoisy: field.isNoisy) { found.append(symbol) }
+                let samplers = place.size < 200 ? [sharp, smooth] : [smooth]
+                dashed += samplers.compactMap { DashedSymbol(place, $0) }
+            }
+            dashed.sort { $0.score > $1.score }
+            let reading = Work(effort.samples)
+            for one in dashed where found.count < most && !reading.isDone {
+                // Beside a symbol that was read others of its kind are looked for, and none within it.
+                guard !found.contains(where: { $0.surrounds(one.place.corner) || one.place.size < 0.6 * $0.arms }) else {
+                    continue
+                }
+                if let symbol = one.candidate.read(one.upper, one.right, reading) { found.append(symbol) }
             }
         }
         return (found, lookedAt)
     }
 
-    private static func read(_ finder: FinderL, _ samplers: [PixelSampler], isNoisy: Bool) -> DataMatrixSymbol? {
-        for var sampler in samplers {
-            sampler.isInverted = finder.isInverted
-            guard let candidate = SymbolCandidate(finder, sampler) else { continue }
-            let (upper, right) = candidate.dashedSides()
-            if upper == nil, right == nil {
-                if isNoisy { continue }
-                return nil
-            }
-            if let symbol = candidate.read(upper, right) { return symbol }
+    /// An L with at least one dashed side that is regular enough to be one.
+    private struct DashedSymbol {
+        let place: FinderL
+        let candidate: SymbolCandidate
+        let upper, right: DashedSide?
+
+        /// The more dashes and the more regular, the likelier.
+        var score: Float { max(upper?.score ?? 0, right?.score ?? 0) }
+
+        init?(_ place: FinderL, _ sampler: PixelSampler) {
+            var sampler = sampler
+            sampler.isInverted = place.isInverted
+            guard let candidate = SymbolCandidate(place, sampler) else { return nil }
+            self.place = place
+            self.candidate = candidate
+            (upper, right) = candidate.dashedSides()
+            let regularity = max(upper?.regularity ?? 0, right?.regularity ?? 0)
+            // Measured on drawn scenes: every symbol that was read has more, more than half of the clutter less.
+            guard regularity > (upper == nil || right == nil ? 0.88 : 0.72) else { return nil }
         }
-        return nil
     }
 }
 
 extension DataMatrixSymbol {
+    /// The lengths of its solid sides together.
+    fileprivate var arms: Float { (corners[3] - corners[0]).length + (corners[3] - corners[2]).length }
+
     fileprivate func surrounds(_ place: Vector) -> Bool {
         var middle = Vector.zero
         for corner in corners { middle += corner / 4 }

@@ -20,7 +20,7 @@ struct PixelSampler {
     /// Bytes from a row to the next.
     let stride: Int
     /// Counted by whoever looks at many places.
-    let work: Work
+    var work: Work
     /// Light symbols are read as if they were dark.
     var isInverted = false
 

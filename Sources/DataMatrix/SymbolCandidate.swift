@@ -63,14 +63,17 @@ struct SymbolCandidate {
         return (upper, right)
     }
 
-    func read(_ upper: DashedSide?, _ right: DashedSide?) -> DataMatrixSymbol? {
-        for (size, corner) in guesses(upper, right) {
+    /// - Parameter work: what reading may cost.
+    func read(_ upper: DashedSide?, _ right: DashedSide?, _ work: Work) -> DataMatrixSymbol? {
+        var sampler = sampler
+        sampler.work = work
+        for (size, corner) in guesses(upper, right) where !work.isDone {
             guard
                 var grid = SymbolGrid(size, corners: [finder.top, corner, finder.right, finder.corner], sampler)
             else { continue }
-            guard grid.fit * 255 > contrast * 0.08 else { continue }
+            guard grid.fit * 255 > contrast * 0.3 else { continue }
             grid.refine(least: contrast * 0.35 / 255)
-            guard grid.fit * 255 > contrast * 0.45 else { continue }
+            guard grid.fit * 255 > contrast * 0.5 else { continue }
             if let text = grid.decode() { return DataMatrixSymbol(text: text, corners: grid.corners) }
         }
         return nil
@@ -86,8 +89,9 @@ struct SymbolCandidate {
             guesses.append((size, corner))
         }
         if let upper, let right { add(right.modules, upper.modules, (upper.corner + right.corner) / 2) }
-        for side in [upper, right].compactMap({ $0 }).sorted(by: { $0.score > $1.score }) {
-            add(side.modules, side.modules, side.corner)
+        let sides = [upper, right].compactMap { $0 }.sorted { $0.score > $1.score }
+        for side in sides { add(side.modules, side.modules, side.corner) }
+        for side in sides {
             add(side.modules + 2, side.modules + 2, side.corner)
             add(side.modules - 2, side.modules - 2, side.corner)
         }

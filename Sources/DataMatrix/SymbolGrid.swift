@@ -61,7 +61,7 @@ struct SymbolGrid {
                 var moved = false
                 for corner in [1, 0, 2, 3] { moved = move(corner, by: step * module) || moved }
                 // Most of what is no symbol is far off even when each corner has been moved once.
-                if !moved || round == 0 && fit < least / 2 { break }
+                if !moved || round == 0 && fit < least * 0.8 { break }
             }
             guard fit > least else { return }
         }

@@ -6,7 +6,7 @@ import Luma
 /// This project's reader for Benchmarks/recognition/compare.py.
 ///
 ///   recognition-benchmark serve      answers lines "KIND<tab>SYMBOLOGIES<tab>FILE" of standard input with a line of JSON
-///                                    each; KIND is still, or stream (the picture twelve times, as a camera shows it)
+///                                    each; KIND is still, or stream (the picture twenty times, as a camera shows it)
 ///   recognition-benchmark streams N  reads drawn streams of N seeds: one line of JSON for each (see StreamTrial)
 ///
 /// Times are CPU time of the reading thread, in milliseconds; decoding the file is not counted.
