@@ -40,10 +40,10 @@ struct DashedSide {
         // Half a module in from the outer edge: a side has 8 to 52 modules, most have 10 to 26. Slopes of up to 0.42 either
         // way: 23 degrees.
         for share in [0.018, 0.027, 0.04] as [Float] {
-            for step in stride(from: -14, through: 14, by: 2) { keep(max(arm.length * share, 0.7), Float(step) * 0.03) }
+            for step in stride(from: -14, through: 14, by: 4) { keep(max(arm.length * share, 0.7), Float(step) * 0.03) }
         }
         // Small dashes are hit by all of a ray only when it is finer.
-        for width in [0.03, 0.015, 0.0075] as [Float] {
+        for width in [0.06, 0.03, 0.015, 0.0075] as [Float] {
             guard let (_, inset, slope) = best else { return nil }
             for i in [-1, 0, 1] as [Float] {
                 for j in [-1, 0, 1] as [Float] where i != 0 || j != 0 {
