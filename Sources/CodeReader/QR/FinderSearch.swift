@@ -5,6 +5,7 @@ import Luma
 final class FinderSearch {
     private let maker = ThresholdMaker()
     private let edges = Scratch<Int32>(0)
+    private let rejected = Scratch<UInt16>(0)
 
     /// Adds the patterns of one level of a picture to those found.
     ///
@@ -23,8 +24,10 @@ final class FinderSearch {
         let thresholds = maker.thresholds(plane, mostNoise: isSharpened ? 150 : 56)
         let step = 2
         let edges = edges.atLeast(plane.width + 80)
-        let column = ColumnCheck(plane: plane, thresholds: thresholds, rays: rays, scale: 1 / scale)
-        let rows = (plane.height + step / 2) / step
+        let memory = RejectedPlaces(plane, rejected)
+        let column = ColumnCheck(
+            plane: plane, thresholds: thresholds, rays: rays, scale: 1 / scale, rejected: memory)
+        let rows = plane.height / step
         let first = Int(Float(rows) * min(max(start, 0), 1))
         for row in 0..<rows {
             let y = (row + first) % rows * step + step / 2
@@ -43,11 +46,10 @@ final class FinderSearch {
         Self.keepBest(&patterns, most)
     }
 
-    /// Of too many patterns those remain that look most like one.
+    /// Those come first that look most like one, and of too many only they remain.
     private static func keepBest(_ patterns: inout [FinderPattern], _ most: Int) {
-        guard patterns.count > most else { return }
         patterns.sort { $0.quality > $1.quality }
-        patterns.removeLast(patterns.count - most)
+        patterns.removeLast(max(patterns.count - most, 0))
     }
 
     /// Whether five runs stand in the proportion 1 : 1 : 3 : 1 : 1, roughly.
@@ -112,6 +114,34 @@ final class FinderSearch {
     }
 }
 
+/// Where something was looked at closer and was no pattern: the rows below come across it again.
+private struct RejectedPlaces {
+    /// The width of what was rejected, for each four by four pixels; 0: nothing.
+    private let widths: UnsafeMutablePointer<UInt16>
+    private let columns, rows: Int
+
+    init(_ plane: LumaPlane, _ memory: Scratch<UInt16>) {
+        (columns, rows) = (plane.width / 4 + 1, plane.height / 4 + 1)
+        widths = memory.atLeast(columns * rows)
+        widths.update(repeating: 0, count: columns * rows)
+    }
+
+    private func cell(_ x: Int, _ y: Float) -> Int {
+        let row = min(max(Int(y) >> 2, 0), rows - 1)
+        return row * columns + min(max(x >> 2, 0), columns - 1)
+    }
+
+    /// Whether something of nearly this width has been rejected there.
+    func contains(_ x: Int, _ y: Float, _ width: Int32) -> Bool {
+        let known = Int32(widths[cell(x, y)])
+        return abs(known - width) * 4 <= width
+    }
+
+    func insert(_ x: Int, _ y: Float, _ width: Int32) {
+        widths[cell(x, y)] = UInt16(clamping: width)
+    }
+}
+
 /// Looks at a row's five runs in the column through their middle.
 private struct ColumnCheck {
     let plane: LumaPlane
@@ -119,6 +149,7 @@ private struct ColumnCheck {
     let rays: RaySource
     /// Pixels of the picture for a pixel of the plane.
     let scale: Float
+    let rejected: RejectedPlaces
 
     @inline(__always)
     private func isDark(_ x: Int, _ y: Int) -> Bool {
@@ -142,10 +173,11 @@ private struct ColumnCheck {
         }
         // Most of what is no pattern ends here, after a few pixels.
         guard budget.spend(Int(width)), let (middle, height) = runs(x, y, isDark, most: Int(width)) else { return }
+        guard !rejected.contains(x, middle, width) else { return }
         guard budget.spend(FinderPattern.glance), let sampler = rays.sampler(module: module) else { return }
         let found = FinderPattern(
             at: Place(place.x, middle * scale), module: Place(module, height / 7 * scale), isInverted: !isDark, sampler)
-        guard let found else { return }
+        guard let found else { return rejected.insert(x, middle, width) }
         _ = budget.spend(FinderPattern.cost - FinderPattern.glance)
         for index in patterns.indices where (patterns[index].centre - found.centre).length < 2 * found.module {
             if patterns[index].goodRays < found.goodRays { patterns[index] = found }

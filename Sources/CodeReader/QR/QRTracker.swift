@@ -5,7 +5,7 @@ import Luma
 final class QRTracker {
     /// Work for a frame, in units of ``WorkBudget``: so much, and so much more for each megapixel. Some ten nanoseconds
     /// each on a desktop's processor.
-    private static let (units, unitsPerMegapixel) = (250_000, 700_000)
+    private static let (units, unitsPerMegapixel) = (250_000, 400_000)
     /// For looking again where the last symbol was.
     private static let trackUnits = 300_000
     /// A part of the frame that is looked at harder is at most as large as this, in pixels on a side.

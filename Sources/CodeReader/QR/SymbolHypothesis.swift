@@ -13,6 +13,7 @@ struct SymbolHypothesis {
 
 /// Puts patterns together to hypotheses; cheap checks first.
 struct TripleSearch {
+    /// The best first.
     let patterns: [FinderPattern]
     let pyramid: Pyramid
     let rays: RaySource
@@ -28,7 +29,7 @@ struct TripleSearch {
         let triples: Int
 
         /// For a frame; there will be another.
-        static let frame = Effort(patterns: 48, partners: 8, triples: 160)
+        static let frame = Effort(patterns: 96, partners: 8, triples: 160)
         /// For a picture that comes once.
         static let still = Effort(patterns: 96, partners: 60, triples: 4000)
     }
@@ -96,8 +97,8 @@ struct TripleSearch {
             .map { (partner: $0, distance: (patterns[$0].centre - patterns[index].centre).length) }
             .sorted { $0.distance < $1.distance }
         var sides: [Side] = []
-        for (partner, _) in near.prefix(2 * effort.partners) where sides.count < effort.partners {
-            guard budget.spend(240) else { break }
+        for (partner, _) in near.prefix(4 * effort.partners) where sides.count < effort.partners {
+            guard budget.spend(140) else { break }
             if let side = side(index, partner) { sides.append(side) }
         }
         return sides
