@@ -69,7 +69,8 @@ public enum DataMatrixReader {
             let reading = Work(effort.samples)
             for one in dashed where found.count < most && !reading.isDone {
                 // Beside a symbol that was read others of its kind are looked for, and none within it.
-                guard !found.contains(where: { $0.surrounds(one.place.corner) || one.place.size < 0.6 * $0.arms }) else {
+                guard !found.contains(where: { $0.surrounds(one.place.corner) || one.place.size < 0.6 * $0.arms })
+                else {
                     continue
                 }
                 if let symbol = one.candidate.read(one.upper, one.right, reading) { found.append(symbol) }
