@@ -158,9 +158,9 @@ public struct Identity: Sendable {
             let pem = secret(text)
             guard PrivateKey.isEncrypted(pem: pem) else { return try PrivateKey(pem: pem) }
             guard let machineKey else { throw PartyError.bound(path: path) }
-            do throws(CryptoError) {
+            do {
                 return try PrivateKey(pem: pem, passphrase: machineKey)
-            } catch .wrongPassphrase {
+            } catch CryptoError.wrongPassphrase {
                 throw PartyError.boundElsewhere(path: path)
             }
         }
