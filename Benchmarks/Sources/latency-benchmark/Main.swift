@@ -73,11 +73,14 @@ struct LatencyBenchmark {
         let seconds = 30.0
         Thread.sleep(forTimeInterval: seconds)
         let used = processes.map(cpu).reduce(0, +) - before
-        let memory = processes.map(resident)
+        let memory = processes.map { kibibytes($0, "status", "VmRSS:") / 1024 }
+        // What both have mapped (the C library, OpenSSL) is there once: the proportional share says what they take.
+        let share = processes.map { kibibytes($0, "smaps_rollup", "Pss:") / 1024 }.reduce(0, +)
         print(
             String(format: "idle for %.0f s: %.3f %% CPU, resident ", seconds, used / seconds * 100)
                 + memory.map { String(format: "%.1f", $0) }.joined(separator: " + ")
-                + String(format: " = %.1f MiB (keeper + witness)", memory.reduce(0, +)))
+                + String(
+                    format: " MiB (keeper + witness), together %.1f MiB when what they share counts once", share))
     }
 
     /// Seconds of processor time so far.
@@ -88,11 +91,11 @@ struct LatencyBenchmark {
         return ((Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
-    /// MiB.
-    static func resident(_ process: Int32) -> Double {
-        let text = (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""
-        let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
-        return (Double(line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first ?? "") ?? 0) / 1024
+    /// A size from a process's file in /proc.
+    static func kibibytes(_ process: Int32, _ file: String, _ key: String) -> Double {
+        let text = (try? String(contentsOfFile: "/proc/\(process)/\(file)", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix(key) } ?? ""
+        return Double(line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first ?? "") ?? 0
     }
 
     /// CLOCK_MONOTONIC of the first frame with a picture on the display.
