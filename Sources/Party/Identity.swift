@@ -99,14 +99,7 @@ public struct Identity: Sendable {
     ///
     /// - Throws: ``PrivateFileError``.
     public static func isBound(_ path: String) throws -> Bool {
-        try PrivateFile.withContents(of: path) { PrivateKey.isEncrypted(pem: secret($0)) }
-    }
-
-    private static func secret(_ text: UnsafeRawBufferPointer) -> SecretBytes {
-        SecretBytes(capacity: text.count) { buffer in
-            buffer.copyMemory(from: text)
-            return text.count
-        }
+        try PrivateFile.withContents(of: path) { PrivateKey.isEncrypted(pem: SecretBytes(copying: $0)) }
     }
 
     /// Replaces the client certificate, after a renewal.
@@ -155,7 +148,7 @@ public struct Identity: Sendable {
     /// - Throws: ``PrivateFileError``; ``CryptoError``; ``PartyError/boundElsewhere(path:)``.
     public static func privateKey(_ path: String, _ machineKey: SecretBytes? = MachineKey.own) throws -> PrivateKey {
         try PrivateFile.withContents(of: path) { text in
-            let pem = secret(text)
+            let pem = SecretBytes(copying: text)
             guard PrivateKey.isEncrypted(pem: pem) else { return try PrivateKey(pem: pem) }
             guard let machineKey else { throw PartyError.bound(path: path) }
             do {

@@ -54,11 +54,7 @@ public enum MachineKey {
     private static let most = 1023
 
     private static func secret(_ bytes: UnsafeRawBufferPointer) -> SecretBytes? {
-        guard (16...most).contains(bytes.count) else { return nil }
-        return SecretBytes(capacity: bytes.count) { buffer in
-            buffer.copyMemory(from: bytes)
-            return bytes.count
-        }
+        (16...most).contains(bytes.count) ? SecretBytes(copying: bytes) : nil
     }
 
     typealias PassphraseCallback =

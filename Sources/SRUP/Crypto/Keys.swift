@@ -97,7 +97,7 @@ public struct PublicKey: Sendable, Hashable {
         guard pem.utf8.count <= 16384, let bio = BIO_new(BIO_s_mem()) else { throw .notAKey("PEM public key") }
         defer { BIO_free(bio) }
         BIO_write(bio, pem, Int32(pem.utf8.count))
-        guard let key = PEM_read_bio_PUBKEY(bio, nil, refusePassphrase, nil) else {
+        guard let key = PEM_read_bio_PUBKEY(bio, nil, givePassphrase, nil) else {
             ERR_clear_error()
             throw .notAKey("PEM public key (\"BEGIN PUBLIC KEY\")")
         }
@@ -205,12 +205,7 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable {
     /// - Throws: ``CryptoError``.
     public init(pem: String) throws(CryptoError) {
         var pem = pem
-        let secret = pem.withUTF8 { text in
-            SecretBytes(capacity: text.count) { buffer in
-                buffer.copyBytes(from: text)
-                return text.count
-            }
-        }
+        let secret = pem.withUTF8 { SecretBytes(copying: UnsafeRawBufferPointer($0)) }
         try self.init(pem: secret)
     }
 
@@ -262,10 +257,7 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable {
         }
         var start: UnsafePointer<UInt8>?
         let count = srup_BIO_get_mem_data(bio, &start)
-        return SecretBytes(capacity: count) { buffer in
-            buffer.copyMemory(from: UnsafeRawBufferPointer(start: start, count: count))
-            return count
-        }
+        return SecretBytes(copying: UnsafeRawBufferPointer(start: start, count: count))
     }
 
     /// The public half.
@@ -342,11 +334,6 @@ private func givePassphrase(
 ) -> Int32 {
     context?.assumingMemoryBound(to: SecretBytes?.self).pointee?.copy(to: buffer, size) ?? -1
 }
-
-/// Never asks on the terminal for a passphrase: encrypted keys are refused.
-private func refusePassphrase(
-    _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int32, _ writing: Int32, _ context: UnsafeMutableRawPointer?
-) -> Int32 { -1 }
 
 private func text(of bio: OpaquePointer) -> String {
     var start: UnsafePointer<UInt8>?

@@ -26,6 +26,14 @@ public final class SecretBytes: Sendable, CustomStringConvertible, CustomReflect
         }
     }
 
+    /// A copy of bytes that are wiped where they are, or belong to somebody else.
+    public convenience init(copying bytes: UnsafeRawBufferPointer) {
+        self.init(capacity: bytes.count) { buffer in
+            buffer.copyMemory(from: bytes)
+            return bytes.count
+        }
+    }
+
     deinit {
         OPENSSL_cleanse(storage.baseAddress, storage.count)
         storage.deallocate()
