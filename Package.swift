@@ -53,7 +53,6 @@ let package = Package(
     targets: [
         library("COpenSSL", at: "openssl", pkgConfig: "openssl", apt: "libssl-dev"),
         library("CMosquitto", at: "mosquitto", pkgConfig: "libmosquitto", apt: "libmosquitto-dev"),
-        library("CCurl", at: "curl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         library("CSQLite", at: "sqlite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
         library("CZbar", at: "zbar", pkgConfig: "zbar", apt: "libzbar-dev"),
         library("CV4L2", at: "v4l2", pkgConfig: "libv4l2", apt: "libv4l-dev"),
@@ -61,13 +60,15 @@ let package = Package(
         library("CTurboJPEG", at: "turbojpeg", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
         library("CQREncode", at: "qrencode", pkgConfig: "libqrencode", apt: "libqrencode-dev"),
         library("CDmtx", at: "dmtx", pkgConfig: "libdmtx", apt: "libdmtx-dev"),
-        library("CMicroHTTPD", at: "microhttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         .systemLibrary(name: "CNFC", path: "Sources/C/nfc", providers: [.apt(["libnfc-dev"])]),
         .systemLibrary(name: "CI2C", path: "Sources/C/i2c", providers: [.apt(["libi2c-dev"])]),
         .systemLibrary(name: "CLinux", path: "Sources/C/linux"),
         .systemLibrary(name: "CGPIO", path: "Sources/C/gpio"),
         .systemLibrary(name: "CFramebuffer", path: "Sources/C/framebuffer"),
         .target(name: "CTOML", path: "Sources/C/toml"),
+        // Loaded when they are first used, not linked: deploy/packages/build knows of them by their file names.
+        .target(name: "CCurl", path: "Sources/C/curl"),
+        .target(name: "CMicroHTTPD", path: "Sources/C/microhttpd"),
         .target(name: "CNFCSleep", path: "Sources/C/nfcsleep"),
 
         .target(name: "Linux", dependencies: ["CLinux"]),

@@ -27,6 +27,9 @@ public final class PageServer: Sendable {
     /// - Throws: ``PageError``.
     public init(at address: WebAddress) throws(PageError) {
         self.address = address
+        if let problem = srup_mhd_load() {
+            throw .cannotListen(address.description, why: "it needs libmicrohttpd: " + String(cString: problem))
+        }
         let context = Unmanaged.passRetained(desk)
         guard let (handle, port) = Self.start(address, context.toOpaque()) else {
             let why = String(cString: strerror(errno))
@@ -48,7 +51,7 @@ public final class PageServer: Sendable {
             return daemon
         }
         guard let daemon else { return }
-        MHD_stop_daemon(daemon.handle)
+        srup_mhd_stop(daemon.handle)
         daemon.desk.release()
     }
 
@@ -95,12 +98,12 @@ private let answerRequest: MHD_AccessHandlerCallback = { context, connection, pa
 
 private func send(_ answer: PageDesk.Answer, _ connection: OpaquePointer) -> MHD_Result {
     guard let response = srup_mhd_response(answer.body.count, answer.body) else { return srup_mhd_result(0) }
-    defer { MHD_destroy_response(response) }
-    for (name, value) in headers { MHD_add_response_header(response, name, value) }
-    MHD_add_response_header(response, "Content-Type", answer.type)
-    if let state = answer.state { MHD_add_response_header(response, "Aim-State", state) }
-    if answer.status == 405 { MHD_add_response_header(response, "Allow", "GET") }
-    return MHD_queue_response(connection, answer.status, response)
+    defer { srup_mhd_release(response) }
+    for (name, value) in headers { srup_mhd_header(response, name, value) }
+    srup_mhd_header(response, "Content-Type", answer.type)
+    if let state = answer.state { srup_mhd_header(response, "Aim-State", state) }
+    if answer.status == 405 { srup_mhd_header(response, "Allow", "GET") }
+    return srup_mhd_queue(connection, answer.status, response)
 }
 
 /// Nothing from elsewhere, nothing kept, nothing told to others: the address holds the token.

@@ -17,8 +17,6 @@ struct HTTPS: Sendable {
         let body: [UInt8]
     }
 
-    private static let initialised = srup_curl_init() == 0
-
     /// GET, or POST of JSON when there is a body. Runs on a thread of its own.
     ///
     /// - Throws: ``KeyServiceError``.
@@ -41,8 +39,11 @@ struct HTTPS: Sendable {
     }
 
     private func perform(_ url: String, _ json: [UInt8]?) throws(KeyServiceError) -> Answer {
-        guard Self.initialised, let curl = curl_easy_init() else { throw .unreachable(url, "libcurl cannot be set up") }
-        defer { curl_easy_cleanup(curl) }
+        if let problem = srup_curl_load() {
+            throw .unreachable(url, "HTTPS needs libcurl: " + String(cString: problem))
+        }
+        guard let curl = srup_curl_new() else { throw .unreachable(url, "libcurl cannot be set up") }
+        defer { srup_curl_free(curl) }
         let body = Body()
         srup_curl_text(curl, CURLOPT_URL, url)
         srup_curl_text(curl, CURLOPT_PROTOCOLS_STR, "https")
@@ -61,10 +62,10 @@ struct HTTPS: Sendable {
             srup_curl_text(curl, CURLOPT_CAINFO, authorityFile)
         }
         var headers: UnsafeMutablePointer<curl_slist>?
-        defer { curl_slist_free_all(headers) }
+        defer { srup_curl_free_list(headers) }
         if let json {
-            headers = curl_slist_append(headers, "Content-Type: application/json")
-            headers = curl_slist_append(headers, "Expect:")
+            headers = srup_curl_append(headers, "Content-Type: application/json")
+            headers = srup_curl_append(headers, "Expect:")
             srup_curl_headers(curl, headers)
             json.withUnsafeBytes { _ = srup_curl_body(curl, $0.baseAddress, $0.count) }
         }
@@ -81,7 +82,7 @@ struct HTTPS: Sendable {
                 body.bytes.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: length))
                 return length
             }, Unmanaged.passUnretained(body).toOpaque())
-        let code = curl_easy_perform(curl)
+        let code = srup_curl_perform(curl)
         if body.isTooLarge { throw .tooLarge(url) }
         guard code == CURLE_OK else { throw failure(url, code) }
         return Answer(status: srup_curl_status(curl), body: body.bytes)
@@ -93,7 +94,7 @@ struct HTTPS: Sendable {
             return .untrusted(url, authority: authorityFile)
         case CURLE_SSL_CACERT_BADFILE: return .authority(authorityFile ?? "?", "it is no PEM certificate")
         case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT: return .badURL(url)
-        default: return .unreachable(url, String(cString: curl_easy_strerror(code)))
+        default: return .unreachable(url, String(cString: srup_curl_problem(code)))
         }
     }
 }

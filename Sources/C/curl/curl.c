@@ -1,0 +1,74 @@
+#include "CCurl.h"
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+
+// curl.h makes macros of these two.
+#undef curl_easy_setopt
+#undef curl_easy_getinfo
+
+#define FUNCTIONS(X) \
+    X(curl_global_init) X(curl_easy_init) X(curl_easy_cleanup) X(curl_easy_setopt) X(curl_easy_getinfo) \
+    X(curl_easy_perform) X(curl_easy_strerror) X(curl_slist_append) X(curl_slist_free_all)
+
+static struct {
+#define POINTER(name) __typeof__(name) *name;
+    FUNCTIONS(POINTER)
+} lib;
+static char problem[256];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void *find(void *library, const char *name) {
+    void *function = dlsym(library, name);
+    if (!function) snprintf(problem, sizeof problem, "%s", dlerror());
+    return function;
+}
+
+static void load(void) {
+    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        snprintf(problem, sizeof problem, "%s", dlerror());
+        return;
+    }
+#define SYMBOL(name) lib.name = (__typeof__(lib.name))find(library, #name);
+    FUNCTIONS(SYMBOL)
+    if (!problem[0] && lib.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        snprintf(problem, sizeof problem, "libcurl cannot be set up");
+}
+
+const char *srup_curl_load(void) {
+    pthread_once(&once, load);
+    return problem[0] ? problem : NULL;
+}
+
+CURL *srup_curl_new(void) { return lib.curl_easy_init(); }
+void srup_curl_free(CURL *c) { lib.curl_easy_cleanup(c); }
+CURLcode srup_curl_text(CURL *c, CURLoption option, const char *value) { return lib.curl_easy_setopt(c, option, value); }
+CURLcode srup_curl_number(CURL *c, CURLoption option, long value) { return lib.curl_easy_setopt(c, option, value); }
+
+CURLcode srup_curl_body(CURL *c, const void *bytes, long count) {
+    CURLcode code = lib.curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, count);
+    return code != CURLE_OK ? code : lib.curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, (const char *)bytes);
+}
+
+struct curl_slist *srup_curl_append(struct curl_slist *list, const char *text) {
+    return lib.curl_slist_append(list, text);
+}
+
+void srup_curl_free_list(struct curl_slist *list) { lib.curl_slist_free_all(list); }
+CURLcode srup_curl_headers(CURL *c, struct curl_slist *list) { return lib.curl_easy_setopt(c, CURLOPT_HTTPHEADER, list); }
+
+CURLcode srup_curl_writer(CURL *c, size_t (*write)(char *, size_t, size_t, void *), void *context) {
+    CURLcode code = lib.curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, write);
+    return code != CURLE_OK ? code : lib.curl_easy_setopt(c, CURLOPT_WRITEDATA, context);
+}
+
+CURLcode srup_curl_perform(CURL *c) { return lib.curl_easy_perform(c); }
+
+long srup_curl_status(CURL *c) {
+    long status = 0;
+    lib.curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+const char *srup_curl_problem(CURLcode code) { return lib.curl_easy_strerror(code); }
