@@ -19,10 +19,24 @@ public enum MachineKey {
     /// This process's, looked for once; `nil`: there is none, and none is made.
     public static let own: SecretBytes? = credential() ?? unsealed()
 
-    /// What systemd lends to a service: a file that nobody else can read.
+    /// What systemd lends to a service: root's file, which an access list opens to the service's user alone. Such a list
+    /// shows as access for the group (mode 0440).
     private static func credential() -> SecretBytes? {
         guard let folder = getenv("CREDENTIALS_DIRECTORY") else { return nil }
-        return try? PrivateFile.withContents(of: String(cString: folder) + "/" + name) { secret($0) }
+        let path = String(cString: folder) + "/" + name
+        guard access(path, F_OK) == 0 else { return nil }
+        do {
+            if let secret = try PrivateFile.withContents(of: path, denied: 0o007, secret) { return secret }
+            complain("\(path) holds no secret of 16 to \(most) bytes")
+        } catch {
+            complain(String(describing: error))
+        }
+        return nil
+    }
+
+    private static func complain(_ problem: String) {
+        let line = Array("error: keys are not bound to this machine: \(problem)\n".utf8)
+        _ = write(2, line, line.count)
     }
 
     /// The administrator, who runs doctor or status beside the service, may have it unsealed.

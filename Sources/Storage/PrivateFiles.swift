@@ -21,16 +21,17 @@ public enum PrivateFileError: Error, Sendable, CustomStringConvertible {
 public enum PrivateFile {
     /// Lends the content of `path` in memory that is wiped afterwards.
     ///
-    /// - Throws: ``PrivateFileError`` when group or others have any access, or the file is above 1 MiB.
+    /// - Parameter denied: who may have no access; group and others if not told.
+    /// - Throws: ``PrivateFileError`` when they have any, or the file is above 1 MiB.
     public static func withContents<Result>(
-        of path: String, _ body: (UnsafeRawBufferPointer) throws -> Result
+        of path: String, denied: mode_t = 0o077, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(path, "opened") }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw failure(path, "examined") }
-        guard status.st_mode & 0o077 == 0 else {
+        guard status.st_mode & denied == 0 else {
             throw PrivateFileError.tooOpen(path: path, mode: status.st_mode & 0o7777)
         }
         guard status.st_size <= 1 << 20 else { throw PrivateFileError.tooLarge(path: path, limit: 1 << 20) }

@@ -31,12 +31,20 @@ struct Register: AsyncParsableCommand {
     )
     var ifNeeded = false
 
+    @Flag(
+        help: """
+            For a service's start: only say whether there is anything to start with, an identity or a key service to get \
+            one from (exit code 0), or neither (1).
+            """)
+    var check = false
+
     @Option(
         help: ArgumentHelp(
             "Only this one of the configuration's [[observer]] blocks; without, all of them.", valueName: "name"))
     var observer: String?
 
     func run() async throws {
+        if check { return try checkOnly() }
         let settings = try configuration.load()
         let chosen = settings.observers.filter { observer == nil || $0.name == observer }
         guard !chosen.isEmpty else {
@@ -53,6 +61,19 @@ struct Register: AsyncParsableCommand {
         } catch {
             throw Program.failure(error)
         }
+    }
+
+    private func checkOnly() throws {
+        // A configuration that is wrong stops the start itself, which says so.
+        guard let settings = try? configuration.load() else { return }
+        let isPossible = settings.observers.contains {
+            Identity.exists(in: $0.stateFolder) || (url ?? $0.keyServiceURL) != nil
+        }
+        guard !isPossible else { return }
+        throw Program.failure(
+            PartyError.identity(
+                "not registered, and no key service is configured: set registration.url in \(configuration.path), then "
+                    + "\"systemctl restart srup-observer\""))
     }
 
     private func register(_ one: ObserverSettings.LogicalObserver, isOneOfSeveral: Bool) async throws {

@@ -16,7 +16,7 @@ struct SignalCommand: ParsableCommand {
             "gpio:gpiochip1/5"; buzzer = "none" or a GPIO line; active_low = true when the lines are on at low level. The LED \
             is given back as it was. Stops on SIGTERM.
 
-            Exit codes: 0 stopped, 69 LED or buzzer cannot be used, 78 configuration is wrong.
+            Exit codes: 0 stopped, or there is nothing to signal with; 69 LED or buzzer cannot be used, 78 configuration is wrong.
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
@@ -41,7 +41,8 @@ struct SignalCommand: ParsableCommand {
         defer { outputs.release() }
         if test { return play(on: outputs) }
         if outputs.areNone {
-            Program.complain("there is neither LED nor buzzer to signal with ([signal] in \(configuration.path))")
+            print("there is neither LED nor buzzer to signal with ([signal] in \(configuration.path))")
+            return
         }
         let paths = socket.map { [$0] } ?? ["/run/srup-observer/signal.sock", settings.stateFolder + "/signal.sock"]
         follow(paths, on: outputs)

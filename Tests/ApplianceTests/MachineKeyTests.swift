@@ -27,7 +27,8 @@ import Testing
         try FileManager.default.createDirectory(atPath: stage.path(folder), withIntermediateDirectories: true)
         let path = stage.path(folder) + "/srup-observer.machine-key"
         try stage.must(Self.tool, ["decrypt", "--name=\(name)", sealed, path], as: "unseal")
-        chmod(path, 0o400)
+        // As systemd does it: root's, with an access list for the service's user, whose mask shows as the group's.
+        chmod(path, 0o440)
         return stage.path(folder)
     }
 
