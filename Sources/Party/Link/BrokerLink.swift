@@ -72,7 +72,7 @@ public final class BrokerLink: Service, Sendable {
     /// Under a lock of its own: libmosquitto may log while it is called with `state` locked.
     private let lastError = Mutex("")
     private let client: Client
-    private let wakeUp = DispatchSemaphore(value: 0)
+    private let wakeUp = WakeUp()
     private let logger: Logger
 
     private struct Client: @unchecked Sendable {
@@ -207,7 +207,7 @@ public final class BrokerLink: Service, Sendable {
             if wasConnected && ContinuousClock.now - start > .seconds(10) { delay = Self.firstDelay }
             events.send(.disconnected(explanation(code, systemError)))
             let jittered = delay * Double.random(in: 0.5...1)
-            _ = wakeUp.wait(timeout: .now() + jittered)
+            wakeUp.wait(atMost: .seconds(jittered))
             delay = min(delay * 2, Self.longestDelay)
         }
         mosquitto_loop(pointer, 0, 1)
