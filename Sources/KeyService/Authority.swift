@@ -37,11 +37,7 @@ public struct Authority: Sendable {
     /// - Throws: ``PrivateFileError`` when the key is open to others, ``CryptoError``.
     public init(folder: String) throws {
         key = try PrivateFile.withContents(of: folder + "/ca.key") { text in
-            try PrivateKey(
-                pem: SecretBytes(capacity: text.count) { buffer in
-                    buffer.copyMemory(from: text)
-                    return text.count
-                })
+            try PrivateKey(pem: SecretBytes(copying: text))
         }
         certificate = try PublicFile.read(folder + "/ca.crt")
         let own = try CertificateRequestReader.certificate(certificate)
