@@ -56,7 +56,7 @@ struct DoctorCommand: AsyncParsableCommand {
         } catch {
             note([Self.finding(error)])
         }
-        note(MachineChecks(root).all(version: Version.text) + [ClockChecks.clock()])
+        note(MachineChecks(root).all(version: Version.text) + CardChecks(root).all() + [ClockChecks.clock()])
         let folder = settings?.stateFolder ?? ObserverSettings.defaultState
         note([DiskChecks.partition(of: folder)])
         if let settings {

@@ -51,7 +51,8 @@ import Testing
     @Test func theStateIsReadFromWhateverStandsThere() throws {
         try card { card in
             for (text, state) in [
-                ("os_prefix=a/\n# tried b             \n", "a tried b"), ("os_prefix=a/\n", ""), ("", ""), ("os_pre", ""),
+                ("os_prefix=a/\n# tried b             \n", "a tried b"), ("os_prefix=a/\n", ""), ("", ""),
+                ("os_pre", ""),
                 ("os_prefix=c/\n# stays               \n", ""), ("\u{0}\u{1}\u{2}", ""),
             ] {
                 try card.stage.write(text, to: "boot/slot.txt")

@@ -75,6 +75,47 @@ final class Machine {
     }
 }
 
+@Suite struct CardChecksTests {
+    let machine: Machine
+
+    init() throws { machine = try Machine() }
+
+    private func card(running: Int, choice: String) throws -> [Finding] {
+        try machine.write("/etc/srup-observer-image", "0.1.0+1\n")
+        try machine.write("/proc/cmdline", "console=tty1 root=PARTUUID=53525550-0\(running) ro")
+        try machine.write("/boot/firmware/slot.txt", choice)
+        return CardChecks(machine.root).all()
+    }
+
+    @Test func nothingIsSaidWithoutTheCard() {
+        #expect(CardChecks(machine.root).all().isEmpty)
+    }
+
+    @Test(arguments: [
+        (2, "os_prefix=a/\n# stays               \n", Finding.State.ok),
+        (3, "os_prefix=b/\n# stays               \n", .ok),
+        (3, "os_prefix=a/\n# tried b             \n", .warning),
+        (2, "os_prefix=b/\n# trial               \n", .warning),
+        (2, "os_prefix=a/\n", .ok), (2, "\u{0}\u{FFFD}", .warning),
+    ])
+    func theSystemThatRunsIsTold(_ running: Int, _ choice: String, _ state: Finding.State) throws {
+        let findings = try card(running: running, choice: choice)
+        #expect(findings.map(\.state) == [state])
+        #expect(findings[0].says.contains("image 0.1.0+1, system \(running == 2 ? "a" : "b")"))
+        #expect(state == .ok || findings[0].remedy != nil)
+    }
+
+    @Test func theBootPartitionsNotesAreToldInOneLine() throws {
+        try machine.write("/boot/firmware/srup-observer-problem.txt", "camera.device\n\n\u{1B}[2Jmust be a text")
+        try machine.write("/boot/firmware/srup-update-problem.txt", String(repeating: "x", count: 100_000))
+        let findings = try card(running: 2, choice: "os_prefix=a/\n# stays")
+        #expect(findings.map(\.name) == ["card", "boot partition", "update"])
+        #expect(findings.map(\.state) == [.ok, .problem, .warning])
+        #expect(findings[1].says == "camera.device   [2Jmust be a text")
+        #expect(findings[2].says.count == 301)
+    }
+}
+
 @Suite struct ClockAndDiskTests {
     @Test func aTimeThatCannotBeIsAProblem() {
         #expect(ClockChecks.judge(now: 0, isSynchronised: 1).state == .problem)
