@@ -67,8 +67,9 @@ let package = Package(
         .systemLibrary(name: "CFramebuffer", path: "Sources/C/framebuffer"),
         .target(name: "CTOML", path: "Sources/C/toml"),
         // Loaded when they are first used, not linked: deploy/packages/build knows of them by their file names.
-        .target(name: "CCurl", path: "Sources/C/curl"),
-        .target(name: "CMicroHTTPD", path: "Sources/C/microhttpd"),
+        .target(name: "CLazy", path: "Sources/C/lazy"),
+        .target(name: "CCurl", dependencies: ["CLazy"], path: "Sources/C/curl"),
+        .target(name: "CMicroHTTPD", dependencies: ["CLazy"], path: "Sources/C/microhttpd"),
         .target(name: "CNFCSleep", path: "Sources/C/nfcsleep"),
 
         .target(name: "Linux", dependencies: ["CLinux"]),
@@ -84,7 +85,7 @@ let package = Package(
         .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
         .target(name: "Scene", dependencies: ["Luma", "Presentation", "CDmtx"], swiftSettings: fast),
         .target(name: "NearField"),
-        .target(name: "NearFieldLink", dependencies: ["NearField", "Linux", "CLinux", "CNFC", "CI2C", "CNFCSleep"]),
+        .target(name: "NearFieldLink", dependencies: ["NearField", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
         .target(
             name: "Party",
             dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),

@@ -18,13 +18,22 @@ public final class WakeUp: Sendable {
     /// Ends the wait that is under way, or the next one. Any thread.
     public func signal() { srup_eventfd_write(descriptor) }
 
-    /// Returns after ``signal()``, at the latest after `limit`.
-    public func wait(atMost limit: Duration) {
-        let deadline = ContinuousClock.now + limit
-        while case let left = deadline - .now, left > .zero {
+    /// Returns after ``signal()``, at the latest after `limit`; `nil`: only then.
+    ///
+    /// - Returns: whether it was ``signal()``.
+    @discardableResult
+    public func wait(atMost limit: Duration?) -> Bool {
+        let deadline = limit.map { ContinuousClock.now + $0 }
+        while true {
             var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            _ = srup_poll(&poller, 1, UInt64(left / .nanoseconds(1)))
-            if srup_eventfd_drain(descriptor) != 0 { return }
+            if let deadline {
+                let left = deadline - .now
+                guard left > .zero else { return false }
+                _ = srup_poll(&poller, 1, UInt64(left / .nanoseconds(1)))
+            } else {
+                poll(&poller, 1, -1)
+            }
+            if srup_eventfd_drain(descriptor) != 0 { return true }
         }
     }
 }

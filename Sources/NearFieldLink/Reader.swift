@@ -1,4 +1,3 @@
-import CLinux
 import CNFC
 import CNFCSleep
 import Glibc
@@ -11,13 +10,12 @@ import Synchronization
 private final class Alarm: Sendable {
     /// Whether it may still ring; held while it rings, so that after ``cancel()`` it does not.
     private let isArmed = Mutex(true)
-    private let wakeUp = srup_eventfd()
+    private let wakeUp = WakeUp()
 
     init(after milliseconds: Int, _ device: OpaquePointer) {
         let address = UInt(bitPattern: device)
         DetachedThread.start(stack: 64) {
-            var poller = pollfd(fd: self.wakeUp, events: Int16(POLLIN), revents: 0)
-            guard poll(&poller, 1, Int32(milliseconds)) == 0 else { return }
+            guard !self.wakeUp.wait(atMost: .milliseconds(milliseconds)) else { return }
             self.isArmed.withLock { isArmed in
                 if isArmed, let device = OpaquePointer(bitPattern: address) { nfc_abort_command(device) }
                 isArmed = false
@@ -25,13 +23,9 @@ private final class Alarm: Sendable {
         }
     }
 
-    deinit {
-        close(wakeUp)
-    }
-
     func cancel() {
         isArmed.withLock { $0 = false }
-        srup_eventfd_write(wakeUp)
+        wakeUp.signal()
     }
 }
 

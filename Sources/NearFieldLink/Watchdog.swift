@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import Linux
 import Synchronization
@@ -19,7 +18,7 @@ public final class Watchdog: Sendable {
         var isWatching = false
     }
     private let state = Mutex(State())
-    private let wakeUp = srup_eventfd()
+    private let wakeUp = WakeUp()
     private let onBite: @Sendable (String) -> Void
 
     /// - Parameter onBite: called before the process ends, with what hangs.
@@ -31,9 +30,7 @@ public final class Watchdog: Sendable {
 
     private func watch() {
         while true {
-            var poller = pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)
-            poll(&poller, 1, state.withLock { $0.isWatching } ? 50 : -1)
-            _ = srup_eventfd_drain(wakeUp)
+            wakeUp.wait(atMost: state.withLock { $0.isWatching } ? .milliseconds(50) : nil)
             let bitten = state.withLock { state -> String? in
                 state.isWatching = state.call != nil
                 return state.call.flatMap { $0.deadline <= .now ? $0.doing : nil }
@@ -51,7 +48,7 @@ public final class Watchdog: Sendable {
             defer { state.isWatching = true }
             return !state.isWatching
         }
-        if wasAsleep { srup_eventfd_write(wakeUp) }
+        if wasAsleep { wakeUp.signal() }
     }
 
     func end() {

@@ -35,8 +35,7 @@ public enum MachineKey {
     }
 
     private static func complain(_ problem: String) {
-        let line = Array("error: keys are not bound to this machine: \(problem)\n".utf8)
-        _ = write(2, line, line.count)
+        StandardError.line("error: keys are not bound to this machine: \(problem)")
     }
 
     /// The administrator, who runs doctor or status beside the service, may have it unsealed.

@@ -50,8 +50,7 @@ public enum Program {
 
     /// A line on standard error.
     public static func complain(_ text: String) {
-        let line = Array("error: \(text)\n".utf8)
-        _ = write(2, line, line.count)
+        StandardError.line("error: \(text)")
     }
 
     /// The path of another of our programs: beside this one.

@@ -1,7 +1,6 @@
 #include "CCurl.h"
-#include <dlfcn.h>
+#include <CLazy.h>
 #include <pthread.h>
-#include <stdio.h>
 
 // curl.h makes macros of these two.
 #undef curl_easy_setopt
@@ -15,30 +14,19 @@ static struct {
 #define POINTER(name) __typeof__(name) *name;
     FUNCTIONS(POINTER)
 } lib;
-static char problem[256];
+static const char *problem;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void *find(void *library, const char *name) {
-    void *function = dlsym(library, name);
-    if (!function) snprintf(problem, sizeof problem, "%s", dlerror());
-    return function;
-}
-
 static void load(void) {
-    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        snprintf(problem, sizeof problem, "%s", dlerror());
-        return;
-    }
-#define SYMBOL(name) lib.name = (__typeof__(lib.name))find(library, #name);
-    FUNCTIONS(SYMBOL)
-    if (!problem[0] && lib.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        snprintf(problem, sizeof problem, "libcurl cannot be set up");
+#define ENTRY(name) {#name, &lib.name},
+    static const struct srup_function functions[] = {FUNCTIONS(ENTRY)};
+    problem = srup_load_library("libcurl.so.4", functions, sizeof functions / sizeof *functions);
+    if (!problem && lib.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) problem = "libcurl cannot be set up";
 }
 
 const char *srup_curl_load(void) {
     pthread_once(&once, load);
-    return problem[0] ? problem : NULL;
+    return problem;
 }
 
 CURL *srup_curl_new(void) { return lib.curl_easy_init(); }

@@ -1,7 +1,6 @@
 #include "CMicroHTTPD.h"
-#include <dlfcn.h>
+#include <CLazy.h>
 #include <pthread.h>
-#include <stdio.h>
 
 #define FUNCTIONS(X) \
     X(MHD_start_daemon) X(MHD_stop_daemon) X(MHD_get_daemon_info) X(MHD_lookup_connection_value) \
@@ -11,28 +10,18 @@ static struct {
 #define POINTER(name) __typeof__(name) *name;
     FUNCTIONS(POINTER)
 } lib;
-static char problem[256];
+static const char *problem;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void *find(void *library, const char *name) {
-    void *function = dlsym(library, name);
-    if (!function) snprintf(problem, sizeof problem, "%s", dlerror());
-    return function;
-}
-
 static void load(void) {
-    void *library = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        snprintf(problem, sizeof problem, "%s", dlerror());
-        return;
-    }
-#define SYMBOL(name) lib.name = (__typeof__(lib.name))find(library, #name);
-    FUNCTIONS(SYMBOL)
+#define ENTRY(name) {#name, &lib.name},
+    static const struct srup_function functions[] = {FUNCTIONS(ENTRY)};
+    problem = srup_load_library("libmicrohttpd.so.12", functions, sizeof functions / sizeof *functions);
 }
 
 const char *srup_mhd_load(void) {
     pthread_once(&once, load);
-    return problem[0] ? problem : NULL;
+    return problem;
 }
 
 struct MHD_Daemon *srup_mhd_start(const struct sockaddr *address, int takes_both_families, MHD_AcceptPolicyCallback policy,
