@@ -83,7 +83,8 @@ let package = Package(
         .target(name: "CodeReader", dependencies: ["Luma", "CZbar", "DataMatrix"], swiftSettings: fast),
         .target(name: "DataMatrix", dependencies: ["Luma", "CDmtx"], swiftSettings: fast),
         .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
-        .target(name: "Scene", dependencies: ["Luma", "Presentation", "CDmtx"], swiftSettings: fast),
+        .target(name: "Seeded", swiftSettings: fast),
+        .target(name: "Scene", dependencies: ["Luma", "Presentation", "Seeded", "CDmtx"], swiftSettings: fast),
         .target(name: "NearField"),
         .target(name: "NearFieldLink", dependencies: ["NearField", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
         .target(
@@ -101,7 +102,7 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
             ]),
-        .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", log, lifecycle]),
+        .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", "Linux", log, lifecycle]),
 
         .target(name: "Eyes", dependencies: ["Camera", "CodeReader", "Luma", arguments]),
         .target(name: "Aiming", dependencies: ["Luma", "CodeReader"]),
@@ -119,7 +120,7 @@ let package = Package(
                 "Signals",
                 log, lifecycle, arguments,
             ]),
-        .target(name: "Workbench", dependencies: ["SRUP"]),
+        .target(name: "Workbench", dependencies: ["SRUP", "Linux", "Seeded"]),
         .executableTarget(
             name: "srup",
             dependencies: ["SRUP", "Party", "Storage", "Program", "Workbench", log, lifecycle, arguments]),
@@ -133,7 +134,8 @@ let package = Package(
             ]),
         .target(name: "Stage", dependencies: ["Linux"]),
         .executableTarget(
-            name: "srup-fuzz", dependencies: ["SRUP", "Workbench", "NearField", "CodeReader", "Luma", arguments]),
+            name: "srup-fuzz",
+            dependencies: ["SRUP", "Workbench", "NearField", "CodeReader", "Luma", "Seeded", arguments]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "CPNG", arguments]),
 
@@ -153,18 +155,19 @@ let package = Package(
         tests("DoctorTests", ["Doctor", "Linux", "Program"]),
         tests("SignalsTests", ["Signals", "Linux", "Program"]),
         tests("SettingsTests", ["Settings"]),
+        tests("LinuxTests", ["Linux"]),
         tests("ApplianceTests", ["Stage", "Witness", "Linux", log]),
         tests("NearFieldTests", ["NearField"]),
         tests(
             "ReaderTests", ["Stage", "Witness", "NearFieldLink", "Linux", log, lifecycle], resources: [.copy("nfcpy")]),
         tests("CameraTests", ["Camera", "Luma", "Scene"]),
-        tests("CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene"]),
-        tests("DataMatrixTests", ["DataMatrix", "Luma", "Scene"]),
+        tests("CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "Seeded"]),
+        tests("DataMatrixTests", ["DataMatrix", "Luma", "Scene", "Seeded"]),
         tests("PresentationTests", ["Presentation", "CodeReader", "Camera", "Luma"]),
-        tests("SceneTests", ["Scene", "CodeReader", "Presentation", "Luma"]),
+        tests("SceneTests", ["Scene", "CodeReader", "Presentation", "Luma", "Seeded"]),
         tests(
             "AimTests",
-            ["Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Presentation", "Scene", "Stage"]),
+            ["Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Presentation", "Scene", "Seeded", "Stage"]),
         tests("ObservationTests", ["Observation", "Witness", log]),
     ],
     swiftLanguageModes: [.v6],

@@ -27,11 +27,11 @@ public struct FrameLight: Sendable, Hashable {
             }
         }
         let count = sketch.count
-        dark = Self.level(levels, above: count / 20)
-        light = Self.level(levels, above: count - 1 - count / 20)
+        dark = levels.greyLevel(ofRank: count / 20)
+        light = levels.greyLevel(ofRank: count - 1 - count / 20)
         let range = Float(max(light - dark, 1))
-        across = Float(Self.level(steps, above: count - 1 - count / 100)) / range
-        down = Float(Self.level(drops, above: count - 1 - count / 100)) / range
+        across = Float(steps.greyLevel(ofRank: count - 1 - count / 100)) / range
+        down = Float(drops.greyLevel(ofRank: count - 1 - count / 100)) / range
     }
 
     /// Share of the frame that is not as it was in another, by more than noise: from 0 to 1.
@@ -40,15 +40,5 @@ public struct FrameLight: Sendable, Hashable {
         var count = 0
         for index in sketch.indices where abs(Int(sketch[index]) - Int(other.sketch[index])) > 60 { count += 1 }
         return Float(count) / Float(sketch.count)
-    }
-
-    /// The grey level of the pixel that has `rank` darker ones.
-    private static func level(_ histogram: [Int], above rank: Int) -> Int {
-        var below = 0
-        for (level, count) in histogram.enumerated() {
-            below += count
-            if below > rank { return level }
-        }
-        return 255
     }
 }

@@ -1,3 +1,5 @@
+import Luma
+
 /// Where a picture is patterned as finely as codes and writing are, whatever the pattern.
 ///
 /// Along each row and column the turns between light and dark are counted that are larger than the noise. A thing's edge
@@ -62,11 +64,7 @@ struct Texture {
                 count += 1
             }
         }
-        var (median, below) = (0, 0)
-        while median < 255, below + histogram[median] <= count / 2 {
-            below += histogram[median]
-            median += 1
-        }
+        let median = histogram.greyLevel(ofRank: count / 2)
         // Half the second difference has 1.22 times the noise's deviation; its median is 0.67 of that.
         let noise = (Float(median) + 0.25) / 0.82
         return min(max(Int((5 * noise).rounded()), leastTurn), mostTurn)

@@ -1,3 +1,4 @@
+import Linux
 import Logging
 import Party
 import SRUP
@@ -348,8 +349,8 @@ public actor C2Server: Service {
         switch message.body {
         case .response(let status): try verdict(status, from: sender, message.token)
         case .data(let id, let value):
-            let name = String(decoding: id.prefix(64), as: UTF8.self)
-            let text = String(decoding: value.prefix(200), as: UTF8.self)
+            let name = String(decoding: id.prefix(64), as: UTF8.self).withoutControls
+            let text = String(decoding: value.prefix(200), as: UTF8.self).withoutControls
             logger.info("\(sender) tells \(name.debugDescription): \(text.debugDescription)")
         case .resignRequest, .deregisterRequest:
             if message.body.type == .resignRequest {

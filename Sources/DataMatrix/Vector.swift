@@ -8,5 +8,5 @@ extension SIMD2<Float> {
     func cross(_ other: Vector) -> Float { x * other.y - y * other.x }
     /// Turned clockwise by a right angle, as one sees it.
     var turned: Vector { Vector(-y, x) }
-    var unit: Vector { self / max(length, 1e-6) }
+    var unit: Vector { self / Swift.max(length, 1e-6) }
 }

@@ -1,3 +1,4 @@
+import Linux
 import Program
 
 /// The card that `deploy/image/build` makes: which of its two systems runs, and what its own scripts have written onto the
@@ -52,9 +53,7 @@ public struct CardChecks: Sendable {
     /// One line of it; any computer may have written there.
     private func note(_ name: String) -> String? {
         root.text("/boot/firmware/" + name).map { text in
-            let line = text.unicodeScalars.map {
-                $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? " " : String($0)
-            }.joined()
+            let line = text.withoutControls
             return line.count > 300 ? line.prefix(300) + "…" : line
         }
     }

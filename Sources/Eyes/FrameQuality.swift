@@ -53,13 +53,7 @@ public struct FrameQuality: Sendable, Hashable {
 
     /// The level that a part of the pixels lies below.
     private static func level(_ histogram: [Int], below part: Double, of count: Int) -> Int {
-        let wanted = Int(Double(count) * part)
-        var sum = 0
-        for (level, pixels) in histogram.enumerated() {
-            sum += pixels
-            if sum > wanted { return level }
-        }
-        return 0
+        histogram.greyLevel(ofRank: Int(Double(count) * part))
     }
 
     // MARK: In words

@@ -33,7 +33,7 @@ public enum ServiceManager {
 
     /// One line for `systemctl status`.
     public static func status(_ text: String) {
-        tell("STATUS=" + String(decoding: text.utf8.map { $0 < 0x20 ? 0x20 : $0 }, as: UTF8.self))
+        tell("STATUS=" + text.withoutControls)
     }
 
     private static func text(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }

@@ -103,16 +103,8 @@ public final class SignalSocket: Service, Sendable {
             }
             close(accepting)
         }
-        let (stream, continuation) = AsyncStream<Void>.makeStream()
-        await withTaskCancellationHandler {
-            await withGracefulShutdownHandler {
-                for await _ in stream {}
-            } onGracefulShutdown: {
-                continuation.finish()
-            }
-        } onCancel: {
-            continuation.finish()
-        }
+        // Or until it is cancelled.
+        try? await gracefulShutdown()
         shutdown(descriptor, Int32(SHUT_RDWR))
         unlink(path)
         state.withLock { state in

@@ -1,3 +1,5 @@
+import Seeded
+
 /// One way in which a picture gets harder to read; ``mix`` is some of all.
 public enum Degradation: String, Sendable, CaseIterable {
     case moduleSize = "module-size"

@@ -1,3 +1,5 @@
+import Seeded
+
 /// One picture of a drawn camera: everything follows from the kind of symbol, the degradation, grade, size and seed.
 public struct DrawnScene: Sendable {
     public let width: Int

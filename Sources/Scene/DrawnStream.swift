@@ -1,4 +1,5 @@
 import Glibc
+import Seeded
 
 /// Frames of a drawn camera, 30 per second: what a still picture does not have.
 public struct DrawnStream: Sendable {

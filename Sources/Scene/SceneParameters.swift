@@ -1,3 +1,5 @@
+import Seeded
+
 /// How the device stands before the drawn camera, and how well the camera sees it.
 public struct SceneParameters: Sendable, Hashable {
     // MARK: The device

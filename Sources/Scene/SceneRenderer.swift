@@ -1,5 +1,6 @@
 import Glibc
 import Luma
+import Seeded
 
 /// Draws what a camera would see: a cluttered desk and on it a device whose display shows a picture.
 ///

@@ -11,6 +11,11 @@ public final class Stage {
         }
     }
 
+    /// Where the running program lies: what `swift build` made, tests included, lies together.
+    public static let ownFolder = URL(
+        fileURLWithPath: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+    ).deletingLastPathComponent().path
+
     public let folder: String
     public let binaries: String
     private var processes: [(name: String, process: pid_t)] = []
@@ -19,7 +24,7 @@ public final class Stage {
     /// - Parameters:
     ///   - folder: where everything lies, kept at the end; `nil`: a temporary one, removed at the end.
     ///   - binaries: the folder with our programs.
-    public init(keeping folder: String?, binaries: String) throws {
+    public init(keeping folder: String? = nil, binaries: String = Stage.ownFolder) throws {
         keeps = folder != nil
         self.binaries = binaries
         self.folder = folder ?? FileManager.default.temporaryDirectory.path + "/srup-\(UUID().uuidString.prefix(8))"

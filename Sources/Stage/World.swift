@@ -50,6 +50,23 @@ public final class World {
         try events.wait(for: "c2", ["connected"], since: begin, within: 20)
     }
 
+    /// All of the server side: keys and certificates, key service, broker, C2 server.
+    public func startServer(_ arguments: [String]) throws {
+        try prepare()
+        try startKeyService()
+        try startBroker()
+        try startC2(arguments)
+    }
+
+    /// The status of the C2 server's final answer to a device that wants to join.
+    public func answer(to name: String, since begin: Double, within limit: Double = 60) throws -> String {
+        let id = identities[name] ?? ""
+        return try events.wait(
+            for: "c2", ["join-answered"], since: begin, within: limit,
+            matching: { $0.details["device"] == id && $0.details["status"] != "JOIN_REFUSED" }
+        ).details["status"] ?? "?"
+    }
+
     public func trust(_ name: String) throws {
         try stage.must("srup-c2", ["trust", "--folder", stage.path("c2"), identities[name] ?? ""], as: "trust")
     }
@@ -69,7 +86,7 @@ public final class World {
 
     /// Writes an observer's configuration and registers it.
     public func registerObserver(_ name: String, camera: String, settings: String) throws {
-        try registerObserver(name, eyes: "[camera]\ndevice = \"\(camera)\"", settings: settings)
+        try registerObserver(name, eyes: Self.table(camera: camera), settings: settings)
     }
 
     /// The same, with any tables that say what it looks with.
@@ -87,6 +104,31 @@ public final class World {
         try stage.must("srup-observer", ["register", "--config", stage.path("\(name).toml")], as: name)
         try learnIdentity(name)
     }
+
+    /// Settings under which a verdict does not take long.
+    public static let quick = """
+        [server]
+        rejoin = "2 s"
+        [observe]
+        timeout = "4 s"
+        invalid_after = "1 s"
+        witness_grace = "3 s"
+        """
+
+    /// An observer that is registered, trusted and has joined.
+    public func bringObserver(_ name: String = "observer", eyes: String, settings: String) throws {
+        try registerObserver(name, eyes: eyes, settings: settings)
+        try trust(name)
+        try startObserver(name)
+        try events.wait(for: name, ["joined"], within: 20)
+    }
+
+    /// The same with a camera.
+    public func bringObserver(_ name: String = "observer", camera: String, settings: String) throws {
+        try bringObserver(name, eyes: Self.table(camera: camera), settings: settings)
+    }
+
+    private static func table(camera: String) -> String { "[camera]\ndevice = \"\(camera)\"" }
 
     public func startObserver(_ name: String) throws {
         let begin = EventFollower.clock()

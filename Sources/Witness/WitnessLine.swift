@@ -1,3 +1,5 @@
+import Linux
+
 /// What keeper and witness say to each other over their Unix socket: one line of text each, at most 512 bytes.
 ///
 /// ```
@@ -64,8 +66,7 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
 
     /// Printable ASCII of at most 400 characters: what comes from a device must not break lines or logs.
     private static func harmless(_ text: String) -> String {
-        String(
-            decoding: text.utf8.prefix(400).map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+        String(printable: text.utf8, atMost: 400)
     }
 
     private static func value(_ text: Substring) -> [UInt8]? {

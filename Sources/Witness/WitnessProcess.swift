@@ -99,16 +99,8 @@ public final class WitnessProcess: Service, Sendable {
     /// Keeps the witness running until the service group shuts down.
     public func run() async throws {
         DetachedThread.start(stack: 256) { self.supervise() }
-        let (stream, continuation) = AsyncStream<Void>.makeStream()
-        await withTaskCancellationHandler {
-            await withGracefulShutdownHandler {
-                for await _ in stream {}
-            } onGracefulShutdown: {
-                continuation.finish()
-            }
-        } onCancel: {
-            continuation.finish()
-        }
+        // Or until it is cancelled.
+        try? await gracefulShutdown()
         let socket = state.withLock { state -> LineSocket? in
             state.isStopping = true
             return state.socket

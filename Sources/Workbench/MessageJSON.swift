@@ -1,3 +1,4 @@
+import Linux
 import SRUP
 
 #if canImport(FoundationEssentials)
@@ -369,8 +370,7 @@ extension MessageJSON {
 
     /// A peer's text must neither steer the terminal nor look like a line of ours.
     private static func shortened(_ text: String) -> String {
-        let text = text.unicodeScalars.map { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) ? "?" : String($0) }
-            .joined()
+        let text = text.withoutControls
         return text.utf8.count <= 160 ? text : "\(text.prefix(157))..."
     }
 }

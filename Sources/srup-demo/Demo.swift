@@ -65,8 +65,7 @@ struct Demo: ParsableCommand {
     }
 
     func run() throws {
-        let binaries = Bundle.main.executableURL?.deletingLastPathComponent().path ?? "."
-        let stage = try Stage(keeping: keep, binaries: binaries)
+        let stage = try Stage(keeping: keep)
         let interrupted = onInterrupt(stage)
         defer {
             interrupted.forEach { $0.cancel() }

@@ -2,6 +2,7 @@ import ArgumentParser
 import CodeReader
 import Glibc
 import Luma
+import Seeded
 import Workbench
 
 /// Hostile pictures for the QR search: what is drawn looks like codes and is none, in any size and with any stride.
@@ -64,59 +65,50 @@ struct PictureFuzz: ParsableCommand {
 
 /// Draws hostile pictures; the same seed draws the same.
 struct Painter {
-    private var state: UInt64
+    private var random: SplitMix64
 
     init(seed: UInt64) {
-        state = seed
+        random = SplitMix64(seed: seed)
     }
-
-    private mutating func random() -> UInt64 {
-        // SplitMix64.
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    private mutating func below(_ limit: Int) -> Int { Int(random() % UInt64(max(limit, 1))) }
 
     mutating func next() -> (pixels: [UInt8], width: Int, height: Int, stride: Int) {
         let (width, height) = size()
-        let stride = width + (below(2) == 0 ? 0 : below(40))
-        var pixels = [UInt8](repeating: UInt8(below(256)), count: stride * height)
-        for _ in 0...below(3) { layer(&pixels, width, height, stride) }
+        let stride = width + (random.below(2) == 0 ? 0 : random.below(40))
+        var pixels = [UInt8](repeating: UInt8(random.below(256)), count: stride * height)
+        for _ in 0...random.below(3) { layer(&pixels, width, height, stride) }
         return (pixels, width, height, stride)
     }
 
     private mutating func size() -> (Int, Int) {
-        switch below(40) {
-        case 0: (1 + below(30), 1 + below(30))
-        case 1: (1 + below(8192), 1 + below(40))
-        case 2: (1 + below(40), 1 + below(8192))
-        case 3: (2000 + below(6193), 500 + below(1000))
-        default: (20 + below(400), 20 + below(300))
+        switch random.below(40) {
+        case 0: (1 + random.below(30), 1 + random.below(30))
+        case 1: (1 + random.below(8192), 1 + random.below(40))
+        case 2: (1 + random.below(40), 1 + random.below(8192))
+        case 3: (2000 + random.below(6193), 500 + random.below(1000))
+        default: (20 + random.below(400), 20 + random.below(300))
         }
     }
 
     private mutating func layer(_ pixels: inout [UInt8], _ width: Int, _ height: Int, _ stride: Int) {
-        let (left, top) = (below(width), below(height))
-        let (right, bottom) = (min(width, left + 20 + below(width)), min(height, top + 20 + below(height)))
-        let module = 1 + below(8)
-        let cell = (7 + below(14)) * module
-        let (ink, paper) = (UInt8(below(256)), UInt8(below(256)))
-        let slant = below(5) - 2
-        let kind = below(6)
+        let (left, top) = (random.below(width), random.below(height))
+        let (right, bottom) = (
+            min(width, left + 20 + random.below(width)), min(height, top + 20 + random.below(height))
+        )
+        let module = 1 + random.below(8)
+        let cell = (7 + random.below(14)) * module
+        let (ink, paper) = (UInt8(random.below(256)), UInt8(random.below(256)))
+        let slant = random.below(5) - 2
+        let kind = random.below(6)
         for y in top..<bottom {
             for x in left..<right {
                 let (u, v) = (x + slant * y / 8, y - slant * x / 16)
                 let isInk: Bool
                 switch kind {
                 case 0, 1: isInk = Self.isFinder(u, v, cell, module)
-                case 2: isInk = Self.isFinder(u, v, cell, module) && random() & 15 != 0
+                case 2: isInk = Self.isFinder(u, v, cell, module) && random.next() & 15 != 0
                 case 3: isInk = (u / module) & 1 == 0
                 case 4: isInk = ((u / module) ^ (v / module)) & 1 == 0
-                default: isInk = random() & 1 == 0
+                default: isInk = random.next() & 1 == 0
                 }
                 pixels[y * stride + x] = isInk ? ink : paper
             }

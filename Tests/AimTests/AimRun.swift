@@ -9,8 +9,7 @@ final class AimRun {
     private var questions = 0
 
     init() throws {
-        let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        stage = try Stage(keeping: nil, binaries: URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        stage = try Stage()
         try FileManager.default.createDirectory(atPath: stage.path("eye"), withIntermediateDirectories: true)
     }
 

@@ -2,6 +2,7 @@ import AimPage
 import Aiming
 import Camera
 import Luma
+import Seeded
 import Testing
 
 @testable import CodeReader

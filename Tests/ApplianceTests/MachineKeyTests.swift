@@ -34,21 +34,18 @@ import Testing
 
     @Test(.enabled(if: isPossible, "systemd-creds cannot seal here: missing, not root, or no place for the host's key"))
     func theObserverWorksWithBoundKeysAndOnlyThere() throws {
-        let stage = try Stage(keeping: nil, binaries: binaries)
+        let stage = try Stage()
         defer { stage.close() }
         let here = try lent(stage, "here")
         let elsewhere = try lent(stage, "elsewhere")
         let world = try World(stage)
-        try world.prepare()
-        try world.startKeyService()
-        try world.startBroker()
-        try world.startC2(["--policy", "observer=simple"])
+        try world.startServer(["--policy", "observer=simple"])
         try world.registerObserver("box", camera: "folder:" + stage.path("none"), settings: "")
         func text(_ file: String) throws -> String { try String(contentsOfFile: stage.path(file), encoding: .utf8) }
         #expect(try text("box/identity.pem").hasPrefix("-----BEGIN PRIVATE KEY-----"))
 
         func arguments(_ credentials: String, _ rest: [String]) -> [String] {
-            ["CREDENTIALS_DIRECTORY=\(credentials)", binaries + "/srup-observer"] + rest
+            ["CREDENTIALS_DIRECTORY=\(credentials)", Stage.ownFolder + "/srup-observer"] + rest
         }
         let run = ["run", "--config", stage.path("box.toml"), "--events", EventFollower.file("box", on: stage)]
         try stage.start("/usr/bin/env", arguments(here, run), as: "observer")

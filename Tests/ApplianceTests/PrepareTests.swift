@@ -52,7 +52,7 @@ import Testing
     }
 
     func card(_ config: String?, _ body: (Card) throws -> Void) throws {
-        let stage = try Stage(keeping: nil, binaries: binaries)
+        let stage = try Stage()
         defer { stage.close() }
         for folder in ["boot", "state", "root"] {
             try FileManager.default.createDirectory(atPath: stage.path(folder), withIntermediateDirectories: true)

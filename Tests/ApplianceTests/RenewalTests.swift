@@ -10,7 +10,7 @@ import Testing
         let code = try world.stage.run(
             Self.faketime,
             [
-                "-f", "+\(days)d", binaries + "/srup-observer", "register", "--if-needed", "--config",
+                "-f", "+\(days)d", Stage.ownFolder + "/srup-observer", "register", "--if-needed", "--config",
                 world.stage.path("box.toml"),
             ], as: role)
         return (code, world.stage.tail(of: role))
@@ -18,7 +18,7 @@ import Testing
 
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: faketime), "faketime is not installed"))
     func theCertificateIsRenewedInItsLastMonth() throws {
-        let stage = try Stage(keeping: nil, binaries: binaries)
+        let stage = try Stage()
         defer { stage.close() }
         let world = try World(stage)
         try world.prepare()
@@ -41,7 +41,7 @@ import Testing
         #expect(after[1] == before[1])
         #expect(after[2] == before[2])
 
-        try stage.stop("key-service")
+        stage.stop("key-service")
         let alone = try later(340, world, as: "alone")
         #expect(alone.code == 0, "a key service that is away keeps nobody from starting")
         #expect(alone.said.contains("cannot be renewed"), "\(alone.said)")

@@ -30,14 +30,14 @@ import Witness
             if: FileManager.default.isExecutableFile(atPath: "/usr/bin/systemd-socket-activate"),
             "systemd-socket-activate is not there"))
     func aWitnessStartedBySocketLooksAtPictures() async throws {
-        let stage = try Stage(keeping: nil, binaries: binaries)
+        let stage = try Stage()
         defer { stage.close() }
         let value = String(repeating: "5a", count: 16)
         try FileManager.default.createDirectory(atPath: stage.path("two words"), withIntermediateDirectories: true)
         try stage.must("qrencode", ["-s", "4", "-o", stage.path("two words/a.png"), value], as: "draw")
         let path = stage.path("camera.sock")
         try stage.start(
-            "/usr/bin/systemd-socket-activate", ["-l", path, binaries + "/srup-witness", "serve", "camera"],
+            "/usr/bin/systemd-socket-activate", ["-l", path, Stage.ownFolder + "/srup-witness", "serve", "camera"],
             as: "activate")
         let seen = Mutex(false)
         let witness = WitnessProcess(

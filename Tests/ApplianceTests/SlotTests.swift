@@ -24,7 +24,7 @@ import Testing
     }
 
     private func card(_ body: (Card) throws -> Void) throws {
-        let stage = try Stage(keeping: nil, binaries: binaries)
+        let stage = try Stage()
         defer { stage.close() }
         try FileManager.default.createDirectory(atPath: stage.path("boot"), withIntermediateDirectories: true)
         try body(Card(stage: stage))

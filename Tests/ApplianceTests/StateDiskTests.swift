@@ -13,7 +13,7 @@ import Testing
 
     @Test(.enabled(if: canMount, "mounting a disk needs root, loop devices and e2fsprogs"), arguments: Trouble.allCases)
     func aDiskThatTakesNothingCostsVerdictsAndNoMore(_ trouble: Trouble) throws {
-        let stage = try Stage(keeping: nil, binaries: binaries)
+        let stage = try Stage()
         defer { stage.close() }
         let folder = stage.path("observer")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -29,17 +29,10 @@ import Testing
         defer { _ = try? stage.run("/usr/bin/umount", ["-l", folder], as: "umount") }
 
         let world = try World(stage)
-        try world.prepare()
-        try world.startKeyService()
-        try world.startBroker()
-        try world.startC2(["--policy", "sensor=observed", "--tries", "8", "--observation-timeout", "4"])
+        try world.startServer(["--policy", "sensor=observed", "--tries", "8", "--observation-timeout", "4"])
         let fifo = try world.makeCamera("camera")
-        try world.registerObserver(
-            "observer", camera: "fifo:\(fifo)",
-            settings: "[server]\nrejoin = \"600 s\"\n[observe]\ntimeout = \"3 s\"")
-        try world.trust("observer")
-        try world.startObserver("observer")
-        try world.events.wait(for: "observer", ["joined"], within: 20)
+        try world.bringObserver(
+            camera: "fifo:\(fifo)", settings: "[server]\nrejoin = \"600 s\"\n[observe]\ntimeout = \"3 s\"")
 
         // Now the disk takes no byte any more.
         switch trouble {
@@ -70,11 +63,6 @@ import Testing
             try mount()
             try world.startObserver("observer")
         }
-        let answer = try world.events.wait(
-            for: "c2", ["join-answered"], since: begin, within: 60,
-            matching: {
-                $0.details["device"] == world.identities["device"] && $0.details["status"] != "JOIN_REFUSED"
-            })
-        #expect(answer.details["status"] == "JOIN_SUCCESS")
+        #expect(try world.answer(to: "device", since: begin) == "JOIN_SUCCESS")
     }
 }

@@ -1,5 +1,6 @@
 import Luma
 import Scene
+import Seeded
 import Testing
 
 @testable import CodeReader

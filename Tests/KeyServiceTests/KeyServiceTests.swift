@@ -22,7 +22,7 @@ final class Rig: @unchecked Sendable {
     private(set) var brokerPort = 0
 
     init() throws {
-        stage = try Stage(keeping: nil, binaries: "/usr/bin")
+        stage = try Stage(binaries: "/usr/bin")
         try PrivateFile.makeFolder(folder)
         authority = try Authority.create(in: folder, name: "test")
         serverKey = try PrivateKey.generate()
@@ -288,7 +288,7 @@ final class Rig: @unchecked Sendable {
 
     @Test func theBrokerGivesEverybodyTheirOwnPlaceOnly() async throws {
         let rig = try Rig()
-        let stage = try Stage(keeping: nil, binaries: "/usr/bin")
+        let stage = try Stage(binaries: "/usr/bin")
         defer { stage.close() }
         try rig.startBroker()
         let a = try rig.credentials(DeviceID(0xA1))

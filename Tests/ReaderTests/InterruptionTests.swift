@@ -177,11 +177,11 @@ final class WatchedWitness: Sendable {
 
     init(_ readers: Readers, device: String? = nil) throws {
         if device == nil {
-            setenv("LD_PRELOAD", Readers.binaries + "/libI2CShim.so", 1)
+            setenv("LD_PRELOAD", Stage.ownFolder + "/libI2CShim.so", 1)
             setenv("SRUP_I2C_SOCKET", readers.chips.bus("i"), 1)
         }
         let witness = WitnessProcess(
-            name: "nfc", origin: .program(Readers.binaries + "/srup-witness"),
+            name: "nfc", origin: .program(Stage.ownFolder + "/srup-witness"),
             arguments: ["nfc", "witness", "--device", device ?? "pn532_i2c:/dev/i2c-1"], logger: Logger(label: "test"),
             longestPause: .milliseconds(400)
         ) { [weak self] event in

@@ -4,32 +4,12 @@ import Testing
 
 /// Observed joins by tap: the real programs, a real broker, the real libnfc on simulated chips.
 @Suite(.serialized) struct ObservedJoinByTapTests {
-    static let quick = """
-        [server]
-        rejoin = "2 s"
-        [observe]
-        timeout = "4 s"
-        invalid_after = "1 s"
-        witness_grace = "3 s"
-        """
-
     private func withWorld(_ body: (World, ReaderStage) throws -> Void) throws {
-        let stage = try Stage(keeping: nil, binaries: Readers.binaries)
+        let stage = try Stage()
         defer { stage.close() }
         let world = try World(stage)
-        try world.prepare()
-        try world.startKeyService()
-        try world.startBroker()
-        try world.startC2(["--policy", "sensor=observed", "--tries", "2", "--observation-timeout", "8"])
+        try world.startServer(["--policy", "sensor=observed", "--tries", "2", "--observation-timeout", "8"])
         try body(world, try world.startReaders(["observer", "device", "other"], ["--immediate"]))
-    }
-
-    private func answer(_ world: World, _ device: String, since: Double) throws -> String {
-        let id = world.identities[device] ?? ""
-        return try world.events.wait(
-            for: "c2", ["join-answered"], since: since, within: 60,
-            matching: { $0.details["device"] == id && $0.details["status"] != "JOIN_REFUSED" }
-        ).details["status"] ?? "?"
     }
 
     private func verdicts(_ world: World, since: Double) throws -> [String] {
@@ -53,11 +33,8 @@ import Testing
 
     @Test func theDeviceThatTapsIsLetInAndNoOther() throws {
         try withWorld { world, readers in
-            try world.registerObserver(
-                "observer", eyes: "[nfc]\ndevice = \"\(readers.connstring("observer"))\"", settings: Self.quick)
-            try world.trust("observer")
-            try world.startObserver("observer")
-            try world.events.wait(for: "observer", ["joined"], within: 20)
+            try world.bringObserver(
+                eyes: "[nfc]\ndevice = \"\(readers.connstring("observer"))\"", settings: World.quick)
 
             // As a peer and as a card.
             for (device, how) in [("peer", "nfc"), ("card", "nfc-card")] {
@@ -68,7 +45,7 @@ import Testing
                 #expect(
                     !commandLines().contains { $0.contains("nfc write") && $0.firstMatch(of: /[0-9a-f]{32}/) != nil })
                 try readers.tell("near observer device")
-                #expect(try answer(world, device, since: begin) == "JOIN_SUCCESS")
+                #expect(try world.answer(to: device, since: begin) == "JOIN_SUCCESS")
                 try world.events.wait(for: device, ["joined"], since: begin, within: 10)
                 world.stage.stop(device)
                 try readers.tell("apart")
@@ -89,7 +66,7 @@ import Testing
                 as: "impostor")
             try readers.tell("near observer other")
             try world.startDevice("wrong", present: "nfc:\(readers.connstring("device"))")
-            #expect(try answer(world, "wrong", since: begin) == "JOIN_FAIL")
+            #expect(try world.answer(to: "wrong", since: begin) == "JOIN_FAIL")
             #expect(try verdicts(world, since: begin) == ["INVALID"])
             world.stage.stop("wrong")
             world.stage.stop("impostor")
@@ -101,18 +78,15 @@ import Testing
             try readers.tell("tag poster type2 D1010654026" + "56E746167")
             try readers.tell("near observer poster")
             try world.startDevice("nobody", present: "nfc:\(readers.connstring("device"))")
-            #expect(try answer(world, "nobody", since: begin) == "JOIN_FAIL")
+            #expect(try world.answer(to: "nobody", since: begin) == "JOIN_FAIL")
             #expect(try verdicts(world, since: begin) == ["FAILED", "FAILED"])
         }
     }
 
     @Test func aDeviceStopsPresentingWhenTheJoinHasEnded() throws {
         try withWorld { world, readers in
-            try world.registerObserver(
-                "observer", eyes: "[nfc]\ndevice = \"\(readers.connstring("observer"))\"", settings: Self.quick)
-            try world.trust("observer")
-            try world.startObserver("observer")
-            try world.events.wait(for: "observer", ["joined"], within: 20)
+            try world.bringObserver(
+                eyes: "[nfc]\ndevice = \"\(readers.connstring("observer"))\"", settings: World.quick)
             let begin = EventFollower.clock()
             try world.registerDevice("device", type: "sensor")
             try readers.tell("near observer device")
@@ -144,7 +118,7 @@ import Testing
                     name = "desk"
                     [observer.nfc]
                     device = "\(readers.connstring("observer"))"
-                    """, settings: Self.quick)
+                    """, settings: World.quick)
             let door = try #require(world.identities["box/door"])
             let desk = try #require(world.identities["box/desk"])
             #expect(door != desk)
@@ -163,8 +137,8 @@ import Testing
             try world.startDevice("seen", ["--once", "--observer", door])
             try world.startDevice(
                 "tapped", present: "nfc:\(readers.connstring("device"))", ["--once", "--observer", desk])
-            #expect(try answer(world, "seen", since: begin) == "JOIN_SUCCESS")
-            #expect(try answer(world, "tapped", since: begin) == "JOIN_SUCCESS")
+            #expect(try world.answer(to: "seen", since: begin) == "JOIN_SUCCESS")
+            #expect(try world.answer(to: "tapped", since: begin) == "JOIN_SUCCESS")
             // Registering again says that they are there, and status shows both.
             #expect(
                 try world.stage.run(
@@ -187,7 +161,7 @@ import Testing
         ("[[observer]]\nname = \"a\"\n[observer.nfc]\ndevise = \"x\"", "did you mean"),
     ])
     func wrongBlocksAreToldWithTheirLine(_ text: String, _ words: String) throws {
-        let stage = try Stage(keeping: nil, binaries: Readers.binaries)
+        let stage = try Stage()
         defer { stage.close() }
         try stage.write("state = \"\(stage.path("state"))\"\n" + text, to: "box.toml")
         #expect(try stage.run("srup-observer", ["status", "--config", stage.path("box.toml")], as: "status") == 78)

@@ -7,11 +7,6 @@ struct Readers {
     let stage: Stage
     let chips: ReaderStage
 
-    static let binaries = URL(
-        fileURLWithPath: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-    )
-    .deletingLastPathComponent().path
-
     /// The Python that has nfcpy 1.0.4 (deploy/setup --tests makes it); `nil` when there is none.
     static let python: String? = {
         // As a path, not standardised: that would follow the link out of the virtual environment.
@@ -33,7 +28,7 @@ struct Readers {
 
     /// Runs `body` with chips "a" (the observer's) and "b" on serial lines, and "i" on I2C.
     static func with(_ arguments: [String] = ["--immediate"], _ body: (Readers) throws -> Void) throws {
-        let stage = try Stage(keeping: nil, binaries: binaries)
+        let stage = try Stage()
         defer { stage.close() }
         let readers = Readers(
             stage: stage, chips: try ReaderStage(stage, serial: ["a", "b", "c"], i2c: ["i"], arguments))
@@ -54,11 +49,11 @@ struct Readers {
 
     /// Over the simulated I2C bus: the shim is preloaded.
     func startI2CRead() throws {
-        let shim = Self.binaries + "/libI2CShim.so"
+        let shim = Stage.ownFolder + "/libI2CShim.so"
         try stage.start(
             "env",
             [
-                "LD_PRELOAD=\(shim)", "SRUP_I2C_SOCKET=\(chips.bus("i"))", Self.binaries + "/srup-witness", "nfc",
+                "LD_PRELOAD=\(shim)", "SRUP_I2C_SOCKET=\(chips.bus("i"))", Stage.ownFolder + "/srup-witness", "nfc",
                 "read",
                 "--json", "--device", "pn532_i2c:/dev/i2c-1",
             ], as: "read")

@@ -59,18 +59,12 @@ extension ObservedJoinTests {
     }
 
     @Test func liesAreRejectedAndTheTruthStillCounts() async throws {
-        let stage = try Stage(keeping: nil, binaries: Self.binaries)
+        let stage = try Stage()
         defer { stage.close() }
         let world = try World(stage)
-        try world.prepare()
-        try world.startKeyService()
-        try world.startBroker()
-        try startC2(world)
+        try world.startServer(Self.policies)
         let fifo = try world.makeCamera("camera")
-        try world.registerObserver("observer", camera: "fifo:\(fifo)", settings: Self.quick)
-        try world.trust("observer")
-        try world.startObserver("observer")
-        try world.events.wait(for: "observer", ["joined"], within: 20)
+        try world.bringObserver(camera: "fifo:\(fifo)", settings: World.quick)
         let ears = try Eavesdropper(world)
         let server = try Identity.load(from: stage.path("observer")).0.server?.hex ?? ""
 
@@ -78,7 +72,7 @@ extension ObservedJoinTests {
         try world.registerDevice("lamp", type: "lamp")
         var begin = EventFollower.clock()
         try world.startDevice("lamp")
-        #expect(try answer(world, "lamp", since: begin) == "JOIN_SUCCESS")
+        #expect(try world.answer(to: "lamp", since: begin) == "JOIN_SUCCESS")
         try world.events.wait(for: "lamp", ["joined"], since: begin, within: 10)
         stage.stop("lamp")
         let lamp = try Liar(stage.path("lamp"))
@@ -132,17 +126,17 @@ extension ObservedJoinTests {
         #expect(!world.events.all.contains { $0.details["device"] == device && $0.details["status"] == "JOIN_SUCCESS" })
         // And the observer's true word counts.
         try world.startScene(on: fifo, picture: world.picture("device"))
-        #expect(try answer(world, "device", since: begin) == "JOIN_SUCCESS")
+        #expect(try world.answer(to: "device", since: begin) == "JOIN_SUCCESS")
         await lamp.stop()
     }
 
     @Test func aBrokerThatComesLateOrWithTheWrongCertificateIsWaitedFor() throws {
-        let stage = try Stage(keeping: nil, binaries: Self.binaries)
+        let stage = try Stage()
         defer { stage.close() }
         let world = try World(stage)
         try world.prepare()
         try world.startKeyService()
-        try world.registerObserver("observer", camera: "folder:\(stage.folder)", settings: Self.quick)
+        try world.registerObserver("observer", camera: "folder:\(stage.folder)", settings: World.quick)
         try world.trust("observer")
         // No broker at all.
         try world.startObserver("observer")
@@ -162,7 +156,7 @@ extension ObservedJoinTests {
         try right.write(toFile: configuration, atomically: true, encoding: .utf8)
         try world.startBroker()
         let begin = EventFollower.clock()
-        try startC2(world)
+        try world.startC2(Self.policies)
         try world.events.wait(for: "observer", ["joined"], since: begin, within: 40)
         // And our own certificate of another authority is named as the problem.
         stage.kill9("observer")
@@ -176,7 +170,7 @@ extension ObservedJoinTests {
     }
 
     @Test func configurationErrorsNameFileLineKeyAndWhatIsAllowed() throws {
-        let stage = try Stage(keeping: nil, binaries: Self.binaries)
+        let stage = try Stage()
         defer { stage.close() }
         try stage.write("state = \"x\"\n[observe]\ntimeout = \"soon\"\n", to: "bad.toml")
         #expect(try stage.run("srup-observer", ["run", "--config", stage.path("bad.toml")], as: "bad") == 78)

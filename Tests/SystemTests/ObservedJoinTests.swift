@@ -6,56 +6,24 @@ import Testing
 
 /// The real programs, a real broker, real pixels.
 @Suite(.serialized) struct ObservedJoinTests {
-    /// Where `swift build` has put our programs: beside the tests.
-    static let binaries: String = {
-        let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        return URL(fileURLWithPath: path).deletingLastPathComponent().path
-    }()
-
-    static let quick = """
-        [server]
-        rejoin = "2 s"
-        [observe]
-        timeout = "4 s"
-        invalid_after = "1 s"
-        witness_grace = "3 s"
-        """
-
     /// A network with one trusted observer before a drawn scene.
     func withWorld(
-        observerSettings: String = ObservedJoinTests.quick, camera: String? = nil,
+        observerSettings: String = World.quick, camera: String? = nil,
         _ body: (World, String) throws -> Void
     ) throws {
-        let stage = try Stage(keeping: nil, binaries: Self.binaries)
+        let stage = try Stage()
         defer { stage.close() }
         let world = try World(stage)
-        try world.prepare()
-        try world.startKeyService()
-        try world.startBroker()
-        try startC2(world)
+        try world.startServer(Self.policies)
         let fifo = try world.makeCamera("camera")
-        try world.registerObserver("observer", camera: camera ?? "fifo:\(fifo)", settings: observerSettings)
-        try world.trust("observer")
-        try world.startObserver("observer")
-        try world.events.wait(for: "observer", ["joined"], within: 20)
+        try world.bringObserver(camera: camera ?? "fifo:\(fifo)", settings: observerSettings)
         try body(world, fifo)
     }
 
-    func startC2(_ world: World) throws {
-        try world.startC2([
-            "--policy", "sensor=observed", "--policy", "lamp=simple", "--policy", "toaster=refuse", "--tries", "3",
-            "--observation-timeout", "8",
-        ])
-    }
-
-    /// The status of the C2 server's final answer to a device.
-    func answer(_ world: World, _ device: String, since: Double, within limit: Double = 60) throws -> String {
-        let id = world.identities[device] ?? ""
-        return try world.events.wait(
-            for: "c2", ["join-answered"], since: since, within: limit,
-            matching: { $0.details["device"] == id && $0.details["status"] != "JOIN_REFUSED" }
-        ).details["status"] ?? "?"
-    }
+    static let policies = [
+        "--policy", "sensor=observed", "--policy", "lamp=simple", "--policy", "toaster=refuse", "--tries", "3",
+        "--observation-timeout", "8",
+    ]
 
     @Test func theDeviceThatShowsItsNonceIsLetInAndNoOther() throws {
         try withWorld { world, fifo in
@@ -65,7 +33,7 @@ import Testing
             try world.registerDevice("right", type: "sensor")
             try world.startScene(on: fifo, picture: world.picture("right"))
             try world.startDevice("right")
-            #expect(try answer(world, "right", since: begin) == "JOIN_SUCCESS")
+            #expect(try world.answer(to: "right", since: begin) == "JOIN_SUCCESS")
             try world.events.wait(for: "right", ["joined"], since: begin, within: 10)
             world.stage.stop("scene")
 
@@ -79,7 +47,7 @@ import Testing
                 as: "other")
             try world.startScene(on: fifo, picture: other)
             try world.startDevice("wrong")
-            #expect(try answer(world, "wrong", since: begin) == "JOIN_FAIL")
+            #expect(try world.answer(to: "wrong", since: begin) == "JOIN_FAIL")
             let verdict = try world.events.wait(for: "observer", ["verdict"], since: begin, within: 5)
             #expect(verdict.details["verdict"] == "INVALID")
             world.stage.stop("scene")
@@ -89,7 +57,7 @@ import Testing
             try world.registerDevice("none", type: "sensor")
             try world.startScene(on: fifo, picture: nil)
             try world.startDevice("none")
-            #expect(try answer(world, "none", since: begin) == "JOIN_FAIL")
+            #expect(try world.answer(to: "none", since: begin) == "JOIN_FAIL")
             _ = world.events.news()
             let failures = world.events.all.filter {
                 $0.who == "observer" && $0.name == "verdict" && $0.time >= begin && $0.details["verdict"] == "FAILED"
@@ -106,16 +74,16 @@ import Testing
             var begin = EventFollower.clock()
             try world.registerDevice("lamp", type: "lamp")
             try world.startDevice("lamp")
-            #expect(try answer(world, "lamp", since: begin) == "JOIN_SUCCESS")
+            #expect(try world.answer(to: "lamp", since: begin) == "JOIN_SUCCESS")
             begin = EventFollower.clock()
             try world.registerDevice("toaster", type: "toaster")
             try world.startDevice("toaster")
-            #expect(try answer(world, "toaster", since: begin) == "JOIN_FAIL")
+            #expect(try world.answer(to: "toaster", since: begin) == "JOIN_FAIL")
             // A joined lamp is no observer: nobody has said that it may vouch.
             begin = EventFollower.clock()
             try world.registerDevice("sensor", type: "sensor")
             try world.startDevice("sensor", ["--once", "--observer", world.identities["lamp"] ?? ""])
-            #expect(try answer(world, "sensor", since: begin) == "JOIN_FAIL")
+            #expect(try world.answer(to: "sensor", since: begin) == "JOIN_FAIL")
             #expect(world.stage.tail(of: "c2").contains("is not trusted as an observer"))
             // An observer that is trusted and has not joined.
             begin = EventFollower.clock()
@@ -123,13 +91,13 @@ import Testing
             try world.trust("stranger")
             try world.registerDevice("sensor-2", type: "sensor")
             try world.startDevice("sensor-2", ["--once", "--observer", world.identities["stranger"] ?? ""])
-            #expect(try answer(world, "sensor-2", since: begin) == "JOIN_FAIL")
+            #expect(try world.answer(to: "sensor-2", since: begin) == "JOIN_FAIL")
             #expect(world.stage.tail(of: "c2").contains("has not joined"))
             // Itself.
             begin = EventFollower.clock()
             try world.registerDevice("sensor-3", type: "sensor")
             try world.startDevice("sensor-3", ["--once", "--observer", world.identities["sensor-3"] ?? ""])
-            #expect(try answer(world, "sensor-3", since: begin) == "JOIN_FAIL")
+            #expect(try world.answer(to: "sensor-3", since: begin) == "JOIN_FAIL")
             #expect(world.stage.tail(of: "c2").contains("cannot vouch for itself"))
         }
     }
@@ -146,7 +114,7 @@ import Testing
             #expect(first.details["how"]?.contains("is not there") == true)
             #expect(mkfifo(path, 0o600) == 0)
             try world.startScene(on: path, picture: world.picture("device"))
-            #expect(try answer(world, "device", since: begin) == "JOIN_SUCCESS")
+            #expect(try world.answer(to: "device", since: begin) == "JOIN_SUCCESS")
         }
     }
 
@@ -156,10 +124,10 @@ import Testing
             try world.registerDevice("device", type: "sensor")
             try world.startScene(on: fifo, picture: world.picture("device"))
             try world.startDevice("device")
-            #expect(try answer(world, "device", since: begin) == "JOIN_SUCCESS")
+            #expect(try world.answer(to: "device", since: begin) == "JOIN_SUCCESS")
             try world.events.wait(for: "device", ["joined"], since: begin, within: 10)
             world.stage.kill9("c2")
-            try startC2(world)
+            try world.startC2(Self.policies)
             // The camera sees nothing now: who belongs is known without it.
             world.stage.stop("scene")
             begin = EventFollower.clock()
@@ -171,7 +139,7 @@ import Testing
             try world.registerDevice("device-2", type: "sensor")
             try world.startScene(on: fifo, picture: world.picture("device-2"))
             try world.startDevice("device-2")
-            #expect(try answer(world, "device-2", since: begin) == "JOIN_SUCCESS")
+            #expect(try world.answer(to: "device-2", since: begin) == "JOIN_SUCCESS")
         }
     }
 
@@ -205,7 +173,7 @@ import Testing
             try world.registerDevice("last", type: "sensor")
             try world.startScene(on: fifo, picture: world.picture("last"))
             try world.startDevice("last")
-            #expect(try answer(world, "last", since: begin) == "JOIN_SUCCESS")
+            #expect(try world.answer(to: "last", since: begin) == "JOIN_SUCCESS")
             #expect(
                 try ears.violations(observerKey: Identity.privateKey(world.stage.path("observer/identity.pem"))) == [])
         }
@@ -229,9 +197,9 @@ import Testing
             try world.startBroker()
         case .c2:
             world.stage.kill9("c2")
-            try startC2(world)
+            try world.startC2(Self.policies)
         }
-        let status = try answer(world, device, since: begin)
+        let status = try world.answer(to: device, since: begin)
         #expect(status == "JOIN_SUCCESS", "\(victim) killed when \(step)")
         try world.events.wait(for: device, ["joined"], since: begin, within: 30)
         world.stage.stop("scene")

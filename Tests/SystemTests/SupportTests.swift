@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func theDoctorFollowsAnObserverFromNothingToWorkAndFindsWhatBreaks() throws {
-        let stage = try Stage(keeping: nil, binaries: ObservedJoinTests.binaries)
+        let stage = try Stage()
         defer { stage.close() }
         let world = try World(stage)
         try world.prepare()
@@ -38,7 +38,7 @@ import Testing
         try world.startC2(["--policy", "sensor=observed"])
         let fifo = try world.makeCamera("camera")
         try world.startScene(on: fifo, picture: nil)
-        try world.registerObserver("observer", camera: "fifo:\(fifo)", settings: ObservedJoinTests.quick)
+        try world.registerObserver("observer", camera: "fifo:\(fifo)", settings: World.quick)
         try world.trust("observer")
         let configuration = stage.path("observer.toml")
         (code, report) = try doctor(stage, configuration)

@@ -11,7 +11,7 @@ struct LatencyBenchmark {
             exit(2)
         }
         let joins = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 20 : 20
-        let stage = try Stage(keeping: nil, binaries: CommandLine.arguments[1])
+        let stage = try Stage(binaries: CommandLine.arguments[1])
         defer { stage.close() }
         do {
             try measure(stage, joins)
@@ -24,15 +24,9 @@ struct LatencyBenchmark {
 
     static func measure(_ stage: Stage, _ joins: Int) throws {
         let world = try World(stage)
-        try world.prepare()
-        try world.startKeyService()
-        try world.startBroker()
-        try world.startC2(["--policy", "sensor=observed"])
+        try world.startServer(["--policy", "sensor=observed"])
         let fifo = try world.makeCamera("camera")
-        try world.registerObserver("observer", camera: "fifo:\(fifo)", settings: "[observe]\ntimeout = \"30 s\"")
-        try world.trust("observer")
-        try world.startObserver("observer")
-        try world.events.wait(for: "observer", ["joined"], within: 20)
+        try world.bringObserver(camera: "fifo:\(fifo)", settings: "[observe]\ntimeout = \"30 s\"")
         try idle(stage)
 
         try world.startListening()

@@ -12,7 +12,7 @@ struct TapBenchmark {
         }
         let joins = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 15 : 15
         for bus in Bus.allCases {
-            let stage = try Stage(keeping: nil, binaries: CommandLine.arguments[1])
+            let stage = try Stage(binaries: CommandLine.arguments[1])
             defer { stage.close() }
             do {
                 try measureJoins(stage, bus, joins)
@@ -48,18 +48,12 @@ struct TapBenchmark {
     /// Field contact -> the observer's RESPONSE heard by a third party at the broker.
     static func measureJoins(_ stage: Stage, _ bus: Bus, _ joins: Int) throws {
         let world = try World(stage)
-        try world.prepare()
-        try world.startKeyService()
-        try world.startBroker()
-        try world.startC2(["--policy", "sensor=observed", "--tries", "1"])
+        try world.startServer(["--policy", "sensor=observed", "--tries", "1"])
         let readers = try ReaderStage(stage, serial: ["observer", "device"], i2c: ["bus"])
         let connstring = bus.connstring(readers, stage)
-        try world.registerObserver(
-            "observer", eyes: "[nfc]\ndevice = \"\(connstring)\"", settings: "[observe]\ntimeout = \"30 s\"")
-        try world.trust("observer")
-        try world.startObserver("observer")
+        try world.bringObserver(
+            eyes: "[nfc]\ndevice = \"\(connstring)\"", settings: "[observe]\ntimeout = \"30 s\"")
         quiet()
-        try world.events.wait(for: "observer", ["joined"], within: 20)
         try world.startListening()
         var latencies: [Double] = []
         for number in 1...joins {
@@ -132,7 +126,7 @@ struct TapBenchmark {
     }
 
     static func link(_ binaries: String, _ bus: Bus, _ arguments: [String]) throws -> (Double, Double, Int) {
-        let stage = try Stage(keeping: nil, binaries: binaries)
+        let stage = try Stage(binaries: binaries)
         defer { stage.close() }
         let readers = try ReaderStage(stage, serial: ["observer", "device"], i2c: ["bus"], arguments)
         let connstring = bus.connstring(readers, stage)

@@ -149,7 +149,8 @@ public final class BrokerLink: Service, Sendable {
     public func run() async throws {
         // The thread keeps the link alive as long as it runs.
         DetachedThread.start { self.loop() }
-        await withTaskCancellationOrGracefulShutdown { self.stop() }
+        try? await gracefulShutdown()
+        stop()
         // A thread that hangs in a TCP connection attempt ends by itself later; nobody waits for it above a second.
         await waitEvenIfCancelled(atMost: .seconds(1)) { self.state.withLock { $0.hasEnded } }
         events.finish()
@@ -376,19 +377,4 @@ public enum BrokerLinkError: Error, Sendable, CustomStringConvertible {
 
 extension mosq_err_t {
     var rawValueInt32: Int32 { Int32(rawValue) }
-}
-
-/// Returns when the task is cancelled or the service group shuts down; `onStop` runs then.
-func withTaskCancellationOrGracefulShutdown(_ onStop: @Sendable () -> Void) async {
-    let (stream, continuation) = AsyncStream<Void>.makeStream()
-    await withTaskCancellationHandler {
-        await withGracefulShutdownHandler {
-            for await _ in stream {}
-        } onGracefulShutdown: {
-            continuation.finish()
-        }
-    } onCancel: {
-        continuation.finish()
-    }
-    onStop()
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import SRUP
 
 #if canImport(FoundationEssentials)
@@ -58,13 +59,8 @@ public struct KeyServiceClient: Sendable {
 
     private func accept(_ answer: HTTPS.Answer, _ statuses: Set<Int>, _ step: String) throws(KeyServiceError) {
         guard statuses.contains(answer.status) else {
-            throw .refused(step: step, status: answer.status, says: Self.excerpt(answer.body))
+            throw .refused(step: step, status: answer.status, says: String(printable: answer.body, atMost: 200))
         }
-    }
-
-    /// What a service says, made harmless for a terminal.
-    private static func excerpt(_ body: [UInt8]) -> String {
-        String(decoding: body.prefix(200).map { (0x20...0x7E).contains($0) ? $0 : 0x20 }, as: UTF8.self)
     }
 
     // MARK: The routes
@@ -164,7 +160,7 @@ public struct KeyServiceClient: Sendable {
         let answer = try await get("get_type/\(id.hex)")
         if answer.status == 404 { return nil }
         try accept(answer, [200], "tell the type of \(id)")
-        return Self.excerpt(Array(answer.body.prefix(64))).trimmed
+        return String(printable: answer.body, atMost: 64).trimmed
     }
 
     private static func signed(_ bytes: [UInt8], _ key: PrivateKey) throws(KeyServiceError) -> String {

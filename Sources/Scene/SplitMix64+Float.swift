@@ -1,19 +1,6 @@
-/// SplitMix64 (Steele, Lea and Flood 2014): the same seed draws the same scene on every machine.
-public struct SplitMix64: RandomNumberGenerator, Sendable {
-    private var state: UInt64
+import Seeded
 
-    public init(seed: UInt64) {
-        state = seed
-    }
-
-    public mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension SplitMix64 {
     /// From 0 up to 1.
     mutating func unit() -> Float { Float(next() >> 40) / Float(1 << 24) }
 
