@@ -6,7 +6,7 @@ import Testing
 /// `deploy/image/test --update` tries it in a machine that starts.
 @Suite struct SlotTests {
     private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../../deploy/image/root/usr/local/sbin/srup-slot").standardized.path
+        .appendingPathComponent("../../deploy/packages/srup-card/tree/usr/sbin/srup-slot").standardized.path
 
     private struct Card {
         let stage: Stage
