@@ -89,6 +89,21 @@ final class AimRun {
             body: FileManager.default.contents(atPath: body) ?? Data())
     }
 
+    /// Asks several things, so soon after each other that none of the askers has gone meanwhile; what it is told.
+    func curl(inOneGo urls: [String]) throws -> [(status: Int, text: String)] {
+        questions += 1
+        let role = "curl\(questions)"
+        let bodies = urls.indices.map { stage.path("body\(questions)-\($0)") }
+        _ = try stage.run(
+            "/usr/bin/curl",
+            ["-s", "-g", "--max-time", "20", "-w", "%{http_code} "] + zip(urls, bodies).flatMap { [$0, "-o", $1] },
+            as: role)
+        let statuses = try String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8).split(separator: " ")
+        return zip(statuses, bodies).map { status, body in
+            (Int(status) ?? -1, String(decoding: FileManager.default.contents(atPath: body) ?? Data(), as: UTF8.self))
+        }
+    }
+
     /// A connection to the page's port from an address on loopback; not closed by itself.
     static func connect(_ url: String, from source: String = "127.0.0.1") throws -> Int32 {
         let port = try #require(URL(string: url)?.port)

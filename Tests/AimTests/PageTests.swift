@@ -95,10 +95,9 @@ import Testing
     @Test func fourLookOnAndAFifthIsToldSo() throws {
         let run = try AimRun()
         let url = try run.startPage()
-        for number in 1...4 { #expect(try run.curl(url + "frame?v=viewer0\(number)").status == 200) }
-        let fifth = try run.curl(url + "frame?v=viewer05")
-        #expect(fifth.status == 503 && String(decoding: fifth.body, as: UTF8.self).contains("looking already"))
-        #expect(try run.curl(url + "frame?v=viewer01").status == 200)
+        let answers = try run.curl(inOneGo: [1, 2, 3, 4, 5, 1].map { url + "frame?v=viewer0\($0)" })
+        #expect(answers.map(\.status) == [200, 200, 200, 200, 503, 200])
+        #expect(answers[4].text.contains("looking already"))
         // Who has gone makes room.
         try run.wait("room") { try run.curl(url + "frame?v=viewer06").status == 200 }
         for name in ["", "short", "UPPERCASE", "a%00bcdefgh", String(repeating: "a", count: 17), "../../../x"] {
@@ -202,6 +201,20 @@ import Testing
     func whoIsNearIsServed(_ text: String, _ isNear: Bool) throws {
         let address = try #require(InternetAddress(text))
         #expect((address.isLoopback || address.isPrivate || address.isLinkLocal) == isNear)
+    }
+
+    @Test func fourMayLookOnAndWhoAsksNoMoreHasGone() {
+        var viewers = Viewers()
+        let begin = ContinuousClock.now
+        func admitted(_ name: String, _ seconds: Double) -> Bool { viewers.admit(name, at: begin + .seconds(seconds)) }
+        #expect(!viewers.anyone(at: begin))
+        for name in ["a", "b", "c", "d"] { #expect(admitted(name, 0)) }
+        #expect(!admitted("e", 1))
+        #expect(admitted("a", 2.9) && !admitted("e", 2.9))
+        // The other three have gone.
+        for name in ["e", "f", "g"] { #expect(admitted(name, 3)) }
+        #expect(!admitted("b", 3.1) && admitted("a", 3.1))
+        #expect(viewers.anyone(at: begin + .seconds(6)) && !viewers.anyone(at: begin + .seconds(6.2)))
     }
 
     @Test func neighboursShareANetwork() throws {
