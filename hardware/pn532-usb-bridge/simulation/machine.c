@@ -1,10 +1,14 @@
 #include "machine.h"
 
-#include <signal.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <simavr/sim_elf.h>
 
@@ -36,6 +40,22 @@ avr_t *machine_load(const char *elf)
     return avr;
 }
 
+static _Atomic int64_t *shown_ms;
+
+void machine_show_clock(const char *path)
+{
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    void *memory = MAP_FAILED;
+    if (file >= 0 && ftruncate(file, sizeof *shown_ms) == 0)
+        memory = mmap(NULL, sizeof *shown_ms, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (memory == MAP_FAILED) {
+        perror(path);
+        exit(1);
+    }
+    close(file);
+    shown_ms = memory;
+}
+
 static int64_t real_ns(void)
 {
     struct timespec now;
@@ -65,5 +85,7 @@ void machine_run(avr_t *avr, unsigned us)
             exit(1);
         }
     }
+    if (shown_ms)
+        *shown_ms = (int64_t)(avr->cycle / (MACHINE_HZ / 1000));
     keep_pace(avr);
 }

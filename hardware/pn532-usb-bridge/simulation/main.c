@@ -1,7 +1,8 @@
-/* bridge-in-simavr [--elf FILE] --pty PATH --i2c SOCKET
+/* bridge-in-simavr [--elf FILE] --pty PATH --i2c SOCKET [--clock FILE]
  *
  * Runs the firmware's image. PATH becomes a link to a pseudo terminal, as if it were /dev/ttyACM0; SOCKET is where the
- * simulated PN532 listens. Signal USR1: SDA sticks, USR2: the I2C unit stalls (see wire.h). Ends by TERM or INT. */
+ * simulated PN532 listens; FILE shows the simulated time (see machine.h). Signal USR1: SDA sticks, USR2: the I2C unit stalls
+ * (see wire.h). Ends by TERM or INT. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -68,23 +69,26 @@ static void catch_signals(void)
 
 int main(int count, char **arguments)
 {
-    const char *elf = "build/bridge.elf", *link = NULL, *socket = NULL;
+    const char *elf = "build/bridge.elf", *link = NULL, *socket = NULL, *clock = NULL;
     static const struct option options[] = {
         { "elf", required_argument, NULL, 'e' }, { "pty", required_argument, NULL, 'p' },
-        { "i2c", required_argument, NULL, 'i' }, { NULL, 0, NULL, 0 },
+        { "i2c", required_argument, NULL, 'i' }, { "clock", required_argument, NULL, 'c' }, { NULL, 0, NULL, 0 },
     };
     for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
         if (option == 'e') elf = optarg;
         else if (option == 'p') link = optarg;
         else if (option == 'i') socket = optarg;
+        else if (option == 'c') clock = optarg;
         else link = NULL, optind = count;
     }
     if (!link || !socket) {
-        fprintf(stderr, "usage: bridge-in-simavr [--elf FILE] --pty PATH --i2c SOCKET\n");
+        fprintf(stderr, "usage: bridge-in-simavr [--elf FILE] --pty PATH --i2c SOCKET [--clock FILE]\n");
         return 2;
     }
     catch_signals();
     avr_t *avr = machine_load(elf);
+    if (clock)
+        machine_show_clock(clock);
     wire_begin(avr, socket);
     host_begin(avr);
     int terminal = open_terminal(link);     /* only now: who sees the link finds a device behind it */

@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <simavr/avr_ioport.h>
@@ -40,21 +39,18 @@ static void disconnect(void)
     connection = -1;
 }
 
-/* A chip that is not there may be plugged in later: each transaction tries again, but not more often than ten times a second. */
+/* A chip that is not there may be plugged in later: each transaction tries again, but not more often than ten times in a
+ * simulated second. */
 static bool connected(void)
 {
-    static time_t tried_s;
-    static long tried_ns;
+    static avr_cycle_count_t next_try;
     if (connection >= 0)
         return true;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if ((now.tv_sec - tried_s) * 1000000000L + now.tv_nsec - tried_ns < 100000000L)
+    if (avr->cycle < next_try)
         return false;
-    tried_s = now.tv_sec;
-    tried_ns = now.tv_nsec;
+    next_try = avr->cycle + MACHINE_HZ / 10;
     connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval limit = { .tv_sec = 2 };
+    struct timeval limit = { .tv_sec = 30 };
     setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     if (connect(connection, (struct sockaddr *)&server, sizeof server) != 0)
         disconnect();
