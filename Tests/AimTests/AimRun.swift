@@ -79,28 +79,29 @@ final class AimRun {
 
     /// Asks with the real curl.
     func curl(_ url: String, _ options: [String] = []) throws -> Answer {
-        questions += 1
-        let (role, body, head) = ("curl\(questions)", stage.path("body\(questions)"), stage.path("head\(questions)"))
-        let written = ["-s", "-g", "--max-time", "20", "-o", body, "-D", head, "-w", "%{http_code}"]
-        _ = try stage.run("/usr/bin/curl", written + options + [url], as: role)
-        let status = try String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8)
-        return Answer(
-            status: Int(status) ?? -1, headers: (try? String(contentsOfFile: head, encoding: .isoLatin1)) ?? "",
-            body: FileManager.default.contents(atPath: body) ?? Data())
+        let head = stage.path("head\(questions)")
+        let (status, body) = try #require(try ask([url], ["-D", head] + options).first)
+        return Answer(status: status, headers: (try? String(contentsOfFile: head, encoding: .isoLatin1)) ?? "", body: body)
     }
 
     /// Asks several things, so soon after each other that none of the askers has gone meanwhile; what it is told.
     func curl(inOneGo urls: [String]) throws -> [(status: Int, text: String)] {
+        try ask(urls).map { ($0.status, String(decoding: $0.body, as: UTF8.self)) }
+    }
+
+    /// One run of curl; a status of 0 where it got no answer.
+    private func ask(_ urls: [String], _ options: [String] = []) throws -> [(status: Int, body: Data)] {
         questions += 1
         let role = "curl\(questions)"
         let bodies = urls.indices.map { stage.path("body\(questions)-\($0)") }
         _ = try stage.run(
             "/usr/bin/curl",
-            ["-s", "-g", "--max-time", "20", "-w", "%{http_code} "] + zip(urls, bodies).flatMap { [$0, "-o", $1] },
+            ["-s", "-g", "--max-time", "60", "-w", "%{http_code} "] + options
+                + zip(urls, bodies).flatMap { [$0, "-o", $1] },
             as: role)
         let statuses = try String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8).split(separator: " ")
         return zip(statuses, bodies).map { status, body in
-            (Int(status) ?? -1, String(decoding: FileManager.default.contents(atPath: body) ?? Data(), as: UTF8.self))
+            (Int(status) ?? 0, FileManager.default.contents(atPath: body) ?? Data())
         }
     }
 
@@ -129,13 +130,13 @@ final class AimRun {
         return descriptor
     }
 
-    /// Sends bytes and takes what comes until the other side closes, for some seconds at most.
+    /// Sends bytes and takes what comes until the other side closes, for a minute at most.
     static func say(_ bytes: [UInt8], to url: String) throws -> [UInt8] {
         let descriptor = try connect(url)
         defer { close(descriptor) }
         _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
         shutdown(descriptor, Int32(SHUT_WR))
-        var limit = timeval(tv_sec: 5, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
