@@ -80,8 +80,9 @@ let package = Package(
         .target(name: "Witness", dependencies: ["CLinux", "Linux", log, lifecycle]),
         .target(name: "Luma", swiftSettings: fast),
         .target(name: "Camera", dependencies: ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
-        .target(name: "CodeReader", dependencies: ["Luma", "CZbar", "DataMatrix"], swiftSettings: fast),
-        .target(name: "DataMatrix", dependencies: ["Luma", "CDmtx"], swiftSettings: fast),
+        .target(name: "ReedSolomon", swiftSettings: fast),
+        .target(name: "CodeReader", dependencies: ["Luma", "CZbar", "DataMatrix", "ReedSolomon"], swiftSettings: fast),
+        .target(name: "DataMatrix", dependencies: ["Luma", "ReedSolomon"], swiftSettings: fast),
         .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
         .target(name: "Seeded", swiftSettings: fast),
         .target(name: "Scene", dependencies: ["Luma", "Presentation", "Seeded", "CDmtx"], swiftSettings: fast),
@@ -135,7 +136,9 @@ let package = Package(
         .target(name: "Stage", dependencies: ["Linux"]),
         .executableTarget(
             name: "srup-fuzz",
-            dependencies: ["SRUP", "Workbench", "NearField", "CodeReader", "Luma", "Seeded", arguments]),
+            dependencies: [
+                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "ReedSolomon", "Luma", "Seeded", arguments,
+            ]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "CPNG", arguments]),
 
@@ -162,7 +165,8 @@ let package = Package(
             "ReaderTests", ["Stage", "Witness", "NearFieldLink", "Linux", log, lifecycle], resources: [.copy("nfcpy")]),
         tests("CameraTests", ["Camera", "Luma", "Scene"]),
         tests("CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "Seeded"]),
-        tests("DataMatrixTests", ["DataMatrix", "Luma", "Scene", "Seeded"]),
+        tests("DataMatrixTests", ["DataMatrix", "Luma", "Scene", "Seeded", "ReedSolomon", "CDmtx"]),
+        tests("ReedSolomonTests", ["ReedSolomon"]),
         tests("PresentationTests", ["Presentation", "CodeReader", "Camera", "Luma"]),
         tests("SceneTests", ["Scene", "CodeReader", "Presentation", "Luma", "Seeded"]),
         tests(

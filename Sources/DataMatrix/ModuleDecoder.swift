@@ -1,33 +1,55 @@
-import CDmtx
+import ReedSolomon
 
-/// Error correction and text of ECC 200, by libdmtx: it sees modules only, no picture, so its work is bounded.
-enum ModuleDecoder {
-    /// Longer texts do not exist: the largest symbol holds 1558 codewords.
-    static let maximumLength = 4096
+/// From modules to the text: codewords, error correction, encodation. It sees no picture, so its work is bounded.
+package enum ModuleDecoder {
+    private static let placements = SymbolSize.all.map(CodewordPlacement.init)
 
     /// - Parameter isDark: of the data's modules, by row and column of the mapping matrix.
-    /// - Returns: the text's bytes, or `nil` when there are more errors than can be corrected.
-    static func decode(_ size: SymbolSize, isDark: (Int, Int) -> Bool) -> [UInt8]? {
-        guard let message = dmtxMessageCreate(size.index, Int32(DmtxFormatMatrix)) else { return nil }
-        var handle: UnsafeMutablePointer<DmtxMessage>? = message
-        defer { if handle != nil { dmtxMessageDestroy(&handle) } }
-        guard let array = message.pointee.array, message.pointee.arraySize >= size.mappingRows * size.mappingColumns
+    /// - Returns: the text's bytes, or `nil` when there are more errors than can be corrected, or what is there is no text.
+    package static func decode(_ size: SymbolSize, isDark: (Int, Int) -> Bool) -> [UInt8]? {
+        guard let index = SymbolSize.all.firstIndex(where: { $0.rows == size.rows && $0.columns == size.columns }),
+            let data = corrected(read(size, placements[index].modules, isDark), size)
         else { return nil }
-        for row in 0..<size.mappingRows {
-            for column in 0..<size.mappingColumns {
-                let isOn = isDark(row, column) ? UInt8(DmtxModuleOnRGB) : 0
-                array[row * size.mappingColumns + column] = isOn | UInt8(DmtxModuleAssigned)
+        return CodewordText(data)?.bytes
+    }
+
+    private static func read(_ size: SymbolSize, _ modules: [Int32], _ isDark: (Int, Int) -> Bool) -> [UInt8] {
+        let columns = size.mappingColumns
+        return (0..<size.codewords).map { (index: Int) -> UInt8 in
+            var codeword: UInt8 = 0
+            for module in modules[index * 8..<index * 8 + 8] {
+                let (row, column) = Int(module).quotientAndRemainder(dividingBy: columns)
+                codeword = codeword << 1 | (isDark(row, column) ? 1 : 0)
             }
+            return codeword
         }
-        // On failure libdmtx has destroyed the message itself.
-        handle = dmtxDecodePopulatedArray(size.index, message, size.mostCorrections)
-        guard let decoded = handle, let output = decoded.pointee.output, let code = decoded.pointee.code,
-            Int(decoded.pointee.codeSize) >= size.codewords,
-            ReedSolomonCheck.isWord(
-                UnsafeBufferPointer(start: code, count: size.codewords), blocks: size.blocks, checks: size.checks)
-        else { return nil }
-        let count = Int(decoded.pointee.outputIdx)
-        guard count > 0, count <= min(Int(decoded.pointee.outputSize), maximumLength) else { return nil }
-        return Array(UnsafeBufferPointer(start: output, count: count))
+    }
+
+    /// The data, corrected block by block; the blocks take turns in the symbol.
+    private static func corrected(_ codewords: [UInt8], _ size: SymbolSize) -> [UInt8]? {
+        // In the largest symbol the data does not come out even. Where it ends the next block goes on; some writers, libdmtx
+        // among them, begin with the first block again.
+        let whole = size.dataCodewords % size.blocks
+        for first in whole == 0 ? [0] : [whole, 0] {
+            if let data = corrected(codewords, size, firstChecked: first) { return data }
+        }
+        return nil
+    }
+
+    /// - Parameter first: the block whose codeword of error correction comes first.
+    private static func corrected(_ codewords: [UInt8], _ size: SymbolSize, firstChecked first: Int) -> [UInt8]? {
+        var data = Array(codewords.prefix(size.dataCodewords))
+        for block in 0..<size.blocks {
+            let places = stride(from: block, to: size.dataCodewords, by: size.blocks)
+            let begin = size.dataCodewords + (block + size.blocks - first) % size.blocks
+            let checks = stride(from: begin, to: size.codewords, by: size.blocks)
+            var word = places.map { codewords[$0] } + checks.map { codewords[$0] }
+            guard
+                ReedSolomon.dataMatrix.correct(
+                    &word, parity: size.checks, erasures: [], mostErrors: size.mostCorrections)
+            else { return nil }
+            for (place, codeword) in zip(places, word) { data[place] = codeword }
+        }
+        return data
     }
 }

@@ -151,26 +151,4 @@ import Testing
             #expect(DataMatrixReader.read(plane).symbols.count <= DataMatrixReader.most)
         }
     }
-
-    @Test func onlyTrueCodewordsPass() throws {
-        // A word of the 10 × 10 symbol's code for "123456": ISO/IEC 16022, annex O.
-        let word: [UInt8] = [142, 164, 186, 114, 25, 5, 88, 102]
-        word.withUnsafeBufferPointer { #expect(ReedSolomonCheck.isWord($0, blocks: 1, checks: 5)) }
-        for index in word.indices {
-            var wrong = word
-            wrong[index] ^= 1
-            wrong.withUnsafeBufferPointer { #expect(!ReedSolomonCheck.isWord($0, blocks: 1, checks: 5)) }
-        }
-    }
-
-    /// Random modules in every size: the decoder says no, and survives.
-    @Test func randomModulesAreNoText() {
-        var random = SplitMix64(seed: 11)
-        for size in SymbolSize.all {
-            for _ in 0..<40 {
-                let bits = (0..<size.mappingRows * size.mappingColumns).map { _ in random.next() & 1 == 1 }
-                #expect(ModuleDecoder.decode(size) { bits[$0 * size.mappingColumns + $1] } == nil)
-            }
-        }
-    }
 }

@@ -1,19 +1,19 @@
 import Glibc
 
 /// What data codewords say (ISO/IEC 18004, 7.4): segments of digits, letters, bytes and kanji.
-struct QRText {
+package struct QRText {
     private let data: [UInt8]
     private var position = 0
     private let version: Int
     /// UTF-8 where the character set is known or can be told.
-    private(set) var value: [UInt8] = []
+    package private(set) var value: [UInt8] = []
     /// Bytes whose character set was not said, not yet in `value`.
     private var pending: [UInt8] = []
     private var set: String?
     private var isGS1 = false
 
     /// - Parameter isStrict: the padding must be what the standard says.
-    init?(_ data: [UInt8], version: Int, isStrict: Bool) {
+    package init?(_ data: [UInt8], version: Int, isStrict: Bool) {
         self.data = data
         self.version = version
         while left >= 4, let mode = take(4), mode != 0 {

@@ -1,50 +1,75 @@
-/// The Reed-Solomon code of QR codes: over the field of 256 elements made by x^8 + x^4 + x^3 + x^2 + 1, with roots
-/// 2^0, 2^1 and on (ISO/IEC 18004, 7.5.2).
-enum ReedSolomon {
+/// A Reed-Solomon code over a field of 256 elements, as printed symbols have them.
+public struct ReedSolomon: Sendable {
+    /// QR codes: x⁸ + x⁴ + x³ + x² + 1, with roots 2⁰, 2¹ and on (ISO/IEC 18004, 7.5.2).
+    public static let qr = ReedSolomon(field: 0x11D, firstRoot: 0)
+    /// Data Matrix: x⁸ + x⁵ + x³ + x² + 1, with roots 2¹, 2² and on (ISO/IEC 16022, 5.7.1 and annex E).
+    public static let dataMatrix = ReedSolomon(field: 0x12D, firstRoot: 1)
+
     /// Powers of 2, twice over, so that sums of two logarithms need no reduction.
-    private static let powers: [UInt8] = {
+    private let powers: [UInt8]
+    private let logarithms: [UInt8]
+    private let firstRoot: Int
+
+    private init(field: UInt16, firstRoot: Int) {
         var powers = [UInt8](repeating: 0, count: 512)
+        var logarithms = [UInt8](repeating: 0, count: 256)
         var value: UInt16 = 1
         for exponent in 0..<255 {
             powers[exponent] = UInt8(truncatingIfNeeded: value)
             powers[exponent + 255] = UInt8(truncatingIfNeeded: value)
+            logarithms[Int(value)] = UInt8(exponent)
             value <<= 1
-            if value > 255 { value ^= 0x11D }
+            if value > 255 { value ^= field }
         }
-        return powers
-    }()
-
-    private static let logarithms: [UInt8] = {
-        var logarithms = [UInt8](repeating: 0, count: 256)
-        for exponent in 0..<255 { logarithms[Int(powers[exponent])] = UInt8(exponent) }
-        return logarithms
-    }()
+        self.powers = powers
+        self.logarithms = logarithms
+        self.firstRoot = firstRoot
+    }
 
     @inline(__always)
-    private static func times(_ a: UInt8, _ b: UInt8) -> UInt8 {
+    private func times(_ a: UInt8, _ b: UInt8) -> UInt8 {
         a == 0 || b == 0 ? 0 : powers[Int(logarithms[Int(a)]) + Int(logarithms[Int(b)])]
     }
 
     /// `b` must not be 0.
     @inline(__always)
-    private static func over(_ a: UInt8, _ b: UInt8) -> UInt8 {
+    private func over(_ a: UInt8, _ b: UInt8) -> UInt8 {
         a == 0 ? 0 : powers[Int(logarithms[Int(a)]) + 255 - Int(logarithms[Int(b)])]
     }
 
     /// 2^`exponent`, for exponents of any sign.
-    private static func power(_ exponent: Int) -> UInt8 { powers[((exponent % 255) + 255) % 255] }
+    private func power(_ exponent: Int) -> UInt8 { powers[((exponent % 255) + 255) % 255] }
 
     /// A polynomial's value; its first coefficient is the constant.
-    private static func value(_ polynomial: [UInt8], at x: UInt8) -> UInt8 {
+    private func value(_ polynomial: [UInt8], at x: UInt8) -> UInt8 {
         polynomial.reversed().reduce(0) { times($0, x) ^ $1 }
     }
 
     /// What is left of the word at each root: all 0 when it is right.
-    private static func syndromes(_ word: [UInt8], _ parity: Int) -> [UInt8] {
+    private func syndromes(_ word: [UInt8], _ parity: Int) -> [UInt8] {
         (0..<parity).map { root in
-            let x = power(root)
+            let x = power(root + firstRoot)
             return word.reduce(0) { times($0, x) ^ $1 }
         }
+    }
+
+    /// The bytes that follow the data in a right word: what is left of the data when it is divided by the product of all
+    /// (x - root).
+    public func parity(of data: [UInt8], count: Int) -> [UInt8] {
+        var generator: [UInt8] = [1]
+        for root in 0..<count {
+            let x = power(root + firstRoot)
+            var next = generator + [0]
+            for (index, coefficient) in generator.enumerated() { next[index + 1] ^= times(coefficient, x) }
+            generator = next
+        }
+        var rest = [UInt8](repeating: 0, count: count)
+        for byte in data where count > 0 {
+            let factor = byte ^ rest.removeFirst()
+            rest.append(0)
+            for index in rest.indices { rest[index] ^= times(generator[index + 1], factor) }
+        }
+        return rest
     }
 
     /// Corrects a word in place.
@@ -55,7 +80,7 @@ enum ReedSolomon {
     ///   - erasures: indices of bytes that are not to be trusted.
     ///   - mostErrors: how many other bytes may be wrong; at most half of the parity that erasures leave over.
     /// - Returns: `false`, and the word as it was, when it cannot be corrected.
-    static func correct(_ word: inout [UInt8], parity: Int, erasures: [Int], mostErrors: Int) -> Bool {
+    public func correct(_ word: inout [UInt8], parity: Int, erasures: [Int], mostErrors: Int) -> Bool {
         guard word.count <= 255, parity <= word.count, erasures.count + 2 * mostErrors <= parity else { return false }
         let syndromes = syndromes(word, parity)
         if syndromes.allSatisfy({ $0 == 0 }) { return true }
@@ -71,23 +96,23 @@ enum ReedSolomon {
         var corrected = word
         for index in wrong {
             let inverse = power(index - word.count + 1)
-            // The derivative keeps the odd terms only (Forney's algorithm; the first root is 2^0).
+            // The derivative keeps the odd terms only (Forney's algorithm).
             var derivative: UInt8 = 0
             for term in stride(from: 1, to: locator.count, by: 2) {
                 derivative ^= times(locator[term], term == 1 ? 1 : power(Int(logarithms[Int(inverse)]) * (term - 1)))
             }
             guard derivative != 0 else { return false }
-            let place = power(word.count - 1 - index)
-            corrected[index] ^= times(place, over(value(evaluator, at: inverse), derivative))
+            let factor = power((word.count - 1 - index) * (1 - firstRoot))
+            corrected[index] ^= times(factor, over(value(evaluator, at: inverse), derivative))
         }
-        guard Self.syndromes(corrected, parity).allSatisfy({ $0 == 0 }) else { return false }
+        guard self.syndromes(corrected, parity).allSatisfy({ $0 == 0 }) else { return false }
         word = corrected
         return true
     }
 
     /// The polynomial whose roots tell the wrong places, erasures among them: Berlekamp's and Massey's algorithm, begun
     /// with the erasures.
-    private static func locator(_ syndromes: [UInt8], _ erasures: [UInt8], _ mostErrors: Int) -> [UInt8]? {
+    private func locator(_ syndromes: [UInt8], _ erasures: [UInt8], _ mostErrors: Int) -> [UInt8]? {
         var locator: [UInt8] = [1]
         for place in erasures {
             var next = locator + [0]
