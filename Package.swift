@@ -137,7 +137,8 @@ let package = Package(
         .executableTarget(
             name: "srup-fuzz",
             dependencies: [
-                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "ReedSolomon", "Luma", "Seeded", arguments,
+                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "ReedSolomon", "Luma", "Seeded",
+                arguments,
             ]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "CPNG", arguments]),

@@ -13,7 +13,8 @@ import Foundation
 struct SRUPFuzz: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "srup-fuzz", abstract: "Hostile input for what reads bytes from outside.",
-        subcommands: [MessageFuzz.self, NearFieldFuzz.self, PictureFuzz.self, CodeFuzz.self], defaultSubcommand: MessageFuzz.self)
+        subcommands: [MessageFuzz.self, NearFieldFuzz.self, PictureFuzz.self, CodeFuzz.self],
+        defaultSubcommand: MessageFuzz.self)
 }
 
 /// SRUP messages.

@@ -81,7 +81,8 @@ final class AimRun {
     func curl(_ url: String, _ options: [String] = []) throws -> Answer {
         let head = stage.path("head\(questions)")
         let (status, body) = try #require(try ask([url], ["-D", head] + options).first)
-        return Answer(status: status, headers: (try? String(contentsOfFile: head, encoding: .isoLatin1)) ?? "", body: body)
+        let headers = (try? String(contentsOfFile: head, encoding: .isoLatin1)) ?? ""
+        return Answer(status: status, headers: headers, body: body)
     }
 
     /// Asks several things, so soon after each other that none of the askers has gone meanwhile; what it is told.

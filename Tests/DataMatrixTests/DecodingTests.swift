@@ -41,7 +41,7 @@ import Testing
         for block in 0..<size.blocks {
             let parity = ReedSolomon.dataMatrix.parity(
                 of: stride(from: block, to: data.count, by: size.blocks).map { data[$0] }, count: size.checks)
-            let places = stride(from: block, to: size.codewords, by: size.blocks).filter { $0 >= data.count }  // each in turn
+            let places = stride(from: block, to: size.codewords, by: size.blocks).filter { $0 >= data.count }
             for (place, byte) in zip(places, parity) { codewords[place] = byte }
         }
         var modules = [Bool](repeating: false, count: size.mappingRows * size.mappingColumns)
