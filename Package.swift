@@ -137,8 +137,8 @@ let package = Package(
         .executableTarget(
             name: "srup-fuzz",
             dependencies: [
-                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "ReedSolomon", "Luma", "Seeded",
-                arguments,
+                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "ReedSolomon", "Luma", "Scene",
+                "Seeded", arguments,
             ]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "CPNG", arguments]),

@@ -7,9 +7,13 @@ final class ZbarScanner {
     private let image: OpaquePointer
     private let packed = Scratch<UInt8>(0)
 
+    /// zbar's warnings at codes that are wrong, once and for all.
+    private static let isSilenced: Void = srup_silence_zbar()
+
     /// - Parameter isUpright: look along every other row and along no column: for bars that are known to stand upright, or
     ///   are looked for otherwise where they do not.
     init(_ symbologies: Set<Symbology>, isUpright: Bool = false) {
+        Self.isSilenced
         scanner = zbar_image_scanner_create()
         image = zbar_image_create()
         zbar_image_scanner_set_config(scanner, ZBAR_NONE, ZBAR_CFG_ENABLE, 0)

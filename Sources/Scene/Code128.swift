@@ -1,16 +1,21 @@
-/// Code 128 (ISO/IEC 15417) in code set B: printable ASCII, a check character, start and stop.
-struct Code128 {
+/// Code 128 (ISO/IEC 15417): start, characters, a check character, stop.
+package struct Code128 {
     /// Dark or light, from left to right, without quiet zones.
-    let modules: [Bool]
+    package let modules: [Bool]
 
-    /// `nil` for other than 1 to 80 printable ASCII characters.
+    /// In code set B; `nil` for other than 1 to 80 printable ASCII characters.
     init?(_ text: [UInt8]) {
         guard (1...80).contains(text.count), text.allSatisfy({ (0x20...0x7E).contains($0) }) else { return nil }
-        let startB = 104
-        let values = text.map { Int($0) - 0x20 }
-        let check = values.enumerated().reduce(startB) { $0 + ($1.offset + 1) * $1.element } % 103
+        self.init(start: 104, values: text.map { Int($0) - 0x20 })
+    }
+
+    /// - Parameters:
+    ///   - start: 103 to 105, for the code sets A to C.
+    ///   - values: 0 to 105.
+    package init(start: Int, values: [Int]) {
+        let check = values.enumerated().reduce(start) { $0 + ($1.offset + 1) * $1.element } % 103
         var modules: [Bool] = []
-        for value in [startB] + values + [check, 106] {
+        for value in [start] + values + [check, 106] {
             for (index, width) in Self.widths[value].utf8.enumerated() {
                 modules += [Bool](repeating: index % 2 == 0, count: Int(width - 0x30))
             }

@@ -1,18 +1,20 @@
 import ArgumentParser
 import CodeReader
 import DataMatrix
+import Luma
 import ReedSolomon
+import Scene
 import Seeded
 
 /// Symbols that are in order, error correction and all, and say what no honest writer writes.
 struct CodeFuzz: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "codes",
-        abstract: "Feed hostile codewords of QR codes and Data Matrix symbols to what makes a text of them.",
+        abstract: "Feed hostile codewords of QR codes, Data Matrix symbols and Code 128 to what makes a text of them.",
         discussion: """
             Anybody can print such symbols. Data codewords are drawn by lot, with switches to each encodation among them; \
-            those of a Data Matrix get their error correction, some damage, and go through its modules. A text must be \
-            bounded, and right data must not be taken for damaged.
+            those of a Data Matrix get their error correction, some damage, and go through its modules, those of Code 128 are \
+            drawn. A text must be bounded, and right data must not be taken for damaged.
 
             Exit codes: 0 nothing was found, 1 something did not hold; a crash is a crash.
             """)
@@ -27,6 +29,8 @@ struct CodeFuzz: ParsableCommand {
     func run() throws {
         try fuzz("qr", Self.qr)
         try fuzz("datamatrix", Self.dataMatrix)
+        let reader = CodeReader([.code128])
+        try fuzz("code128") { try Self.code128(&$0, reader) }
     }
 
     struct Violation: Error, CustomStringConvertible { let description: String }
@@ -149,6 +153,30 @@ struct CodeFuzz: ParsableCommand {
             }
         }
         return data
+    }
+
+    // MARK: Code 128
+
+    private static func code128(_ random: inout SplitMix64, _ reader: CodeReader) throws -> Bool {
+        // Characters that switch or shift the code set or have a function are 96 to 102.
+        let values = (0..<1 + random.below(60)).map { (_: Int) -> Int in
+            random.below(3) == 0 ? 95 + random.below(11) : random.below(106)
+        }
+        let bars = Code128(start: 103 + random.below(3), values: values).modules
+        let module = 1 + random.below(3)
+        let (zone, height) = (12 * module, 10 + random.below(20))
+        let width = bars.count * module + 2 * zone
+        var row = [UInt8](repeating: 255, count: width)
+        for (place, isDark) in bars.enumerated() where isDark {
+            for x in 0..<module { row[zone + place * module + x] = 0 }
+        }
+        let pixels = (0..<height).flatMap { _ in row }
+        guard let picture = LumaPicture(width: width, height: height, pixels: pixels) else { return false }
+        let readings = picture.withPlane { reader.read($0) }
+        guard readings.allSatisfy({ $0.value.count <= CodeReader.maximumLength }) else {
+            throw Violation(description: "texts of \(readings.map(\.value.count)) bytes")
+        }
+        return !readings.isEmpty
     }
 
     private static func bytes(_ random: inout SplitMix64, _ count: Int) -> [UInt8] {

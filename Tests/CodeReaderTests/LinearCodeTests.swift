@@ -1,3 +1,4 @@
+import Glibc
 import Luma
 import Scene
 import Seeded
@@ -84,6 +85,35 @@ import Testing
         ("%U$A/O/Z%V", "\0\u{1}/:@"), ("+/A", "+/A"), ("", ""),
     ]) func code39SaysAllOfASCII(_ text: String, _ meant: String) {
         #expect(Code39.fullASCII(Array(text.utf8)) == Array(meant.utf8))
+    }
+
+    /// zbar prints a warning for each line of a code with start characters in its midst, with what the code says.
+    @Test func aCodeFillsNoLog() throws {
+        let reader = CodeReader(Symbology.linear)
+        let values = [17, 21, 104, 76, 73, 48, 36, 101, 2, 66, 77, 76, 104, 93, 67, 29, 63, 58, 101]
+        let bars = Code128(start: 105, values: values).modules
+        let (scale, zone) = (2, 24)
+        let width = bars.count * scale + 2 * zone
+        let row = (0..<width).map { (x: Int) -> UInt8 in
+            let module = (x - zone) / scale
+            return x >= zone && module < bars.count && bars[module] ? 0 : 255
+        }
+        let picture = try #require(LumaPicture(width: width, height: 40, pixels: (0..<40).flatMap { _ in row }))
+        var name = Array("/tmp/said-XXXXXX".utf8CString)
+        let (said, before) = (mkstemp(&name), dup(2))
+        defer { for descriptor in [said, before] { close(descriptor) } }
+        unlink(&name)
+        fflush(nil)
+        dup2(said, 2)
+        _ = picture.withPlane { reader.read($0) }
+        errno = 0
+        perror("and this is said as ever")
+        fflush(nil)
+        dup2(before, 2)
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = pread(said, &bytes, bytes.count, 0)
+        let text = String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+        #expect(!text.contains("WARNING") && text.contains("as ever"), "\(text)")
     }
 
     @Test func shortUncheckedCodesAndFragmentsDoNotCount() {
