@@ -1,9 +1,10 @@
 /// Which module holds which bit of which codeword (ISO/IEC 16022, annex F).
 package struct CodewordPlacement: Sendable {
     /// For each codeword its eight modules, the highest bit's first, as `row * columns + column` of the mapping matrix.
-    package private(set) var modules: [Int32]
+    package private(set) var modules: [UInt16]
 
     private let rows, columns: Int
+    /// While it is made.
     private var isTaken: [Bool]
 
     /// Eight modules, the lowest right one at the origin: where most codewords are.
@@ -41,6 +42,7 @@ package struct CodewordPlacement: Sendable {
             row += 3
             column += 1
         } while row < rows || column < columns
+        isTaken = []
     }
 
     private mutating func placeCorner(_ row: Int, _ column: Int) {
@@ -73,6 +75,6 @@ package struct CodewordPlacement: Sendable {
         }
         let module = row * columns + column
         isTaken[module] = true
-        modules.append(Int32(module))
+        modules.append(UInt16(module))
     }
 }

@@ -10,9 +10,9 @@ public struct DataMatrixSymbol: Sendable, Hashable {
 /// Finds and reads Data Matrix symbols of ECC 200 (ISO/IEC 16022), turned and tilted, dark on light and light on dark.
 ///
 /// Edges that make an L are found first; then rays from the ends of its arms count the dashes of the other two sides, which
-/// gives size and far corner; modules are sampled through the projective map of the four corners. What
-/// makes a text of them (``ModuleDecoder``) sees no picture. The work is bounded by the picture's size: every step has a limit
-/// on how many candidates it passes on.
+/// gives size and far corner; modules are sampled through the projective map of the four corners. What makes a text of them
+/// (``ModuleDecoder``) sees no picture. The work is bounded by the picture's size: every step has a limit on how many
+/// candidates it passes on.
 public enum DataMatrixReader {
     /// At most so many symbols are read in one picture.
     public static let most = 8

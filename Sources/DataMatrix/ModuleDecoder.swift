@@ -13,7 +13,7 @@ package enum ModuleDecoder {
         return CodewordText(data)?.bytes
     }
 
-    private static func read(_ size: SymbolSize, _ modules: [Int32], _ isDark: (Int, Int) -> Bool) -> [UInt8] {
+    private static func read(_ size: SymbolSize, _ modules: [UInt16], _ isDark: (Int, Int) -> Bool) -> [UInt8] {
         let columns = size.mappingColumns
         return (0..<size.codewords).map { (index: Int) -> UInt8 in
             var codeword: UInt8 = 0
