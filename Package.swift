@@ -85,7 +85,9 @@ let package = Package(
         .target(name: "DataMatrix", dependencies: ["Luma", "ReedSolomon"], swiftSettings: fast),
         .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
         .target(name: "Seeded", swiftSettings: fast),
-        .target(name: "Scene", dependencies: ["Luma", "Presentation", "Seeded", "CDmtx"], swiftSettings: fast),
+        .target(
+            name: "Scene", dependencies: ["Luma", "Presentation", "DataMatrix", "ReedSolomon", "Seeded", "CDmtx"],
+            swiftSettings: fast),
         .target(name: "NearField"),
         .target(name: "NearFieldLink", dependencies: ["NearField", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
         .target(
@@ -137,8 +139,7 @@ let package = Package(
         .executableTarget(
             name: "srup-fuzz",
             dependencies: [
-                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "ReedSolomon", "Luma", "Scene",
-                "Seeded", arguments,
+                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "Luma", "Scene", "Seeded", arguments,
             ]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "CPNG", arguments]),

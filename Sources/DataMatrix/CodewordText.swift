@@ -107,12 +107,13 @@ package struct CodewordText {
 
     private mutating func triples(_ sets: [[Meaning]]) -> Bool {
         var shift = 0
-        // A single codeword at the end is ASCII.
-        while left >= 2 {
+        while left > 0 {
             if codewords[position] == 254 {
                 position += 1
                 return true
             }
+            // A single codeword at the end is ASCII.
+            guard left >= 2 else { return true }
             let packed = Int(codewords[position]) << 8 + Int(codewords[position + 1]) - 1
             position += 2
             guard packed >= 0 else { return false }
@@ -129,7 +130,6 @@ package struct CodewordText {
                 }
             }
         }
-        if left == 1, codewords[position] == 254 { position += 1 }
         return true
     }
 

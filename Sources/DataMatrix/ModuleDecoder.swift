@@ -7,7 +7,7 @@ package enum ModuleDecoder {
     /// - Parameter isDark: of the data's modules, by row and column of the mapping matrix.
     /// - Returns: the text's bytes, or `nil` when there are more errors than can be corrected, or what is there is no text.
     package static func decode(_ size: SymbolSize, isDark: (Int, Int) -> Bool) -> [UInt8]? {
-        guard let index = SymbolSize.all.firstIndex(where: { $0.rows == size.rows && $0.columns == size.columns }),
+        guard let index = SymbolSize.all.firstIndex(of: size),
             let data = corrected(read(size, placements[index].modules, isDark), size)
         else { return nil }
         return CodewordText(data)?.bytes

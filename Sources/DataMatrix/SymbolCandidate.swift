@@ -84,7 +84,7 @@ struct SymbolCandidate {
         var guesses: [(SymbolSize, Vector)] = []
         func add(_ rows: Int, _ columns: Int, _ corner: Vector) {
             guard let size = SymbolSize.with(rows: rows, columns: columns),
-                !guesses.contains(where: { ($0.0.rows, $0.0.columns) == (size.rows, size.columns) })
+                !guesses.contains(where: { $0.0 == size })
             else { return }
             guesses.append((size, corner))
         }

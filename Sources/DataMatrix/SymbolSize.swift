@@ -1,5 +1,5 @@
 /// One of the sizes of ECC 200 (ISO/IEC 16022, table 7).
-package struct SymbolSize: Sendable {
+package struct SymbolSize: Sendable, Equatable {
     /// Modules, with the solid and the dashed sides.
     package let rows, columns: Int
     /// Modules of a data region, without its own sides.

@@ -45,6 +45,17 @@ public struct ReedSolomon: Sendable {
         polynomial.reversed().reduce(0) { times($0, x) ^ $1 }
     }
 
+    /// The coefficients of the product of all (1 - root x), from the constant on; or of all (x - root), from the highest on.
+    private func product(_ roots: [UInt8]) -> [UInt8] {
+        var product: [UInt8] = [1]
+        for root in roots {
+            var next = product + [0]
+            for (index, coefficient) in product.enumerated() { next[index + 1] ^= times(coefficient, root) }
+            product = next
+        }
+        return product
+    }
+
     /// What is left of the word at each root: all 0 when it is right.
     private func syndromes(_ word: [UInt8], _ parity: Int) -> [UInt8] {
         (0..<parity).map { root in
@@ -56,13 +67,7 @@ public struct ReedSolomon: Sendable {
     /// The bytes that follow the data in a right word: what is left of the data when it is divided by the product of all
     /// (x - root).
     public func parity(of data: [UInt8], count: Int) -> [UInt8] {
-        var generator: [UInt8] = [1]
-        for root in 0..<count {
-            let x = power(root + firstRoot)
-            var next = generator + [0]
-            for (index, coefficient) in generator.enumerated() { next[index + 1] ^= times(coefficient, x) }
-            generator = next
-        }
+        let generator = product((0..<count).map { power($0 + firstRoot) })
         var rest = [UInt8](repeating: 0, count: count)
         for byte in data where count > 0 {
             let factor = byte ^ rest.removeFirst()
@@ -113,12 +118,7 @@ public struct ReedSolomon: Sendable {
     /// The polynomial whose roots tell the wrong places, erasures among them: Berlekamp's and Massey's algorithm, begun
     /// with the erasures.
     private func locator(_ syndromes: [UInt8], _ erasures: [UInt8], _ mostErrors: Int) -> [UInt8]? {
-        var locator: [UInt8] = [1]
-        for place in erasures {
-            var next = locator + [0]
-            for (index, coefficient) in locator.enumerated() { next[index + 1] ^= times(coefficient, place) }
-            locator = next
-        }
+        var locator = product(erasures)
         var previous = locator
         var errors = 0
         for step in erasures.count..<syndromes.count {

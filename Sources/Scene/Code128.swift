@@ -23,6 +23,12 @@ package struct Code128 {
         self.modules = modules
     }
 
+    /// A row of pixels, black on white, with quiet zones of twelve modules.
+    package func row(module: Int) -> [UInt8] {
+        let zone = [Bool](repeating: false, count: 12)
+        return (zone + modules + zone).flatMap { [UInt8](repeating: $0 ? 0 : 255, count: module) }
+    }
+
     /// Widths of bars and spaces of the characters 0 to 105, and of the stop character, by table 1 of the standard.
     private static let widths: [String] =
         ("212222 222122 222221 121223 121322 131222 122213 122312 132212 221213 221312 231212 112232 122132 122231 "

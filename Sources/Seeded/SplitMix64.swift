@@ -17,4 +17,9 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
 
     /// From 0 up to a limit, and 0 for a limit that leaves nothing; evenly enough for small limits.
     @inlinable public mutating func below(_ limit: Int) -> Int { limit <= 0 ? 0 : Int(next() % UInt64(limit)) }
+
+    /// So many bytes, each by a number of its own.
+    public mutating func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { (_: Int) -> UInt8 in UInt8(truncatingIfNeeded: next()) }
+    }
 }

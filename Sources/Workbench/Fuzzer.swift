@@ -13,7 +13,7 @@ public struct Fuzzer {
 
     public mutating func next() -> [UInt8] {
         if corpus.isEmpty || random.below(50) == 0 {
-            return (0..<random.below(800)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+            return random.bytes(random.below(800))
         }
         var bytes = corpus[random.below(corpus.count)]
         for _ in 0...random.below(4) { mutate(&bytes) }
@@ -28,8 +28,7 @@ public struct Fuzzer {
         case 1: bytes[at] = [0, 1, 0x7F, 0x80, 0xFF, 4, 5, 6][random.below(8)]
         case 2: bytes.removeLast(bytes.count - at)
         case 3:
-            bytes.insert(
-                contentsOf: (0..<random.below(40)).map { _ in UInt8(truncatingIfNeeded: random.next()) }, at: at)
+            bytes.insert(contentsOf: random.bytes(random.below(40)), at: at)
         case 4: bytes.removeSubrange(at..<min(bytes.count, at + 1 + random.below(20)))
         case 5:
             // Where the lengths are: token, signature, and in the tail.

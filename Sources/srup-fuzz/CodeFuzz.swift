@@ -2,7 +2,6 @@ import ArgumentParser
 import CodeReader
 import DataMatrix
 import Luma
-import ReedSolomon
 import Scene
 import Seeded
 
@@ -56,7 +55,7 @@ struct CodeFuzz: ParsableCommand {
 
     private static func qr(_ random: inout SplitMix64) throws -> Bool {
         let version = 1 + random.below(40)
-        var data = bytes(&random, 1 + random.below(random.below(20) == 0 ? 2956 : 60))
+        var data = random.bytes(1 + random.below(random.below(20) == 0 ? 2956 : 60))
         segments(&random, version, &data)
         guard let text = QRText(data, version: version, isStrict: random.below(4) == 0) else { return false }
         guard !text.value.isEmpty, text.value.count <= 4 * CodeReader.maximumLength else {
@@ -109,28 +108,14 @@ struct CodeFuzz: ParsableCommand {
 
     // MARK: Data Matrix
 
-    private static let placements = SymbolSize.all.map(CodewordPlacement.init)
-
     private static func dataMatrix(_ random: inout SplitMix64) throws -> Bool {
         // Mostly small ones: they take no time.
-        let index = random.below(random.below(20) == 0 ? SymbolSize.all.count : 12)
-        let size = SymbolSize.all[index]
+        let size = SymbolSize.all[random.below(random.below(20) == 0 ? SymbolSize.all.count : 12)]
         let data = hostile(&random, size.dataCodewords)
-        var codewords = data + [UInt8](repeating: 0, count: size.blocks * size.checks)
-        for block in 0..<size.blocks {
-            let word = stride(from: block, to: data.count, by: size.blocks).map { data[$0] }
-            let places = stride(from: block, to: codewords.count, by: size.blocks).dropFirst(word.count)
-            for (place, byte) in zip(places, ReedSolomon.dataMatrix.parity(of: word, count: size.checks)) {
-                codewords[place] = byte
-            }
-        }
+        var codewords = DataMatrixWriter.codewords(size, data: data)
         let damage = random.below(4) == 0 ? random.below(size.codewords) : 0
         for _ in 0..<damage { codewords[random.below(codewords.count)] = UInt8(random.below(256)) }
-        var modules = [Bool](repeating: false, count: size.mappingRows * size.mappingColumns)
-        for (place, module) in placements[index].modules.enumerated() {
-            let bit: UInt8 = 0x80 >> UInt8(place % 8)
-            modules[Int(module)] = codewords[place / 8] & bit != 0
-        }
+        let modules = DataMatrixWriter.modules(size, codewords: codewords)
         let text = ModuleDecoder.decode(size) { modules[$0 * size.mappingColumns + $1] }
         if damage == 0, text != CodewordText(data)?.bytes {
             throw Violation(description: "what was written is not what is read: \(data)")
@@ -145,7 +130,7 @@ struct CodeFuzz: ParsableCommand {
     /// Codewords of all kinds, or many low ones, which C40, Text and X12 take, with switches among them.
     private static func hostile(_ random: inout SplitMix64, _ count: Int) -> [UInt8] {
         let isLow = random.below(2) == 0
-        var data = bytes(&random, count)
+        var data = random.bytes(count)
         for place in data.indices {
             if isLow, place % 2 == 1 { data[place] %= 64 }
             if place == 0 ? random.below(8) != 0 : random.below(20) == 0 {
@@ -162,24 +147,14 @@ struct CodeFuzz: ParsableCommand {
         let values = (0..<1 + random.below(60)).map { (_: Int) -> Int in
             random.below(3) == 0 ? 95 + random.below(11) : random.below(106)
         }
-        let bars = Code128(start: 103 + random.below(3), values: values).modules
-        let module = 1 + random.below(3)
-        let (zone, height) = (12 * module, 10 + random.below(20))
-        let width = bars.count * module + 2 * zone
-        var row = [UInt8](repeating: 255, count: width)
-        for (place, isDark) in bars.enumerated() where isDark {
-            for x in 0..<module { row[zone + place * module + x] = 0 }
-        }
+        let row = Code128(start: 103 + random.below(3), values: values).row(module: 1 + random.below(3))
+        let height = 10 + random.below(20)
         let pixels = (0..<height).flatMap { _ in row }
-        guard let picture = LumaPicture(width: width, height: height, pixels: pixels) else { return false }
+        guard let picture = LumaPicture(width: row.count, height: height, pixels: pixels) else { return false }
         let readings = picture.withPlane { reader.read($0) }
         guard readings.allSatisfy({ $0.value.count <= CodeReader.maximumLength }) else {
             throw Violation(description: "texts of \(readings.map(\.value.count)) bytes")
         }
         return !readings.isEmpty
-    }
-
-    private static func bytes(_ random: inout SplitMix64, _ count: Int) -> [UInt8] {
-        (0..<count).map { (_: Int) -> UInt8 in UInt8(truncatingIfNeeded: random.next()) }
     }
 }

@@ -91,14 +91,8 @@ import Testing
     @Test func aCodeFillsNoLog() throws {
         let reader = CodeReader(Symbology.linear)
         let values = [17, 21, 104, 76, 73, 48, 36, 101, 2, 66, 77, 76, 104, 93, 67, 29, 63, 58, 101]
-        let bars = Code128(start: 105, values: values).modules
-        let (scale, zone) = (2, 24)
-        let width = bars.count * scale + 2 * zone
-        let row = (0..<width).map { (x: Int) -> UInt8 in
-            let module = (x - zone) / scale
-            return x >= zone && module < bars.count && bars[module] ? 0 : 255
-        }
-        let picture = try #require(LumaPicture(width: width, height: 40, pixels: (0..<40).flatMap { _ in row }))
+        let row = Code128(start: 105, values: values).row(module: 2)
+        let picture = try #require(LumaPicture(width: row.count, height: 40, pixels: (0..<40).flatMap { _ in row }))
         var name = Array("/tmp/said-XXXXXX".utf8CString)
         let (said, before) = (mkstemp(&name), dup(2))
         defer { for descriptor in [said, before] { close(descriptor) } }

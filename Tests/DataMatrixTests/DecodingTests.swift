@@ -1,5 +1,6 @@
 import CDmtx
 import ReedSolomon
+import Scene
 import Seeded
 import Testing
 
@@ -37,19 +38,7 @@ import Testing
 
     /// Modules of these data codewords, with their error correction.
     static func modules(_ size: SymbolSize, _ data: [UInt8]) -> [Bool] {
-        var codewords = data + [UInt8](repeating: 0, count: size.codewords - data.count)
-        for block in 0..<size.blocks {
-            let parity = ReedSolomon.dataMatrix.parity(
-                of: stride(from: block, to: data.count, by: size.blocks).map { data[$0] }, count: size.checks)
-            let places = stride(from: block, to: size.codewords, by: size.blocks).filter { $0 >= data.count }
-            for (place, byte) in zip(places, parity) { codewords[place] = byte }
-        }
-        var modules = [Bool](repeating: false, count: size.mappingRows * size.mappingColumns)
-        for (index, module) in CodewordPlacement(size).modules.enumerated() {
-            let bit: UInt8 = 0x80 >> UInt8(index % 8)
-            modules[Int(module)] = codewords[index / 8] & bit != 0
-        }
-        return modules
+        DataMatrixWriter.modules(size, codewords: DataMatrixWriter.codewords(size, data: data))
     }
 
     @Test func everySizeIsReadAsLibdmtxWritesIt() throws {
@@ -89,7 +78,7 @@ import Testing
     @Test func longBytesAreRead() throws {
         var random = SplitMix64(seed: 3)
         for length in [249, 250, 251, 600, 1500] {
-            let bytes = (0..<length).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+            let bytes = random.bytes(length)
             let (size, modules) = try #require(
                 Self.written(bytes, DmtxSchemeBase256, size: Int32(DmtxSymbolSquareAuto.rawValue)))
             #expect(Self.read(size, modules) == bytes)
@@ -173,8 +162,7 @@ import Testing
         var texts = 0
         for size in SymbolSize.all {
             for _ in 0..<20 {
-                var data = (0..<size.dataCodewords).map { (_: Int) -> UInt8 in UInt8(truncatingIfNeeded: random.next())
-                }
+                var data = random.bytes(size.dataCodewords)
                 data[0] = [230, 231, 232, 236, 238, 239, 240, 241, 66, 235][random.below(10)]
                 guard let text = Self.read(size, Self.modules(size, data)) else { continue }
                 texts += 1
