@@ -57,15 +57,22 @@ import Testing
         try Readers.with { readers in
             try readers.chips.tell("near a b")
             try readers.startRead(["--listen", "60"])
-            // In both roles, and by both ways to the service.
+            // In both roles, and by both ways to the service. A link that a standstill of the machine breaks is made
+            // again, as people do: what was put may then have come already.
+            var broken = 0
             for (role, how, count) in [
                 ("initiator", "name", 250), ("initiator", "sap", 250), ("target", "name", 250), ("target", "sap", 250),
             ] {
                 let said = try readers.nfcpy(
-                    ["put", readers.chips.connstring("b").path, role, how, "0", "\(count)", Self.value], within: 180)
-                #expect(said.filter { $0["result"] as? Bool == true }.count == count, "\(role) \(how)")
+                    ["put", readers.chips.connstring("b").path, role, how, "0", "\(count)", Self.value], within: 300)
+                let lost = said.filter { $0["result"] as? Bool != true }
+                #expect(said.count == count && lost.isEmpty, "\(role) \(how): \(lost.prefix(5))")
+                broken += said.reduce(0) { $0 + ($1["again"] as? Int ?? 0) }
             }
-            #expect(try readers.taps().count == 1000)
+            #expect(broken <= 100)
+            let taps = try readers.taps()
+            #expect(taps.count >= 1000 && taps.count <= 1000 + broken, "\(broken) links broke")
+            #expect(taps.allSatisfy { Readers.text($0) == Self.value })
         }
     }
 
