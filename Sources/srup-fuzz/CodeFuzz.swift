@@ -18,37 +18,19 @@ struct CodeFuzz: ParsableCommand {
             Exit codes: 0 nothing was found, 1 something did not hold; a crash is a crash.
             """)
 
-    @Option(help: "How many symbols of each kind.")
-    var runs = 1_000_000
-    @Option(help: ArgumentHelp("End each kind after so many seconds, even before.", valueName: "n"))
-    var seconds = 600.0
-    @Option(help: "The same seed makes the same symbols.")
-    var seed: UInt64 = 1
+    @OptionGroup var options: FuzzOptions
 
     func run() throws {
-        try fuzz("qr", Self.qr)
-        try fuzz("datamatrix", Self.dataMatrix)
         let reader = CodeReader([.code128])
-        try fuzz("code128") { try Self.code128(&$0, reader) }
+        try draw("qr", Self.qr)
+        try draw("datamatrix", Self.dataMatrix)
+        try draw("code128") { try Self.code128(&$0, reader) }
     }
 
-    struct Violation: Error, CustomStringConvertible { let description: String }
-
     /// - Parameter feed: draws one symbol; whether a text came of it.
-    private func fuzz(_ kind: String, _ feed: (inout SplitMix64) throws -> Bool) throws {
-        var random = SplitMix64(seed: seed)
-        let start = ContinuousClock.now
-        var (number, texts) = (0, 0)
-        while number < runs, ContinuousClock.now - start < .seconds(seconds) {
-            do {
-                if try feed(&random) { texts += 1 }
-            } catch {
-                print("\(kind): symbol \(number) of seed \(seed): \(error)")
-                throw ExitCode(1)
-            }
-            number += 1
-        }
-        print("\(kind): \(number) symbols in \(Int((ContinuousClock.now - start) / .seconds(1))) s, \(texts) texts")
+    private func draw(_ kind: String, _ feed: (inout SplitMix64) throws -> Bool) throws {
+        var random = SplitMix64(seed: options.seed)
+        try options.run(kind) { _ in try feed(&random) }
     }
 
     // MARK: QR codes

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import NearField
 import Workbench
 
@@ -15,42 +14,23 @@ struct NearFieldFuzz: ParsableCommand {
             Exit codes: 0 nothing was found, 1 something did not hold; a crash is a crash.
             """)
 
-    @Option(help: "How many inputs for each target.")
-    var runs = 1_000_000
-    @Option(help: ArgumentHelp("End each target after so many seconds, even before.", valueName: "n"))
-    var seconds = 600.0
-    @Option(help: "The same seed makes the same inputs.")
-    var seed: UInt64 = 1
+    @OptionGroup var options: FuzzOptions
     @Option(help: "ndef, snep, llcp, type2, type4; all without.")
     var target: [Target] = Target.allCases
 
     enum Target: String, CaseIterable, ExpressibleByArgument { case ndef, snep, llcp, type2, type4 }
 
-    struct Violation: Error, CustomStringConvertible { let description: String }
-
     func run() throws {
         for target in target {
-            var fuzzer = Fuzzer(corpus: Dialogues.corpus(target), seed: seed)
-            let start = ContinuousClock.now
-            var taken = 0
-            var number = 0
-            while number < runs {
+            var fuzzer = Fuzzer(corpus: Dialogues.corpus(target), seed: options.seed)
+            try options.run(target.rawValue) { _ in
                 let input = fuzzer.next()
                 do {
-                    if try Self.feed(input, to: target) { taken += 1 }
+                    return try Self.feed(input, to: target)
                 } catch {
-                    print("\(target.rawValue): input \(number) of seed \(seed): \(error): \(Self.hex(input))")
-                    throw ExitCode(1)
+                    throw Violation(description: "\(error): \(Self.hex(input))")
                 }
-                number += 1
-                if number % 1024 == 0, ContinuousClock.now - start > .seconds(seconds) { break }
             }
-            var usage = rusage()
-            getrusage(0, &usage)
-            let elapsed = ContinuousClock.now - start
-            print(
-                "\(target.rawValue): \(number) inputs in \(Int(elapsed / .seconds(1))) s, \(taken) went through; at most \(usage.ru_maxrss >> 10) MiB"
-            )
         }
     }
 

@@ -1,9 +1,7 @@
 import ArgumentParser
 import CodeReader
-import Glibc
 import Luma
 import Seeded
-import Workbench
 
 /// Hostile pictures for the QR search: what is drawn looks like codes and is none, in any size and with any stride.
 struct PictureFuzz: ParsableCommand {
@@ -18,48 +16,29 @@ struct PictureFuzz: ParsableCommand {
             Exit codes: 0 nothing was found, 1 something did not hold; a crash is a crash.
             """)
 
-    @Option(help: "How many pictures.")
-    var runs = 100_000
-    @Option(help: ArgumentHelp("End after so many seconds, even before.", valueName: "n"))
-    var seconds = 600.0
-    @Option(help: "The same seed makes the same pictures.")
-    var seed: UInt64 = 1
+    @OptionGroup var options: FuzzOptions
 
     func run() throws {
-        var painter = Painter(seed: seed)
+        var painter = Painter(seed: options.seed)
         let (still, stream) = (CodeReader([.qr]), StreamReader([.qr]))
-        let start = ContinuousClock.now
-        var (number, found) = (0, 0)
-        var slowest = Duration.zero
-        while number < runs, ContinuousClock.now - start < .seconds(seconds) {
+        try options.run("pictures") { number in
             let (pixels, width, height, stride) = painter.next()
-            let before = ContinuousClock.now
             let readings = pixels.withUnsafeBufferPointer { pixels -> [Reading] in
                 guard let base = pixels.baseAddress else { return [] }
                 let plane = LumaPlane(base: base, width: width, height: height, stride: stride)
                 return stream.read(plane) + (number % 4 == 0 ? still.read(plane, isThorough: true) : [])
             }
-            slowest = max(slowest, ContinuousClock.now - before)
-            found += readings.count
             for reading in readings
             where reading.value.count > 4 * CodeReader.maximumLength || reading.corners.count != 4
                 || reading.value.isEmpty
             {
-                print("picture \(number) of seed \(seed): a reading that cannot be: \(reading)")
-                throw ExitCode(1)
+                throw Violation(description: "a reading that cannot be: \(reading)")
             }
             guard readings.count <= 2 * CodeReader.mostReadings else {
-                print("picture \(number) of seed \(seed): \(readings.count) readings")
-                throw ExitCode(1)
+                throw Violation(description: "\(readings.count) readings")
             }
-            number += 1
+            return !readings.isEmpty
         }
-        var usage = rusage()
-        getrusage(0, &usage)
-        let elapsed = Int((ContinuousClock.now - start) / .seconds(1))
-        print(
-            "pictures: \(number) in \(elapsed) s, \(found) readings, the slowest \(Int(slowest / .milliseconds(1))) ms; at most \(usage.ru_maxrss >> 10) MiB"
-        )
     }
 }
 
