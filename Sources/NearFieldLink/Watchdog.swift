@@ -4,14 +4,28 @@ import Synchronization
 
 /// Ends the process when a call into libnfc does not come back: it loops for ever while a chip says "more" and gives none,
 /// and no other thread can stop it. Whoever has started the process starts it again.
+///
+/// What counts is time in which this process ran: while the machine or the process stands still, nothing hangs.
 public final class Watchdog: Sendable {
     /// The exit code then (sysexits.h: EX_TEMPFAIL).
     public static let exitCode: Int32 = 75
 
     private struct Call {
-        var deadline: ContinuousClock.Instant
-        var doing: String
+        let doing: String
+        var remaining: Duration
+        /// Until when the time is counted.
+        var counted = ContinuousClock.now
+
+        /// Counts the time since the last look, two periods at most.
+        mutating func look() {
+            let now = ContinuousClock.now
+            remaining -= min(now - counted, Watchdog.period * 2)
+            counted = now
+        }
     }
+    /// How often is looked.
+    private static let period = Duration.milliseconds(50)
+
     private struct State {
         var call: Call?
         /// Whether the thread looks now and then; without a call it sleeps, so that a witness at rest costs nothing.
@@ -30,10 +44,11 @@ public final class Watchdog: Sendable {
 
     private func watch() {
         while true {
-            wakeUp.wait(atMost: state.withLock { $0.isWatching } ? .milliseconds(50) : nil)
+            wakeUp.wait(atMost: state.withLock { $0.isWatching } ? Self.period : nil)
             let bitten = state.withLock { state -> String? in
                 state.isWatching = state.call != nil
-                return state.call.flatMap { $0.deadline <= .now ? $0.doing : nil }
+                state.call?.look()
+                return state.call.flatMap { $0.remaining <= .zero ? $0.doing : nil }
             }
             if let bitten {
                 onBite(bitten)
@@ -44,7 +59,7 @@ public final class Watchdog: Sendable {
 
     func begin(_ limit: Duration, doing: String) {
         let wasAsleep = state.withLock { state -> Bool in
-            state.call = Call(deadline: .now + limit, doing: doing)
+            state.call = Call(doing: doing, remaining: limit)
             defer { state.isWatching = true }
             return !state.isWatching
         }

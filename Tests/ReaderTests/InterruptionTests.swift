@@ -145,6 +145,26 @@ import Testing
         }
     }
 
+    /// A machine that stands still for a while, as virtual ones and those that sleep do, must not look like a hang.
+    @Test func aStandstillOfTheProcessIsNoHang() throws {
+        try Readers.with { readers in
+            try readers.chips.tell("near a b")
+            try readers.startRead()
+            try readers.startWrite(Self.value)
+            let process = try #require(readers.stage.processIdentifier("read"))
+            for _ in 0..<4 {
+                let before = try readers.taps().count
+                try readers.wait("a tap") { try readers.taps().count > before }
+                kill(process, SIGSTOP)
+                usleep(2_500_000)
+                kill(process, SIGCONT)
+            }
+            let before = try readers.taps().count
+            try readers.wait("taps after all") { try readers.taps().count >= before + 3 }
+            #expect(readers.stage.processIdentifier("read") == process)
+        }
+    }
+
     @Test func aBusThatHangsEndsTheWitnessAndNotTheKeeper() throws {
         try Readers.with { readers in
             try readers.chips.tell("near i b")
