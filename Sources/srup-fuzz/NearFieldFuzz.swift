@@ -1,5 +1,6 @@
 import ArgumentParser
 import NearField
+import SRUP
 import Workbench
 
 /// Hostile bytes for everything that a tapped device can send.
@@ -28,13 +29,11 @@ struct NearFieldFuzz: ParsableCommand {
                 do {
                     return try Self.feed(input, to: target)
                 } catch {
-                    throw Violation(description: "\(error): \(Self.hex(input))")
+                    throw Violation(description: "\(error): \(Hex.encode(input))")
                 }
             }
         }
     }
-
-    static func hex(_ bytes: [UInt8]) -> String { bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
 
     /// Whether something useful came out of it.
     static func feed(_ input: [UInt8], to target: Target) throws -> Bool {
@@ -112,7 +111,7 @@ struct NearFieldFuzz: ParsableCommand {
     private static func check(_ pdu: [UInt8]) throws {
         // Nothing longer than the shortest MIU and the header that goes with it, but what the peer has allowed.
         guard pdu.count <= 2178, (try? PDU(parsing: pdu)) != nil else {
-            throw Violation(description: "an answer is no PDU: \(hex(pdu))")
+            throw Violation(description: "an answer is no PDU: \(Hex.encode(pdu))")
         }
     }
 
