@@ -8,7 +8,8 @@ import Linux
 ///   wake
 ///   rest                             ready <what it looks through>
 ///                                    lost <why it cannot see>
-///                                    seen <32 hex digits> <symbology>
+///                                    seen <32 hex digits> <symbology or kind of tag> [where]
+///                                    unread <where>
 ///                                    tapped <32 hex digits> <how>
 ///                                    alive <frames looked at>
 /// ```
@@ -20,7 +21,12 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
     case hello(kind: String)
     case ready(String)
     case lost(String)
+    /// A value is in view now: said at first sight, then again a few times a second for as long as it stays. `how` is one
+    /// word, the symbology or the kind of tag, and where it is, for the log.
     case seen([UInt8], how: String)
+    /// A symbol is in view that could not be read, and where; said at most twice a second.
+    case unread(String)
+    /// A value was presented on purpose, peer to peer.
     case tapped([UInt8], how: String)
     /// Said every second while awake.
     case alive(frames: UInt64)
@@ -40,6 +46,7 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
             self = .hello(kind: String(words[1]))
         case "ready": self = .ready(Self.harmless(rest))
         case "lost": self = .lost(Self.harmless(rest))
+        case "unread": self = .unread(Self.harmless(rest))
         case "seen", "tapped":
             let words = rest.split(separator: " ", maxSplits: 1)
             guard words.count == 2, let value = Self.value(words[0]) else { return nil }
@@ -58,6 +65,7 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
         case .hello(let kind): "hello 1 \(kind)"
         case .ready(let what): "ready \(Self.harmless(what))"
         case .lost(let why): "lost \(Self.harmless(why))"
+        case .unread(let place): "unread \(Self.harmless(place))"
         case .seen(let value, let how): "seen \(Self.hex(value)) \(Self.harmless(how))"
         case .tapped(let value, let how): "tapped \(Self.hex(value)) \(Self.harmless(how))"
         case .alive(let frames): "alive \(frames)"

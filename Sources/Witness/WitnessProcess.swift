@@ -10,6 +10,7 @@ public enum WitnessEvent: Sendable, Hashable {
     case ready(String)
     case lost(String)
     case seen([UInt8], how: String)
+    case unread(String)
     case tapped([UInt8], how: String)
 }
 
@@ -204,6 +205,7 @@ public final class WitnessProcess: Service, Sendable {
             case .ready(let what): onEvent(.ready(what))
             case .lost(let why): onEvent(.lost(why))
             case .seen(let value, let how): onEvent(.seen(value, how: how))
+            case .unread(let place): onEvent(.unread(place))
             case .tapped(let value, let how): onEvent(.tapped(value, how: how))
             case .alive: break
             }

@@ -88,6 +88,7 @@ actor ObservationDesk {
             watches.witness(witness, problem: why, at: now)
             schedule()
         case .seen(let value, _): saw(Sighting(value: value, manner: .glimpsed, witness: witness))
+        case .unread: break
         case .tapped(let value, _): saw(Sighting(value: value, manner: .presented, witness: witness))
         }
     }
