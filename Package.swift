@@ -127,9 +127,12 @@ let package = Package(
         .executableTarget(
             name: "srup",
             dependencies: ["SRUP", "Party", "Storage", "Program", "Workbench", log, lifecycle, arguments]),
+        .target(name: "JoiningDevice", dependencies: ["SRUP", "Party", "Presentation", log, lifecycle]),
         .executableTarget(
             name: "srup-device",
-            dependencies: ["SRUP", "Party", "Presentation", "Program", log, lifecycle, arguments]),
+            dependencies: [
+                "SRUP", "Party", "JoiningDevice", "Presentation", "Program", "Storage", log, lifecycle, arguments,
+            ]),
         .executableTarget(
             name: "srup-c2",
             dependencies: [
@@ -154,6 +157,7 @@ let package = Package(
 
         tests("SRUPTests", ["SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("WorkbenchTests", ["Workbench", "SRUP"]),
+        tests("C2Tests", ["C2", "JoiningDevice", "Party", "Presentation", "SRUP", "Storage", log]),
         tests("PartyTests", ["Party", "SRUP", "Storage"]),
         tests("KeyServiceTests", ["KeyService", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
         tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", "Linux", "Program", log, lifecycle]),

@@ -17,8 +17,28 @@ public final class C2State: Sendable {
         public var offer: Token
         /// The token of the request to the observer.
         public var observation: Token
-        /// Which try this is, from 1.
+        /// Which try this is, from 1; 0 while the join waits for its observer to have a place.
         public var attempt: Int
+        /// The device's type, as the key service tells it.
+        public let type: String
+        /// When the device asked, in seconds since 1970.
+        public let created: Double
+    }
+
+    /// A request that an observer may still answer.
+    public struct Asked: Sendable, Hashable {
+        public let token: Token
+        public let observer: DeviceID
+        public let device: DeviceID
+        /// When it is over for certain, in seconds since 1970.
+        public let until: Double
+    }
+
+    /// What an observer has told of itself.
+    public struct Observer: Sendable, Hashable {
+        public let id: DeviceID
+        public let observations: Int
+        public let session: String?
     }
 
     /// - Throws: ``StorageError``.
@@ -36,16 +56,47 @@ public final class C2State: Sendable {
                     attempt INTEGER NOT NULL
                 );
                 CREATE TABLE trusted (id INTEGER PRIMARY KEY, since REAL NOT NULL);
+                """,
                 """
+                ALTER TABLE pending ADD COLUMN type TEXT NOT NULL DEFAULT '';
+                ALTER TABLE pending ADD COLUMN created REAL NOT NULL DEFAULT 0;
+                CREATE TABLE asked (
+                    token BLOB PRIMARY KEY,
+                    observer INTEGER NOT NULL,
+                    device INTEGER NOT NULL,
+                    until REAL NOT NULL
+                );
+                CREATE TABLE observers (id INTEGER PRIMARY KEY, observations INTEGER NOT NULL, session TEXT);
+                CREATE TABLE removals (id INTEGER PRIMARY KEY, since REAL NOT NULL);
+                """,
             ])
     }
 
+    // MARK: Joins under way
+
     /// - Throws: ``StorageError``.
     public func save(_ pending: Pending) throws(StorageError) {
-        try database.query(
-            "INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?, ?, ?)", .unsigned(pending.device.value),
+        try database.transaction { connection throws(StorageError) in try Self.save(pending, connection) }
+    }
+
+    private static func save(_ pending: Pending, _ connection: Connection) throws(StorageError) {
+        try connection.query(
+            "INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?, ?, ?, ?, ?)", .unsigned(pending.device.value),
             .unsigned(pending.observer.value), .blob(pending.request.bytes), .blob(pending.offer.bytes),
-            .blob(pending.observation.bytes), .integer(Int64(pending.attempt)))
+            .blob(pending.observation.bytes), .integer(Int64(pending.attempt)), .text(pending.type),
+            .real(pending.created))
+    }
+
+    /// Notes a try, and until when its observer may answer it.
+    ///
+    /// - Throws: ``StorageError``.
+    public func save(_ pending: Pending, askedUntil until: Double) throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            try Self.save(pending, connection)
+            try connection.query(
+                "INSERT OR REPLACE INTO asked VALUES (?, ?, ?, ?)", .blob(pending.observation.bytes),
+                .unsigned(pending.observer.value), .unsigned(pending.device.value), .real(until))
+        }
     }
 
     /// - Throws: ``StorageError``.
@@ -53,9 +104,11 @@ public final class C2State: Sendable {
         try database.query("DELETE FROM pending WHERE device = ?", .unsigned(device.value))
     }
 
+    /// The joins under way; what cannot be read is dropped.
+    ///
     /// - Throws: ``StorageError``.
     public func pending() throws(StorageError) -> [Pending] {
-        try database.query("SELECT device, observer, request, offer, observation, attempt FROM pending")
+        try database.query("SELECT * FROM pending ORDER BY created")
             .compactMap { row in
                 guard let device = row.unsigned(0), let observer = row.unsigned(1),
                     let request = row.blob(2).flatMap({ Token($0) }), let offer = row.blob(3).flatMap({ Token($0) }),
@@ -63,8 +116,75 @@ public final class C2State: Sendable {
                 else { return nil }
                 return Pending(
                     device: DeviceID(device), observer: DeviceID(observer), request: request, offer: offer,
-                    observation: observation, attempt: Int(attempt))
+                    observation: observation, attempt: Int(max(0, min(attempt, 1000))), type: row.text(6) ?? "",
+                    created: row.real(7) ?? 0)
             }
+    }
+
+    /// Ends what an observer was asked: `true` the first time.
+    ///
+    /// - Throws: ``StorageError``.
+    public func takeAsked(_ token: Token, of observer: DeviceID) throws(StorageError) -> Bool {
+        try !database.query(
+            "DELETE FROM asked WHERE token = ? AND observer = ? RETURNING device", .blob(token.bytes),
+            .unsigned(observer.value)
+        ).isEmpty
+    }
+
+    /// What observers may still answer; what is over is dropped.
+    ///
+    /// - Parameter longest: no entry can last longer, whatever the clock has done.
+    /// - Throws: ``StorageError``.
+    public func asked(now: Double, longest: Double) throws(StorageError) -> [Asked] {
+        try database.query("DELETE FROM asked WHERE until <= ? OR until > ?", .real(now), .real(now + longest))
+        return try database.query("SELECT token, observer, device, until FROM asked").compactMap { row in
+            guard let token = row.blob(0).flatMap({ Token($0) }), let observer = row.unsigned(1),
+                let device = row.unsigned(2), let until = row.real(3)
+            else { return nil }
+            return Asked(token: token, observer: DeviceID(observer), device: DeviceID(device), until: until)
+        }
+    }
+
+    // MARK: Observers
+
+    /// - Throws: ``StorageError``.
+    public func save(_ observer: Observer) throws(StorageError) {
+        try database.query(
+            "INSERT OR REPLACE INTO observers VALUES (?, ?, ?)", .unsigned(observer.id.value),
+            .integer(Int64(observer.observations)), observer.session.map { .text($0) } ?? .null)
+    }
+
+    /// - Throws: ``StorageError``.
+    public func observers() throws(StorageError) -> [Observer] {
+        try database.query("SELECT id, observations, session FROM observers").compactMap { row in
+            guard let id = row.unsigned(0) else { return nil }
+            return Observer(
+                id: DeviceID(id), observations: Int(max(1, min(row.integer(1) ?? 1, 1024))), session: row.text(2))
+        }
+    }
+
+    // MARK: The operator's word
+
+    /// Has an identity put out by the running server, or by the next one.
+    ///
+    /// - Throws: ``StorageError``.
+    public func askRemoval(of id: DeviceID, now: Double) throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            try connection.query("DELETE FROM trusted WHERE id = ?", .unsigned(id.value))
+            try connection.query("INSERT OR REPLACE INTO removals VALUES (?, ?)", .unsigned(id.value), .real(now))
+        }
+    }
+
+    /// Whom the operator wants put out.
+    ///
+    /// - Throws: ``StorageError``.
+    public func removals() throws(StorageError) -> [DeviceID] {
+        try database.query("SELECT id FROM removals ORDER BY since").compactMap { $0.unsigned(0).map(DeviceID.init) }
+    }
+
+    /// - Throws: ``StorageError``.
+    public func removed(_ id: DeviceID) throws(StorageError) {
+        try database.query("DELETE FROM removals WHERE id = ?", .unsigned(id.value))
     }
 
     /// Lets an observer vouch for devices. Its type alone is no reason to: an identity chooses its own type.

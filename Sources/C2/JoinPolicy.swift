@@ -2,8 +2,10 @@ import SRUP
 
 /// How a device of some type may come in.
 public enum JoinPolicy: String, Sendable, CaseIterable {
-    /// A simple join is enough.
+    /// A simple join is enough: whoever registers with this type is let in.
     case simple
+    /// The operator must have named the identity (`srup-c2 trust`): for observers, who vouch for others.
+    case trusted
     /// An observer must vouch for the device.
     case observed
     /// A person must compare what the device shows.
@@ -15,19 +17,56 @@ public enum JoinPolicy: String, Sendable, CaseIterable {
 /// What the operator has decided.
 public struct C2Rules: Sendable {
     /// By device type, as the key service tells it.
-    public var policies: [String: JoinPolicy] = [:]
+    public var policies: [String: JoinPolicy] = ["observer": .trusted]
     /// For types without a policy of their own.
     public var otherwise: JoinPolicy = .observed
     /// How often an observation is tried before the join fails (srup-wire section 9.8).
     public var tries = 3
     /// How long an observer may take for its verdict; longer than the observer's own timeout.
     public var observationTimeout: Duration = .seconds(90)
-    /// How many joins may be under way at once.
-    public var mostPending = 256
+    /// How long after a try that expired an observer with one place is not asked again: it may still be looking, and would
+    /// answer about the first device with the token of the second. `nil`: as long as the try itself.
+    public var observationRest: Duration?
+    /// Whether a device that must be observed is told by whom, in a DATA message after the answer. A reference device that
+    /// has no handler for DATA stops at it.
+    public var tellsObserver = true
+    /// What may be asked of the server.
+    public var limits = Limits()
+
+    /// Who asks for more than this pays for it alone.
+    public struct Limits: Sendable, Hashable {
+        /// Joins under way at once; of one type; by one observer.
+        public var joins = 256
+        public var joinsOfOneType = 160
+        public var joinsByOneObserver = 96
+        /// A join that has not ended after this time does: JOIN_FAIL.
+        public var longestJoin: Duration = .seconds(900)
+        /// Messages of one sender: so many at once, and so many a second, before a signature is checked.
+        public var messageBurst = 60.0
+        public var messagesPerSecond = 10.0
+        /// Requests to join of one identity: so many at once, and so many a minute.
+        public var joinBurst = 12.0
+        public var joinsPerMinute = 15.0
+
+        public init() {}
+    }
 
     public init() {}
 
     public func policy(for type: String) -> JoinPolicy { policies[type] ?? otherwise }
+
+    /// What the operator should know about types that are let in by their word alone; one sentence each.
+    public var warnings: [String] {
+        var warnings = policies.filter { $0.value == .simple }.keys.sorted().map { type in
+            "policy \(type) = \"simple\": whoever registers as \"\(type)\" is let in, and everybody can register"
+                + (type.lowercased().hasPrefix("obs") ? "; for observers use \"trusted\"" : "")
+        }
+        if otherwise == .simple {
+            warnings.append(
+                "policy otherwise = \"simple\": whoever registers is let in, with any type that has no policy of its own")
+        }
+        return warnings
+    }
 }
 
 /// Where the server learns keys and types of identities it has not met: the key service.

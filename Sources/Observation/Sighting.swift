@@ -4,7 +4,10 @@ public struct Sighting: Sendable, Hashable {
     public enum Manner: Sendable, Hashable {
         /// Seen in passing, as by a camera: it counts as another device's answer only when it stays in view.
         case glimpsed
-        /// Presented on purpose, as by a tap: once is enough.
+        /// Read from a tag that rests on the reader: likewise, since a dynamic tag may still hold an old value. Tags are read
+        /// less often than pictures are looked at.
+        case resting
+        /// Presented on purpose, as by a peer-to-peer put: once is enough.
         case presented
     }
 
@@ -13,12 +16,25 @@ public struct Sighting: Sendable, Hashable {
     public let manner: Manner
     /// Which witness, for the log ("camera").
     public let witness: String
+    /// What it was read from and where, for the log ("qr at 120,80 to 260,220 of 1280x720").
+    public let place: String
 
-    public init(value: [UInt8], manner: Manner, witness: String) {
+    public init(value: [UInt8], manner: Manner, witness: String, place: String = "") {
         self.value = value
         self.manner = manner
         self.witness = witness
+        self.place = place
     }
+
+    /// Linear codes have weak checks or none, and 32 decimal digits are a parcel's number more often than a nonce (of
+    /// random nonces one in three million has no letter): such a value may be the nonce, but it is no proof that something
+    /// else was shown in its place.
+    public var canDeny: Bool {
+        manner == .presented || !(isLinear || isDecimal)
+    }
+
+    private var isLinear: Bool { place.hasPrefix("code") }
+    private var isDecimal: Bool { value.allSatisfy { $0 >> 4 < 10 && $0 & 15 < 10 } }
 }
 
 /// The answer to an observation request.

@@ -4,25 +4,43 @@ public struct WatchRules: Sendable, Hashable {
     public var timeout: Duration = .seconds(60)
     /// How long another value must stay in view before it counts as INVALID.
     public var invalidAfter: Duration = .seconds(3)
-    /// Two sightings of a value further apart than this are not one stay.
+    /// No other value counts as INVALID before a watch is this old: a slow display (e-paper takes 15 s) shows the nonce late,
+    /// and until then whatever was carried into view with the device.
+    public var displayTime: Duration = .seconds(20)
+    /// What is first seen within this time of a witness's beginning to look was there before: a label, a poster, the device's
+    /// old picture.
+    public var settle: Duration = .seconds(2)
+    /// Two sightings of a value in pictures further apart than this are not one stay.
     public var longestGap: Duration = .seconds(1)
+    /// Likewise of a tag, which is read less often.
+    public var longestTagGap: Duration = .seconds(4)
     /// How many sightings a stay needs at least, however long it is.
     public var leastSightings = 3
+    /// A symbol that was in view and not read so lately may be the device's own: no other value is INVALID beside it.
+    public var unreadFor: Duration = .seconds(2)
     /// How long a watch goes on without any live witness before it is FAILED.
     public var witnessGrace: Duration = .seconds(15)
-    /// How long a value that a watch once expected is ignored after its end: a device needs a moment to take down the
-    /// nonce of a try that has failed.
-    public var staleFor: Duration = .seconds(60)
+    /// How long a value that a watch once expected is ignored after its end: a device needs its time to take down the nonce
+    /// of a try that has failed, and a slow one may show it only then.
+    public var staleFor: Duration = .seconds(600)
     /// How many watches may be open at once.
     public var mostWatches = 32
+    /// How many values seen are remembered, as numbers that tell nothing of them; the longest unseen go first.
+    public var mostRemembered = 4096
 
     public init() {}
 }
 
 /// All open watches of one observer and what they have been shown.
 ///
-/// Pure: the time is passed in, as a duration since any fixed moment, and never goes back. The nonce itself is not in
-/// here, only a closure that compares with it; it goes when the watch ends.
+/// * The nonce, seen once, is VALID.
+/// * Another value is INVALID when it was presented by a peer-to-peer tap; when it was seen, only if it came into view after
+///   the watch had opened, has stayed there, and no unread symbol is beside it.
+/// * What was in view before, in this watch or an earlier one, is furniture and denies nothing.
+/// * Nothing of this in time is FAILED.
+///
+/// Pure: the time is passed in, as a duration since any fixed moment, and never goes back. Neither nonces nor values seen
+/// are kept, only closures that compare and fingerprints.
 public struct Watches<ID: Hashable & Sendable>: Sendable {
     /// A watch that has ended.
     public struct Ended: Sendable {
@@ -38,22 +56,31 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
         let fingerprint: Int
         let opened: Duration
         let deadline: Duration
-        var sawSomethingElse = false
-        /// Stays of unexpected values, at most a few; the oldest goes first.
-        var stays: [Stay] = []
     }
 
-    private struct Stay {
-        let value: [UInt8]
-        let since: Duration
+    /// A value that has been seen.
+    private struct Seen {
+        /// Ever.
+        let first: Duration
+        /// When its present stay began.
+        var since: Duration
         var last: Duration
+        /// Sightings in this stay.
         var count: Int
+        var place: String
+        var canDeny: Bool
+        /// When looking began that showed it first.
+        let lookingSince: Duration
     }
 
     public var rules: WatchRules
     private var open: [Watch] = []
+    private var seen: [Int: Seen] = [:]
     private var stale: [(fingerprint: Int, until: Duration)] = []
     private var witnesses: [String: String?] = [:]
+    private var lookingSince: [String: Duration] = [:]
+    /// The last symbol that could not be read.
+    private var unread: (place: String, last: Duration)?
     /// Since when no witness is live; `nil` while one is.
     private var blindSince: Duration?
 
@@ -81,12 +108,20 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
         return true
     }
 
+    /// Closes a watch without a verdict: something else has taken its place.
+    public mutating func close(_ id: ID, at now: Duration) {
+        guard let index = open.firstIndex(where: { $0.id == id }) else { return }
+        retire(open.remove(at: index), now)
+    }
+
     /// A number that is equal for equal values; seeded per process, so that it tells nothing outside.
     public static func fingerprint(of value: some Sequence<UInt8>) -> Int {
         var hasher = Hasher()
         for byte in value { hasher.combine(byte) }
         return hasher.finalize()
     }
+
+    // MARK: What is seen
 
     /// Judges what was seen.
     public mutating func saw(_ sighting: Sighting, at now: Duration) -> [Ended] {
@@ -95,34 +130,62 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
         }
         stale.removeAll { $0.until <= now }
         let fingerprint = Self.fingerprint(of: sighting.value)
+        let value = note(sighting, fingerprint, now)
         guard !stale.contains(where: { $0.fingerprint == fingerprint }) else { return [] }
         var ended: [Ended] = []
-        for index in open.indices.reversed() where note(sighting, watch: index, now) {
+        for index in open.indices.reversed() where denies(value, sighting, open[index], now) {
             ended.append(end(at: index, .invalid(witness: sighting.witness), now))
         }
         return ended.reversed()
     }
 
-    /// Notes an unexpected value; whether it has been shown for long enough.
-    private mutating func note(_ sighting: Sighting, watch index: Int, _ now: Duration) -> Bool {
-        open[index].sawSomethingElse = true
-        if sighting.manner == .presented { return true }
-        guard let stay = open[index].stays.firstIndex(where: { $0.value == sighting.value }),
-            now - open[index].stays[stay].last <= rules.longestGap
-        else {
-            open[index].stays.removeAll { $0.value == sighting.value }
-            if open[index].stays.count >= 8 { open[index].stays.removeFirst() }
-            open[index].stays.append(Stay(value: sighting.value, since: now, last: now, count: 1))
-            return false
+    private mutating func note(_ sighting: Sighting, _ fingerprint: Int, _ now: Duration) -> Seen {
+        let start = lookingSince[sighting.witness] ?? now
+        var value =
+            seen[fingerprint]
+            ?? Seen(
+                first: now, since: now, last: now, count: 0, place: "", canDeny: true, lookingSince: start)
+        let gap = sighting.manner == .resting ? rules.longestTagGap : rules.longestGap
+        if now - value.last > gap {
+            value.since = now
+            value.count = 0
         }
-        open[index].stays[stay].last = now
-        open[index].stays[stay].count += 1
-        let since = open[index].stays[stay].since
-        return now - since >= rules.invalidAfter && open[index].stays[stay].count >= rules.leastSightings
+        value.last = now
+        value.count += 1
+        value.place = sighting.place
+        // A value that was ever read where it proves nothing, proves nothing.
+        value.canDeny = value.canDeny && sighting.canDeny
+        seen[fingerprint] = value
+        if seen.count > max(rules.mostRemembered, 8) { forgetTheOldest() }
+        return value
     }
 
-    /// Notes that a witness can see, or why it cannot.
+    private mutating func forgetTheOldest() {
+        let times = seen.values.map(\.last).sorted()
+        let limit = times[times.count / 4]
+        seen = seen.filter { $0.value.last > limit }
+    }
+
+    /// Whether a value that is not the nonce means that something else was shown in the device's place.
+    private func denies(_ value: Seen, _ sighting: Sighting, _ watch: Watch, _ now: Duration) -> Bool {
+        if sighting.manner == .presented { return true }
+        guard value.canDeny, !isFurniture(value, watch), value.count >= rules.leastSightings else { return false }
+        if let unread, now - unread.last <= rules.unreadFor { return false }
+        return now - value.since >= rules.invalidAfter && now - watch.opened >= rules.displayTime
+    }
+
+    private func isFurniture(_ value: Seen, _ watch: Watch) -> Bool {
+        value.first < max(watch.opened, value.lookingSince) + rules.settle
+    }
+
+    /// Notes that a symbol is in view that cannot be read.
+    public mutating func sawUnread(_ place: String, at now: Duration) {
+        unread = (place, now)
+    }
+
+    /// Notes that a witness can see, beginning now, or why it cannot.
     public mutating func witness(_ name: String, problem: String?, at now: Duration) {
+        if problem == nil { lookingSince[name] = now }
         witnesses[name] = .some(problem)
         let live = witnesses.values.contains { $0 == nil }
         if live {
@@ -131,6 +194,8 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
             blindSince = now
         }
     }
+
+    // MARK: The end
 
     /// Ends the watches whose time is up.
     public mutating func tick(at now: Duration) -> [Ended] {
@@ -156,15 +221,39 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
             }
             return "no live witness (\(problems.isEmpty ? "none has reported" : problems.joined(separator: "; ")))"
         }
-        return watch.sawSomethingElse
-            ? "only values that did not stay in view were seen in \(rules.timeout)"
-            : "nothing was seen in \(rules.timeout)"
+        var parts = others(watch).map { "another value: \($0)" }
+        if let unread, unread.last >= watch.opened { parts.append("a symbol that could not be read at \(unread.place)") }
+        return parts.isEmpty
+            ? "nothing was seen in \(rules.timeout)"
+            : "the value was not seen in \(rules.timeout), only " + parts.joined(separator: "; ")
+    }
+
+    /// What else was seen while a watch was open, and why it was not held against the device; the latest first, at most
+    /// three.
+    private func others(_ watch: Watch) -> [String] {
+        seen.values.filter { $0.last >= watch.opened }.sorted { $0.last > $1.last }.prefix(3).map { value in
+            let why =
+                if isFurniture(value, watch) {
+                    "there before"
+                } else if !value.canDeny {
+                    "no proof of anything"
+                } else {
+                    "did not stay long enough"
+                }
+            return "\(value.place.isEmpty ? "somewhere" : value.place) (\(why))"
+        }
     }
 
     private mutating func end(at index: Int, _ verdict: Verdict, _ now: Duration) -> Ended {
         let watch = open.remove(at: index)
-        stale.removeAll { $0.until <= now }
-        stale.append((watch.fingerprint, now + rules.staleFor))
+        retire(watch, now)
         return Ended(id: watch.id, verdict: verdict, elapsed: now - watch.opened)
+    }
+
+    /// Its nonce is nobody's other value for a while.
+    private mutating func retire(_ watch: Watch, _ now: Duration) {
+        stale.removeAll { $0.until <= now }
+        if stale.count >= max(rules.mostRemembered, 8) { stale.removeFirst() }
+        stale.append((watch.fingerprint, now + rules.staleFor))
     }
 }

@@ -8,10 +8,16 @@ import Foundation
 #endif
 
 /// What happens, as one JSON object per line, for programs that follow along (the demo, tests, a status display).
-/// Never holds a nonce.
+/// Never holds a nonce. A file above 64 MiB is moved to FILE.old and begun anew: others cause these lines, and must not fill
+/// the disk.
 public final class EventLog: Sendable {
-    private let descriptor: Int32
-    private let lock = Mutex(())
+    private struct File {
+        var descriptor: Int32
+        var size: Int
+    }
+    private let path: String
+    private let file: Mutex<File>
+    private static let maximumSize = 64 << 20
     private let common: [String: String]
 
     /// - Parameters:
@@ -20,23 +26,33 @@ public final class EventLog: Sendable {
     /// - Throws: ``PartyError`` when the file cannot be opened.
     public init(path: String?, common: [String: String] = [:]) throws {
         self.common = common
+        self.path = path ?? ""
         guard let path else {
-            descriptor = -1
+            file = Mutex(File(descriptor: -1, size: 0))
             return
         }
-        descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
+        let opened = Self.opened(path)
+        guard opened.descriptor >= 0 else {
             throw PartyError.cannotWrite("\(path) cannot be opened: \(String(cString: strerror(errno)))")
         }
+        file = Mutex(opened)
+    }
+
+    private static func opened(_ path: String) -> File {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        var status = stat()
+        // Only files are moved: a device or a pipe stays what it is, however much goes through it.
+        let isFile = descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        return File(descriptor: descriptor, size: isFile ? Int(status.st_size) : .min)
     }
 
     deinit {
-        if descriptor >= 0 { close(descriptor) }
+        file.withLock { if $0.descriptor >= 0 { close($0.descriptor) } }
     }
 
     /// Writes one event; `t` is CLOCK_MONOTONIC in seconds, the same for all processes of a machine.
     public func record(_ event: String, _ details: [String: String] = [:]) {
-        guard descriptor >= 0 else { return }
+        guard !path.isEmpty else { return }
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         var line = details.merging(common) { own, _ in own }
@@ -46,7 +62,14 @@ public final class EventLog: Sendable {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let json = try? encoder.encode(line) else { return }
         let bytes = Array(json) + [10]
-        // One write for the line, so that lines of several processes in one file do not mix.
-        lock.withLock { _ in _ = write(descriptor, bytes, bytes.count) }
+        file.withLock { file in
+            if file.size > Self.maximumSize {
+                close(file.descriptor)
+                rename(path, path + ".old")
+                file = Self.opened(path)
+            }
+            // One write for the line, so that lines of several processes in one file do not mix.
+            if file.descriptor >= 0 { file.size += max(0, write(file.descriptor, bytes, bytes.count)) }
+        }
     }
 }

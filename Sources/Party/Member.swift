@@ -31,20 +31,30 @@ public enum JoinKind: Sendable, Hashable {
 }
 
 /// A device or an observer in its conversation with its one C2 server: joins, joins again, hears commands.
+///
+/// Who belongs is decided by the server's answer to a join, for both sides alike: JOIN_SUCCESS lets in, JOIN_REFUSED and
+/// JOIN_FAIL put out, also a member that asked to be looked at again. Who does not belong obeys nothing but what has to do
+/// with joining.
 public actor Member: Service {
     /// How a member behaves.
     public struct Behaviour: Sendable {
-        /// How long the answer to a simple join request may take.
+        /// How long the answer to a simple join request may take before it is asked for again.
         public var joinTimeout: Duration = .seconds(20)
         /// How long a moderated join may take from its request to its end, over all tries of the server.
         public var moderatedTimeout: Duration = .seconds(900)
+        /// An answer to an earlier request still counts for so long: a busy server may need longer than we wait.
+        public var earlierTokens: Duration = .seconds(900)
         /// Whether to ask for a simple join by itself: at every connection and then this often, which also heals a
         /// server that has forgotten us. `nil`: never, the owner calls ``Member/join(_:)``.
         public var rejoin: Duration?
-        /// The answer to an ID_REQUEST.
-        public var identification: String
+        /// With `rejoin`: how long to wait at first after the server has refused us; an operator may be about to let us in.
+        public var refusedPause: Duration = .seconds(10)
+        /// What is spoken first to a server that has never answered; without an answer the two versions take turns.
+        public var firstVersion = ProtocolVersion.preferred
+        /// The answer to an ID_REQUEST; the session is added.
+        public var identification: Identification
 
-        public init(rejoin: Duration?, identification: String) {
+        public init(rejoin: Duration?, identification: Identification) {
             self.rejoin = rejoin
             self.identification = identification
         }
@@ -53,69 +63,109 @@ public actor Member: Service {
     private struct Attempt {
         let kind: JoinKind
         /// The request's token and those of the nonces that came for it.
-        var tokens: Set<Token>
-        let timer: Task<Void, Never>
+        var tokens: [Token]
+        let deadline: Duration
+        /// Whether the server has said anything since.
+        var wasHeard = false
+    }
+
+    /// A token whose answer we have given up waiting for.
+    private struct Earlier {
+        let token: Token
+        let kind: JoinKind
+        let until: Duration
     }
 
     public nonisolated let participant: Participant
     public nonisolated let server: DeviceID
     private let serverKey: PublicKey
     private let behaviour: Behaviour
+    private let time: Timekeeper
     private let handler: @Sendable (MemberEvent) async -> Void
     private var attempt: Attempt?
+    private var earlier: [Earlier] = []
     private var adviser: DeviceID?
-    private var rejoinTimer: Task<Void, Never>?
+    private var rejoinAt: Duration?
+    private var alarm: Task<Void, Never>?
+    private var unanswered: Backoff
+    private var refused: Backoff
     private var announcedDisconnection = false
+    /// Whether the server has let us in on this very connection: what came before may have waited at the broker for days.
+    private var isConfirmed = false
+    private var connection = UInt32.random(in: 0...(.max))
     private nonisolated var logger: Logger { participant.logger }
+
+    /// More tokens of one attempt, or of earlier ones, are not kept: a server makes two or three for each try.
+    private static let maximumTokens = 64
 
     /// - Parameter handler: called for one event after the other; the next message waits for it.
     public init(
         _ participant: Participant, server: DeviceID, serverKey: PublicKey, behaviour: Behaviour,
-        handler: @escaping @Sendable (MemberEvent) async -> Void
+        time: Timekeeper = .monotonic, handler: @escaping @Sendable (MemberEvent) async -> Void
     ) {
         self.participant = participant
         self.server = server
         self.serverKey = serverKey
         self.behaviour = behaviour
+        self.time = time
         self.handler = handler
+        unanswered = Backoff(first: behaviour.joinTimeout / 4, longest: max(behaviour.joinTimeout * 6, .seconds(120)))
+        refused = Backoff(
+            first: min(behaviour.refusedPause, behaviour.rejoin ?? behaviour.refusedPause),
+            longest: min(behaviour.refusedPause * 6, behaviour.rejoin ?? .seconds(60)))
     }
 
     /// Handles the link's events until the link ends.
     public func run() async throws {
+        try begin()
+        for await event in participant.link.events { await handle(event) }
+        alarm?.cancel()
+    }
+
+    /// What ``run()`` does first.
+    func begin() throws {
         try participant.state.remember(server, key: serverKey)
-        try participant.resume()
-        for await event in participant.link.events {
-            switch event {
-            case .connected:
-                announcedDisconnection = false
-                logger.info("connected to the broker at \(participant.link.address.host)")
-                await handler(.connected)
-                if behaviour.rejoin != nil { await keepJoined() }
-            case .disconnected(let why):
-                // Said once; the link goes on trying.
-                if !announcedDisconnection {
-                    announcedDisconnection = true
-                    logger.warning("\(why); trying again")
-                    await handler(.disconnected(why))
-                }
-            case .confirmed(let id): participant.confirmed(id)
-            case .message(let topic, let payload): await received(payload, topic: topic)
-            }
+        if try participant.state.peer(server)?.lastReceived == SequenceNumber.none {
+            try participant.state.setVersion(behaviour.firstVersion, of: server)
         }
-        attempt?.timer.cancel()
-        rejoinTimer?.cancel()
+        try participant.resume()
+    }
+
+    func handle(_ event: BrokerEvent) async {
+        switch event {
+        case .connected:
+            announcedDisconnection = false
+            isConfirmed = false
+            connection = .random(in: 0...(.max))
+            logger.info("connected to the broker at \(participant.link.place)")
+            await handler(.connected)
+            if behaviour.rejoin != nil { await keepJoined() }
+        case .disconnected(let why):
+            // Said once; the link goes on trying.
+            if !announcedDisconnection {
+                announcedDisconnection = true
+                logger.warning("\(why); trying again")
+                await handler(.disconnected(why))
+            }
+        case .confirmed(let id): participant.confirmed(id)
+        case .message(let topic, let payload): await received(payload, topic: topic)
+        }
     }
 
     /// Whether the last we know is that we belong to the server's network.
     public nonisolated var isJoined: Bool { ((try? participant.state.peer(server)) ?? nil)?.isJoined ?? false }
 
+    /// Whether the server's last answer was that it does not let us in.
+    public var wasRefused: Bool { refused.tries > 0 }
+
     // MARK: Joining
 
-    /// Asks to be let in; an attempt under way is given up for this one.
+    /// Asks to be let in; an attempt under way is given up for this one, but an answer to it still counts for a while.
     ///
     /// - Throws: ``StorageError``, ``PartyError``.
     public func join(_ kind: JoinKind) throws {
-        attempt?.timer.cancel()
+        giveUp()
+        if kind == .simple { adviser = nil }
         let token = Token.random()
         let body: Body =
             switch kind {
@@ -124,16 +174,21 @@ public actor Member: Service {
             case .observed(let observer): .observedJoinRequest(observer: observer)
             }
         let timeout = kind == .simple ? behaviour.joinTimeout : behaviour.moderatedTimeout
-        let timer = Task { [weak self] in
-            guard (try? await Task.sleep(for: timeout)) != nil else { return }
-            await self?.timedOut(token)
-        }
-        attempt = Attempt(kind: kind, tokens: [token], timer: timer)
+        attempt = Attempt(kind: kind, tokens: [token], deadline: time.now() + timeout)
+        schedule()
         try participant.send(body, to: server, on: .joins(server: server, from: participant.id), token: token)
     }
 
+    private func giveUp() {
+        guard let current = attempt else { return }
+        attempt = nil
+        let until = time.now() + behaviour.earlierTokens
+        earlier.append(contentsOf: current.tokens.map { Earlier(token: $0, kind: current.kind, until: until) })
+        earlier.removeFirst(max(0, earlier.count - Self.maximumTokens))
+    }
+
     private func keepJoined() async {
-        rejoinTimer?.cancel()
+        rejoinAt = behaviour.rejoin.map { time.now() + $0 }
         // A moderated join under way is not disturbed.
         if attempt == nil || attempt?.kind == .simple {
             do {
@@ -142,44 +197,90 @@ public actor Member: Service {
                 logger.error("cannot ask to join: \(error)")
             }
         }
-        guard let interval = behaviour.rejoin else { return }
-        rejoinTimer = Task { [weak self] in
-            guard (try? await Task.sleep(for: interval)) != nil else { return }
-            await self?.keepJoined()
-        }
+        schedule()
     }
 
-    private func timedOut(_ token: Token) async {
-        guard let current = attempt, current.tokens.contains(token) else { return }
-        attempt = nil
+    // MARK: Timeouts
+
+    private func schedule() {
+        alarm?.cancel()
+        guard let next = [attempt?.deadline, rejoinAt].compactMap({ $0 }).min() else { return }
+        alarm = time.wake(at: next) { [weak self] in await self?.tick() }
+    }
+
+    /// Does what is due.
+    func tick() async {
+        let now = time.now()
+        if let current = attempt, current.deadline <= now { await timedOut(current) }
+        if let due = rejoinAt, due <= now {
+            if participant.link.isConnected { await keepJoined() } else { rejoinAt = nil }
+        }
+        schedule()
+    }
+
+    private func timedOut(_ current: Attempt) async {
+        giveUp()
+        if !current.wasHeard { takeTheOtherVersion() }
+        if current.kind == .simple, behaviour.rejoin != nil {
+            rejoinAt = min(rejoinAt ?? .seconds(Int64.max / 4), time.now() + unanswered.next())
+        }
         await handler(.joinTimedOut(current.kind))
-        if current.kind == .simple, behaviour.rejoin != nil, participant.link.isConnected { await keepJoined() }
     }
 
-    /// The attempt that `token` belongs to is over.
+    /// A server that understands only the version we do not speak never answers.
+    private func takeTheOtherVersion() {
+        do {
+            let version = try participant.state.peer(server)?.version ?? behaviour.firstVersion
+            try participant.state.setVersion(version == .v5 ? .v4 : .v5, of: server)
+        } catch {
+            logger.error("\(error)")
+        }
+    }
+
+    // MARK: Answers
+
+    /// The kind of join that `token` belongs to, which is over with this answer.
+    private func take(_ token: Token) -> (kind: JoinKind, isCurrent: Bool)? {
+        if let current = attempt, current.tokens.contains(token) {
+            attempt = nil
+            return (current.kind, true)
+        }
+        let now = time.now()
+        earlier.removeAll { $0.until <= now }
+        guard let index = earlier.firstIndex(where: { $0.token == token }) else { return nil }
+        return (earlier.remove(at: index).kind, false)
+    }
+
     private func end(_ token: Token, status: Status) async throws {
-        guard let current = attempt, current.tokens.contains(token) else {
-            throw Rejection.unknownToken(server)
-        }
         guard [.joinSuccess, .joinRefused, .joinFail].contains(status) else { throw Rejection.unfittingStatus(status) }
-        current.timer.cancel()
-        attempt = nil
+        guard let (kind, isCurrent) = take(token) else { throw Rejection.unknownToken(server) }
+        unanswered.reset()
+        if status == .joinSuccess { return try await letIn() }
+        // Of an earlier request while a later one is open: the later one's answer decides.
+        if !isCurrent && attempt != nil { return logger.debug("\(status) for an earlier request") }
+        try participant.state.setJoined(server, false)
+        isConfirmed = false
+        participant.audit(status == .joinRefused ? "refused" : "join failed", "server \(server)")
+        logger.info("the server answered \(status)")
+        let pause = refused.next()
+        if behaviour.rejoin != nil { rejoinAt = time.now() + pause }
+        schedule()
+        await handler(status == .joinRefused ? .refused(kind, observer: adviser) : .joinFailed(kind))
+    }
+
+    private func letIn() async throws {
+        giveUp()
+        refused.reset()
         let wasJoined = isJoined
-        switch status {
-        case .joinSuccess:
+        isConfirmed = true
+        if !wasJoined {
             try participant.state.setJoined(server, true)
-            if !wasJoined {
-                participant.audit("joined", "server \(server)")
-                logger.info("joined the network of server \(server)")
-            }
-            await handler(.joined(again: wasJoined))
-        default:
-            try participant.state.setJoined(server, false)
-            participant.audit(status == .joinRefused ? "refused" : "join failed", "server \(server)")
-            logger.notice("the server answered \(status)")
-            await handler(
-                status == .joinRefused ? .refused(current.kind, observer: adviser) : .joinFailed(current.kind))
+            participant.audit("joined", "server \(server)")
+            logger.info("joined the network of server \(server)")
         }
+        if let interval = behaviour.rejoin { rejoinAt = time.now() + interval }
+        schedule()
+        await handler(.joined(again: wasJoined))
     }
 
     // MARK: Receiving
@@ -199,31 +300,50 @@ public actor Member: Service {
 
     private func act(on message: Message) async throws {
         logger.debug("received \(message.body.type)")
+        attempt?.wasHeard = true
         switch message.body {
         case .response(let status): try await end(message.token, status: status)
         case .observedJoinResponse(let envelope):
             guard let kind = attempt?.kind, case .observed = kind else { throw Rejection.unknownToken(server) }
-            attempt?.tokens.insert(message.token)
-            await handler(.nonce(try open(envelope), kind))
+            await handler(.nonce(try offered(envelope, message.token), kind))
         case .humanJoinResponse(let envelope):
             guard attempt?.kind == .humanModerated else { throw Rejection.unknownToken(server) }
-            attempt?.tokens.insert(message.token)
-            await handler(.nonce(try open(envelope), .humanModerated))
+            await handler(.nonce(try offered(envelope, message.token), .humanModerated))
+        case .data(let id, let value) where id == Array(DataName.observer.utf8):
+            // Advice for the next join, so it counts for those outside.
+            adviser = DeviceID(hex: String(decoding: value.prefix(16), as: UTF8.self))
+            await handler(.data(id: id, value: value))
+        default:
+            guard isJoined else { throw Rejection.notJoined(message.body.type) }
+            try await obey(message)
+        }
+    }
+
+    private func offered(_ envelope: Envelope, _ token: Token) throws -> Nonce {
+        let nonce = try open(envelope)
+        if let count = attempt?.tokens.count, count >= Self.maximumTokens { attempt?.tokens.remove(at: 1) }
+        attempt?.tokens.append(token)
+        return nonce
+    }
+
+    /// What only a member does.
+    private func obey(_ message: Message) async throws {
+        switch message.body {
         case .observationRequest(let device, let envelope):
+            guard isConfirmed else { throw Rejection.tooOld(message.body.type) }
             let nonce = try open(envelope)
             await handler(.observationRequested(token: message.token, device: device, nonce))
         case .idRequest:
+            var identification = behaviour.identification
+            identification.session = String(connection, radix: 16)
             try participant.send(
-                .data(id: Array(DataName.identification.utf8), value: Array(behaviour.identification.utf8)),
-                to: server, on: .member(participant.id), token: .random())
-        case .data(let id, let value):
-            if id == Array(DataName.observer.utf8) {
-                adviser = DeviceID(hex: String(decoding: value.prefix(16), as: UTF8.self))
-            }
-            await handler(.data(id: id, value: value))
+                .data(id: Array(DataName.identification.utf8), value: Array(identification.description.utf8)), to: server,
+                on: .member(participant.id), token: .random())
+        case .data(let id, let value): await handler(.data(id: id, value: value))
         case .action(let id): await handler(.action(id))
         case .terminateCommand, .deregisterCommand:
             try participant.state.setJoined(server, false)
+            isConfirmed = false
             participant.audit("left", "\(message.body.type) from server \(server)")
             await handler(.left("\(message.body.type)"))
         default: throw Rejection.unexpected(message.body.type)

@@ -10,14 +10,14 @@ public final class Participant: Sendable {
     public let id: DeviceID
     public let key: PrivateKey
     public let state: PartyState
-    public let link: BrokerLink
+    public let link: any MessageLink
     public let rejections: RejectionLog
     public let logger: Logger
     /// Seconds since 1970; only for the audit log and for throwing away what is older than an hour.
     public let wallClock: @Sendable () -> Double
 
     public init(
-        id: DeviceID, key: PrivateKey, state: PartyState, link: BrokerLink, logger: Logger,
+        id: DeviceID, key: PrivateKey, state: PartyState, link: any MessageLink, logger: Logger,
         wallClock: @escaping @Sendable () -> Double = Participant.systemTime
     ) {
         self.id = id
@@ -48,15 +48,14 @@ public final class Participant: Sendable {
     /// Signs, stores and publishes a message.
     ///
     /// - Parameter answering: the open request that this message ends; without it nothing is sent.
-    /// - Parameter joined: whether the peer belongs from now on, stored together with the message.
+    /// - Parameter membership: the peer's from now on, stored together with the message.
     /// - Throws: ``StorageError``, ``PartyError``.
     public func send(
         _ body: Body, to peer: DeviceID, on topic: Topic, token: Token,
-        answering: PartyState.Request.Kind? = nil, settingJoined joined: Bool? = nil
+        answering: PartyState.Request.Kind? = nil, membership: PartyState.MembershipChange? = nil
     ) throws {
         let entry = try state.enqueue(
-            to: peer, topic: topic, answering: answering.map { (token, $0) }, settingJoined: joined,
-            now: wallClock()
+            to: peer, topic: topic, answering: answering.map { (token, $0) }, membership: membership, now: wallClock()
         ) { sequence, version in
             let message = Message(version: version, sequence: sequence, sender: id, token: token, body: body)
             return try message.signed(with: key).bytes
@@ -89,6 +88,9 @@ public final class Participant: Sendable {
     public func admit(_ signed: SignedMessage, key: PublicKey?) throws -> Message {
         let message = signed.message
         guard let key else { throw Rejection.unknownSender(message.sender) }
+        guard message.sequence <= .highestAccepted else {
+            throw Rejection.noRoomToAnswer(message.sender, got: message.sequence)
+        }
         guard signed.isSigned(by: key) else { throw Rejection.badSignature(message.sender) }
         if let last = try state.accept(message.sequence, from: message.sender, version: message.version) {
             throw Rejection.replayed(message.sender, got: message.sequence, last: last)

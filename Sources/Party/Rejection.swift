@@ -10,6 +10,14 @@ public enum Rejection: Error, Sendable, Hashable, CustomStringConvertible {
     case badSignature(DeviceID)
     /// The sequence number is not above the last one from this sender.
     case replayed(DeviceID, got: SequenceNumber, last: SequenceNumber)
+    /// The sequence number is so high that no room is left to answer.
+    case noRoomToAnswer(DeviceID, got: SequenceNumber)
+    /// More messages from this sender than its budget allows.
+    case overBudget(DeviceID)
+    /// We do not belong to the sender's network: only what has to do with joining counts.
+    case notJoined(MessageType)
+    /// A request to observe that came before the server had answered this connection's join: it may have waited for days.
+    case tooOld(MessageType)
     case notSupported(MessageType)
     /// A message type that this kind of participant does not take from this sender.
     case unexpected(MessageType)
@@ -28,6 +36,10 @@ public enum Rejection: Error, Sendable, Hashable, CustomStringConvertible {
         case .unknownSender: "unknown-sender"
         case .badSignature: "bad-signature"
         case .replayed: "replayed"
+        case .noRoomToAnswer: "no-room-to-answer"
+        case .overBudget: "over-budget"
+        case .notJoined: "not-joined"
+        case .tooOld: "too-old"
         case .notSupported: "not-supported"
         case .unexpected: "unexpected-type"
         case .unknownToken: "unknown-token"
@@ -45,6 +57,12 @@ public enum Rejection: Error, Sendable, Hashable, CustomStringConvertible {
         case .badSignature(let id): "the signature is not \(id)'s"
         case .replayed(let id, let got, let last):
             "from \(id) with sequence number \(got), not above the last one (\(last))"
+        case .noRoomToAnswer(let id, let got):
+            "from \(id) with sequence number \(got), which leaves no room for an answer (at most "
+                + "\(SequenceNumber.highestAccepted))"
+        case .overBudget(let id): "from \(id), who sends more than it may"
+        case .notJoined(let type): "\(type), while we do not belong to the server's network"
+        case .tooOld(let type): "\(type), which came before the server had answered this connection's join"
         case .notSupported(let type): "\(type) is not supported (syndication)"
         case .unexpected(let type): "\(type) is not expected here"
         case .unknownToken(let id): "from \(id) with a token of no open request"

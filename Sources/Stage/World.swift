@@ -112,8 +112,13 @@ public final class World {
         [observe]
         timeout = "4 s"
         invalid_after = "1 s"
+        display_time = "1 s"
+        settle = "500 ms"
         witness_grace = "3 s"
         """
+
+    /// The same with time enough for INVALID, which needs another value to come into view and stay.
+    public static let patient = quick.replacingOccurrences(of: "timeout = \"4 s\"", with: "timeout = \"20 s\"")
 
     /// An observer that is registered, trusted and has joined.
     public func bringObserver(_ name: String = "observer", eyes: String, settings: String) throws {
@@ -219,6 +224,24 @@ public final class World {
         let path = stage.path("\(name).fifo")
         guard mkfifo(path, 0o600) == 0 else { throw Stage.Failure(description: "\(path) cannot be made") }
         return path
+    }
+
+    /// Puts a picture before a camera when the observer is looking already and has seen that nothing was there before: as
+    /// somebody does who shows another code in a device's place.
+    ///
+    /// - Parameter ask: lets the device ask.
+    public func showLater(
+        _ picture: String, on camera: String, before device: String, observer: String = "observer", _ ask: () throws -> Void
+    ) throws {
+        let shown = stage.path("\(device)-later.png")
+        try startScene(on: camera, picture: shown)
+        let begin = EventFollower.clock()
+        try ask()
+        try events.wait(for: observer, ["looking"], since: begin, within: 30)
+        // Longer than "settle" in the settings for tests.
+        usleep(1_500_000)
+        try FileManager.default.copyItem(atPath: picture, toPath: shown + ".part")
+        try FileManager.default.moveItem(atPath: shown + ".part", toPath: shown)
     }
 
     /// Puts a drawn scene before a camera: a device whose display shows `picture`, or a dark one.

@@ -15,6 +15,7 @@ struct SRUPC2: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Initialise.self, KeyServiceCommand.self, Serve.self, Trust.self, Devices.self,
+            Initialise.self, KeyServiceCommand.self, Serve.self, Trust.self, Remove.self, Devices.self,
+            CheckCommand.self,
         ])
 }

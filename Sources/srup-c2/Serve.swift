@@ -6,6 +6,7 @@ import Program
 import SRUP
 import ServiceLifecycle
 import Settings
+import Storage
 
 struct FolderOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The folder that \"srup-c2 init\" has made.", valueName: "dir"))
@@ -16,8 +17,8 @@ struct FolderOptions: ParsableArguments {
 struct RuleOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "How devices of a type come in: simple, observed, human or refuse. May be given several times; \"*\" stands for "
-                + "all other types.", valueName: "type=policy"))
+            "How devices of a type come in: simple (by their word alone), trusted (after \"srup-c2 trust\"), observed, human or "
+                + "refuse. May be given several times; \"*\" stands for all other types.", valueName: "type=policy"))
     var policy: [String] = []
     @Option(help: "How often an observation is tried before the join fails.")
     var tries: Int?
@@ -33,7 +34,7 @@ struct RuleOptions: ParsableArguments {
         for text in policy {
             let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2, let policy = JoinPolicy(rawValue: parts[1]) else {
-                throw ValidationError("--policy takes type=policy, with policy one of simple, observed, human, refuse")
+                throw ValidationError("--policy takes type=policy, with policy one of simple, trusted, observed, human, refuse")
             }
             if parts[0] == "*" { rules.otherwise = policy } else { rules.policies[parts[0]] = policy }
         }
@@ -58,9 +59,9 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             Needs the folder of "srup-c2 init", the broker (mosquitto -c DIR/mosquitto.conf) and the key service \
             (srup-c2 key-service). Rules come from [policy] and [observation] in DIR/c2.toml; options add to them. An observer \
-            vouches only after "srup-c2 trust <identity>". Stops on SIGTERM; joins under way go on after a restart.
+            comes in and vouches only after "srup-c2 trust <identity>". Stops on SIGTERM; joins under way go on after a restart.
 
-            Exit codes: 0 stopped, 1 failed, 78 the folder or its configuration is wrong.
+            Exit codes: 0 stopped, 1 failed, 78 the folder or its configuration is wrong, or a server runs in it already.
             """)
 
     @OptionGroup var folder: FolderOptions
@@ -76,6 +77,8 @@ struct Serve: AsyncParsableCommand {
             let rules = try rules.apply(to: try ServerSettings.load(folder.folder).rules)
             let home = folder.folder + "/server"
             let (identity, state) = try Identity.load(from: home)
+            let lock = try FolderLock(home)
+            defer { withExtendedLifetime(lock) {} }
             let link = try BrokerLink(
                 identity.broker, clientID: identity.clientID, subscriptions: C2Server.subscriptions(identity.id),
                 logger: logger)
@@ -93,6 +96,8 @@ struct Serve: AsyncParsableCommand {
             throw Program.failure(error, code: .configuration)
         } catch let error as PartyError {
             throw Program.failure(error, code: .configuration)
+        } catch let error as FolderLockError {
+            throw Program.failure(error, code: .configuration)
         } catch {
             throw Program.failure(error)
         }
@@ -109,40 +114,109 @@ struct KeyServiceDirectory: KeyDirectory {
     }
 }
 
+/// An identity on the command line.
+struct IdentityArgument: ExpressibleByArgument {
+    let id: DeviceID
+
+    init?(argument: String) {
+        guard let id = DeviceID(hex: argument) else { return nil }
+        self.id = id
+    }
+}
+
+extension FolderOptions {
+    /// The server's own state, for commands that leave a word for the running server.
+    func state() throws -> C2State {
+        let home = folder + "/server"
+        guard Identity.exists(in: home) else { throw PartyError.notRegistered(folder: home) }
+        return try C2State(path: home + "/c2.db")
+    }
+}
+
 struct Trust: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Let an observer vouch for devices, or take that back; without an identity, list who may.",
-        discussion: "Takes effect at once, also on a running server.")
+        abstract: "Let an observer in and let it vouch for devices, or take that back; without an identity, list who may.",
+        discussion: "Takes effect at once, also on a running server; an observer that waits asks again in half a minute.")
 
     @OptionGroup var folder: FolderOptions
-    @Argument(help: "The observer's identity, as \"srup-observer status\" shows it.")
-    var identity: String?
+    @Argument(
+        help: "The observer's identity, 1 to 16 lower-case hexadecimal digits, as \"srup-observer status\" shows it.")
+    var identity: IdentityArgument?
     @Flag(help: "Take the trust back.")
     var remove = false
 
     func run() throws {
         do {
-            let home = folder.folder + "/server"
-            guard Identity.exists(in: home) else { throw PartyError.notRegistered(folder: home) }
-            let state = try C2State(path: home + "/c2.db")
-            guard let identity else {
+            let state = try folder.state()
+            guard let id = identity?.id else {
                 for id in try state.trusted() { print(id) }
                 return
-            }
-            guard let id = DeviceID(hex: identity) else {
-                throw ValidationError("an identity is 1 to 16 lower-case hexadecimal digits, not \"\(identity)\"")
             }
             if remove {
                 try state.distrust(id)
                 print("\(id) may not vouch any more")
             } else {
                 try state.trust(id, now: Participant.systemTime())
-                print("\(id) may vouch for devices")
+                print("\(id) may come in as an observer and vouch for devices")
             }
-        } catch let error as ValidationError {
-            throw error
         } catch {
             throw Program.failure(error, code: .configuration)
+        }
+    }
+}
+
+struct Remove: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Put a device or an observer out of the network.",
+        discussion: """
+            The running server tells it so (TERMINATE) within a second; without one, the next server does at its start. It \
+            stays registered and may ask to come in again, and the policy of its type decides: for a type with policy \
+            "simple" that is a yes. An observer loses its trust, too.
+            """)
+
+    @OptionGroup var folder: FolderOptions
+    @Argument(help: "Its identity, as \"srup-c2 devices\" shows it.")
+    var identity: IdentityArgument
+
+    func run() throws {
+        do {
+            try folder.state().askRemoval(of: identity.id, now: Participant.systemTime())
+            print("\(identity.id) is put out")
+        } catch {
+            throw Program.failure(error, code: .configuration)
+        }
+    }
+}
+
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Check c2.toml, and say what its policies mean.",
+        discussion: "Exit codes: 0 nothing is wrong, 78 the configuration is wrong.")
+
+    @OptionGroup var folder: FolderOptions
+
+    func run() throws {
+        do {
+            let rules = try ServerSettings.load(folder.folder).rules
+            for (type, policy) in rules.policies.sorted(by: { $0.key < $1.key }) {
+                print("\(type): \(policy.words)")
+            }
+            print("all other types: \(rules.otherwise.words)")
+            for warning in rules.warnings { print("warning: \(warning)") }
+        } catch {
+            throw Program.failure(error, code: .configuration)
+        }
+    }
+}
+
+extension JoinPolicy {
+    fileprivate var words: String {
+        switch self {
+        case .simple: "come in by their word alone"
+        case .trusted: "come in when the operator has named their identity (srup-c2 trust)"
+        case .observed: "must be seen by a trusted observer"
+        case .human: "must be compared by a person"
+        case .refuse: "are never let in"
         }
     }
 }
@@ -163,7 +237,8 @@ struct Devices: ParsableCommand {
                 print("\(peer.id)  \(peer.type ?? "?")\(trusted.contains(peer.id) ? "  trusted observer" : "")")
             }
             for join in try c2.pending() {
-                print("\(join.device)  joining, observed by \(join.observer), try \(join.attempt)")
+                let state = join.attempt == 0 ? "waits for its turn with" : "try \(join.attempt), observed by"
+                print("\(join.device)  joining, \(state) \(join.observer)")
             }
         } catch {
             throw Program.failure(error, code: .configuration)

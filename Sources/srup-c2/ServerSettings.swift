@@ -21,12 +21,34 @@ struct ServerSettings {
         settings.rules.tries = try file.integer("observation.tries", default: settings.rules.tries, in: 1...20)
         settings.rules.observationTimeout = try file.duration(
             "observation.timeout", default: settings.rules.observationTimeout, in: .seconds(1)...(.seconds(3600)))
+        if file.contains("observation.rest") {
+            settings.rules.observationRest = try file.duration(
+                "observation.rest", default: .seconds(90), in: .seconds(1)...(.seconds(3600)))
+        }
+        settings.rules.tellsObserver = try file.boolean("observation.tell_observer", default: true)
+        try loadLimits(&file, &settings.rules.limits)
         settings.rules.otherwise = try file.choice("policy.otherwise", default: settings.rules.otherwise)
         for type in file.keys(of: "policy") where type != "otherwise" {
             settings.rules.policies[type] = try file.choice("policy.\(type)", default: JoinPolicy.refuse)
         }
         try file.finish()
         return settings
+    }
+
+    private static func loadLimits(_ file: inout SettingsFile, _ limits: inout C2Rules.Limits) throws(SettingsError) {
+        limits.joins = try file.integer("limits.joins", default: limits.joins, in: 1...100_000)
+        limits.joinsOfOneType = try file.integer(
+            "limits.joins_of_one_type", default: limits.joinsOfOneType, in: 1...100_000)
+        limits.joinsByOneObserver = try file.integer(
+            "limits.joins_by_one_observer", default: limits.joinsByOneObserver, in: 1...100_000)
+        limits.longestJoin = try file.duration(
+            "limits.longest_join", default: limits.longestJoin, in: .seconds(10)...(.seconds(86400)))
+        limits.messagesPerSecond = Double(
+            try file.integer("limits.messages_per_second", default: Int(limits.messagesPerSecond), in: 1...100_000))
+        limits.messageBurst = max(limits.messageBurst, 6 * limits.messagesPerSecond)
+        limits.joinsPerMinute = Double(
+            try file.integer("limits.joins_per_minute", default: Int(limits.joinsPerMinute), in: 1...100_000))
+        limits.joinBurst = max(limits.joinBurst, limits.joinsPerMinute)
     }
 
     static func text(host: String, bind: String, keyServicePort: Int, brokerPort: Int) -> String {
@@ -43,14 +65,29 @@ struct ServerSettings {
         [broker]
         port = \(brokerPort)
 
-        # How devices come in, by the type they register with: simple, observed, human, refuse.
+        # How devices come in, by the type they register with. Everybody can register, and with any type, so:
+        #   simple    whoever says that type is in
+        #   trusted   after: srup-c2 trust <identity>
+        #   observed  when a trusted observer has seen the device
+        #   human     when a person has compared what the device shows
+        #   refuse    never
         [policy]
         otherwise = "observed"       # all types that are not named here
-        observer = "simple"          # an observer joins simply; it vouches only after: srup-c2 trust <identity>
+        observer = "trusted"         # observers vouch for others: by name only
 
         [observation]
         tries = 3                    # FAILED is tried again with a fresh nonce, up to this many tries in all
         timeout = "90 s"             # how long an observer may take
+        # rest = "90 s"              # how long after that an observer that looks at one device at a time is left alone
+        tell_observer = true         # tell a device by whom it must be observed; a reference device needs false
+
+        [limits]                     # who asks for more than this pays for it alone
+        joins = 256                  # under way at once
+        joins_of_one_type = 160
+        joins_by_one_observer = 96
+        longest_join = "15 min"
+        messages_per_second = 10     # of one sender
+        joins_per_minute = 15        # of one identity
 
         """
     }

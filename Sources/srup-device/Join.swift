@@ -1,10 +1,12 @@
 import ArgumentParser
+import JoiningDevice
 import Logging
 import Party
 import Presentation
 import Program
 import SRUP
 import ServiceLifecycle
+import Storage
 
 struct Join: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,9 +15,10 @@ struct Join: AsyncParsableCommand {
         discussion: """
             Asks for a simple join first. When the server wants the device observed, it asks again for an observed join by the \
             observer that the server has named (or --observer), shows the nonce as a QR code or presents it by tap (--present), \
-            and takes it down when the answer has come.
+            and takes it down when the answer has come. A member asks now and then whether it still belongs (--confirm).
 
-            With --once it ends with the answer. Exit codes: 0 joined, 1 not let in, 69 no answer, 78 no usable identity.
+            With --once it ends with the answer, or after --patience without one. Exit codes: 0 joined (without --once: \
+            stopped), 1 not let in, 69 no answer, 78 no usable identity, or another program runs with it.
             """)
 
     @OptionGroup var state: StateOptions
@@ -28,8 +31,17 @@ struct Join: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp("Without --once: seconds before a join that failed is tried again.", valueName: "seconds"))
     var retry = 60.0
-    @Option(help: ArgumentHelp("How long a moderated join may take, in seconds.", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp(
+            "How long a moderated join may take, and with --once all of it, in seconds.", valueName: "seconds"))
     var patience = 900.0
+    @Option(
+        help: ArgumentHelp("How often a member asks whether it still belongs, in seconds.", valueName: "seconds"))
+    var confirm = 600.0
+    @Option(
+        help: ArgumentHelp(
+            "The protocol version to try first with a server that has not answered yet: 4 or 5.", valueName: "version"))
+    var firstVersion: UInt8 = 5
     @Option(help: ArgumentHelp("Append what happens to this file, one JSON object per line.", valueName: "file"))
     var events: String?
     @Flag(help: "Say more.")
@@ -39,8 +51,12 @@ struct Join: AsyncParsableCommand {
         if let observer, DeviceID(hex: observer) == nil {
             throw ValidationError("--observer must be an identity in lower-case hexadecimal")
         }
-        guard retry >= 1, patience >= 1 else {
-            throw ValidationError("--retry and --patience must be at least 1 second")
+        let seconds = 1.0...1e9
+        guard seconds.contains(retry), seconds.contains(patience), seconds.contains(confirm) else {
+            throw ValidationError("--retry, --patience and --confirm must be at least 1 second")
+        }
+        guard ProtocolVersion(rawValue: firstVersion) != nil else {
+            throw ValidationError("--first-version must be 4 or 5")
         }
     }
 
@@ -51,11 +67,15 @@ struct Join: AsyncParsableCommand {
             outcome = try await join(logger)
         } catch let error as PartyError {
             throw Program.failure(error, code: .configuration)
+        } catch let error as FolderLockError {
+            throw Program.failure(error, code: .configuration)
         } catch {
             throw Program.failure(error)
         }
         switch await outcome.result {
-        case .joined, nil: break
+        case .joined: break
+        case nil where !once: break
+        case nil: throw ExitCode(Program.Code.unavailable.rawValue)
         case .notLetIn: throw ExitCode(1)
         case .noAnswer: throw ExitCode(Program.Code.unavailable.rawValue)
         }
@@ -63,6 +83,8 @@ struct Join: AsyncParsableCommand {
 
     private func join(_ logger: Logger) async throws -> Outcome {
         let (identity, state) = try Identity.load(from: state.folder)
+        let lock = try FolderLock(self.state.folder)
+        defer { withExtendedLifetime(lock) {} }
         let events = try EventLog(path: events)
         guard let server = identity.server,
             let serverKey = try await Registrar.serverKey(
@@ -73,12 +95,17 @@ struct Join: AsyncParsableCommand {
         let link = try BrokerLink(
             identity.broker, clientID: identity.clientID, subscriptions: ["SRUP/\(identity.id.hex)"], logger: logger)
         let participant = Participant(id: identity.id, key: identity.key, state: state, link: link, logger: logger)
-        var behaviour = Member.Behaviour(rejoin: nil, identification: "srup-device")
+        var behaviour = Member.Behaviour(rejoin: nil, identification: Identification(program: "srup-device \(SRUPDevice.version)"))
         behaviour.moderatedTimeout = .seconds(patience)
+        behaviour.firstVersion = ProtocolVersion(rawValue: firstVersion) ?? .preferred
         let outcome = Outcome(once: once)
+        var manners = JoinDriver.Behaviour()
+        manners.observer = observer.flatMap { DeviceID(hex: $0) }
+        manners.retry = .seconds(retry)
+        manners.confirm = .seconds(confirm)
+        manners.patience = .seconds(patience)
         let driver = JoinDriver(
-            presenter: presenter, events: events, logger: logger, outcome: outcome,
-            observer: observer.flatMap { DeviceID(hex: $0) }, retry: .seconds(retry))
+            presenter: presenter, events: events, logger: logger, outcome: outcome, behaviour: manners)
         let member = Member(participant, server: server, serverKey: serverKey, behaviour: behaviour) { event in
             await driver.handle(event)
         }
@@ -88,177 +115,5 @@ struct Join: AsyncParsableCommand {
         try await Program.run([member, link, outcome], logger: logger)
         await driver.takeDown()
         return outcome
-    }
-}
-
-/// How the join has ended; as a service it ends the program when it is known and `--once` was given.
-actor Outcome: Service {
-    enum Result: Sendable { case joined, notLetIn, noAnswer }
-    private let once: Bool
-    private(set) var result: Result?
-    private nonisolated let end = AsyncStream<Void>.makeStream()
-
-    init(once: Bool) {
-        self.once = once
-    }
-
-    func set(_ result: Result) {
-        self.result = result
-        if once { self.end.continuation.finish() }
-    }
-
-    nonisolated func run() async throws {
-        await withTaskCancellationHandler {
-            await withGracefulShutdownHandler {
-                for await _ in self.end.stream {}
-            } onGracefulShutdown: {
-                self.end.continuation.finish()
-            }
-        } onCancel: {
-            self.end.continuation.finish()
-        }
-        // The broker should have our last confirmation before we go.
-        try? await Task.sleep(for: .milliseconds(50))
-    }
-}
-
-/// What a device does about each event of its membership.
-actor JoinDriver {
-    private let presenter: any NoncePresenter
-    private let events: EventLog
-    private let logger: Logger
-    private let outcome: Outcome
-    private var observer: DeviceID?
-    private let retry: Duration
-    private var member: Member?
-    private var waitingForObserver = false
-    private var later: Task<Void, Never>?
-    private var isShowing = false
-
-    init(
-        presenter: any NoncePresenter, events: EventLog, logger: Logger, outcome: Outcome, observer: DeviceID?,
-        retry: Duration
-    ) {
-        self.presenter = presenter
-        self.events = events
-        self.logger = logger
-        self.outcome = outcome
-        self.observer = observer
-        self.retry = retry
-    }
-
-    func use(_ member: Member) {
-        self.member = member
-    }
-
-    func handle(_ event: MemberEvent) async {
-        switch event {
-        case .connected:
-            events.record("connected")
-            if !isShowing { await ask(.simple) }
-        case .disconnected(let why): events.record("disconnected", ["why": why])
-        case .joined(let again):
-            takeDown()
-            logger.notice(again ? "joined, as before" : "joined")
-            events.record("joined", ["again": String(again)])
-            await outcome.set(.joined)
-        case .refused(let kind, let named):
-            takeDown()
-            if kind == .simple {
-                await moderated(named)
-            } else {
-                await notLetIn("refused")
-            }
-        case .joinFailed:
-            takeDown()
-            await notLetIn("the join has failed")
-        case .joinTimedOut(let kind):
-            takeDown()
-            events.record("no-answer")
-            logger.warning("the server does not answer")
-            if kind == .simple { await ask(.simple) } else { await outcome.set(.noAnswer); tryLater() }
-        case .nonce(let nonce, _): show(nonce)
-        case .data(let id, let value):
-            if id == Array(DataName.observer.utf8), waitingForObserver,
-                let named = DeviceID(hex: String(decoding: value.prefix(16), as: UTF8.self))
-            {
-                await moderated(named)
-            }
-        case .left(let why):
-            logger.warning("the server has sent us away (\(why))")
-            events.record("left", ["why": why])
-        case .action(let id): logger.info("action \(id)")
-        case .observationRequested: logger.warning("asked to observe, which this device cannot")
-        }
-    }
-
-    private func ask(_ kind: JoinKind) async {
-        do {
-            try await member?.join(kind)
-            events.record("asked", ["kind": String(describing: kind)])
-        } catch {
-            logger.error("\(error)")
-        }
-    }
-
-    /// The server wants more than a simple join.
-    private func moderated(_ named: DeviceID?) async {
-        guard let chosen = observer ?? named else {
-            waitingForObserver = true
-            logger.notice("the server wants this device observed and has not said by whom; waiting for that")
-            later?.cancel()
-            later = Task { [weak self] in
-                guard (try? await Task.sleep(for: .seconds(10))) != nil else { return }
-                await self?.nobodyNamed()
-            }
-            return
-        }
-        waitingForObserver = false
-        later?.cancel()
-        logger.notice("the server wants this device observed: asking for observer \(chosen)")
-        await ask(.observed(by: chosen))
-    }
-
-    private func nobodyNamed() async {
-        guard waitingForObserver else { return }
-        waitingForObserver = false
-        await notLetIn("the server has named no observer (give one with --observer)")
-    }
-
-    private func notLetIn(_ why: String) async {
-        logger.error("not let in: \(why)")
-        events.record("not-let-in", ["why": why])
-        await outcome.set(.notLetIn)
-        tryLater()
-    }
-
-    private func tryLater() {
-        later?.cancel()
-        later = Task { [weak self, retry] in
-            guard (try? await Task.sleep(for: retry)) != nil else { return }
-            await self?.ask(.simple)
-        }
-    }
-
-    private func show(_ nonce: Nonce) {
-        do {
-            try nonce.withHex { text in try presenter.show(text) }
-            isShowing = true
-            logger.notice("showing the nonce to the observer")
-            events.record("showing")
-        } catch {
-            logger.error("the nonce cannot be shown: \(error)")
-        }
-    }
-
-    func takeDown() {
-        guard isShowing else { return }
-        isShowing = false
-        do {
-            try presenter.clear()
-        } catch {
-            logger.error("the display cannot be cleared: \(error)")
-        }
-        events.record("taken-down")
     }
 }

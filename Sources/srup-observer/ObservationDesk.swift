@@ -11,8 +11,11 @@ actor ObservationDesk {
     private let events: EventLog
     private let name: String
     private let signals: SignalBoard
+    /// What witnesses and the server cause.
+    private let causedLog: BoundedLog
     private var watches: Watches<Token>
     private var subjects: [Token: DeviceID] = [:]
+    private var hasAnsweredLeftOvers = false
     private var witnesses: [WitnessProcess] = []
     private var timer: Task<Void, Never>?
     private let start = ContinuousClock.now
@@ -29,6 +32,7 @@ actor ObservationDesk {
         self.participant = participant
         self.server = server
         self.events = events
+        causedLog = BoundedLog(participant.logger)
         watches = Watches(rules: rules, now: .zero)
     }
 
@@ -42,22 +46,35 @@ actor ObservationDesk {
     var openWatches: Int { watches.count }
 
     /// Answers what an earlier run has left open: their nonces were in memory only, so that FAILED is the honest answer
-    /// and the server can ask again at once.
-    func answerLeftOvers() throws {
-        for duty in try participant.state.requests(.duty) {
-            logger.notice("a restart interrupted the observation of \(duty.subject?.hex ?? "?"): FAILED")
-            answer(
-                duty.token, device: duty.subject, .failed("the observer was restarted"), elapsed: .zero, to: duty.peer)
+    /// and the server can ask again at once. Not before the server has let us in: what it asks in reply would come too early.
+    func answerLeftOvers() {
+        guard !hasAnsweredLeftOvers else { return }
+        hasAnsweredLeftOvers = true
+        do {
+            for duty in try participant.state.requests(.duty) where subjects[duty.token] == nil {
+                logger.notice("a restart interrupted the observation of \(duty.subject?.hex ?? "?"): FAILED")
+                answer(
+                    duty.token, device: duty.subject, .failed("the observer was restarted"), elapsed: .zero,
+                    to: duty.peer)
+            }
+        } catch {
+            logger.error("\(error)")
         }
     }
 
-    /// Begins to look for `nonce`.
+    /// Begins to look for `nonce`; an earlier request about the same device is forgotten without an answer, since its server
+    /// waits for this one's only.
     func observe(_ device: DeviceID, _ nonce: Nonce, token: Token) {
+        let old = subjects.first { $0.value == device }?.key
         do {
-            try participant.state.open(.init(token: token, kind: .duty, peer: server, subject: device))
+            try participant.state.open(.init(token: token, kind: .duty, peer: server, subject: device), replacing: old)
         } catch {
-            logger.error("\(error)")
+            causedLog.log(.error, about: "the state file", "\(error)")
             return
+        }
+        if let old {
+            subjects[old] = nil
+            watches.close(old, at: now)
         }
         let fingerprint = nonce.withBytes { Watches<Token>.fingerprint(of: $0) }
         guard watches.open(token, fingerprint: fingerprint, at: now, matches: { nonce.matches($0) }) else {
@@ -65,7 +82,7 @@ actor ObservationDesk {
             return
         }
         subjects[token] = device
-        logger.info("looking for \(device)")
+        causedLog.log(.info, about: device, "looking for \(device)")
         events.record("looking", ["device": device.hex])
         for witness in witnesses { witness.wake() }
         signals.watches(name, watches.count)
@@ -78,18 +95,23 @@ actor ObservationDesk {
         case .ready(let what):
             eyes[witness] = "ready: \(what)"
             signals.eye(name, witness, isBlind: false)
-            logger.info("the \(witness) sees: \(what)")
+            causedLog.log(.info, about: witness, "the \(witness) sees: \(what)")
             watches.witness(witness, problem: nil, at: now)
             schedule()
         case .lost(let why):
-            if eyes[witness] != "lost: \(why)" { logger.warning("the \(witness) cannot see: \(why)") }
+            if eyes[witness] != "lost: \(why)" {
+                causedLog.log(.warning, about: witness, "the \(witness) cannot see: \(why)")
+            }
             eyes[witness] = "lost: \(why)"
             signals.eye(name, witness, isBlind: !watches.isEmpty)
             watches.witness(witness, problem: why, at: now)
             schedule()
-        case .seen(let value, _): saw(Sighting(value: value, manner: .glimpsed, witness: witness))
-        case .unread: break
-        case .tapped(let value, _): saw(Sighting(value: value, manner: .presented, witness: witness))
+        case .seen(let value, let how):
+            let manner: Sighting.Manner = how.hasPrefix("type") ? .resting : .glimpsed
+            saw(Sighting(value: value, manner: manner, witness: witness, place: how))
+        case .unread(let place): watches.sawUnread(place, at: now)
+        case .tapped(let value, let how):
+            saw(Sighting(value: value, manner: .presented, witness: witness, place: how))
         }
     }
 
@@ -135,7 +157,7 @@ actor ObservationDesk {
             try participant.send(
                 .response(status), to: peer, on: .member(participant.id), token: token, answering: .duty)
         } catch {
-            logger.error("the verdict \(verdict.name) could not be sent: \(error)")
+            causedLog.log(.error, about: "verdicts", "the verdict \(verdict.name) could not be sent: \(error)")
             return
         }
         verdicts[verdict.name, default: 0] += 1
@@ -148,7 +170,7 @@ actor ObservationDesk {
             case .failed(let why): why
             }
         participant.audit("observation", "\(name): \(verdict.name) (\(how)) after \(milliseconds) ms, asked by \(peer)")
-        logger.notice("\(name): \(verdict.name) after \(milliseconds) ms (\(how))")
+        causedLog.log(.notice, about: name, "\(name): \(verdict.name) after \(milliseconds) ms (\(how))")
         events.record(
             "verdict", ["device": name, "verdict": verdict.name, "how": how, "milliseconds": String(milliseconds)])
     }

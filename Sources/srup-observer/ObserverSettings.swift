@@ -69,7 +69,9 @@ struct ObserverSettings {
 
         [observe]
         timeout = "60 s"                       # then the verdict is FAILED
-        invalid_after = "3 s"                  # another value in view for so long is INVALID
+        invalid_after = "3 s"                  # another value that came into view and stayed so long is INVALID ...
+        display_time = "20 s"                  # ... but not before the device has had this long to show its own
+        settle = "2 s"                         # what is in view within this time of looking was there before: a label
         witness_grace = "15 s"                 # FAILED after so long without a working camera or reader
 
         [camera]                               # what it looks with, when nothing else is said
@@ -122,6 +124,11 @@ struct ObserverSettings {
             "observe.timeout", default: settings.rules.timeout, in: .milliseconds(500)...(.seconds(3600)))
         settings.rules.invalidAfter = try file.duration(
             "observe.invalid_after", default: settings.rules.invalidAfter, in: .milliseconds(100)...(.seconds(600)))
+        settings.rules.displayTime = try file.duration(
+            "observe.display_time", default: min(settings.rules.displayTime, settings.rules.timeout / 2),
+            in: .zero...(.seconds(600)))
+        settings.rules.settle = try file.duration(
+            "observe.settle", default: settings.rules.settle, in: .zero...(.seconds(60)))
         settings.rules.witnessGrace = try file.duration(
             "observe.witness_grace", default: settings.rules.witnessGrace, in: .milliseconds(500)...(.seconds(3600)))
         settings.signal = try SignalSettings(&file)

@@ -15,6 +15,7 @@ struct RunningObserver {
     private let member: Member
     private let desk: ObservationDesk
     private let witnesses: [WitnessProcess]
+    private let link: BrokerLink
     private let logger: Logger
     let events: EventLog
 
@@ -37,7 +38,7 @@ struct RunningObserver {
             throw PartyError.identity("which C2 server to join is not known: set server.id in \(path)")
         }
         self.server = server
-        let link = try BrokerLink(
+        link = try BrokerLink(
             identity.broker, clientID: identity.clientID, subscriptions: ["SRUP/\(identity.id.hex)"], logger: logger)
         let participant = Participant(id: identity.id, key: identity.key, state: state, link: link, logger: logger)
         guard
@@ -51,14 +52,17 @@ struct RunningObserver {
         self.desk = desk
         witnesses = observer.eyes.map { Self.witness($0, observer.name, in: witnessSockets, desk, logger) }
         await desk.use(witnesses)
-        try await desk.answerLeftOvers()
         let log = logger
+        let identification = Identification(
+            program: "srup-observer \(Version.text)", observations: settings.rules.mostWatches)
+        let outside = BoundedLog(logger, perSubject: 2)
+        let id = identity.id
         member = Member(
             participant, server: server, serverKey: serverKey,
-            behaviour: .init(rejoin: settings.rejoin, identification: "srup-observer \(Version.text)")
+            behaviour: .init(rejoin: settings.rejoin, identification: identification)
         ) { [name] event in
             signals.heard(event, by: name, isJoined: (try? state.peer(server))??.isJoined ?? false)
-            await Self.handle(event, desk, events, log)
+            await Self.handle(event, desk, events, log, outside, id)
         }
     }
 
@@ -71,7 +75,7 @@ struct RunningObserver {
     }
 
     var services: [any Service] {
-        [Renewal(folder: folder, logger: logger), member, member.participant.link] + witnesses
+        [Renewal(folder: folder, logger: logger), member, link] + witnesses
     }
 
     func announce() {
@@ -102,17 +106,26 @@ struct RunningObserver {
     }
 
     private static func handle(
-        _ event: MemberEvent, _ desk: ObservationDesk, _ events: EventLog, _ logger: Logger
+        _ event: MemberEvent, _ desk: ObservationDesk, _ events: EventLog, _ logger: Logger, _ outside: BoundedLog,
+        _ id: DeviceID
     ) async {
         switch event {
         case .observationRequested(let token, let device, let nonce): await desk.observe(device, nonce, token: token)
         case .connected: events.record("connected")
         case .disconnected(let why): events.record("disconnected", ["why": why])
-        case .joined(let again): if !again { events.record("joined") }
-        case .refused: logger.error("the server refuses us as an observer; asking again later")
-        case .joinFailed: logger.error("the server does not let us in; asking again later")
-        case .joinTimedOut: logger.warning("the server does not answer our request to join; asking again")
-        case .left(let why): logger.warning("the server has sent us away (\(why))")
+        case .joined(let again):
+            await desk.answerLeftOvers()
+            if !again { events.record("joined") }
+        case .refused:
+            events.record("refused")
+            outside.log(.warning, about: "refused", StatusCommand.waitingWords(id.hex) + "; asking again")
+        case .joinFailed:
+            events.record("refused")
+            outside.log(.error, about: "refused", "the server does not let this observer in; asking again later")
+        case .joinTimedOut:
+            outside.log(.warning, about: "no answer", "the server does not answer our request to join; asking again")
+        case .left(let why):
+            outside.log(.warning, about: "left", "the server has removed this observer from its network (\(why))")
         case .data, .action, .nonce: break
         }
     }
@@ -124,8 +137,9 @@ struct RunningObserver {
         report.identity = identity.id.hex
         report.server = server.hex
         report.broker = "\(identity.broker.host):\(identity.broker.port)"
-        report.connected = member.participant.link.isConnected
+        report.connected = link.isConnected
         report.joined = member.isJoined
+        report.waitsForOperator = await member.wasRefused
         report.openWatches = await desk.openWatches
         report.eyes = await desk.eyes
         report.verdicts = await desk.verdicts

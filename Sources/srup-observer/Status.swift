@@ -31,12 +31,19 @@ struct StatusCommand: AsyncParsableCommand {
         var broker: String?
         var connected = false
         var joined = false
+        /// The server has refused us: an operator must name this identity first.
+        var waitsForOperator = false
         var openWatches = 0
         var eyes: [String: String] = [:]
         var verdicts: [String: Int] = [:]
         var rejected: [String: UInt64] = [:]
         var uptimeSeconds = 0
         var lastObservations: [String] = []
+    }
+
+    /// What to tell the operator of the C2 server.
+    static func waitingWords(_ identity: String) -> String {
+        "the server does not let this observer in yet: tell its operator to say \"srup-c2 trust \(identity)\""
     }
 
     static func observations(_ state: PartyState) -> [String] {
@@ -102,6 +109,7 @@ struct StatusCommand: AsyncParsableCommand {
             "broker      \(report.broker ?? "?")\(report.running ? report.connected ? ", connected" : ", NOT connected" : "")",
             "server      \(report.server ?? "?")\(report.joined ? ", joined" : ", not joined")",
         ]
+        if report.waitsForOperator { lines.append("            " + Self.waitingWords(identity)) }
         for (eye, state) in report.eyes.sorted(by: { $0.key < $1.key }) {
             lines.append(eye.padding(12) + state)
         }

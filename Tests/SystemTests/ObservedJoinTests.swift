@@ -8,13 +8,13 @@ import Testing
 @Suite(.serialized) struct ObservedJoinTests {
     /// A network with one trusted observer before a drawn scene.
     func withWorld(
-        observerSettings: String = World.quick, camera: String? = nil,
+        observerSettings: String = World.quick, camera: String? = nil, observationTimeout: Int = 8,
         _ body: (World, String) throws -> Void
     ) throws {
         let stage = try Stage()
         defer { stage.close() }
         let world = try World(stage)
-        try world.startServer(Self.policies)
+        try world.startServer(Self.policies + ["--observation-timeout", "\(observationTimeout)"])
         let fifo = try world.makeCamera("camera")
         try world.bringObserver(camera: camera ?? "fifo:\(fifo)", settings: observerSettings)
         try body(world, fifo)
@@ -26,7 +26,8 @@ import Testing
     ]
 
     @Test func theDeviceThatShowsItsNonceIsLetInAndNoOther() throws {
-        try withWorld { world, fifo in
+        // Time enough for INVALID on a machine that stands still now and then.
+        try withWorld(observerSettings: World.patient, observationTimeout: 40) { world, fifo in
             let ears = try Eavesdropper(world)
             // Right code.
             var begin = EventFollower.clock()
@@ -45,13 +46,18 @@ import Testing
                 "srup-device",
                 ["show", Hex.encode((0..<16).map { _ in UInt8.random(in: 0...255) }), "--present", "png:\(other)"],
                 as: "other")
-            try world.startScene(on: fifo, picture: other)
-            try world.startDevice("wrong")
+            try world.showLater(other, on: fifo, before: "wrong") { try world.startDevice("wrong") }
             #expect(try world.answer(to: "wrong", since: begin) == "JOIN_FAIL")
             let verdict = try world.events.wait(for: "observer", ["verdict"], since: begin, within: 5)
             #expect(verdict.details["verdict"] == "INVALID")
             world.stage.stop("scene")
+        }
+    }
 
+    @Test func aDeviceThatShowsNothingIsTriedThreeTimesAndGivenUp() throws {
+        try withWorld { world, fifo in
+            let ears = try Eavesdropper(world)
+            var begin = EventFollower.clock()
             // No code: tried three times, each with a fresh nonce, then given up.
             begin = EventFollower.clock()
             try world.registerDevice("none", type: "sensor")

@@ -138,6 +138,7 @@ public final class BrokerLink: Service, Sendable {
     /// Ends a subscription.
     public func unsubscribe(_ filter: String) {
         state.withLock { state in
+            guard state.subscriptions.contains(filter) else { return }
             state.subscriptions.removeAll { $0 == filter }
             if state.isConnected { mosquitto_unsubscribe(client.pointer, nil, filter) }
         }
@@ -325,14 +326,14 @@ public struct BrokerEvents: AsyncSequence, Sendable {
 
     private static let capacity = 256
 
-    init() {
+    public init() {
         (stream, continuation) = AsyncStream.makeStream()
         places = DispatchSemaphore(value: 0)
         for _ in 0..<Self.capacity { places.signal() }
     }
 
     /// Called on the link's thread; waits for a place.
-    func send(_ event: BrokerEvent) {
+    public func send(_ event: BrokerEvent) {
         places.wait()
         continuation.yield(event)
     }
@@ -342,7 +343,8 @@ public struct BrokerEvents: AsyncSequence, Sendable {
         for _ in 0..<Self.capacity { places.signal() }
     }
 
-    func finish() {
+    /// No more events come.
+    public func finish() {
         continuation.finish()
     }
 

@@ -49,8 +49,41 @@ public final class PartyState: Sendable {
         public let version: ProtocolVersion
         /// Whether a join with this peer has succeeded and not ended.
         public let isJoined: Bool
+        /// How it came in, when that is known.
+        public let admission: Admission?
+        /// The token of our last answer to one of its joins: after a crash it tells which have been answered.
+        public let lastAnswer: Token?
         public let lastSent: SequenceNumber
         public let lastReceived: SequenceNumber
+    }
+
+    /// How a member was let in: whether that is good enough is asked again at each of its joins.
+    public struct Admission: Sendable, Hashable {
+        public enum Way: String, Sendable {
+            /// By its word alone.
+            case simple
+            /// An observer has seen it.
+            case observed
+            /// A person has compared what it shows.
+            case human
+            /// The operator has named its identity.
+            case trusted
+        }
+        public let way: Way
+        /// Of the answer that let it in.
+        public let token: Token
+
+        public init(_ way: Way, _ token: Token) {
+            self.way = way
+            self.token = token
+        }
+    }
+
+    /// What the answer to a join does to the membership of the peer that it goes to.
+    public enum MembershipChange: Sendable {
+        case begins(Admission)
+        /// With the answer's token.
+        case ends(Token)
     }
 
     /// - Throws: ``StorageError``.
@@ -64,14 +97,17 @@ public final class PartyState: Sendable {
     private func peers(where condition: String, _ values: [Value]) throws(StorageError) -> [Peer] {
         try database.transaction { connection throws(StorageError) in
             try connection.query(
-                "SELECT id, public_key, type, version, joined, sent, received FROM peers WHERE \(condition) ORDER BY id",
+                "SELECT id, public_key, type, version, joined, sent, received, admission, admission_token, answered FROM peers WHERE \(condition) ORDER BY id",
                 values)
         }.compactMap { row in
             guard let id = row.unsigned(0) else { return nil }
             return Peer(
                 id: DeviceID(id), key: row.text(1).flatMap { try? PublicKey(pem: $0) }, type: row.text(2),
                 version: ProtocolVersion(rawValue: UInt8(truncatingIfNeeded: row.integer(3) ?? 0)) ?? .preferred,
-                isJoined: row.integer(4) == 1, lastSent: SequenceNumber(row.unsigned(5) ?? 0),
+                isJoined: row.integer(4) == 1,
+                admission: row.text(7).flatMap { Admission.Way(rawValue: $0) }.flatMap { way in
+                    row.blob(8).flatMap { Token($0) }.map { Admission(way, $0) }
+                }, lastAnswer: row.blob(9).flatMap { Token($0) }, lastSent: SequenceNumber(row.unsigned(5) ?? 0),
                 lastReceived: SequenceNumber(row.unsigned(6) ?? 0))
         }
     }
@@ -91,14 +127,23 @@ public final class PartyState: Sendable {
     /// - Throws: ``StorageError``.
     public func setJoined(_ id: DeviceID, _ joined: Bool) throws(StorageError) {
         try database.query(
-            "UPDATE peers SET joined = ? WHERE id = ?", .integer(joined ? 1 : 0), .unsigned(id.value))
+            "UPDATE peers SET joined = ?, admission = NULL, admission_token = NULL WHERE id = ?",
+            .integer(joined ? 1 : 0), .unsigned(id.value))
+    }
+
+    /// What is spoken to a peer from now on, until it speaks itself.
+    ///
+    /// - Throws: ``StorageError``.
+    public func setVersion(_ version: ProtocolVersion, of id: DeviceID) throws(StorageError) {
+        try database.query(
+            "UPDATE peers SET version = ? WHERE id = ?", .integer(Int64(version.rawValue)), .unsigned(id.value))
     }
 
     /// Drops a peer's key and its membership, not its counters.
     ///
     /// - Throws: ``StorageError``.
     public func forget(_ id: DeviceID) throws(StorageError) {
-        try database.query("UPDATE peers SET public_key = NULL, joined = 0 WHERE id = ?", .unsigned(id.value))
+        try database.query("UPDATE peers SET public_key = NULL, joined = 0, admission = NULL, admission_token = NULL WHERE id = ?", .unsigned(id.value))
     }
 
     private static func insertPeer(_ id: DeviceID, _ connection: Connection) throws(StorageError) {
@@ -141,13 +186,13 @@ public final class PartyState: Sendable {
     ///
     /// - Parameter answering: a request of `peer` that this message ends, in the same transaction: an answer goes out
     ///   once, whatever crashes.
-    /// - Parameter joined: whether the peer belongs from now on, in the same transaction: who is told so belongs, and
-    ///   who belongs is told.
+    /// - Parameter membership: the peer's from now on, in the same transaction: who is told that it belongs belongs, and who
+    ///   is told that it does not does not.
     /// - Throws: ``StorageError``, ``PartyError`` when `make` fails, the numbers are used up, or the request has been
     ///   answered.
     public func enqueue(
         to peer: DeviceID, topic: Topic, answering: (token: Token, kind: Request.Kind)? = nil,
-        settingJoined joined: Bool? = nil, now: Double, _ make: (SequenceNumber, ProtocolVersion) throws -> [UInt8]
+        membership: MembershipChange? = nil, now: Double, _ make: (SequenceNumber, ProtocolVersion) throws -> [UInt8]
     ) throws -> Outgoing {
         let outcome = try database.transaction { connection throws(StorageError) -> Result<Outgoing, PartyError> in
             if let answering {
@@ -174,16 +219,27 @@ public final class PartyState: Sendable {
             }
             try connection.query(
                 "UPDATE peers SET sent = ? WHERE id = ?", .unsigned(next.value), .unsigned(peer.value))
-            if let joined {
-                try connection.query(
-                    "UPDATE peers SET joined = ? WHERE id = ?", .integer(joined ? 1 : 0), .unsigned(peer.value))
-            }
+            if let membership { try Self.apply(membership, to: peer, connection) }
             let inserted = try connection.query(
                 "INSERT INTO outbox (topic, payload, created) VALUES (?, ?, ?) RETURNING id", .text(topic.description),
                 .blob(payload), .real(now))
             return .success(Outgoing(id: inserted.first?.integer(0) ?? 0, topic: topic.description, payload: payload))
         }
         return try outcome.get()
+    }
+
+    private static func apply(
+        _ change: MembershipChange, to peer: DeviceID, _ connection: Connection
+    ) throws(StorageError) {
+        let (joined, admission, token): (Int64, Admission?, Token) =
+            switch change {
+            case .begins(let admission): (1, admission, admission.token)
+            case .ends(let token): (0, nil, token)
+            }
+        try connection.query(
+            "UPDATE peers SET joined = ?, admission = ?, admission_token = ?, answered = ? WHERE id = ?",
+            .integer(joined), admission.map { .text($0.way.rawValue) } ?? .null,
+            admission.map { .blob($0.token.bytes) } ?? .null, .blob(token.bytes), .unsigned(peer.value))
     }
 
     /// The broker has it.
@@ -234,11 +290,19 @@ public final class PartyState: Sendable {
     }
 
     /// - Throws: ``StorageError``.
-    public func open(_ request: Request) throws(StorageError) {
-        try database.query(
-            "INSERT OR REPLACE INTO requests (token, kind, peer, subject) VALUES (?, ?, ?, ?)",
-            .blob(request.token.bytes), .text(request.kind.rawValue), .unsigned(request.peer.value),
-            request.subject.map { .unsigned($0.value) } ?? .null)
+    public func open(_ request: Request) throws(StorageError) { try open(request, replacing: nil) }
+
+    /// Opens a request in the place of one that nobody waits for any more, if there is one.
+    ///
+    /// - Throws: ``StorageError``.
+    public func open(_ request: Request, replacing old: Token?) throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            if let old { try connection.query("DELETE FROM requests WHERE token = ?", .blob(old.bytes)) }
+            try connection.query(
+                "INSERT OR REPLACE INTO requests (token, kind, peer, subject) VALUES (?, ?, ?, ?)",
+                .blob(request.token.bytes), .text(request.kind.rawValue), .unsigned(request.peer.value),
+                request.subject.map { .unsigned($0.value) } ?? .null)
+        }
     }
 
     /// Ends the request that has this token, kind and peer and returns it: whoever calls second gets `nil`.
@@ -327,7 +391,12 @@ public final class PartyState: Sendable {
             event TEXT NOT NULL,
             detail TEXT NOT NULL
         );
+        """,
         """
+        ALTER TABLE peers ADD COLUMN admission TEXT;
+        ALTER TABLE peers ADD COLUMN admission_token BLOB;
+        ALTER TABLE peers ADD COLUMN answered BLOB;
+        """,
     ]
 }
 

@@ -10,6 +10,10 @@ public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConver
     /// Before anything was sent or received.
     public static let none = SequenceNumber(0)
 
+    /// The highest number that is taken from a peer: above it there is no room for a lifetime of answers (2^32 of them, 16
+    /// apart), and a single message would end the conversation for ever.
+    public static let highestAccepted = SequenceNumber(.max - 1 << 36)
+
     /// The number `steps` further on, or `nil` when the 64 bits are used up.
     public func advanced(by steps: UInt64) -> SequenceNumber? {
         let (sum, overflow) = value.addingReportingOverflow(steps)

@@ -1,0 +1,98 @@
+import Party
+import SRUP
+
+/// Requests to join, and what the operator's policy says to them.
+extension C2Server {
+    func handleJoin(_ message: Message, type: String) throws {
+        let device = message.sender
+        events.record("join-requested", ["device": device.hex, "type": type, "kind": message.body.type.description])
+        roster.heard(device, at: time.now())
+        switch message.body {
+        case .joinRequest: try simpleJoin(device, message.token, type: type)
+        case .observedJoinRequest(let observer): try observedJoin(device, observer, message.token, type: type)
+        case .humanJoinRequest:
+            causedLog.log(
+                .notice, about: device,
+                "\(device) asks for a human-moderated join: this server has no operator's page yet, so the join fails")
+            end(device)
+            try answer(device, .joinFail, message.token, why: "no operator's page")
+        default: throw Rejection.unexpected(message.body.type)
+        }
+    }
+
+    /// The policy is asked at every join: a member that came in by a way that is not good enough any more is out.
+    private func simpleJoin(_ device: DeviceID, _ token: Token, type: String) throws {
+        let peer = try participant.state.peer(device)
+        let way = peer?.isJoined == true ? peer?.admission?.way : nil
+        let isTrusted = try state.trusted().contains(device)
+        switch rules.policy(for: type) {
+        case .simple: try letIn(device, token, .simple, isMember: way != nil, isTrusted: isTrusted)
+        case .trusted where isTrusted:
+            try letIn(device, token, .trusted, isMember: way != nil, isTrusted: true)
+        case .trusted:
+            causedLog.log(
+                .notice, about: device,
+                "\(device) (\(type)) waits at the door: if it is your observer, say \"srup-c2 trust \(device)\"")
+            try refuse(device, token, why: "the operator has not named it")
+        case .observed where way == .observed || way == .human:
+            try letIn(device, token, .observed, isMember: true, isTrusted: isTrusted)
+        case .observed: try sendToAnObserver(device, token, type: type)
+        case .human where way == .human: try letIn(device, token, .human, isMember: true, isTrusted: isTrusted)
+        case .human:
+            causedLog.log(
+                .info, about: device,
+                "\(device) (\(type)) is refused a simple join: its type must be moderated by a person")
+            try refuse(device, token, why: "must be moderated by a person")
+        case .refuse:
+            causedLog.log(.notice, about: device, "\(device) (\(type)) is refused: its type is never let in")
+            end(device)
+            try answer(device, .joinFail, token, why: "type is never let in")
+        }
+    }
+
+    private func letIn(
+        _ device: DeviceID, _ token: Token, _ way: PartyState.Admission.Way, isMember: Bool, isTrusted: Bool
+    ) throws {
+        guard isMember else { return try admitted(device, token, way, how: "\(way) join") }
+        logger.debug("\(device) asks again and belongs already")
+        try confirm(device, token)
+        // Whether it has connected anew, and how many devices it can look at.
+        if isTrusted { try send(.idRequest, to: device) }
+    }
+
+    private func refuse(_ device: DeviceID, _ token: Token, why: String) throws {
+        end(device)
+        try answer(device, .joinRefused, token, why: why)
+    }
+
+    private func sendToAnObserver(_ device: DeviceID, _ token: Token, type: String) throws {
+        let observer = roster.inOrder(try usableObservers(), at: time.now()).first
+        let adviser = observer.map { "by \($0)" } ?? "but no trusted observer has joined"
+        causedLog.log(
+            .info, about: device,
+            "\(device) (\(type)) is refused a simple join: its type must be observed, \(adviser)")
+        // The answer first: a reference device ends its conversation at a DATA message that it does not expect.
+        try refuse(device, token, why: "must be observed")
+        if let observer, rules.tellsObserver {
+            try send(.data(id: Array(DataName.observer.utf8), value: Array(observer.hex.utf8)), to: device)
+        }
+    }
+
+    private func usableObservers() throws -> [DeviceID] {
+        try state.trusted().filter { try participant.state.peer($0)?.isJoined == true }
+    }
+
+    // MARK: In
+
+    func admitted(_ device: DeviceID, _ token: Token, _ way: PartyState.Admission.Way, how: String) throws {
+        participant.link.subscribe("SRUP/\(device.hex)")
+        try answer(device, .joinSuccess, token, why: how, way: way)
+        try welcome(device, how: how)
+    }
+
+    func welcome(_ device: DeviceID, how: String) throws {
+        participant.audit("joined", "\(device): \(how)")
+        causedLog.log(.info, about: device, "\(device) has joined (\(how))")
+        try send(.idRequest, to: device)
+    }
+}

@@ -1,0 +1,103 @@
+import Party
+import SRUP
+
+/// The joins under way: who waits for which observer, who is being looked at, until when.
+///
+/// Pure: the time is passed in.
+struct JoinBook: Sendable {
+    struct Entry: Sendable {
+        var join: C2State.Pending
+        /// When the device asked, by the server's own clock.
+        let began: Duration
+        /// When the present try expires; `nil` while the join waits for its observer.
+        var deadline: Duration?
+        /// While it waits: not before this time.
+        var notBefore: Duration
+    }
+
+    private(set) var entries: [DeviceID: Entry] = [:]
+    /// How often a device has failed lately, and when it did last.
+    private var failures: [DeviceID: (count: Int, last: Duration)] = [:]
+
+    /// Failures longer ago than this are forgotten.
+    private static let failureMemory = Duration.seconds(600)
+    private static let maximumFailures = 4096
+
+    var count: Int { entries.count }
+
+    subscript(device: DeviceID) -> Entry? { entries[device] }
+
+    /// Why there is no place for a join; `nil` when there is one.
+    func problem(
+        _ device: DeviceID, _ observer: DeviceID, type: String, _ limits: C2Rules.Limits
+    ) -> String? {
+        let others = entries.values.filter { $0.join.device != device }
+        if others.count >= limits.joins { return "too many joins are under way" }
+        if others.count(where: { $0.join.observer == observer }) >= limits.joinsByOneObserver {
+            return "too many joins wait for the observer \(observer)"
+        }
+        if others.count(where: { $0.join.type == type }) >= limits.joinsOfOneType {
+            return "too many joins of type \(type) are under way"
+        }
+        return nil
+    }
+
+    /// Adds a join that waits.
+    mutating func wait(_ join: C2State.Pending, began: Duration, notBefore: Duration) {
+        entries[join.device] = Entry(join: join, began: began, deadline: nil, notBefore: notBefore)
+    }
+
+    /// Notes that a join's try has begun.
+    mutating func look(_ join: C2State.Pending, until deadline: Duration) {
+        entries[join.device]?.join = join
+        entries[join.device]?.deadline = deadline
+    }
+
+    /// Back to waiting, for another try.
+    mutating func wait(again join: C2State.Pending, notBefore: Duration) {
+        entries[join.device]?.join = join
+        entries[join.device]?.deadline = nil
+        entries[join.device]?.notBefore = notBefore
+    }
+
+    @discardableResult
+    mutating func remove(_ device: DeviceID) -> C2State.Pending? { entries.removeValue(forKey: device)?.join }
+
+    /// The join whose turn it is with an observer: of those that may go on, whoever has failed least, then who asked first.
+    func next(for observer: DeviceID, at now: Duration) -> C2State.Pending? {
+        entries.values.filter { $0.join.observer == observer && $0.deadline == nil && $0.notBefore <= now }
+            .min { left, right in
+                (recentFailures(left.join.device, now), left.began) < (recentFailures(right.join.device, now), right.began)
+            }?.join
+    }
+
+    /// The observers that joins wait for.
+    var awaited: Set<DeviceID> { Set(entries.values.lazy.filter { $0.deadline == nil }.map(\.join.observer)) }
+
+    /// The joins that an observer is looking at, or is to look at.
+    func joins(by observer: DeviceID) -> [Entry] { entries.values.filter { $0.join.observer == observer } }
+
+    /// What is due: tries that have expired, joins that have lasted too long.
+    func due(at now: Duration, longest: Duration) -> (expired: [C2State.Pending], old: [C2State.Pending]) {
+        let old = entries.values.filter { now - $0.began >= longest }.map(\.join)
+        let expired = entries.values.filter { ($0.deadline ?? .seconds(1 << 40)) <= now && now - $0.began < longest }
+        return (expired.map(\.join), old)
+    }
+
+    // MARK: Failures
+
+    mutating func failed(_ device: DeviceID, at now: Duration) {
+        if failures.count >= Self.maximumFailures {
+            failures = failures.filter { now - $0.value.last < Self.failureMemory }
+            if failures.count >= Self.maximumFailures { failures.removeAll() }
+        }
+        failures[device] = (recentFailures(device, now) + 1, now)
+    }
+
+    mutating func succeeded(_ device: DeviceID) { failures[device] = nil }
+
+    private func recentFailures(_ device: DeviceID, _ now: Duration) -> Int {
+        guard let known = failures[device], now - known.last < Self.failureMemory else { return 0 }
+        return known.count
+    }
+}

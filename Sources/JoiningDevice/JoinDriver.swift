@@ -1,0 +1,215 @@
+import Logging
+import Party
+import Presentation
+import SRUP
+
+/// What a joining device does about each event of its membership: asks, shows its nonce, takes it down, asks again.
+public actor JoinDriver {
+    /// How a device behaves.
+    public struct Behaviour: Sendable {
+        /// Ask for this observer instead of the one that the server names.
+        public var observer: DeviceID?
+        /// How long to wait at first before a join that failed is tried again; later longer, up to ten times as long.
+        public var retry: Duration = .seconds(60)
+        /// How often a member asks whether it still belongs, which heals a server that has forgotten it.
+        public var confirm: Duration = .seconds(600)
+        /// How long asking again after "refused" may go on, and with ``Outcome/once`` how long all of it may take.
+        public var patience: Duration = .seconds(900)
+
+        public init() {}
+    }
+
+    private enum Next { case ask(JoinKind), nobodyNamed, impatience }
+
+    private let presenter: any NoncePresenter
+    private let events: EventLog
+    private let logger: Logger
+    private let outcome: Outcome
+    private let behaviour: Behaviour
+    private let time: Timekeeper
+    private var member: Member?
+    private var isShowing = false
+    private var next: (at: Duration, what: Next)?
+    private var alarm: Task<Void, Never>?
+    private var unanswered = Backoff(first: .seconds(4), longest: .seconds(120))
+    private var again = Backoff(first: .seconds(5), longest: .seconds(60))
+    private var failed: Backoff
+    /// When asking for this join began; `nil` while we belong.
+    private var askingSince: Duration?
+
+    /// How long the server may take to name an observer after it has refused a simple join.
+    private static let naming = Duration.seconds(10)
+
+    public init(
+        presenter: any NoncePresenter, events: EventLog, logger: Logger, outcome: Outcome, behaviour: Behaviour,
+        time: Timekeeper = .monotonic
+    ) {
+        self.presenter = presenter
+        self.events = events
+        self.logger = logger
+        self.outcome = outcome
+        self.behaviour = behaviour
+        self.time = time
+        failed = Backoff(first: behaviour.retry, longest: behaviour.retry * 10)
+    }
+
+    public func use(_ member: Member) {
+        self.member = member
+        askingSince = time.now()
+        if outcome.once { plan(.impatience, after: behaviour.patience) }
+    }
+
+    // MARK: Time
+
+    private func plan(_ what: Next, after pause: Duration) {
+        var moment = time.now() + pause
+        var what = what
+        // With --once the whole has an end, whatever is planned.
+        if outcome.once, let askingSince, moment >= askingSince + behaviour.patience {
+            (moment, what) = (askingSince + behaviour.patience, .impatience)
+        }
+        next = (moment, what)
+        alarm?.cancel()
+        alarm = time.wake(at: moment) { [weak self] in await self?.tick() }
+    }
+
+    private func planNothing() {
+        next = nil
+        alarm?.cancel()
+        if outcome.once, askingSince != nil { plan(.impatience, after: .seconds(1 << 32)) }
+    }
+
+    /// Does what is due.
+    public func tick() async {
+        guard let due = next, due.at <= time.now() else { return }
+        planNothing()
+        switch due.what {
+        case .ask(let kind): await ask(kind)
+        case .nobodyNamed: await notLetIn("the server has named no observer (give one with --observer)")
+        case .impatience:
+            guard due.at >= (askingSince ?? due.at) + behaviour.patience else { return }
+            takeDown()
+            logger.error("no answer in \(behaviour.patience)")
+            await outcome.set(.noAnswer)
+        }
+    }
+
+    // MARK: Events
+
+    public func handle(_ event: MemberEvent) async {
+        switch event {
+        case .connected:
+            events.record("connected")
+            if !isShowing { await ask(.simple) }
+        case .disconnected(let why): events.record("disconnected", ["why": why])
+        case .joined(let again): await joined(again)
+        case .refused(let kind, let named):
+            takeDown()
+            if kind == .simple { await moderated(named) } else { await askAgain(kind) }
+        case .joinFailed:
+            takeDown()
+            await notLetIn("the join has failed")
+        case .joinTimedOut(let kind): await timedOut(kind)
+        case .nonce(let nonce, _): show(nonce)
+        case .data(let id, let value): await told(id, value)
+        case .left(let why):
+            takeDown()
+            planNothing()
+            logger.warning("the server has removed this device from its network (\(why))")
+            events.record("left", ["why": why])
+        case .action(let id): logger.info("action \(id)")
+        case .observationRequested: logger.warning("asked to observe, which this device cannot")
+        }
+    }
+
+    private func joined(_ isAgain: Bool) async {
+        takeDown()
+        unanswered.reset()
+        again.reset()
+        failed.reset()
+        askingSince = nil
+        logger.notice(isAgain ? "joined, as before" : "joined")
+        events.record("joined", ["again": String(isAgain)])
+        plan(.ask(.simple), after: behaviour.confirm * Double.random(in: 0.8...1))
+        await outcome.set(.joined)
+    }
+
+    private func ask(_ kind: JoinKind) async {
+        if askingSince == nil { askingSince = time.now() }
+        planNothing()
+        do {
+            try await member?.join(kind)
+            events.record("asked", ["kind": String(describing: kind)])
+        } catch {
+            logger.error("\(error)")
+        }
+    }
+
+    private func timedOut(_ kind: JoinKind) async {
+        takeDown()
+        events.record("no-answer")
+        logger.warning("the server does not answer")
+        if kind != .simple { await outcome.set(.noAnswer) }
+        plan(.ask(.simple), after: unanswered.next())
+    }
+
+    /// The server wants more than a simple join.
+    private func moderated(_ named: DeviceID?) async {
+        guard let chosen = behaviour.observer ?? named else {
+            logger.notice("the server wants this device observed and has not said by whom; waiting for that")
+            plan(.nobodyNamed, after: Self.naming)
+            return
+        }
+        logger.notice("the server wants this device observed: asking for observer \(chosen)")
+        await ask(.observed(by: chosen))
+    }
+
+    private func told(_ id: [UInt8], _ value: [UInt8]) async {
+        guard case .nobodyNamed? = next?.what, id == Array(DataName.observer.utf8),
+            let named = DeviceID(hex: String(decoding: value.prefix(16), as: UTF8.self))
+        else { return }
+        await moderated(named)
+    }
+
+    /// "Refused" to a moderated join means that it could not be seen this time, or that the server has too much to do.
+    private func askAgain(_ kind: JoinKind) async {
+        guard let since = askingSince, time.now() - since < behaviour.patience else {
+            return await notLetIn("refused")
+        }
+        logger.notice("the server says: ask again")
+        events.record("asked-to-try-again")
+        plan(.ask(kind), after: again.next())
+    }
+
+    private func notLetIn(_ why: String) async {
+        logger.error("not let in: \(why)")
+        events.record("not-let-in", ["why": why])
+        await outcome.set(.notLetIn)
+        askingSince = nil
+        plan(.ask(.simple), after: failed.next())
+    }
+
+    // MARK: The display
+
+    private func show(_ nonce: Nonce) {
+        do {
+            try nonce.withHex { text in try presenter.show(text) }
+            isShowing = true
+            logger.notice("showing the nonce to the observer")
+            events.record("showing")
+        } catch {
+            logger.error("the nonce cannot be shown: \(error)")
+        }
+    }
+
+    public func takeDown() {
+        guard isShowing else { return }
+        isShowing = false
+        do {
+            try presenter.clear()
+        } catch {
+            logger.error("the display cannot be cleared: \(error)")
+        }
+        events.record("taken-down")
+    }
+}

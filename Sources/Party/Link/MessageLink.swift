@@ -1,0 +1,19 @@
+/// The way to the broker and back, as a participant needs it: ``BrokerLink`` in the programs, and in tests one in memory.
+public protocol MessageLink: Sendable {
+    /// Where the broker is, for the log.
+    var place: String { get }
+    /// To be read by one task only.
+    var events: BrokerEvents { get }
+    var isConnected: Bool { get }
+    /// Publishes now or when the broker is back; ``BrokerEvent/confirmed(_:)`` tells when it has arrived.
+    ///
+    /// - Parameter id: the caller's number for it; a number that is still on its way is not published twice.
+    func publish(_ payload: [UInt8], to topic: String, id: Int64)
+    /// Adds a subscription now and after every reconnection.
+    func subscribe(_ filter: String)
+    func unsubscribe(_ filter: String)
+}
+
+extension BrokerLink: MessageLink {
+    public var place: String { address.host }
+}
