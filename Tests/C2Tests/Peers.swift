@@ -1,0 +1,147 @@
+import Foundation
+import Logging
+import SRUP
+import Synchronization
+
+@testable import C2
+@testable import Party
+
+/// The C2 server on the test network; can be restarted over the same state.
+final class TestServer {
+    static let id = DeviceID(0x5E)
+    let network: TestNetwork
+    private(set) var server: C2Server
+    let participant: Participant
+    let state: C2State
+    var rules: C2Rules
+
+    struct NoDirectory: KeyDirectory {
+        func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)? { nil }
+    }
+
+    init(_ network: TestNetwork, _ change: (inout C2Rules) -> Void = { _ in }) async throws {
+        self.network = network
+        var rules = C2Rules()
+        rules.policies["sensor"] = .observed
+        rules.policies["lamp"] = .simple
+        change(&rules)
+        self.rules = rules
+        participant = try network.participant(Self.id, name: "server")
+        state = try C2State(path: network.folder + "/c2.db")
+        server = try Self.made(network, participant, state, rules)
+        try await start()
+    }
+
+    private static func made(
+        _ network: TestNetwork, _ participant: Participant, _ state: C2State, _ rules: C2Rules
+    ) throws -> C2Server {
+        C2Server(
+            participant, state: state, directory: NoDirectory(), rules: rules, events: try EventLog(path: nil),
+            time: network.time)
+    }
+
+    private func start() async throws {
+        let server = server
+        network.attach(Self.id, C2Server.subscriptions(Self.id)) { await server.handle($0) } tick: { await server.tick() }
+        try await server.begin()
+    }
+
+    /// As after a crash: what was in memory is gone.
+    func restart(_ change: (inout C2Rules) -> Void = { _ in }) async throws {
+        change(&rules)
+        server = try Self.made(network, participant, state, rules)
+        try await start()
+    }
+
+    /// Makes an identity known, as the key service does.
+    func know(_ id: DeviceID, type: String) throws {
+        try participant.state.remember(id, key: TestNetwork.key(id).publicKey, type: type)
+    }
+
+    func isMember(_ id: DeviceID) throws -> Bool { try participant.state.peer(id)?.isJoined ?? false }
+}
+
+/// A participant that says what the test wants, properly signed and numbered.
+final class Puppet {
+    let id: DeviceID
+    let participant: Participant
+    let network: TestNetwork
+    private(set) var heard: [Message] = []
+    /// Called for each message from the server.
+    var onMessage: (Message) throws -> Void = { _ in }
+    private var serverKey: PublicKey?
+
+    init(_ id: DeviceID, _ network: TestNetwork) throws {
+        self.id = id
+        self.network = network
+        participant = try network.participant(id)
+        serverKey = try TestNetwork.key(TestServer.id).publicKey
+        network.attach(id, ["SRUP/\(id.hex)"]) { [unowned self] event in
+            guard case .message(let topic, let payload) = event,
+                let (signed, _) = try? self.participant.read(payload, topic: topic),
+                signed.message.sender == TestServer.id,
+                let message = try? self.participant.admit(signed, key: self.serverKey)
+            else { return }
+            self.heard.append(message)
+            try? self.onMessage(message)
+        }
+    }
+
+    @discardableResult
+    func ask(_ body: Body) throws -> Token {
+        let token = Token.random()
+        try participant.send(body, to: TestServer.id, on: .joins(server: TestServer.id, from: id), token: token)
+        return token
+    }
+
+    func say(_ body: Body, _ token: Token = .random()) throws {
+        try participant.send(body, to: TestServer.id, on: .member(id), token: token)
+    }
+
+    var answers: [Status] { network.answers(to: id, from: TestServer.id) }
+
+    /// The nonces it was sent.
+    func nonce(_ message: Message) throws -> Nonce? {
+        switch message.body {
+        case .observedJoinResponse(let envelope), .observationRequest(_, let envelope):
+            try envelope.openNonce(with: participant.key)
+        default: nil
+        }
+    }
+}
+
+/// What stands in front of an observer: which values can be seen there.
+final class View {
+    var values: [Nonce] = []
+    func shows(_ nonce: Nonce) -> Bool { values.contains(nonce) }
+}
+
+/// An observer as the reference implementation makes one (srup-wire 4.3, 8.9): each request is looked for, and every answer
+/// carries the token of the last request, whichever device it is about.
+final class ReferenceObserver {
+    let puppet: Puppet
+    private let view: View
+    private var slot: Token?
+    private(set) var looks: [(nonce: Nonce, until: Duration)] = []
+
+    init(_ id: DeviceID, _ network: TestNetwork, _ view: View) throws {
+        puppet = try Puppet(id, network)
+        self.view = view
+        puppet.onMessage = { [unowned self] message in
+            guard case .observationRequest = message.body, let nonce = try self.puppet.nonce(message) else { return }
+            self.slot = message.token
+            self.looks.append((nonce, network.clock + .seconds(60)))
+        }
+    }
+
+    /// Looks once at what is in view; answers what it sees, or what it has not seen in time.
+    func look() throws {
+        for (index, look) in looks.enumerated().reversed() {
+            let status: Status? =
+                view.shows(look.nonce) ? .observedJoinValid : look.until <= puppet.network.clock ? .observedJoinFail : nil
+            guard let status, let token = slot else { continue }
+            looks.remove(at: index)
+            try puppet.say(.response(status), token)
+        }
+    }
+}
