@@ -158,7 +158,7 @@ let package = Package(
         tests("SRUPTests", ["SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("WorkbenchTests", ["Workbench", "SRUP"]),
         tests("C2Tests", ["C2", "JoiningDevice", "Party", "Presentation", "SRUP", "Storage", log]),
-        tests("PartyTests", ["Party", "SRUP", "Storage"]),
+        tests("PartyTests", ["Party", "SRUP", "Storage", log]),
         tests("KeyServiceTests", ["KeyService", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
         tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", "Linux", "Program", log, lifecycle]),
         tests("DoctorTests", ["Doctor", "Linux", "Program"]),

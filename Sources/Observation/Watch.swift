@@ -91,6 +91,8 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
 
     public var isEmpty: Bool { open.isEmpty }
     public var count: Int { open.count }
+    /// How many values seen are remembered.
+    public var remembered: Int { seen.count }
 
     /// Opens a watch.
     ///

@@ -6,8 +6,11 @@ import Testing
     static let nonce = [UInt8](repeating: 0xA5, count: 16)
     static let other = [UInt8](repeating: 0x5A, count: 16)
 
+    /// With rules under which the old tests' seconds are enough; a camera that looks since long before.
     func watches(_ change: (inout WatchRules) -> Void = { _ in }) -> Watches<String> {
         var rules = WatchRules()
+        rules.displayTime = .zero
+        rules.settle = .zero
         change(&rules)
         var watches = Watches<String>(rules: rules, now: .zero)
         watches.witness("camera", problem: nil, at: .zero)
@@ -19,7 +22,32 @@ import Testing
         watches.open(id, fingerprint: Watches<String>.fingerprint(of: nonce), at: now) { $0 == nonce }
     }
 
-    func glimpse(_ value: [UInt8]) -> Sighting { Sighting(value: value, manner: .glimpsed, witness: "camera") }
+    func glimpse(_ value: [UInt8], _ place: String = "qr at 1,2 to 3,4") -> Sighting {
+        Sighting(value: value, manner: .glimpsed, witness: "camera", place: place)
+    }
+
+    /// Shows a value ten times a second; the verdict when there is one, and when it came.
+    @discardableResult
+    func show(
+        _ sighting: Sighting, in watches: inout Watches<String>, from start: Duration, to end: Duration,
+        _ also: (inout Watches<String>, Duration) -> Void = { _, _ in }
+    ) -> (verdict: Verdict, at: Duration)? {
+        var now = start
+        while now <= end {
+            also(&watches, now)
+            if let ended = watches.saw(sighting, at: now).first { return (ended.verdict, now) }
+            now += .milliseconds(100)
+        }
+        return nil
+    }
+
+    /// As the appliance has them.
+    func ordinary() -> Watches<String> {
+        watches {
+            $0.displayTime = .seconds(20)
+            $0.settle = .seconds(2)
+        }
+    }
     func tap(_ value: [UInt8]) -> Sighting { Sighting(value: value, manner: .presented, witness: "nfc") }
 
     @Test func theNonceIsValidAtFirstSight() {
@@ -143,5 +171,116 @@ import Testing
             #expect(watches.saw(glimpse(value), at: .milliseconds(index)).isEmpty)
         }
         #expect(watches.saw(glimpse(Self.nonce), at: .seconds(11)).count == 1)
+    }
+
+    // MARK: What is beside the device
+
+    @Test func aLabelThatWasThereBeforeDeniesNothing() {
+        var watches = ordinary()
+        open("a", in: &watches, at: .zero)
+        watches.witness("camera", problem: nil, at: .seconds(1))
+        // In view from the camera's first second to the end.
+        #expect(show(glimpse(Self.other), in: &watches, from: .milliseconds(1500), to: .seconds(59)) == nil)
+        guard case .failed(let why)? = watches.tick(at: .seconds(60)).first?.verdict else {
+            Issue.record("not FAILED")
+            return
+        }
+        #expect(why.contains("qr at 1,2 to 3,4 (there before)"), "\(why)")
+        // Nor does it in the next watch, when it is read late.
+        open("b", in: &watches, at: .seconds(100))
+        watches.witness("camera", problem: nil, at: .seconds(101))
+        #expect(show(glimpse(Self.other), in: &watches, from: .seconds(110), to: .seconds(150)) == nil)
+        #expect(watches.saw(glimpse(Self.nonce), at: .seconds(151)).first?.verdict == .valid(witness: "camera"))
+    }
+
+    @Test func anotherValueThatComesIntoViewAndStaysIsInvalidOnceTheDeviceHasHadItsTime() {
+        var watches = ordinary()
+        open("a", in: &watches, at: .zero)
+        let end = show(glimpse(Self.other), in: &watches, from: .seconds(5), to: .seconds(59))
+        #expect(end?.verdict == .invalid(witness: "camera"))
+        #expect(end?.at == .seconds(20))
+        // One that comes later needs its three seconds.
+        open("b", in: &watches, at: .seconds(100))
+        let third = [UInt8](repeating: 0xC3, count: 16)
+        #expect(show(glimpse(third), in: &watches, from: .seconds(130), to: .seconds(159))?.at == .seconds(133))
+    }
+
+    @Test func aSlowDisplayIsGivenItsTime() {
+        var watches = ordinary()
+        open("a", in: &watches, at: .zero)
+        // Carried into view with its label after the watch has opened; the nonce is there after 15 s.
+        #expect(show(glimpse(Self.other), in: &watches, from: .seconds(3), to: .seconds(15)) == nil)
+        #expect(watches.saw(glimpse(Self.nonce), at: .seconds(16)).first?.verdict == .valid(witness: "camera"))
+    }
+
+    @Test func besideASymbolThatCannotBeReadNothingIsInvalid() {
+        var watches = ordinary()
+        open("a", in: &watches, at: .zero)
+        let end = show(glimpse(Self.other), in: &watches, from: .seconds(5), to: .seconds(59)) { watches, now in
+            if now < .seconds(40) { watches.sawUnread("9,9 to 20,20", at: now) }
+        }
+        #expect(end?.verdict == .invalid(witness: "camera"))
+        #expect(end.map { $0.at > .seconds(41) } == true)
+    }
+
+    @Test(arguments: ["code128 at 1,2 to 3,4", "code39 at 1,2 to 3,4", "code93 at 1,2 to 3,4"])
+    func aLinearCodeAloneNeverMakesInvalid(_ place: String) {
+        var watches = ordinary()
+        open("a", in: &watches, at: .zero)
+        #expect(show(glimpse(Self.other, place), in: &watches, from: .seconds(5), to: .seconds(59)) == nil)
+        // But it may hold the nonce.
+        #expect(watches.saw(glimpse(Self.nonce, place), at: .seconds(59)).count == 1)
+    }
+
+    @Test func aParcelsNumberNeverMakesInvalid() {
+        var watches = ordinary()
+        open("a", in: &watches, at: .zero)
+        let digits: [UInt8] = (0..<16).map { UInt8($0 % 10) << 4 | 7 }
+        #expect(show(glimpse(digits), in: &watches, from: .seconds(5), to: .seconds(59)) == nil)
+        open("b", digits, in: &watches, at: .seconds(60))
+        #expect(watches.saw(glimpse(digits), at: .seconds(61)).first?.id == "b")
+    }
+
+    @Test func aTagWithAnOldValueIsGivenTime() {
+        var watches = ordinary()
+        open("a", in: &watches, at: .zero)
+        watches.witness("nfc", problem: nil, at: .milliseconds(10))
+        func rests(_ value: [UInt8]) -> Sighting {
+            Sighting(value: value, manner: .resting, witness: "nfc", place: "type2")
+        }
+        // 82 ms after the watch has opened, and as long as the device needs to write.
+        for second in 0..<30 {
+            #expect(watches.saw(rests(Self.other), at: .milliseconds(82 + second * 1000)).isEmpty)
+        }
+        #expect(watches.saw(rests(Self.nonce), at: .seconds(31)).first?.verdict == .valid(witness: "nfc"))
+        // Another tag that is laid there, and stays.
+        open("b", in: &watches, at: .seconds(100))
+        let third = [UInt8](repeating: 0xC3, count: 16)
+        var verdict: Verdict?
+        for second in 130..<140 where verdict == nil {
+            verdict = watches.saw(rests(third), at: .seconds(second)).first?.verdict
+        }
+        #expect(verdict == .invalid(witness: "nfc"))
+    }
+
+    @Test func aRequestThatIsReplacedGivesNoVerdict() {
+        var watches = ordinary()
+        open("a", Self.nonce, in: &watches, at: .zero)
+        watches.close("a", at: .seconds(10))
+        open("b", Self.other, in: &watches, at: .seconds(10))
+        #expect(watches.tick(at: .seconds(69)).isEmpty)
+        // The first one's nonce is shown for a while yet.
+        #expect(show(glimpse(Self.nonce), in: &watches, from: .seconds(15), to: .seconds(60)) == nil)
+        #expect(watches.saw(glimpse(Self.other), at: .seconds(61)).map(\.id) == ["b"])
+    }
+
+    @Test func whatIsRememberedIsBounded() {
+        var watches = watches { $0.mostRemembered = 100 }
+        open("a", in: &watches, at: .zero)
+        for index in 0..<5000 {
+            let value = (0..<16).map { UInt8(truncatingIfNeeded: index >> ($0 % 4 * 8)) ^ UInt8($0) }
+            _ = watches.saw(glimpse(value), at: .milliseconds(index))
+        }
+        #expect(watches.remembered <= 101)
     }
 }
