@@ -106,7 +106,7 @@ struct Demo: ParsableCommand {
         story.say(
             "the broker (Mosquitto) listens on port \(world.brokerPort): TLS, client certificates, access by identity")
         try world.startC2([
-            "--policy", "observer=simple", "--policy", "sensor=observed", "--tries", "2", "--observation-timeout", "20",
+            "--policy", "sensor=observed", "--tries", "2", "--observation-timeout", "20",
         ])
         story.say("the C2 server is connected; sensors must be observed, it says")
         let eye = try makeEye(world, story)
@@ -114,8 +114,10 @@ struct Demo: ParsableCommand {
             "observer", eyes: table(eye),
             settings: """
                 [observe]
-                timeout = "\(isByHand ? 30 : 6) s"
+                timeout = "\(isByHand ? 30 : 8) s"
                 invalid_after = "2 s"
+                display_time = "2 s"
+                settle = "1 s"
                 """)
         try world.trust("observer")
         try world.startObserver("observer")
@@ -177,6 +179,7 @@ struct Demo: ParsableCommand {
             if event.who == "observer" && event.name == "verdict" { verdicts.append(event.details["verdict"] ?? "?") }
             if let words = Narrator.words(event, byTap: nfc) { story.say(words, at: event.time) }
             if event.who == act.device && event.name == "showing" { try? tap(act, value, world, story, eye) }
+            if event.who == "observer" && event.name == "looking" { try? slip(act, world, story) }
         }
         let end = try world.events.wait(
             for: act.device, ["joined", "not-let-in"], since: begin, within: isByHand ? 150 : 60, each: tell)
@@ -191,7 +194,7 @@ struct Demo: ParsableCommand {
     }
 
     private func prepareScene(_ act: Act, _ value: String, _ world: World, _ story: Narrator, _ fifo: String) throws {
-        let impostor = world.stage.path("\(act.device)-impostor.png")
+        let impostor = Self.impostor(act, world)
         if act.shows == .impostor {
             try world.stage.must("srup-device", ["show", value, "--present", "png:\(impostor)"], as: "impostor")
         }
@@ -199,7 +202,8 @@ struct Demo: ParsableCommand {
             let picture: String? =
                 switch act.shows {
                 case .itself: world.picture(act.device)
-                case .impostor: impostor
+                // It comes into view while the observer looks (see ``slip``).
+                case .impostor: impostor + ".shown"
                 case .nothing: nil
                 }
             try world.startScene(on: fifo, picture: picture, ["--script", "demo"])
@@ -211,6 +215,20 @@ struct Demo: ParsableCommand {
             case .nothing: story.say("show nothing to the camera")
             }
         }
+    }
+
+    private static func impostor(_ act: Act, _ world: World) -> String {
+        world.stage.path("\(act.device)-impostor.png")
+    }
+
+    /// What was in view before would be furniture to the observer: the impostor's picture comes a moment later.
+    private func slip(_ act: Act, _ world: World, _ story: Narrator) throws {
+        guard case .impostor = act.shows, !nfc, camera == nil else { return }
+        let picture = Self.impostor(act, world)
+        guard !FileManager.default.fileExists(atPath: picture + ".shown") else { return }
+        usleep(1_500_000)
+        story.say("somebody holds another device's code in front of the camera")
+        try FileManager.default.moveItem(atPath: picture, toPath: picture + ".shown")
     }
 
     /// The device presents: bring it to the reader, or another in its place.

@@ -75,6 +75,66 @@ import Testing
         }
     }
 
+    @Test func aDeviceThatStartsOverReplacesItsOwnRequestWithoutAVerdict() throws {
+        try withWorld { world, fifo in
+            try world.registerDevice("device", type: "sensor")
+            try world.startScene(on: fifo, picture: world.picture("device"))
+            var begin = EventFollower.clock()
+            try world.startDevice("device", present: "png:\(world.stage.path("elsewhere.png"))", [])
+            try world.events.wait(for: "device", ["showing"], since: begin, within: 20)
+            try world.events.wait(for: "observer", ["looking"], since: begin, within: 20)
+            world.stage.kill9("device")
+            begin = EventFollower.clock()
+            try world.startDevice("device")
+            #expect(try world.answer(to: "device", since: begin) == "JOIN_SUCCESS")
+            // Longer than the first watch would have lasted.
+            usleep(5_000_000)
+            _ = world.events.news()
+            let verdicts = world.events.all.filter { $0.who == "observer" && $0.name == "verdict" }
+            #expect(verdicts.map { $0.details["verdict"] } == ["VALID"])
+        }
+    }
+
+    @Test func twoProgramsDoNotUseOneFolder() throws {
+        try withWorld { world, _ in
+            #expect(try world.stage.run("srup-c2", ["run", "--folder", world.stage.path("c2")], as: "second") == 78)
+            #expect(world.stage.tail(of: "second").contains("another program is running with the state in"))
+            try world.registerDevice("lamp", type: "lamp")
+            let begin = EventFollower.clock()
+            try world.startDevice("lamp", [])
+            try world.events.wait(for: "lamp", ["joined"], since: begin, within: 20)
+            #expect(try world.stage.run("srup-device", ["run", "--state", world.stage.path("lamp")], as: "second") == 78)
+            // After a crash the folder is free.
+            world.stage.kill9("lamp")
+            try world.startDevice("lamp")
+            let again = EventFollower.clock()
+            try world.events.wait(for: "lamp", ["joined"], since: again - 1, within: 20)
+        }
+    }
+
+    @Test func aStrangerThatCallsItselfAnObserverWaitsAtTheDoorAndKnowsWhatToSay() throws {
+        try withWorld { world, fifo in
+            try world.registerObserver("second", camera: "fifo:\(fifo)", settings: World.quick)
+            let begin = EventFollower.clock()
+            try world.startObserver("second")
+            try world.events.wait(for: "second", ["refused"], since: begin, within: 20)
+            let words = "srup-c2 trust \(world.identities["second"] ?? "?")"
+            #expect(world.stage.tail(of: "second").contains(words))
+            #expect(world.stage.tail(of: "c2").contains(words))
+            #expect(
+                try world.stage.run(
+                    "srup-observer", ["status", "--config", world.stage.path("second.toml")], as: "status") == 1)
+            #expect(world.stage.tail(of: "status").contains(words))
+            try world.trust("second")
+            try world.events.wait(for: "second", ["joined"], since: begin, within: 30)
+            // And out again.
+            try world.stage.must(
+                "srup-c2", ["remove", "--folder", world.stage.path("c2"), world.identities["second"] ?? ""], as: "remove")
+            let removed = EventFollower.clock()
+            try world.events.wait(for: "second", ["refused"], since: removed, within: 30)
+        }
+    }
+
     @Test func theServersPoliciesHold() throws {
         try withWorld { world, _ in
             var begin = EventFollower.clock()
