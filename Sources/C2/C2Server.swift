@@ -248,13 +248,26 @@ public actor C2Server: Service {
 
     /// An observer that handles several observations, or has connected anew, says so.
     private func identified(_ sender: DeviceID, _ value: [UInt8]) throws {
+        let identification = Identification(String(decoding: value.prefix(2048), as: UTF8.self).withoutControls)
+        if let replaced = identification.replaces { try replace(replaced, by: sender) }
         guard try state.trusted().contains(sender) else { return }
-        let identification = Identification(String(decoding: value.prefix(512), as: UTF8.self).withoutControls)
         let isNew = roster.learned(identification, of: sender)
         try state.save(
             C2State.Observer(
                 id: sender, observations: identification.observations ?? 1, session: identification.session))
         if isNew { askAnew(sender) }
         askNext(sender)
+    }
+
+    /// A box that was registered anew says that its old identity is no more.
+    private func replace(_ replaced: Replacement, by new: DeviceID) throws {
+        guard let key = try participant.state.peer(replaced.old)?.key, replaced.isGenuine(by: new, oldKey: key), replaced.old != participant.id
+        else { return }
+        logger.notice("\(new) has taken the place of \(replaced.old), which is dropped")
+        participant.audit("replaced", "\(replaced.old) by \(new)")
+        end(replaced.old)
+        try state.distrust(replaced.old)
+        try participant.state.forget(replaced.old)
+        gone(replaced.old, why: "replaced by \(new)")
     }
 }

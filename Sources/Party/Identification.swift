@@ -12,6 +12,11 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
     public var observations: Int?
     /// New with each connection: what was asked in another one has not been looked at.
     public var session: String?
+    /// Which identity this one has taken the place of.
+    public var replaces: Replacement?
+
+    /// Longer texts are cut, in characters.
+    private static let maximumLength = 2048
 
     public init(program: String, observations: Int? = nil, session: String? = nil) {
         self.program = program
@@ -23,12 +28,13 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
     public init(_ text: some StringProtocol) {
         var program: [Substring] = []
         self.init(program: "")
-        for word in text.prefix(512).split(separator: " ") {
+        for word in text.prefix(Self.maximumLength).split(separator: " ") {
             let parts = word.split(separator: "=", maxSplits: 1)
             switch (String(parts.first ?? ""), parts.count == 2 ? String(parts[1]) : "") {
             case ("observations", let value):
                 if let count = Int(value), (1...1024).contains(count) { observations = count }
             case ("session", let value) where (1...32).contains(value.utf8.count): session = value
+            case ("replaces", let value): replaces = Replacement(value)
             default: program.append(Substring(word))
             }
         }
@@ -36,7 +42,9 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
     }
 
     public var description: String {
-        [program, observations.map { "observations=\($0)" }, session.map { "session=\($0)" }].compactMap { $0 }
-            .joined(separator: " ")
+        [
+            program, observations.map { "observations=\($0)" }, session.map { "session=\($0)" },
+            replaces.map { "replaces=\($0)" },
+        ].compactMap { $0 }.joined(separator: " ")
     }
 }

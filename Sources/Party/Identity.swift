@@ -66,6 +66,18 @@ public struct Identity: Sendable {
     ) throws {
         try PrivateFile.makeFolder(folder)
         let state = try PartyState(path: statePath(folder))
+        if let old = try state.value("identity").flatMap({ DeviceID(hex: $0) }), old != registration.id {
+            // A key that is gone or damaged cannot speak for itself; the operator can still remove the old identity.
+            let proof = (try? privateKey(folder + "/identity.pem", machineKey)).flatMap {
+                Replacement(of: old, by: registration.id, key: $0)
+            }
+            // From here on a power cut leaves a folder without an identity, never one with another's key.
+            unlink(folder + "/identity.pem")
+            // Counters, membership and open requests were the old identity's: with them the new one would take every
+            // message of its server for a replayed one.
+            try state.beginAnew()
+            try state.set("replaces", to: proof?.description)
+        }
         try state.set("identity", to: registration.id.hex)
         try state.set("broker.host", to: registration.brokerHost)
         try state.set("broker.port", to: String(registration.brokerPort))

@@ -336,6 +336,7 @@ public actor Member: Service {
         case .idRequest:
             var identification = behaviour.identification
             identification.session = String(connection, radix: 16)
+            identification.replaces = try participant.state.value("replaces").flatMap { Replacement($0) }
             try participant.send(
                 .data(id: Array(DataName.identification.utf8), value: Array(identification.description.utf8)), to: server,
                 on: .member(participant.id), token: .random())

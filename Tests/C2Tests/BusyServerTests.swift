@@ -28,7 +28,7 @@ import Testing
             self.perJoin = perJoin
             self.version = version
             puppet = try network.participant(TestServer.id, name: "slow")
-            network.attach(TestServer.id, C2Server.subscriptions(TestServer.id)) { [unowned self] event in
+            network.attach(TestServer.id, C2Server.subscriptions(TestServer.id)) { event in
                 guard case .message(let topic, let payload) = event,
                     let (signed, _) = try? self.puppet.read(payload, topic: topic),
                     signed.message.version == self.version,
@@ -36,7 +36,7 @@ import Testing
                         signed, key: TestNetwork.key(signed.message.sender).publicKey)
                 else { return }
                 self.waiting.append((message.sender, message.token))
-            } tick: { [unowned self] in
+            } tick: {
                 self.work()
             }
         }

@@ -167,7 +167,7 @@ import Testing
 
     @Test func anObserverThatSaysTooMuchToDoIsNotAskedAgainAtOnce() async throws {
         let scene = try await Scene()
-        scene.observer.onMessage = { [unowned observer = scene.observer] message in
+        scene.observer.onMessage = { [observer = scene.observer] message in
             if message.body.type == .observationRequest { try observer.say(.response(.observedJoinFail), message.token) }
         }
         let device = try scene.device(0xD1)

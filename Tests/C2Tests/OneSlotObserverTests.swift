@@ -31,7 +31,7 @@ import Testing
             try observer.puppet.ask(.joinRequest)
             await network.settle()
             let view = view
-            seen.onMessage = { [unowned seen] message in
+            seen.onMessage = { [seen] message in
                 // It shows the last nonce it was sent.
                 if case .observedJoinResponse = message.body, let nonce = try seen.nonce(message) { view.values = [nonce] }
             }

@@ -76,7 +76,8 @@ final class Puppet {
         self.network = network
         participant = try network.participant(id)
         serverKey = try TestNetwork.key(TestServer.id).publicKey
-        network.attach(id, ["SRUP/\(id.hex)"]) { [unowned self] event in
+        // The network holds it for as long as the test lasts.
+        network.attach(id, ["SRUP/\(id.hex)"]) { event in
             guard case .message(let topic, let payload) = event,
                 let (signed, _) = try? self.participant.read(payload, topic: topic),
                 signed.message.sender == TestServer.id,
@@ -127,7 +128,7 @@ final class ReferenceObserver {
     init(_ id: DeviceID, _ network: TestNetwork, _ view: View) throws {
         puppet = try Puppet(id, network)
         self.view = view
-        puppet.onMessage = { [unowned self] message in
+        puppet.onMessage = { message in
             guard case .observationRequest = message.body, let nonce = try self.puppet.nonce(message) else { return }
             self.slot = message.token
             self.looks.append((nonce, network.clock + .seconds(60)))

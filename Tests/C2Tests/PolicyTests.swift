@@ -170,4 +170,26 @@ import Testing
         await scene.network.advance(by: .seconds(25), step: .seconds(1))
         #expect(try await advised() == second.id.hex)
     }
+
+    @Test func anIdentityThatIsReplacedByItsOwnKeysWordIsDropped() async throws {
+        let scene = try await Scene()
+        let new = try Puppet(DeviceID(0x0C), scene.network)
+        try scene.server.know(new.id, type: "observer")
+        try scene.server.state.trust(new.id, now: 1)
+        try new.ask(.joinRequest)
+        await scene.network.settle()
+        func identify(_ key: PrivateKey) async throws {
+            var text = Identification(program: "srup-observer 1", observations: 4, session: "9")
+            text.replaces = Replacement(of: scene.observer.id, by: new.id, key: key)
+            try new.say(.data(id: Array(DataName.identification.utf8), value: Array(text.description.utf8)))
+            await scene.network.settle()
+        }
+        // Anybody can claim it.
+        try await identify(TestNetwork.key(new.id))
+        #expect(try scene.server.state.trusted().contains(scene.observer.id))
+        #expect(try scene.server.isMember(scene.observer.id))
+        try await identify(TestNetwork.key(scene.observer.id))
+        #expect(try scene.server.state.trusted() == [new.id])
+        #expect(try !scene.server.isMember(scene.observer.id))
+    }
 }

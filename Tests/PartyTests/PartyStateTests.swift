@@ -162,6 +162,59 @@ final class Scratch {
         #expect(error?.description.contains("chmod 600") == true)
     }
 
+    @Test func aNewIdentityInAnOldFolderBeginsItsConversationsAnew() throws {
+        let scratch = try Scratch()
+        let folder = scratch.path + "/id"
+        func save(_ id: UInt64, _ key: PrivateKey) throws {
+            try Identity.save(
+                .init(
+                    id: DeviceID(id), key: key, accessKey: key, certificate: "c", authority: "a", brokerHost: "localhost",
+                    brokerPort: 8883, keyService: "https://localhost", server: nil, serverKey: nil),
+                in: folder, machineKey: nil)
+        }
+        let (first, second) = (try PrivateKey.generate(), try PrivateKey.generate())
+        try save(1, first)
+        let server = DeviceID(9)
+        do {
+            let (_, state) = try Identity.load(from: folder, machineKey: nil)
+            try state.remember(server, key: try first.publicKey)
+            _ = try state.accept(SequenceNumber(5000), from: server, version: .v5)
+            try state.setJoined(server, true)
+            try state.open(.init(token: .random(), kind: .duty, peer: server))
+            _ = try state.enqueue(to: server, topic: .member(DeviceID(1)), now: 0) { _, _ in [1] }
+            try state.audit("before", "", now: 0)
+        }
+        try save(2, second)
+        let (identity, state) = try Identity.load(from: folder, machineKey: nil)
+        #expect(identity.id == DeviceID(2))
+        // The server counts anew with an identity that it has never heard of.
+        #expect(try state.accept(SequenceNumber(16), from: server, version: .v5) == nil)
+        #expect(try state.peer(server)?.isJoined == false)
+        #expect(try state.requests(.duty).isEmpty)
+        #expect(try state.unconfirmed(now: 0).isEmpty)
+        #expect(try state.auditLog(last: 5).count == 1)
+        // And the old one has left its word.
+        let replaced = try #require(try state.value("replaces").flatMap { Replacement($0) })
+        #expect(replaced.old == DeviceID(1))
+        #expect(replaced.isGenuine(by: DeviceID(2), oldKey: try first.publicKey))
+        #expect(!replaced.isGenuine(by: DeviceID(3), oldKey: try first.publicKey))
+        #expect(!replaced.isGenuine(by: DeviceID(2), oldKey: try second.publicKey))
+        // Saying it again (a renewal) changes nothing.
+        try save(2, second)
+        #expect(try Identity.load(from: folder, machineKey: nil).1.peer(server)?.lastReceived == SequenceNumber(16))
+    }
+
+    @Test func whatAParticipantTellsOfItselfIsReadAsWritten() throws {
+        var identification = Identification(program: "srup-observer 0.1.0", observations: 32, session: "5f1c")
+        identification.replaces = Replacement(of: DeviceID(1), by: DeviceID(2), key: try PrivateKey.generate())
+        #expect(Identification(identification.description) == identification)
+        for text in ["", "pySRUP version 2.0", "observations=0 x", "observations=99999999", "session= y=1", "a=b=c"] {
+            #expect(Identification(text).observations == nil)
+            #expect(Identification(text).session == nil)
+        }
+        #expect(Identification(String(repeating: "observations=7 ", count: 10_000)).observations == 7)
+    }
+
     @Test func keysAreBoundToTheirMachine() throws {
         func secret(_ text: String) -> SecretBytes {
             SecretBytes(capacity: text.utf8.count) { buffer in

@@ -152,6 +152,15 @@ public final class PartyState: Sendable {
             .integer(Int64(ProtocolVersion.preferred.rawValue)))
     }
 
+    /// Forgets all peers, open requests and messages on their way, for a new identity; the audit log stays.
+    ///
+    /// - Throws: ``StorageError``.
+    public func beginAnew() throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            for table in ["peers", "requests", "outbox"] { try connection.query("DELETE FROM \(table)") }
+        }
+    }
+
     // MARK: Counters
 
     /// Takes a verified message's number: `nil` when it is the highest from this peer so far (it is on disk then),
