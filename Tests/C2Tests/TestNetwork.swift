@@ -20,11 +20,19 @@ final class TestNetwork: @unchecked Sendable {
     private var offline: Set<DeviceID> = []
     private var handlers: [DeviceID: (BrokerEvent) async -> Void] = [:]
     private var tickers: [DeviceID: () async -> Void] = [:]
-    private(set) var clock = Duration.zero
+    private let hands = Hands()
+    var clock: Duration { hands.now }
     var random: SplitMix
     let folder: String
     /// Everything that was published, for looking on.
     private(set) var published: [(sender: DeviceID, topic: String, payload: [UInt8])] = []
+
+    /// Outlives the network: a timeout that nobody waits for any more may still ask it.
+    private final class Hands: Sendable {
+        private let time = Mutex(Duration.zero)
+        var now: Duration { time.withLock { $0 } }
+        func move(to moment: Duration) { time.withLock { $0 = moment } }
+    }
 
     struct SplitMix: RandomNumberGenerator {
         var state: UInt64
@@ -47,9 +55,9 @@ final class TestNetwork: @unchecked Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    var time: Timekeeper { .manual { [unowned self] in lock.withLock { clock } } }
+    var time: Timekeeper { .manual { [hands] in hands.now } }
     /// Seconds since 1970, moving with the clock.
-    var wallClock: @Sendable () -> Double { { [unowned self] in 1_800_000_000 + lock.withLock { clock } / .seconds(1) } }
+    var wallClock: @Sendable () -> Double { { [hands] in 1_800_000_000 + hands.now / .seconds(1) } }
 
     // MARK: Keys
 
@@ -61,10 +69,10 @@ final class TestNetwork: @unchecked Sendable {
 
     final class Link: MessageLink {
         let id: DeviceID
-        private unowned let network: TestNetwork
+        private weak let network: TestNetwork?
         let events = BrokerEvents()
         var place: String { "memory" }
-        var isConnected: Bool { network.isOnline(id) }
+        var isConnected: Bool { network?.isOnline(id) ?? false }
 
         init(_ id: DeviceID, _ network: TestNetwork) {
             self.id = id
@@ -72,10 +80,10 @@ final class TestNetwork: @unchecked Sendable {
         }
 
         func publish(_ payload: [UInt8], to topic: String, id number: Int64) {
-            network.publish(payload, to: topic, from: id, number)
+            network?.publish(payload, to: topic, from: id, number)
         }
-        func subscribe(_ filter: String) { network.subscribe(id, filter) }
-        func unsubscribe(_ filter: String) { network.unsubscribe(id, filter) }
+        func subscribe(_ filter: String) { network?.subscribe(id, filter) }
+        func unsubscribe(_ filter: String) { network?.unsubscribe(id, filter) }
     }
 
     func isOnline(_ id: DeviceID) -> Bool { lock.withLock { !offline.contains(id) } }
@@ -154,9 +162,9 @@ final class TestNetwork: @unchecked Sendable {
 
     /// Moves the clock, in steps, with all deliveries and timeouts in between.
     func advance(by duration: Duration, step size: Duration = .milliseconds(500)) async {
-        let end = lock.withLock { clock } + duration
-        while lock.withLock({ clock }) < end {
-            lock.withLock { clock = min(clock + size, end) }
+        let end = clock + duration
+        while clock < end {
+            hands.move(to: min(clock + size, end))
             for tick in lock.withLock({ tickers.sorted { $0.key < $1.key }.map(\.value) }) { await tick() }
             await settle()
         }
