@@ -126,7 +126,7 @@ let package = Package(
         .target(name: "Workbench", dependencies: ["SRUP", "Linux", "Seeded"]),
         .executableTarget(
             name: "srup",
-            dependencies: ["SRUP", "Party", "Storage", "Program", "Workbench", log, lifecycle, arguments]),
+            dependencies: ["SRUP", "Party", "Storage", "Program", "Workbench", "Linux", log, lifecycle, arguments]),
         .executableTarget(
             name: "srup-device",
             dependencies: ["SRUP", "Party", "Presentation", "Program", log, lifecycle, arguments]),
