@@ -51,6 +51,8 @@ public struct BrokerConfiguration: Sendable {
         use_username_as_clientid true
         # SRUP uses QoS 0 and 1.
         max_qos 1
+        # About 25 KiB each. More are refused, and those that are there stay.
+        max_connections 10000
 
         # What is published to a participant that is away waits for it, over a restart of the broker too.
         persistence true

@@ -18,6 +18,7 @@ struct BrokerSetting: Sendable {
     static let all: [BrokerSetting] = [
         BrokerSetting(key: "use_username_as_clientid", value: "true", isListeners: true) { $0 == "true" },
         BrokerSetting(key: "max_qos", value: "1", isListeners: true, accepts: number(0...1)),
+        BrokerSetting(key: "max_connections", value: "10000", isListeners: true, accepts: number(1...1_000_000)),
         BrokerSetting(key: "autosave_on_changes", value: "false") { $0 == "false" },
         BrokerSetting(key: "autosave_interval", value: "60", accepts: number(5...3600)),
         BrokerSetting(key: "max_queued_messages", value: "1000", accepts: number(1...1_000_000)),

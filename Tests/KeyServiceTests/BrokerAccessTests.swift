@@ -16,6 +16,7 @@ final class Peer: Sendable {
     private struct Heard {
         var topics: Set<String> = []
         var connections = 0
+        var confirmed = 0
         var problem = ""
     }
     private let heard: Mutex<Heard>
@@ -50,16 +51,19 @@ final class Peer: Sendable {
             case .connected: heard.connections += 1
             case .disconnected(let why): heard.problem = why
             case .message(let topic, _): heard.topics.insert(topic)
-            case .confirmed: break
+            case .confirmed: heard.confirmed += 1
             }
         }
     }
 
     var topics: Set<String> { heard.withLock { $0.topics } }
     var connections: Int { heard.withLock { $0.connections } }
+    var confirmed: Int { heard.withLock { $0.confirmed } }
     var problem: String { heard.withLock { $0.problem } }
 
-    func publish(_ topic: String) { link.publish([120], to: topic, id: Int64.random(in: 1...(.max))) }
+    func publish(_ topic: String, size: Int = 1) {
+        link.publish([UInt8](repeating: 120, count: size), to: topic, id: Int64.random(in: 1...(.max)))
+    }
 
     /// Waits for something that the peer hears or does.
     func wait(within seconds: Double = 20, _ condition: (Peer) -> Bool) async -> Bool {
@@ -159,5 +163,39 @@ final class Peer: Sendable {
         #expect(server.connections == 1 && server.problem.isEmpty)
         for peer in [server, a] + strangers { await peer.stop() }
         await rig.stop()
+    }
+
+    @Test func aFloodFillsNeitherTheBrokersDiskNorItsStore() async throws {
+        let rig = try Rig()
+        try rig.startBroker()
+        let broker = try #require(rig.broker)
+        // The server, which reads everything, is away.
+        let server = try Peer(rig.credentials(rig.server), as: "server", ["SRUP/#"])
+        #expect(await server.wait { $0.connections > 0 })
+        await server.stop()
+        let a = try Peer(rig.credentials(DeviceID(0xA1)), as: "a", ["SRUP/a1"])
+        #expect(await a.wait { $0.connections > 0 })
+        let before = try written(broker)
+        // 96 MB, of which the server's session would keep 65 MB if only messages were counted and not bytes.
+        for _ in 0..<1500 { a.publish("SRUP/a1", size: 64_000) }
+        #expect(await a.wait(within: 60) { $0.confirmed == 1500 })
+        let during = try written(broker) - before
+        #expect(during < 16 << 20, "\(during) bytes were written")
+        await a.stop()
+        // Now the whole store is written.
+        kill(broker, SIGTERM)
+        let store = rig.folder + "/broker-data/mosquitto.db"
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline, rig.broker != nil { try await Task.sleep(for: .milliseconds(10)) }
+        let size = try FileManager.default.attributesOfItem(atPath: store)[.size] as? Int ?? 0
+        #expect((100_000..<(4 << 20)).contains(size), "the store has \(size) bytes")
+        await rig.stop()
+    }
+
+    /// What a process has written to disk so far, in bytes.
+    private func written(_ process: Int32) throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(process)/io", encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("write_bytes: ") })
+        return try #require(Int(line.dropFirst("write_bytes: ".count)))
     }
 }

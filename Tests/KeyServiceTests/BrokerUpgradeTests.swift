@@ -107,7 +107,9 @@ import Testing
         #expect(done.count == 3 && done[0].contains("was edited by somebody") && done[1].contains("was edited"))
         let text = try conf()
         // The setting stands in the listener that takes names from certificates, and the choice is kept.
-        #expect(text.contains("use_identity_as_username true\nmax_qos 1\nuse_username_as_clientid true\n"))
+        #expect(
+            text.contains(
+                "use_identity_as_username true\nmax_connections 10000\nmax_qos 1\nuse_username_as_clientid true\n"))
         #expect(text.contains("max_queued_messages  500 \r\n") && !text.contains("max_queued_messages 1000"))
         #expect(text.contains("listener 1883 127.0.0.1\nmax_connections 5\n"))
         #expect(text.contains("autosave_on_changes false") && !text.contains("autosave_on_changes true"))

@@ -86,4 +86,62 @@ extension ObservedJoinTests {
         try stage.must("srup-c2", ["upgrade", "--folder", stage.path("c2")], as: "again")
         #expect(stage.tail(of: "again").contains("all is up to date"))
     }
+
+    /// The store is saved by time: what came since the last save dies with the broker.
+    @Test(arguments: Step.allCases)
+    func aBrokerThatDiesBetweenTwoSavesCostsTimeAndNoJoin(_ step: Step) throws {
+        try withWorld { world, fifo in
+            let saved = try saves(world)
+            let begin = EventFollower.clock()
+            try world.registerDevice("device", type: "sensor")
+            try world.startScene(on: fifo, picture: world.picture("device"))
+            try world.startDevice("device")
+            let who = step.event.who
+            try world.events.wait(for: who, [step.event.name], since: begin, within: 20)
+            world.stage.kill9("broker")
+            // Nothing of this network was ever saved.
+            #expect(try saves(world) == saved)
+            try world.startBroker()
+            #expect(try world.answer(to: "device", since: begin, within: 120) == "JOIN_SUCCESS")
+            try world.events.wait(for: "device", ["joined"], since: begin, within: 60)
+        }
+    }
+
+    /// When the broker wrote its store last; `nil` before the first time.
+    private func saves(_ world: World) throws -> Date? {
+        let path = world.stage.path("c2/broker-data/mosquitto.db")
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return try FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
+    }
+
+    @Test func whatWaitedForAnAbsentServerOrObserverInABrokerThatDiesIsAskedForAgain() throws {
+        try withWorld { world, fifo in
+            // The server is away when the device asks; the broker confirms the request, and dies.
+            var begin = EventFollower.clock()
+            try world.registerDevice("device", type: "sensor")
+            world.stage.kill9("c2")
+            try world.startScene(on: fifo, picture: world.picture("device"))
+            try world.startDevice("device")
+            try world.events.wait(for: "device", ["asked"], since: begin, within: 20)
+            Thread.sleep(forTimeInterval: 1)
+            world.stage.kill9("broker")
+            try world.startBroker()
+            try world.startC2(Self.policies)
+            #expect(try world.answer(to: "device", since: begin, within: 120) == "JOIN_SUCCESS")
+            try world.events.wait(for: "device", ["joined"], since: begin, within: 60)
+            world.stage.stop("scene")
+            // The observer is away when the server asks it.
+            begin = EventFollower.clock()
+            try world.registerDevice("second", type: "sensor")
+            world.stage.kill9("observer")
+            try world.startScene(on: fifo, picture: world.picture("second"))
+            try world.startDevice("second")
+            try world.events.wait(for: "c2", ["observation-requested"], since: begin, within: 20)
+            world.stage.kill9("broker")
+            try world.startBroker()
+            try world.startObserver("observer")
+            #expect(try world.answer(to: "second", since: begin, within: 120) == "JOIN_SUCCESS")
+            try world.events.wait(for: "second", ["joined"], since: begin, within: 60)
+        }
+    }
 }
