@@ -126,7 +126,7 @@ let package = Package(
         .target(name: "Workbench", dependencies: ["SRUP", "Linux", "Seeded"]),
         .executableTarget(
             name: "srup",
-            dependencies: ["SRUP", "Party", "Storage", "Program", "Workbench", log, lifecycle, arguments]),
+            dependencies: ["SRUP", "Party", "Storage", "Program", "Workbench", "Linux", log, lifecycle, arguments]),
         .target(name: "JoiningDevice", dependencies: ["SRUP", "Party", "Presentation", log, lifecycle]),
         .executableTarget(
             name: "srup-device",

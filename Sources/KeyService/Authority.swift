@@ -73,15 +73,27 @@ public struct Authority: Sendable {
     /// A certificate with which a participant connects to the broker: its common name is the identity.
     ///
     /// - Throws: ``AuthorityError``.
-    public func client(_ id: DeviceID, key: PublicKey) throws -> String {
+    public func client(_ id: DeviceID, key: PublicKey) throws -> String { try client(named: id.hex, key: key) }
+
+    /// The same under a name that is no identity of the protocol.
+    func client(named name: String, key: PublicKey) throws -> String {
         try Self.issue(
-            subject: [("O", "SRUP_DEVICE"), ("CN", id.hex)], key: key, days: Self.days, by: certificate,
+            subject: [("O", "SRUP_DEVICE"), ("CN", name)], key: key, days: Self.days, by: certificate,
             signer: self.key,
             extensions: [
                 (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
                 (NID_ext_key_usage, "clientAuth"), (NID_subject_key_identifier, "hash"),
                 (NID_authority_key_identifier, "keyid"),
             ])
+    }
+
+    /// Days until a certificate ends, negative when it has; `nil` when the text is no certificate.
+    static func daysLeft(_ pem: String) -> Int? {
+        guard let certificate = try? CertificateRequestReader.certificate(pem) else { return nil }
+        defer { X509_free(certificate) }
+        var (days, seconds): (Int32, Int32) = (0, 0)
+        guard ASN1_TIME_diff(&days, &seconds, nil, X509_get0_notAfter(certificate)) == 1 else { return nil }
+        return seconds < 0 ? Int(days) - 1 : Int(days)
     }
 
     private static func isHost(_ text: String) -> Bool {

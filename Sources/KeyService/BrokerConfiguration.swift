@@ -2,7 +2,7 @@ import Glibc
 import SRUP
 import Storage
 
-/// Mosquitto's configuration for a SRUP network.
+/// Mosquitto's configuration for a SRUP network: `mosquitto.conf` and the access list `acl` in the server's folder.
 public struct BrokerConfiguration: Sendable {
     /// Holds ca.crt, broker.crt and broker.key; gets mosquitto.conf, acl and broker-data.
     public var folder: String
@@ -17,18 +17,24 @@ public struct BrokerConfiguration: Sendable {
         self.server = server
     }
 
+    static func path(_ folder: String) -> String { folder + "/mosquitto.conf" }
+    static func accessListPath(_ folder: String) -> String { folder + "/acl" }
+
     /// Writes the files.
     ///
     /// - Throws: ``PrivateFileError``.
     public func write() throws(PrivateFileError) {
         try PrivateFile.makeFolder(folder + "/broker-data")
-        try PrivateFile.write(accessList, to: folder + "/acl")
-        try PrivateFile.write(configuration, to: folder + "/mosquitto.conf")
+        try PrivateFile.write(accessList, to: Self.accessListPath(folder))
+        try PrivateFile.write(configuration, to: Self.path(folder))
     }
 
-    var configuration: String {
+    var configuration: String { configuration(isRoot: getuid() == 0) }
+
+    func configuration(isRoot: Bool) -> String {
         """
         # Mosquitto for a SRUP network, written by "srup-c2 init". Run it with: mosquitto -c \(folder)/mosquitto.conf
+        # After an update of srup-c2: srup-c2 upgrade --folder \(folder)
         per_listener_settings false
         allow_anonymous false
         acl_file \(folder)/acl
@@ -38,22 +44,36 @@ public struct BrokerConfiguration: Sendable {
         certfile \(folder)/broker.crt
         keyfile \(folder)/broker.key
         tls_version tlsv1.2
-        # Who connects is who its certificate says: the key service certifies only the proven identity.
+        # Who connects is who its certificate says: the key service certifies only the proven identity. That holds for the
+        # name of the session, too: nobody takes another's over, and one identity has one connection.
         require_certificate true
         use_identity_as_username true
+        use_username_as_clientid true
+        # SRUP uses QoS 0 and 1.
+        max_qos 1
+        # About 25 KiB each. More are refused, and those that are there stay.
+        max_connections 10000
 
         # What is published to a participant that is away waits for it, over a restart of the broker too.
         persistence true
         persistence_location \(folder)/broker-data/
-        autosave_interval 1
-        autosave_on_changes true
         persistent_client_expiration 14d
+        # Saved by time: with autosave_on_changes the whole store is written anew at every message, whoever sends it.
+        # What is lost when the broker dies between two saves, participants ask for again.
+        autosave_on_changes false
+        autosave_interval 60
+        # What waits for one participant at most. What is above that is dropped, and asked for again.
         max_queued_messages 1000
+        max_queued_bytes 1048576
+        max_inflight_messages 20
+        max_inflight_bytes 131072
+        # Retained messages would stay for ever, and nobody here wants any.
+        retain_available false
         # The largest SRUP message has 65535 bytes.
         message_size_limit 65535
         max_packet_size 66560
-        max_inflight_messages 20
         max_keepalive 600
+
         # Every message here is small and awaited.
         set_tcp_nodelay true
         # Nobody here reads the broker's statistics.
@@ -63,9 +83,12 @@ public struct BrokerConfiguration: Sendable {
         log_type warning
         log_type notice
         connection_messages true
-        \(getuid() == 0 ? "# Started as root it would become the user \"mosquitto\", who cannot read the keys in this folder.\nuser root\n" : "")
+        \(isRoot ? Self.rootLines : "")
         """
     }
+
+    static let rootLines =
+        "# Started as root it would become the user \"mosquitto\", who cannot read the keys in this folder.\nuser root\n"
 
     /// A device has its own topic and one place to ask to join; the server has the rest (srup-wire section 3).
     var accessList: String {
@@ -77,6 +100,19 @@ public struct BrokerConfiguration: Sendable {
         # The C2 server.
         user \(server.hex)
         topic readwrite SRUP/#
+
+        \(monitorAccess)
+        """
+    }
+
+    /// The part of the access list for those who watch and say nothing (``Monitor``).
+    var monitorAccess: String {
+        """
+        # Tools that watch ("srup listen --folder \(folder)/monitor"): they read all and write nothing.
+        user \(Monitor.name)
+        topic read SRUP/#
+        topic deny SRUP/\(Monitor.name)
+        topic deny SRUP/servers/\(server.hex)/\(Monitor.name)
 
         """
     }

@@ -179,15 +179,12 @@ public final class World {
 
     // MARK: A third party at the broker
 
-    /// Starts `srup listen` with the server's access.
+    /// The identity of a tool that may watch; the broker gives it one connection.
+    public var monitor: String { stage.path("c2/monitor") }
+
+    /// Starts `srup listen`.
     public func startListening() throws {
-        let home = stage.path("c2/server")
-        try stage.start(
-            "srup",
-            [
-                "listen", "--broker", "localhost:\(brokerPort)", "--ca", home + "/ca.pem", "--certificate",
-                home + "/certificate.pem", "--key", home + "/access.pem", "--json",
-            ], as: "listen")
+        try stage.start("srup", ["listen", "--folder", monitor, "--json"], as: "listen")
     }
 
     /// When the listener heard an observer's VALID, in seconds since 1970; `nil` when it did not in time.

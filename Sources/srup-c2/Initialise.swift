@@ -19,6 +19,7 @@ struct Initialise: ParsableCommand {
               mosquitto.conf, acl   the broker's configuration and who may do what there
               key-service.db        registered identities
               server/               the C2 server's own identity and state
+              monitor/              an identity that may watch: srup listen --folder DIR/monitor
             """)
 
     @OptionGroup var folder: FolderOptions
@@ -81,6 +82,7 @@ struct Initialise: ParsableCommand {
         _ = try state.add(
             id, key: try key.publicKey, type: "C2", isServer: true, now: Participant.systemTime())
         try BrokerConfiguration(folder: folder, bind: bind, port: brokerPort, server: id).write()
+        try Monitor.make(in: folder, authority: authority, host: host[0], port: brokerPort)
         // Last: a folder without it has not been initialised to the end.
         try PrivateFile.write(
             ServerSettings.text(host: host[0], bind: bind, keyServicePort: keyServicePort, brokerPort: brokerPort),

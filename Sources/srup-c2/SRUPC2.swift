@@ -12,10 +12,12 @@ struct SRUPC2: AsyncParsableCommand {
               mosquitto -c DIR/mosquitto.conf
               srup-c2 run --folder DIR
               srup-c2 trust --folder DIR <identity of an observer>
+            After an update of srup-c2:
+              srup-c2 upgrade --folder DIR
             """,
         version: "0.1.0",
         subcommands: [
             Initialise.self, KeyServiceCommand.self, Serve.self, Trust.self, Remove.self, Devices.self,
-            CheckCommand.self,
+            CheckCommand.self, Upgrade.self,
         ])
 }

@@ -1,43 +1,75 @@
 import ArgumentParser
+import Linux
 import Logging
 import Party
 import Program
 import SRUP
 import ServiceLifecycle
+import Storage
 import Workbench
 
 struct Listen: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Watch a broker's topics and decode what crosses them, live.",
         discussion: """
-            Needs a client certificate that the broker lets read the topics: the C2 server's reads all, a device's only its \
-            own. Watching changes nothing: it has a session of its own. Ends with Ctrl-C.
+            Needs an identity that the broker lets read the topics. "srup-c2 init" makes one that reads all and writes nothing, \
+            in its folder monitor/:
+
+              srup listen --folder DIR/monitor
+
+            Without --folder, all of --broker, --ca, --certificate and --key are needed; with it, they come before what the \
+            folder says. The broker gives one identity one connection: with a running server's or device's certificate its \
+            owner would be thrown off. Ends with Ctrl-C.
             """)
 
+    @Option(help: ArgumentHelp("A folder with broker, ca.pem, certificate.pem and access.pem.", valueName: "dir"))
+    var folder: String?
     @Option(help: ArgumentHelp("The broker.", valueName: "host[:port]"))
-    var broker: String
+    var broker: String?
     @Option(help: ArgumentHelp("PEM file of the authority that signed the broker's certificate.", valueName: "file"))
-    var ca: String
+    var ca: String?
     @Option(help: ArgumentHelp("PEM file of the client certificate.", valueName: "file"))
-    var certificate: String
+    var certificate: String?
     @Option(help: ArgumentHelp("PEM file of the client certificate's private key.", valueName: "file"))
-    var key: String
+    var key: String?
     @Option(help: ArgumentHelp("What to watch; may be given several times.", valueName: "filter"))
     var topic: [String] = ["SRUP/#"]
     @OptionGroup var keyOptions: DecodingKeyOptions
     @Flag(help: "One JSON object per message.")
     var json = false
 
+    func validate() throws {
+        guard folder != nil || [broker, ca, certificate, key].allSatisfy({ $0 != nil }) else {
+            throw ValidationError("give --folder, or --broker, --ca, --certificate and --key")
+        }
+    }
+
+    private func address() throws -> BrokerAddress {
+        let folder = folder ?? "."
+        let place = try broker ?? PublicFile.read(folder + "/broker").filter { !$0.isWhitespace }
+        guard let address = Self.split(place) else {
+            throw ValidationError("the broker must be a host name, or host:port, not \"\(place.withoutControls)\"")
+        }
+        return BrokerAddress(
+            host: address.host, port: address.port, caFile: ca ?? folder + "/ca.pem",
+            certificateFile: certificate ?? folder + "/certificate.pem", keyFile: key ?? folder + "/access.pem")
+    }
+
+    private static func split(_ place: String) -> (host: String, port: UInt16)? {
+        let parts = place.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        guard (1...2).contains(parts.count), !parts[0].isEmpty,
+            let port = parts.count == 2 ? UInt16(parts[1]) : BrokerAddress.defaultPort
+        else { return nil }
+        return (parts[0], port)
+    }
+
     func run() async throws {
-        let parts = broker.split(separator: ":").map(String.init)
-        guard (1...2).contains(parts.count), let port = parts.count == 2 ? UInt16(parts[1]) : BrokerAddress.defaultPort
-        else { throw ValidationError("--broker takes a host name, or host:port") }
         let keys = try keyOptions.keys()
         let logger = Program.logger("srup", level: .warning)
         do {
             let link = try BrokerLink(
-                BrokerAddress(host: parts[0], port: port, caFile: ca, certificateFile: certificate, keyFile: key),
-                clientID: "srup listen \(Token.random())", subscriptions: topic, logger: logger, isPersistent: false)
+                try address(), clientID: "srup listen \(Token.random())", subscriptions: topic, logger: logger,
+                isPersistent: false)
             let watcher = ClosureService { @Sendable in
                 var lastProblem = ""
                 for await event in link.events {
@@ -52,6 +84,8 @@ struct Listen: AsyncParsableCommand {
                 }
             }
             try await Program.run([watcher, link], logger: logger)
+        } catch let error as ValidationError {
+            throw error
         } catch {
             throw Program.failure(error)
         }

@@ -13,7 +13,7 @@ struct SRUPTool: AsyncParsableCommand {
             srup decode message.bin
             srup decode --json --public-key server.pem --private-key device.pem < hex-lines
             srup decode --json < hex-lines | srup encode > the-same-hex-lines
-            srup listen --broker c2.example.net --ca ca.pem --certificate c.pem --key k.pem
+            srup listen --folder DIR/monitor
             """,
         version: "0.1.0",
         subcommands: [Decode.self, Encode.self, Listen.self])

@@ -98,26 +98,32 @@ final class Rig: @unchecked Sendable {
     func startBroker() throws {
         brokerPort = try Stage.freePort()
         try BrokerConfiguration(folder: folder, bind: "127.0.0.1", port: brokerPort, server: server).write()
+        try Monitor.make(in: folder, authority: authority, host: "localhost", port: brokerPort)
         try stage.start("mosquitto", ["-c", folder + "/mosquitto.conf"], as: "broker")
         let deadline = Date(timeIntervalSinceNow: 10)
         while !Stage.accepts(port: brokerPort) && Date() < deadline { usleep(10_000) }
     }
 
-    /// Key and certificate files for `id`, from this authority or another.
-    func credentials(_ id: DeviceID, by other: Authority? = nil) throws -> [String] {
+    /// The broker's process.
+    var broker: Int32? { stage.processIdentifier("broker") }
+
+    /// Where the broker is, with a fresh key and certificate for `id`, from this authority or another.
+    func credentials(_ id: DeviceID, by other: Authority? = nil) throws -> BrokerAddress {
         let key = try PrivateKey.generate()
         let base = folder + "/\(id.hex)-\(UUID().uuidString.prefix(4))"
         try key.pem.withBytes { try PrivateFile.write($0, to: base + ".key") }
         try PrivateFile.write((other ?? authority).client(id, key: key.publicKey), to: base + ".crt", mode: 0o644)
-        return ["--key", base + ".key", "--cert", base + ".crt"]
+        return BrokerAddress(
+            host: "localhost", port: UInt16(brokerPort), caFile: ca, certificateFile: base + ".crt",
+            keyFile: base + ".key")
     }
 
-    func mosquitto(_ tool: String, _ credentials: [String], _ arguments: [String]) throws -> (
-        code: Int32, output: String
-    ) {
-        try run(
-            "/usr/bin/mosquitto_\(tool)",
-            ["-h", "localhost", "-p", "\(brokerPort)", "--cafile", ca, "-q", "1"] + credentials + arguments)
+    /// The same of the tools that watch.
+    var monitor: BrokerAddress {
+        let home = Monitor.folder(in: folder)
+        return BrokerAddress(
+            host: "localhost", port: UInt16(brokerPort), caFile: home + "/ca.pem",
+            certificateFile: home + "/certificate.pem", keyFile: home + "/access.pem")
     }
 }
 
@@ -209,7 +215,8 @@ final class Rig: @unchecked Sendable {
                 """
             let bad = [
                 "", "{", "[]", "null", #""x""#, #"{"identity":1}"#, #"{"identity":"a1"}"#, #"{"key":"\#(key)"}"#,
-                #"{"identity":"A1","key":"\#(key)"}"#, #"{"identity":"0a1","key":"\#(key)"}"#,
+                #"{"identity":"monitor","key":"\#(key)"}"#, #"{"identity":"A1","key":"\#(key)"}"#,
+                #"{"identity":"0a1","key":"\#(key)"}"#,
                 #"{"identity":"a1","key":"AAAA"}"#, #"{"identity":"a1","key":"\#(weak)"}"#,
                 #"{"identity":"c2c2","key":"\#(key)"}"#, #"{"identity":"a1","key":"\#(key)","type":"a b"}"#,
                 #"{"identity":"a1","key":"\#(key)","type":"\#(String(repeating: "x", count: 65))"}"#,
@@ -284,53 +291,6 @@ final class Rig: @unchecked Sendable {
             }
             #expect(!Identity.exists(in: rig.folder + "/d"))
         }
-    }
-
-    @Test func theBrokerGivesEverybodyTheirOwnPlaceOnly() async throws {
-        let rig = try Rig()
-        let stage = try Stage(binaries: "/usr/bin")
-        defer { stage.close() }
-        try rig.startBroker()
-        let a = try rig.credentials(DeviceID(0xA1))
-        let server = try rig.credentials(rig.server)
-        func publish(_ who: [String], _ topic: String) throws -> Int32 {
-            try rig.mosquitto("pub", who, ["-t", topic, "-m", "x"]).code
-        }
-        /// Starts listening and waits until it hears its own topic.
-        func listen(_ who: [String], _ role: String, _ topics: [String], own: String) throws {
-            let arguments = ["-h", "localhost", "-p", "\(rig.brokerPort)", "--cafile", rig.ca, "-i", role, "-F", "%t"]
-            try stage.start("mosquitto_sub", arguments + who + topics.flatMap { ["-t", $0] }, as: role)
-            let deadline = Date(timeIntervalSinceNow: 10)
-            while Date() < deadline, !heard(role).contains(own) { _ = try publish(server, own) }
-            #expect(heard(role).contains(own))
-        }
-        func heard(_ role: String) -> Set<String> {
-            let text = (try? String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8)) ?? ""
-            return Set(text.split(separator: "\n").map(String.init))
-        }
-        try listen(server, "ears", ["SRUP/#"], own: "SRUP/c2c2")
-        try listen(a, "spy", ["SRUP/b2", "SRUP/#", "#", "$SYS/#", "SRUP/servers/c2c2/a1"], own: "SRUP/a1")
-        // A device may speak in two places; the last one comes after all the others.
-        for topic in [
-            "SRUP/b2", "SRUP/servers/c2c2/b2", "SRUP/servers/d4/a1", "SRUP/a1/x", "other", "SRUP/servers/c2c2/a1",
-        ] {
-            _ = try publish(a, topic)
-        }
-        _ = try publish(server, "SRUP/b2/from-the-server")
-        _ = try publish(server, "SRUP/last")
-        let deadline = Date(timeIntervalSinceNow: 10)
-        while Date() < deadline, !heard("ears").contains("SRUP/last") { usleep(10_000) }
-        #expect(
-            heard("ears") == ["SRUP/c2c2", "SRUP/a1", "SRUP/servers/c2c2/a1", "SRUP/b2/from-the-server", "SRUP/last"])
-        // And hears its own topic alone, whatever it subscribes to.
-        #expect(heard("spy") == ["SRUP/a1"])
-        // Who has no certificate, or another authority's, is not let in at all.
-        let stranger = try Rig()
-        defer { try? FileManager.default.removeItem(atPath: stranger.folder) }
-        #expect(try publish([], "SRUP/a1") != 0)
-        #expect(try publish(rig.credentials(DeviceID(0xA1), by: stranger.authority), "SRUP/a1") != 0)
-        #expect(try publish(a, "SRUP/a1") == 0)
-        await rig.stop()
     }
 
     @Test func theAuthoritysKeyMustBePrivate() throws {

@@ -2,7 +2,7 @@ import Foundation
 import SRUP
 import Stage
 
-/// Records everything that crosses the broker, as the C2 server may, and checks what must hold whatever was killed.
+/// Records everything that crosses the broker, as the monitor may, and checks what must hold whatever was killed.
 final class Eavesdropper {
     private let stage: Stage
     private let role: String
@@ -10,7 +10,7 @@ final class Eavesdropper {
     init(_ world: World) throws {
         stage = world.stage
         role = "eavesdropper"
-        let home = stage.path("c2/server")
+        let home = world.monitor
         try stage.start(
             "mosquitto_sub",
             [

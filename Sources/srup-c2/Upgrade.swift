@@ -1,0 +1,49 @@
+import ArgumentParser
+import Foundation
+import KeyService
+import Party
+import Program
+import SRUP
+
+struct Upgrade: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Bring a folder that an earlier version has made up to date.",
+        discussion: """
+            Renews mosquitto.conf and acl and makes monitor/, where they are older than this version; what was there is kept \
+            beside it (.old). Lines that somebody has changed stay, but for those that must be otherwise, which are named. \
+            Nothing is changed when all is up to date. The broker has to be restarted afterwards.
+            Exit codes: 0 up to date now, 1 failed, 78 the folder or its configuration is wrong.
+            """)
+
+    @OptionGroup var folder: FolderOptions
+
+    func run() throws {
+        let folder = URL(fileURLWithPath: folder.folder).standardizedFileURL.path
+        let settings: ServerSettings
+        let identity: Identity
+        do {
+            settings = try ServerSettings.load(folder)
+            (identity, _) = try Identity.load(from: folder + "/server")
+        } catch {
+            throw Program.failure(error, code: .configuration)
+        }
+        do {
+            try Self.checkOwner(folder)
+            let configuration = BrokerConfiguration(
+                folder: folder, bind: settings.bind, port: settings.brokerPort, server: identity.id)
+            let done = try configuration.upgrade(authority: try Authority(folder: folder), host: settings.host)
+            for line in done { print(line) }
+            print(done.isEmpty ? "all is up to date" : "now restart the broker (systemctl restart srup-broker)")
+        } catch {
+            throw Program.failure(error)
+        }
+    }
+
+    /// Files written as root could not be read by the services that run as the folder's owner.
+    private static func checkOwner(_ folder: String) throws {
+        var status = stat()
+        guard stat(folder, &status) == 0, status.st_uid != geteuid() else { return }
+        let name = getpwuid(status.st_uid).map { String(cString: $0.pointee.pw_name) } ?? "\(status.st_uid)"
+        throw PartyError.identity("\(folder) belongs to the user \(name): say sudo -u \(name) srup-c2 upgrade …")
+    }
+}

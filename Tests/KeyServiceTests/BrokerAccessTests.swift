@@ -1,0 +1,201 @@
+import Foundation
+import Logging
+import SRUP
+import Storage
+import Synchronization
+import Testing
+
+@testable import KeyService
+@testable import Party
+
+/// One connection to the broker that publishes and hears.
+final class Peer: Sendable {
+    private let link: BrokerLink
+    private let running: Task<Void, any Error>
+    private let reading: Task<Void, Never>
+    private struct Heard {
+        var topics: Set<String> = []
+        var connections = 0
+        var confirmed = 0
+        var problem = ""
+    }
+    private let heard: Mutex<Heard>
+
+    init(_ address: BrokerAddress, as name: String, _ subscriptions: [String] = []) throws {
+        let link = try BrokerLink(
+            address, clientID: name, subscriptions: subscriptions,
+            logger: Logger(label: "peer") { _ in SwiftLogNoOpLogHandler() })
+        let box = Box()
+        self.link = link
+        heard = Mutex(Heard())
+        running = Task { try await link.run() }
+        reading = Task {
+            for await event in link.events { box.peer?.take(event) }
+        }
+        box.set(self)
+    }
+
+    private final class Box: Sendable {
+        private struct Weak: @unchecked Sendable {
+            // Only read and set under the lock.
+            weak var peer: Peer?
+        }
+        private let held = Mutex(Weak())
+        var peer: Peer? { held.withLock { $0.peer } }
+        func set(_ peer: Peer) { held.withLock { $0.peer = peer } }
+    }
+
+    private func take(_ event: BrokerEvent) {
+        heard.withLock { heard in
+            switch event {
+            case .connected: heard.connections += 1
+            case .disconnected(let why): heard.problem = why
+            case .message(let topic, _): heard.topics.insert(topic)
+            case .confirmed: heard.confirmed += 1
+            }
+        }
+    }
+
+    var topics: Set<String> { heard.withLock { $0.topics } }
+    var connections: Int { heard.withLock { $0.connections } }
+    var confirmed: Int { heard.withLock { $0.confirmed } }
+    var problem: String { heard.withLock { $0.problem } }
+
+    func publish(_ topic: String, size: Int = 1) {
+        link.publish([UInt8](repeating: 120, count: size), to: topic, id: Int64.random(in: 1...(.max)))
+    }
+
+    /// Waits for something that the peer hears or does.
+    func wait(within seconds: Double = 20, _ condition: (Peer) -> Bool) async -> Bool {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < deadline {
+            if condition(self) { return true }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        return condition(self)
+    }
+
+    func stop() async {
+        running.cancel()
+        _ = await running.result
+        reading.cancel()
+    }
+}
+
+@Suite(.serialized) struct BrokerAccessTests {
+    @Test func theBrokerGivesEverybodyTheirOwnPlaceOnly() async throws {
+        let rig = try Rig()
+        try rig.startBroker()
+        let server = try Peer(rig.credentials(rig.server), as: "server")
+        let monitor = try Peer(rig.monitor, as: "ears", ["SRUP/#"])
+        let a = try Peer(
+            rig.credentials(DeviceID(0xA1)), as: "spy", ["SRUP/b2", "SRUP/#", "#", "$SYS/#", "SRUP/servers/c2c2/a1"])
+        for peer in [server, monitor, a] { #expect(await peer.wait { $0.connections > 0 }) }
+        // What came before all had subscribed does not count.
+        while !a.topics.contains("SRUP/a1") || !monitor.topics.contains("SRUP/c2c2") {
+            server.publish("SRUP/a1")
+            server.publish("SRUP/c2c2")
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        // A device may speak in two places, one who watches nowhere; the last one comes after all the others.
+        for topic in [
+            "SRUP/b2", "SRUP/servers/c2c2/b2", "SRUP/servers/d4/a1", "SRUP/a1/x", "other", "SRUP/servers/c2c2/a1",
+        ] {
+            a.publish(topic)
+        }
+        for topic in ["SRUP/monitor", "SRUP/servers/c2c2/monitor", "SRUP/e5", "SRUP/servers/c2c2/e5"] {
+            monitor.publish(topic)
+        }
+        server.publish("SRUP/b2/from-the-server")
+        #expect(await monitor.wait { $0.topics.isSuperset(of: ["SRUP/servers/c2c2/a1", "SRUP/b2/from-the-server"]) })
+        server.publish("SRUP/last")
+        #expect(await monitor.wait { $0.topics.contains("SRUP/last") })
+        #expect(
+            monitor.topics
+                == ["SRUP/c2c2", "SRUP/a1", "SRUP/servers/c2c2/a1", "SRUP/b2/from-the-server", "SRUP/last"])
+        // And hears its own topic alone, whatever it subscribes to.
+        #expect(a.topics == ["SRUP/a1"])
+        // Who has another authority's certificate is not let in at all.
+        let stranger = try Rig()
+        defer { try? FileManager.default.removeItem(atPath: stranger.folder) }
+        let foreign = try Peer(rig.credentials(DeviceID(0xA1), by: stranger.authority), as: "a1")
+        #expect(await foreign.wait { !$0.problem.isEmpty })
+        #expect(foreign.connections == 0)
+        #expect(a.connections == 1 && monitor.connections == 1)
+        for peer in [server, monitor, a, foreign] { await peer.stop() }
+        await rig.stop()
+    }
+
+    @Test func whoHasNoCertificateIsNotLetIn() async throws {
+        let rig = try Rig()
+        try rig.startBroker()
+        func publish(_ credentials: [String]) throws -> Int32 {
+            try rig.run(
+                "/usr/bin/mosquitto_pub",
+                [
+                    "-h", "localhost", "-p", "\(rig.brokerPort)", "--cafile", rig.ca, "-q", "1", "-t", "SRUP/a1", "-m",
+                    "x",
+                ]
+                    + credentials
+            ).code
+        }
+        let a = try rig.credentials(DeviceID(0xA1))
+        #expect(try publish([]) != 0)
+        #expect(try publish(["--cert", a.certificateFile, "--key", a.keyFile]) == 0)
+        // What would stay in the broker for ever, or goes above what SRUP uses, is not taken.
+        #expect(try publish(["--cert", a.certificateFile, "--key", a.keyFile, "-r"]) != 0)
+        #expect(try publish(["--cert", a.certificateFile, "--key", a.keyFile, "-q", "2"]) != 0)
+        await rig.stop()
+    }
+
+    @Test func nobodyTakesAnothersSessionOver() async throws {
+        let rig = try Rig()
+        try rig.startBroker()
+        let server = try Peer(rig.credentials(rig.server), as: "SRUP Client: c2c2", ["SRUP/servers/c2c2/#"])
+        #expect(await server.wait { $0.connections == 1 })
+        // A stranger with a certificate of its own, under the server's name and a device's.
+        let strangers = try ["SRUP Client: c2c2", "c2c2"].map { try Peer(rig.credentials(DeviceID(0xBAD)), as: $0) }
+        for stranger in strangers { #expect(await stranger.wait { $0.connections > 0 }) }
+        let a = try Peer(rig.credentials(DeviceID(0xA1)), as: "SRUP Client: a1")
+        #expect(await a.wait { $0.connections > 0 })
+        a.publish("SRUP/servers/c2c2/a1")
+        #expect(await server.wait { $0.topics.contains("SRUP/servers/c2c2/a1") })
+        #expect(server.connections == 1 && server.problem.isEmpty)
+        for peer in [server, a] + strangers { await peer.stop() }
+        await rig.stop()
+    }
+
+    @Test func aFloodFillsNeitherTheBrokersDiskNorItsStore() async throws {
+        let rig = try Rig()
+        try rig.startBroker()
+        let broker = try #require(rig.broker)
+        // The server, which reads everything, is away.
+        let server = try Peer(rig.credentials(rig.server), as: "server", ["SRUP/#"])
+        #expect(await server.wait { $0.connections > 0 })
+        await server.stop()
+        let a = try Peer(rig.credentials(DeviceID(0xA1)), as: "a", ["SRUP/a1"])
+        #expect(await a.wait { $0.connections > 0 })
+        let before = try written(broker)
+        // 96 MB, of which the server's session would keep 65 MB if only messages were counted and not bytes.
+        for _ in 0..<1500 { a.publish("SRUP/a1", size: 64_000) }
+        #expect(await a.wait(within: 60) { $0.confirmed == 1500 })
+        let during = try written(broker) - before
+        #expect(during < 16 << 20, "\(during) bytes were written")
+        await a.stop()
+        // Now the whole store is written.
+        kill(broker, SIGTERM)
+        let store = rig.folder + "/broker-data/mosquitto.db"
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline, rig.broker != nil { try await Task.sleep(for: .milliseconds(10)) }
+        let size = try FileManager.default.attributesOfItem(atPath: store)[.size] as? Int ?? 0
+        #expect((100_000..<(4 << 20)).contains(size), "the store has \(size) bytes")
+        await rig.stop()
+    }
+
+    /// What a process has written to disk so far, in bytes.
+    private func written(_ process: Int32) throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(process)/io", encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("write_bytes: ") })
+        return try #require(Int(line.dropFirst("write_bytes: ".count)))
+    }
+}

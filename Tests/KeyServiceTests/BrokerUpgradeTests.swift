@@ -1,0 +1,138 @@
+import Foundation
+import SRUP
+import Storage
+import Testing
+
+@testable import KeyService
+
+/// A server's folder as an earlier version has left it.
+@Suite struct BrokerUpgradeTests {
+    let folder = NSTemporaryDirectory() + "srup-old-\(UUID().uuidString)"
+    let configuration: BrokerConfiguration
+    let authority: Authority
+
+    init() throws {
+        try PrivateFile.makeFolder(folder)
+        authority = try Authority.create(in: folder, name: "test")
+        configuration = BrokerConfiguration(folder: folder, bind: "0.0.0.0", port: 8883, server: DeviceID(0xC2C2))
+    }
+
+    private func conf() throws -> String { try PublicFile.read(folder + "/mosquitto.conf") }
+    private func acl() throws -> String { try PublicFile.read(folder + "/acl") }
+    private func upgrade() throws -> [String] { try configuration.upgrade(authority: authority, host: "localhost") }
+
+    /// As version 0.1 wrote them (a folder made by it, but for its path).
+    private func writeOld(_ edit: (String) -> String = { $0 }, acl: (String) -> String = { $0 }) throws {
+        let old = """
+            # Mosquitto for a SRUP network, written by "srup-c2 init". Run it with: mosquitto -c FOLDER/mosquitto.conf
+            per_listener_settings false
+            allow_anonymous false
+            acl_file FOLDER/acl
+
+            listener 8883 0.0.0.0
+            cafile FOLDER/ca.crt
+            certfile FOLDER/broker.crt
+            keyfile FOLDER/broker.key
+            tls_version tlsv1.2
+            # Who connects is who its certificate says: the key service certifies only the proven identity.
+            require_certificate true
+            use_identity_as_username true
+
+            # What is published to a participant that is away waits for it, over a restart of the broker too.
+            persistence true
+            persistence_location FOLDER/broker-data/
+            autosave_interval 1
+            autosave_on_changes true
+            persistent_client_expiration 14d
+            max_queued_messages 1000
+            # The largest SRUP message has 65535 bytes.
+            message_size_limit 65535
+            max_packet_size 66560
+            max_inflight_messages 20
+            max_keepalive 600
+            # Every message here is small and awaited.
+            set_tcp_nodelay true
+            # Nobody here reads the broker's statistics.
+            sys_interval 0
+            log_dest stderr
+            log_type error
+            log_type warning
+            log_type notice
+            connection_messages true
+
+            """
+        let list = """
+            # Everybody: the own topic, and asking this server to join. %u is the identity from the certificate.
+            pattern readwrite SRUP/%u
+            pattern write SRUP/servers/c2c2/%u
+
+            # The C2 server.
+            user c2c2
+            topic readwrite SRUP/#
+
+            """
+        try PrivateFile.write(
+            edit(old.replacingOccurrences(of: "FOLDER", with: folder)), to: folder + "/mosquitto.conf")
+        try PrivateFile.write(acl(list), to: folder + "/acl")
+    }
+
+    @Test func aFolderOfAnEarlierVersionIsFoundAndRenewedOnce() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try writeOld()
+        let (before, listBefore) = (try conf(), try acl())
+        let problems = BrokerConfiguration.problems(folder: folder)
+        #expect(problems.contains { $0.contains("\"use_username_as_clientid true\" is missing") })
+        #expect(problems.contains { $0.contains("\"autosave_on_changes false\" is missing") })
+        #expect(problems.contains { $0.contains("for tools that watch") })
+        #expect(problems.allSatisfy { $0.hasSuffix("(say: srup-c2 upgrade --folder \(folder))") })
+        #expect(try upgrade().count == 3)
+        #expect(try conf() == configuration.configuration && acl() == configuration.accessList)
+        #expect(try PublicFile.read(folder + "/mosquitto.conf.old") == before)
+        #expect(try PublicFile.read(folder + "/acl.old") == listBefore)
+        #expect(BrokerConfiguration.problems(folder: folder) == [])
+        // Once is enough.
+        #expect(try upgrade() == [])
+        #expect(!PublicFile.exists(folder + "/mosquitto.conf.old-2"))
+    }
+
+    @Test func whatSomebodyHasEditedStaysAndIsToldSo() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try writeOld { old in
+            old.replacingOccurrences(of: "max_queued_messages 1000", with: "max_queued_messages  500 \r")
+                + "listener 1883 127.0.0.1\nmax_connections 5\n"
+        } acl: {
+            $0 + "\nuser c2c3\ntopic read SRUP/x"
+        }
+        let done = try upgrade()
+        #expect(done.count == 3 && done[0].contains("was edited by somebody") && done[1].contains("was edited"))
+        let text = try conf()
+        // The setting stands in the listener that takes names from certificates, and the choice is kept.
+        #expect(
+            text.contains(
+                "use_identity_as_username true\nmax_connections 10000\nmax_qos 1\nuse_username_as_clientid true\n"))
+        #expect(text.contains("max_queued_messages  500 \r\n") && !text.contains("max_queued_messages 1000"))
+        #expect(text.contains("listener 1883 127.0.0.1\nmax_connections 5\n"))
+        #expect(text.contains("autosave_on_changes false") && !text.contains("autosave_on_changes true"))
+        let list = try acl()
+        #expect(list.contains("user c2c3\ntopic read SRUP/x\n\n") && list.hasSuffix(configuration.monitorAccess))
+        #expect(BrokerConfiguration.problems(folder: folder) == [])
+        #expect(try upgrade() == [])
+    }
+
+    @Test func aConfigurationWithNoPlaceForItIsLeftAlone() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try writeOld { $0.replacingOccurrences(of: "use_identity_as_username true", with: "password_file /x") }
+        let before = try conf()
+        #expect(throws: BrokerUpgradeError.self) { try upgrade() }
+        #expect(try conf() == before)
+    }
+
+    @Test func aFreshFolderHasNothingToRenew() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try configuration.write()
+        try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
+        #expect(BrokerConfiguration.problems(folder: folder) == [])
+        #expect(try upgrade() == [])
+        #expect(try PublicFile.read(folder + "/monitor/broker") == "localhost:8883\n")
+    }
+}
