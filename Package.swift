@@ -166,9 +166,10 @@ let package = Package(
         tests("SettingsTests", ["Settings"]),
         tests("LinuxTests", ["Linux"]),
         tests("ApplianceTests", ["Stage", "Witness", "Linux", log]),
-        tests("NearFieldTests", ["NearField"]),
+        tests("NearFieldTests", ["NearField", "ChipSimulator"]),
         tests(
-            "ReaderTests", ["Stage", "Witness", "NearFieldLink", "Linux", log, lifecycle], resources: [.copy("nfcpy")]),
+            "ReaderTests", ["Stage", "Witness", "NearFieldLink", "ChipSimulator", "Linux", log, lifecycle],
+            resources: [.copy("nfcpy")]),
         tests("CameraTests", ["Camera", "Luma", "Scene"]),
         tests("CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "Seeded"]),
         tests("DataMatrixTests", ["DataMatrix", "Luma", "Scene", "Seeded", "ReedSolomon", "CDmtx"]),

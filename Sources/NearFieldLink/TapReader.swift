@@ -13,6 +13,10 @@ public struct Tap: Sendable {
         case type2
         /// We read a Type 4 tag or a card that a phone emulates.
         case type4
+
+        /// Whether something lay in the field to be read, rather than being given to us by a peer: it may lie there since
+        /// long ago.
+        public var isTag: Bool { self == .type2 || self == .type4 }
     }
 
     public let role: Role
@@ -29,7 +33,10 @@ public enum TapEvent: Sendable {
     case ready(String)
     /// The reader cannot be used; it is tried again.
     case lost(ReaderError)
+    /// A peer has given something; or a tag has come, or holds something else than before.
     case tapped(Tap)
+    /// A tag rests on the reader and still holds what it has been tapped with; said at every turn.
+    case rests(Tap)
     /// A device was there, and nothing came of it.
     case failed(String)
     /// Nothing has happened; said a few times a second.
@@ -60,8 +67,8 @@ public final class TapReader {
     private let limits: Limits
     private let judge: TapReceiver.Judge
     private let onEvent: (TapEvent) -> Void
-    /// A tag that stays on the reader is one tap.
-    private var present: (message: NDEFMessage, misses: Int)?
+    /// The tag that rests on the reader.
+    private var present: (content: TagContent, misses: Int)?
 
     /// - Parameters:
     ///   - judge: whether a message counts; its giver is told Success only then.
@@ -106,8 +113,7 @@ public final class TapReader {
         let general: [UInt8]
         do {
             general = try reader.listenDEP(
-                general: LinkParameters.ours.generalBytes,
-                timeout: reader.isSlow ? limits.listening * 2 : limits.listening)
+                general: LinkParameters.ours.generalBytes, timeout: timeToListen(reader))
         } catch {
             if error == .timeout { return }
             throw error
@@ -126,13 +132,19 @@ public final class TapReader {
         }
     }
 
+    private func timeToListen(_ reader: Reader) -> Int {
+        // A tag that rests is looked at often enough to know that it stays; a peer hardly comes beside it.
+        if present != nil { return limits.listening / 2 }
+        return reader.isSlow ? limits.listening * 2 : limits.listening
+    }
+
     // MARK: As initiator
 
     private func call(_ reader: Reader) throws(ReaderError) {
         try reader.beInitiator()
         guard let tag = try reader.selectTypeA() else {
             // Gone for two turns is gone: a bad moment is not a new tap.
-            if let seen = present { present = seen.misses >= 1 ? nil : (seen.message, seen.misses + 1) }
+            if let seen = present { present = seen.misses >= 1 ? nil : (seen.content, seen.misses + 1) }
             return
         }
         if tag.speaksDEP {
@@ -165,9 +177,9 @@ public final class TapReader {
     private func read(_ reader: Reader, _ tag: Reader.TypeATarget) {
         let start = ContinuousClock.now
         let first = reader.exchanges
-        let deadline = start + limits.tap
+        let deadline = start + limits.tap * 2
         func exchange(_ bytes: [UInt8]) throws(TagError) -> [UInt8] {
-            guard ContinuousClock.now < deadline else { throw .link("it takes longer than \(limits.tap)") }
+            guard ContinuousClock.now < deadline else { throw .link("it takes longer than \(limits.tap * 2)") }
             do throws(ReaderError) {
                 return try reader.transceive(bytes, timeout: 500)
             } catch {
@@ -175,18 +187,21 @@ public final class TapReader {
             }
         }
         do throws(TagError) {
-            let message = tag.speaksISODEP ? try Type4Tag.read(exchange) : try Type2Tag.read(exchange)
-            defer { present = (message, 0) }
-            guard present?.message != message else { return }
-            guard judge(message) else {
+            let kind: SteadyTag.Kind = tag.speaksISODEP ? .type4 : .type2
+            var steady = SteadyTag(kind)
+            steady.maximumTime = limits.tap
+            let content = try steady.read(
+                known: present?.content, elapsed: { ContinuousClock.now - start }, exchange)
+            let isNew = present?.content != content
+            present = (content, 0)
+            let tap = Tap(
+                role: tag.speaksISODEP ? .type4 : .type2, message: try content.message(),
+                duration: ContinuousClock.now - start, exchanges: reader.exchanges - first)
+            if judge(tap.message) {
+                onEvent(isNew ? .tapped(tap) : .rests(tap))
+            } else if isNew {
                 onEvent(.failed("the tag holds no 128-bit value"))
-                return
             }
-            onEvent(
-                .tapped(
-                    Tap(
-                        role: tag.speaksISODEP ? .type4 : .type2, message: message,
-                        duration: ContinuousClock.now - start, exchanges: reader.exchanges - first)))
         } catch {
             onEvent(.failed(error.description))
         }

@@ -103,9 +103,9 @@ final class NFCEye: Eye {
             case .lost(let error): server.say(.lost(error.description))
             case .tapped(let tap):
                 taps += 1
-                if let value = PresentedValue.find(in: tap.message) {
-                    server.say(.tapped(value, how: tap.role.rawValue))
-                }
+                if let line = Self.line(tap) { server.say(line) }
+            case .rests(let tap):
+                if let line = Self.line(tap) { server.say(line) }
             case .failed: break
             case .idle:
                 guard ContinuousClock.now - lastWord >= .seconds(1) else { return }
@@ -115,6 +115,13 @@ final class NFCEye: Eye {
         }
         reader.run { self.isAwake.withLock { $0 } }
         isWorking.withLock { $0 = false }
+    }
+
+    /// A peer presents on purpose. A tag is only seen: its device may be about to write another value.
+    private static func line(_ tap: Tap) -> WitnessLine? {
+        guard let value = PresentedValue.find(in: tap.message) else { return nil }
+        return tap.role.isTag
+            ? .seen(value, how: tap.role.rawValue) : .tapped(value, how: tap.role.rawValue)
     }
 }
 
@@ -185,7 +192,7 @@ struct NFCRead: ParsableCommand {
                 show(Line(event: "ready", reader: name), "ready: \(name); tap a device")
             case .lost(let error): show(Line(event: "lost", reason: error.description), "lost: \(error)")
             case .failed(let why): show(Line(event: "failed", reason: why), "failed: \(why)")
-            case .idle: break
+            case .idle, .rests: break
             case .tapped(let tap):
                 count += 1
                 show(tap)

@@ -183,10 +183,17 @@ import Testing
 
 /// The keeper's side of a witness: counts what it says. Over I2C unless a device is given.
 final class WatchedWitness: Sendable {
+    struct Sighting: Sendable {
+        let value: [UInt8]
+        let how: String
+        let at: ContinuousClock.Instant
+    }
     private struct Counts {
         var taps = 0
         var losses = 0
         var restarts = 0
+        var sightings: [Sighting] = []
+        var reasons: [String] = []
     }
     private let counts = Mutex(Counts())
     private let task = Mutex<Task<Void, Never>?>(nil)
@@ -194,6 +201,10 @@ final class WatchedWitness: Sendable {
     var taps: Int { counts.withLock { $0.taps } }
     var losses: Int { counts.withLock { $0.losses } }
     var restarts: Int { counts.withLock { $0.restarts } }
+    /// What rested on the reader, each time that it was said.
+    var sightings: [Sighting] { counts.withLock { $0.sightings } }
+    /// Why it could not see.
+    var reasons: [String] { counts.withLock { $0.reasons } }
 
     init(_ readers: Readers, device: String? = nil) throws {
         if device == nil {
@@ -208,8 +219,10 @@ final class WatchedWitness: Sendable {
             self?.counts.withLock { counts in
                 switch event {
                 case .tapped: counts.taps += 1
+                case .seen(let value, let how): counts.sightings.append(Sighting(value: value, how: how, at: .now))
                 case .lost(let why):
                     counts.losses += 1
+                    counts.reasons.append(why)
                     if why.hasPrefix("the witness process ended") { counts.restarts += 1 }
                 default: break
                 }

@@ -83,6 +83,45 @@ import Testing
         }
     }
 
+    /// What the device shows, in upper case: read from its QR code, as whoever writes its tag would get it from the device.
+    private func shown(by device: String, _ world: World) throws -> String {
+        let picture = world.picture(device)
+        #expect(try world.stage.run("srup-witness", ["scan", "--json", picture], as: "scan") == 0)
+        let line = try String(contentsOfFile: world.stage.path("log/scan.log"), encoding: .utf8)
+        return String(try #require(line.firstMatch(of: /[0-9A-Fa-f]{32}/)).output)
+    }
+
+    @Test func aTagThatStillHoldsAnOldValueIsWaitedForAndOneThatKeepsItIsInvalid() throws {
+        try withWorld { world, readers in
+            try world.bringObserver(
+                eyes: "[nfc]\ndevice = \"\(readers.connstring("observer"))\"",
+                settings: World.quick.replacingOccurrences(of: "\"4 s\"", with: "\"40 s\"")
+                    .replacingOccurrences(of: "\"1 s\"", with: "\"6 s\""))
+            let old = RestingTagTests.tag(String(repeating: "5", count: 32))
+            try readers.tell("tag dynamic type2 \(old)")
+            try readers.tell("near observer dynamic")
+
+            // The device writes when it has the nonce, some time after the watch has opened.
+            var begin = EventFollower.clock()
+            try world.registerDevice("dynamic", type: "sensor")
+            try world.startDevice("dynamic")
+            try world.events.wait(for: "dynamic", ["showing"], since: begin, within: 20)
+            usleep(1_000_000)
+            #expect(try verdicts(world, since: begin) == [])
+            try readers.tell("tag dynamic type2 \(RestingTagTests.tag(try shown(by: "dynamic", world)))")
+            #expect(try world.answer(to: "dynamic", since: begin) == "JOIN_SUCCESS")
+            #expect(try verdicts(world, since: begin) == ["VALID"])
+
+            // One that goes on holding something else is another device's.
+            begin = EventFollower.clock()
+            try readers.tell("tag dynamic type2 \(old)")
+            try world.registerDevice("static", type: "sensor")
+            try world.startDevice("static")
+            #expect(try world.answer(to: "static", since: begin) == "JOIN_FAIL")
+            #expect(try verdicts(world, since: begin) == ["INVALID"])
+        }
+    }
+
     @Test func aDeviceStopsPresentingWhenTheJoinHasEnded() throws {
         try withWorld { world, readers in
             try world.bringObserver(

@@ -9,6 +9,8 @@ public enum TagError: Error, Sendable, Hashable, CustomStringConvertible {
     case status(UInt8, UInt8, doing: String)
     case shortAnswer(Int, doing: String)
     case tooManyExchanges
+    /// It is being rewritten, and no two readings are equal.
+    case changing
     case message(NDEFError)
 
     public var description: String {
@@ -23,6 +25,7 @@ public enum TagError: Error, Sendable, Hashable, CustomStringConvertible {
             "the card answers \(String(UInt16(sw1) << 8 | UInt16(sw2), radix: 16)) to \(doing)"
         case .shortAnswer(let count, let doing): "the tag answers with \(count) bytes to \(doing)"
         case .tooManyExchanges: "the tag needs too many exchanges"
+        case .changing: "the tag changes while it is read"
         case .message(let error): error.description
         }
     }

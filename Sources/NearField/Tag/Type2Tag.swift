@@ -9,8 +9,18 @@ public enum Type2Tag {
     static let maximumMemory = 1008
     static let mostReads = 80
 
+    /// Reads it once; a tag that may be rewritten meanwhile needs ``SteadyTag``.
+    ///
     /// - Throws: ``TagError``.
-    public static func read(_ exchange: @escaping TagExchange) throws(TagError) -> NDEFMessage {
+    public static func read(_ exchange: TagExchange) throws(TagError) -> NDEFMessage {
+        try content(exchange).message()
+    }
+
+    static func content(_ exchange: TagExchange) throws(TagError) -> TagContent {
+        try withoutActuallyEscaping(exchange) { (exchange) throws(TagError) in try content(escaping: exchange) }
+    }
+
+    private static func content(escaping exchange: @escaping TagExchange) throws(TagError) -> TagContent {
         var memory = Type2Memory(exchange)
         let capability = try memory.bytes(at: 12, count: 4)
         guard capability[0] == 0xE1 else { throw .noNDEF }
@@ -37,7 +47,7 @@ public enum Type2Tag {
             if type == 0x03 {
                 guard length > 0 else { throw .noNDEF }
                 let bytes = try memory.bytes(at: offset + head, count: length)
-                do { return try NDEFMessage(parsing: bytes) } catch { throw .message(error) }
+                return TagContent(capability: capability, bytes: bytes)
             }
             offset += head + length
         }

@@ -17,8 +17,18 @@ public enum Type4Tag {
     /// What one READ BINARY asks for at most: with its header it must fit a frame of the reader chip.
     static let mostBytes = 240
 
+    /// Reads it once; a tag that may be rewritten meanwhile needs ``SteadyTag``.
+    ///
     /// - Throws: ``TagError``.
-    public static func read(_ exchange: @escaping TagExchange) throws(TagError) -> NDEFMessage {
+    public static func read(_ exchange: TagExchange) throws(TagError) -> NDEFMessage {
+        try content(exchange).message()
+    }
+
+    static func content(_ exchange: TagExchange) throws(TagError) -> TagContent {
+        try withoutActuallyEscaping(exchange) { (exchange) throws(TagError) in try content(escaping: exchange) }
+    }
+
+    private static func content(escaping exchange: @escaping TagExchange) throws(TagError) -> TagContent {
         var card = Type4Session(exchange)
         try card.command(
             [0x00, 0xA4, 0x04, 0x00, UInt8(Type4.application.count)] + Type4.application + [0x00],
@@ -41,7 +51,7 @@ public enum Type4Tag {
         while bytes.count < length {
             bytes += try card.read(at: 2 + bytes.count, count: min(chunk, length - bytes.count))
         }
-        do { return try NDEFMessage(parsing: bytes) } catch { throw .message(error) }
+        return TagContent(capability: capability, bytes: bytes)
     }
 }
 

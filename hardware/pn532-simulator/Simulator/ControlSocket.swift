@@ -8,6 +8,7 @@ import NearField
 /// apart A B             take them apart;  apart  takes all apart
 /// tag NAME type2|type4 HEX       a tag with an NDEF message
 /// tag NAME memory HEX            a Type 2 tag with any memory
+/// tag NAME rewritten type2|type4 SEED PAUSE REST VALUES   a tag that is rewritten all the time (README.md)
 /// rf drop|corrupt|remove N       what happens to the N-th frame in the air from now on
 /// rf swap N STAYS COMES          the N-th frame: the peer of one is replaced by another
 /// rf slow MS                     every answer takes so much longer

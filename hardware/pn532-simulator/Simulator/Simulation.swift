@@ -95,14 +95,41 @@ public final class Simulation {
     }
 
     private func tag(_ words: [String]) -> Bool {
+        if words.count >= 4, words[1] == "rewritten" { return rewritten(words[0], words[2], words.dropFirst(3)) }
         guard words.count == 3, let bytes = Self.bytes(words[2]) else { return false }
         switch words[1] {
-        case "type2": field.add(Type2SimulatedTag(name: words[0], message: bytes))
-        case "memory": field.add(Type2SimulatedTag(name: words[0], memory: bytes))
+        case "type2": field.add(Type2SimulatedTag(name: words[0], SimulatedMemory(message: bytes)))
+        case "memory": field.add(Type2SimulatedTag(name: words[0], SimulatedMemory(bytes)))
         case "type4":
             guard let message = try? NDEFMessage(parsing: bytes) else { return false }
             var card = Type4Card(message)
             field.add(Type4SimulatedTag(name: words[0], loop: loop) { card.answer($0) })
+        default: return false
+        }
+        return true
+    }
+
+    /// `tag NAME rewritten KIND SEED PAUSE REST VALUES`: a tag whose device writes ever other values.
+    private func rewritten(_ name: String, _ kind: String, _ words: ArraySlice<String>) -> Bool {
+        let numbers = words.compactMap { Int($0) }
+        guard numbers.count == 4, words.count == 4, numbers.allSatisfy({ $0 >= 0 }) else { return false }
+        func rewriter(_ manner: Rewriter.Manner, at start: Int) -> Rewriter {
+            Rewriter(
+                manner, start: start, seed: UInt64(numbers[0]), maximumPause: numbers[1], maximumRest: numbers[2],
+                values: numbers[3])
+        }
+        switch kind {
+        case "type2":
+            field.add(
+                Type2SimulatedTag(name: name, SimulatedMemory(message: []), rewriter: rewriter(.pages, at: 16)))
+        case "type4":
+            var card = SimulatedCard(message: [], maximumAnswer: 15)
+            var rewriter = rewriter(.standard, at: 0)
+            field.add(
+                Type4SimulatedTag(name: name, loop: loop, onSelected: { rewriter.endRest() }) { command in
+                    rewriter.step(&card.files[SimulatedCard.messageFile, default: []])
+                    return card.answer(command)
+                })
         default: return false
         }
         return true
