@@ -40,6 +40,9 @@ public actor JoinDriver {
     /// How long the server may take to name an observer after it has refused a simple join.
     private static let naming = Duration.seconds(10)
 
+    /// How long what has waited at the broker may take to arrive after a reconnection.
+    private static let catchingUp = Duration.seconds(5)
+
     public init(
         presenter: any NoncePresenter, events: EventLog, logger: Logger, outcome: Outcome, behaviour: Behaviour,
         time: Timekeeper = .monotonic
@@ -100,7 +103,12 @@ public actor JoinDriver {
         switch event {
         case .connected:
             events.record("connected")
-            if !isShowing { await ask(.simple) }
+            if isShowing {
+                // What the broker has kept for us comes now. If the answer was lost with a broker, nothing does: ask.
+                plan(.ask(.simple), after: Self.catchingUp * Double.random(in: 0.7...1))
+            } else {
+                await ask(.simple)
+            }
         case .disconnected(let why): events.record("disconnected", ["why": why])
         case .joined(let again): await joined(again)
         case .refused(let kind, let named):

@@ -1,5 +1,6 @@
 import ArgumentParser
 import C2
+import KeyService
 import Logging
 import Party
 import Program
@@ -90,6 +91,7 @@ struct Serve: AsyncParsableCommand {
                 participant, state: try C2State(path: home + "/c2.db"), directory: KeyServiceDirectory(client: client),
                 rules: rules, events: events)
             logger.notice("C2 server \(identity.id)")
+            for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
             events.record("started", ["id": identity.id.hex])
             try await Program.run([server, link], logger: logger)
         } catch let error as SettingsError {
