@@ -17,6 +17,7 @@ struct SRUPC2: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Initialise.self, KeyServiceCommand.self, Serve.self, Trust.self, Devices.self, Upgrade.self,
+            Initialise.self, KeyServiceCommand.self, Serve.self, Trust.self, Devices.self, Identities.self, Forget.self,
+            Upgrade.self,
         ])
 }
