@@ -136,7 +136,8 @@ let package = Package(
         .executableTarget(
             name: "srup-c2",
             dependencies: [
-                "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", log, lifecycle, arguments,
+                "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", "Linux", log, lifecycle,
+                arguments,
             ]),
         .target(name: "Stage", dependencies: ["Linux"]),
         .executableTarget(

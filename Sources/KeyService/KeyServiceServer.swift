@@ -1,3 +1,4 @@
+import Foundation
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -13,8 +14,6 @@ public struct KeyServiceServer: Service {
     private let tls: TLSConfiguration
     private let onRunning: @Sendable (Int) async -> Void
 
-    /// How many connections are served at once.
-    static let mostConnections = 256
     /// How long a connection may say nothing, in seconds.
     static let idleTimeout: Int64 = 30
 
@@ -42,20 +41,52 @@ public struct KeyServiceServer: Service {
     }
 
     public func run() async throws {
+        let application = try application()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.run() }
+            group.addTask { try await forgetTheUnjoined() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func application() throws -> some ApplicationProtocol {
         var quiet = routes.logger
         quiet.logLevel = max(quiet.logLevel, .warning)
-        let application = Application(
+        let policy = routes.policy
+        let table = ConnectionTable(
+            maximum: policy.maximumConnections, maximumForOne: policy.maximumConnectionsPerAddress)
+        let http = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionGuard(table, deadline: policy.requestDeadline)],
+            idleTimeout: .seconds(Self.idleTimeout),
+            // Our requests have a handful of short headers.
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 4096, maxHeaderListSize: 16384, maxHeaderFieldCount: 64))
+        return Application(
             router: routes.router(),
-            server: try .tls(
-                .http1(configuration: .init(idleTimeout: .seconds(Self.idleTimeout))), tlsConfiguration: tls),
+            server: try .tls(.http1(configuration: http), tlsConfiguration: tls),
             configuration: .init(
                 address: .hostname(bind, port: port), serverName: nil,
-                availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections)),
+                // Above what the table lets in: those it closes count until they are gone.
+                availableConnectionsDelegate: MaximumAvailableConnections(policy.maximumConnections + 256)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? 0
                 routes.logger.notice("the key service listens on \(bind):\(port)")
                 await onRunning(port)
             }, logger: quiet)
-        try await application.run()
+    }
+
+    /// Once an hour, until cancelled.
+    private func forgetTheUnjoined() async throws {
+        while true {
+            do {
+                let gone = try routes.state.forgetUnjoined(
+                    olderThan: routes.policy.unjoinedLifetime, now: Date().timeIntervalSince1970)
+                if !gone.isEmpty { routes.logger.notice("forgot \(gone.count) identities that had never joined") }
+            } catch {
+                routes.logger.error("\(error)")
+            }
+            try await Task.sleep(for: .seconds(3600))
+        }
     }
 }

@@ -1,7 +1,8 @@
 import SRUP
 import Storage
 
-/// Who is registered: identity, key, type. One SQLite file.
+/// Who is registered: identity, key, type, and what has become of it. One SQLite file, which the key service, the C2 server
+/// and the operator's commands use at the same time.
 public final class KeyServiceState: Sendable {
     private let database: Database
 
@@ -11,6 +12,28 @@ public final class KeyServiceState: Sendable {
         public let type: String
         public let isServer: Bool
     }
+
+    /// An identity and what has become of it; times in seconds since 1970.
+    public struct Registration: Sendable {
+        public let id: DeviceID
+        public let type: String
+        public let isServer: Bool
+        public let registered: Double
+        /// When its first certificate for the broker was made.
+        public let certified: Double?
+        /// When it first joined; `nil`: never.
+        public let joined: Double?
+    }
+
+    /// What has become of a wish to register.
+    public enum Outcome: Sendable {
+        case added, taken
+        /// There is no room, and nobody who has never joined is old enough to go.
+        case full
+    }
+
+    /// Where the file is in a server's folder.
+    public static func path(in folder: String) -> String { folder + "/key-service.db" }
 
     /// - Throws: ``StorageError``.
     public init(path: String) throws(StorageError) {
@@ -25,20 +48,58 @@ public final class KeyServiceState: Sendable {
                     server INTEGER NOT NULL,
                     registered REAL NOT NULL
                 );
+                """,
+                // Of those who were there before, nobody knows whether they have joined: they stay.
                 """
+                ALTER TABLE identities ADD COLUMN certified REAL;
+                ALTER TABLE identities ADD COLUMN joined REAL;
+                UPDATE identities SET joined = registered;
+                CREATE INDEX identities_server ON identities (server);
+                CREATE INDEX identities_unjoined ON identities (registered) WHERE joined IS NULL AND server = 0;
+                """,
             ])
     }
 
-    /// Adds an identity; `false` when it is taken.
+    /// Adds an identity, however many there are; `false` when it is taken.
     ///
     /// - Throws: ``StorageError``.
     public func add(
         _ id: DeviceID, key: PublicKey, type: String, isServer: Bool, now: Double
     ) throws(StorageError) -> Bool {
-        try !database.query(
-            "INSERT OR IGNORE INTO identities VALUES (?, ?, ?, ?, ?) RETURNING id", .unsigned(id.value), .text(key.pem),
-            .text(type), .integer(isServer ? 1 : 0), .real(now)
-        ).isEmpty
+        let outcome = try register(
+            id, key: key, type: type, isServer: isServer, now: now, maximum: .max, minimumAge: .zero)
+        if case .added = outcome { return true }
+        return false
+    }
+
+    /// Adds an identity. When there are `maximum` already, the oldest goes that has never joined, if it is at least
+    /// `minimumAge` old.
+    ///
+    /// - Throws: ``StorageError``.
+    func register(
+        _ id: DeviceID, key: PublicKey, type: String, isServer: Bool = false, now: Double, maximum: Int,
+        minimumAge: Duration
+    ) throws(StorageError) -> Outcome {
+        let pem = key.pem
+        return try database.transaction { connection throws(StorageError) in
+            guard try connection.query("SELECT 1 FROM identities WHERE id = ?", .unsigned(id.value)).isEmpty else {
+                return .taken
+            }
+            let excess = try Self.count(connection) - maximum + 1
+            if excess > 0 {
+                let gone = try connection.query(
+                    """
+                    DELETE FROM identities WHERE id IN (
+                        SELECT id FROM identities WHERE joined IS NULL AND server = 0 AND registered <= ?
+                        ORDER BY registered LIMIT ?) RETURNING id
+                    """, .real(now - minimumAge / .seconds(1)), .integer(Int64(excess)))
+                guard gone.count >= excess else { return .full }
+            }
+            try connection.query(
+                "INSERT INTO identities (id, public_key, type, server, registered) VALUES (?, ?, ?, ?, ?)",
+                .unsigned(id.value), .text(pem), .text(type), .integer(isServer ? 1 : 0), .real(now))
+            return .added
+        }
     }
 
     /// - Throws: ``StorageError``.
@@ -49,10 +110,83 @@ public final class KeyServiceState: Sendable {
         return Entry(id: id, key: key, type: row.text(1) ?? "", isServer: row.integer(2) == 1)
     }
 
+    /// The server with this key.
+    ///
+    /// - Throws: ``StorageError``.
+    func server(with key: PublicKey) throws(StorageError) -> DeviceID? {
+        try database.query("SELECT id FROM identities WHERE server = 1 AND public_key = ?", .text(key.pem)).first?
+            .unsigned(0).map { DeviceID($0) }
+    }
+
     /// How many identities there are.
     ///
     /// - Throws: ``StorageError``.
     public func count() throws(StorageError) -> Int {
-        Int(try database.query("SELECT count(*) FROM identities").first?.integer(0) ?? 0)
+        try database.transaction { connection throws(StorageError) in try Self.count(connection) }
+    }
+
+    private static func count(_ connection: Connection) throws(StorageError) -> Int {
+        Int(try connection.query("SELECT count(*) FROM identities").first?.integer(0) ?? 0)
+    }
+
+    // MARK: What becomes of them
+
+    /// A certificate for the broker was made.
+    ///
+    /// - Throws: ``StorageError``.
+    func markCertified(_ id: DeviceID, now: Double) throws(StorageError) {
+        try database.query(
+            "UPDATE identities SET certified = ? WHERE id = ? AND certified IS NULL", .real(now), .unsigned(id.value))
+    }
+
+    /// The C2 server has let it in: from now on it is kept. To be called by the C2 server.
+    ///
+    /// - Parameter now: seconds since 1970.
+    /// - Throws: ``StorageError``.
+    public func markJoined(_ id: DeviceID, now: Double) throws(StorageError) {
+        try database.query(
+            "UPDATE identities SET joined = ? WHERE id = ? AND joined IS NULL", .real(now), .unsigned(id.value))
+    }
+
+    /// Removes those that were registered at least `age` ago and have never joined; servers stay.
+    ///
+    /// - Parameter now: seconds since 1970.
+    /// - Returns: which.
+    /// - Throws: ``StorageError``.
+    public func forgetUnjoined(olderThan age: Duration, now: Double) throws(StorageError) -> [DeviceID] {
+        try database.query(
+            "DELETE FROM identities WHERE joined IS NULL AND server = 0 AND registered <= ? RETURNING id",
+            .real(now - age / .seconds(1))
+        ).compactMap { $0.unsigned(0).map { DeviceID($0) } }
+    }
+
+    /// Removes an identity; servers stay.
+    ///
+    /// - Returns: whether it was there.
+    /// - Throws: ``StorageError``.
+    public func forget(_ id: DeviceID) throws(StorageError) -> Bool {
+        try !database.query("DELETE FROM identities WHERE id = ? AND server = 0 RETURNING id", .unsigned(id.value))
+            .isEmpty
+    }
+
+    /// Identities in the order of their registration, a part at a time.
+    ///
+    /// - Parameter after: the last one of the part before; `nil`: from the first.
+    /// - Throws: ``StorageError``.
+    public func registrations(
+        neverJoined: Bool = false, after last: Registration? = nil, atMost limit: Int = 1000
+    ) throws(StorageError) -> [Registration] {
+        try database.query(
+            """
+            SELECT id, type, server, registered, certified, joined FROM identities
+            WHERE (? = 0 OR joined IS NULL AND server = 0) AND (registered, id) > (?, ?) ORDER BY registered, id LIMIT ?
+            """, .integer(neverJoined ? 1 : 0), .real(last?.registered ?? -.greatestFiniteMagnitude),
+            .unsigned(last?.id.value ?? 0), .integer(Int64(limit))
+        ).compactMap { row in
+            guard let id = row.unsigned(0), let registered = row.real(3) else { return nil }
+            return Registration(
+                id: DeviceID(id), type: row.text(1) ?? "", isServer: row.integer(2) == 1, registered: registered,
+                certified: row.real(4), joined: row.real(5))
+        }
     }
 }

@@ -4,25 +4,16 @@ import Logging
 import SRUP
 import Storage
 
-/// What the key service tells those who register.
-public struct KeyServicePolicy: Sendable {
-    /// As participants reach the broker.
-    public var brokerHost: String
-    public var brokerPort: Int
-    /// The C2 server to join.
-    public var server: DeviceID
-    public var isActive = true
-    /// How many identities are taken at most: registration is open to everybody who reaches the service.
-    public var mostIdentities = 100_000
+/// What is known of a request besides itself.
+struct KeyServiceContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    /// Who asks.
+    let address: AddressGroup
 
-    public init(brokerHost: String, brokerPort: Int, server: DeviceID) {
-        self.brokerHost = brokerHost
-        self.brokerPort = brokerPort
-        self.server = server
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        address = AddressGroup(source.channel.remoteAddress?.ipAddress)
     }
-
-    /// A reference client assumes port 8883, so that the usual one is not said.
-    var broker: String { "mqtt://" + brokerHost + (brokerPort == 8883 ? "" : ":\(brokerPort)") }
 }
 
 /// The routes of srup-wire section 5, for reference clients and ours.
@@ -32,6 +23,18 @@ struct KeyServiceRoutes: Sendable {
     let policy: KeyServicePolicy
     let key: PrivateKey
     let logger: Logger
+    private let registrations: RateTable
+    private let proofs: RateTable
+
+    init(authority: Authority, state: KeyServiceState, policy: KeyServicePolicy, key: PrivateKey, logger: Logger) {
+        self.authority = authority
+        self.state = state
+        self.policy = policy
+        self.key = key
+        self.logger = logger
+        registrations = RateTable(policy.registrations)
+        proofs = RateTable(policy.proofs)
+    }
 
     /// Requests above this size are refused, in bytes.
     static let maximumBody = 16 << 10
@@ -40,15 +43,23 @@ struct KeyServiceRoutes: Sendable {
     struct Refusal: Error {
         let status: HTTPResponse.Status
         let words: String
+        /// When asking again helps, in seconds.
+        var retryAfter: Int?
     }
 
-    func router() -> Router<BasicRequestContext> {
-        let router = Router()
-        let group = router.group("KeyEx/register")
+    func router() -> Router<KeyServiceContext> {
+        let router = Router(context: KeyServiceContext.self)
+        add(to: router.group("KeyEx/register"))
+        return router
+    }
+
+    private func add(to group: RouterGroup<KeyServiceContext>) {
         group.get("status") { _, _ in try json(["active": policy.isActive ? "true" : "false"], identity: true) }
-        group.post("register") { request, _ in try await answer(request) { try register($0) } }
-        group.post("validate") { request, _ in try await answer(request) { try validate($0) } }
-        group.post("access") { request, _ in try await answer(request) { try access($0) } }
+        group.post("register") { request, context in
+            try await answer(request, context, registrations) { try register($0) }
+        }
+        group.post("validate") { request, context in try await answer(request, context, proofs) { try validate($0) } }
+        group.post("access") { request, context in try await answer(request, context, proofs) { try access($0) } }
         group.get("get_key/:id") { _, context in
             guard let entry = try entry(context) else { return text(.notFound, "unknown identity") }
             return text(.ok, Data(entry.key.pem.utf8).base64EncodedString(options: .lineLength76Characters))
@@ -61,10 +72,9 @@ struct KeyServiceRoutes: Sendable {
             guard let entry = try entry(context) else { return text(.notFound, "unknown identity") }
             return entry.isServer ? text(.ok, "known") : text(.badRequest, "not a server")
         }
-        return router
     }
 
-    private func entry(_ context: BasicRequestContext) throws -> KeyServiceState.Entry? {
+    private func entry(_ context: KeyServiceContext) throws -> KeyServiceState.Entry? {
         guard let id = context.parameters.get("id").flatMap({ DeviceID(hex: $0) }) else { return nil }
         return try state.entry(id)
     }
@@ -93,7 +103,10 @@ struct KeyServiceRoutes: Sendable {
     }
 
     /// Reads a JSON body of texts, whatever content type it is labelled with, and turns refusals into answers.
-    private func answer(_ request: Request, _ body: ([String: String]) throws -> Response) async throws -> Response {
+    private func answer(
+        _ request: Request, _ context: KeyServiceContext, _ rate: RateTable,
+        _ body: ([String: String]) throws -> Response
+    ) async throws -> Response {
         do {
             let buffer: ByteBuffer
             do {
@@ -105,9 +118,17 @@ struct KeyServiceRoutes: Sendable {
             }
             guard let values = try? JSONDecoder().decode([String: String].self, from: Data(buffer.readableBytesView))
             else { throw Refusal(status: .badRequest, words: "the body must be a JSON object of texts") }
+            // Counted when it is complete: one address may have both slow strangers and honest devices.
+            if let seconds = rate.take(context.address) {
+                throw Refusal(
+                    status: .tooManyRequests,
+                    words: "too many requests from your address; try again in \(seconds) s", retryAfter: seconds)
+            }
             return try body(values)
         } catch let refusal as Refusal {
-            return text(refusal.status, refusal.words)
+            var response = text(refusal.status, refusal.words)
+            if let seconds = refusal.retryAfter { response.headers[.retryAfter] = String(seconds) }
+            return response
         } catch let error as StorageError {
             logger.error("\(error)")
             return text(.internalServerError, "database")
@@ -154,6 +175,8 @@ struct KeyServiceRoutes: Sendable {
         return Array(data)
     }
 
+    private var now: Double { Date().timeIntervalSince1970 }
+
     // MARK: The steps of a registration
 
     private func register(_ values: [String: String]) throws -> Response {
@@ -169,12 +192,14 @@ struct KeyServiceRoutes: Sendable {
         } catch let error as CryptoError {
             throw Refusal(status: .badRequest, words: "\"key\": \(error)")
         }
-        guard id != policy.server, try state.count() < policy.mostIdentities else {
-            throw Refusal(
-                status: id == policy.server ? .badRequest : .serviceUnavailable, words: "this identity cannot be taken")
-        }
-        guard try state.add(id, key: key, type: type, isServer: false, now: Date().timeIntervalSince1970) else {
-            throw Refusal(status: .badRequest, words: "this identity is taken")
+        guard id != policy.server else { throw Refusal(status: .badRequest, words: "this identity cannot be taken") }
+        switch try state.register(
+            id, key: key, type: type, now: now, maximum: policy.maximumIdentities, minimumAge: policy.unjoinedMinimum)
+        {
+        case .added: break
+        case .taken: throw Refusal(status: .badRequest, words: "this identity is taken")
+        case .full:
+            throw Refusal(status: .serviceUnavailable, words: "there is no room now; try again later", retryAfter: 600)
         }
         logger.info("registered \(id) (\(type))")
         var answer = ["broker": policy.broker, "default_c2": policy.server.hex]
@@ -211,6 +236,7 @@ struct KeyServiceRoutes: Sendable {
             logger.notice("no certificate for \(entry.id): \(error)")
             throw Refusal(status: .badRequest, words: error.description)
         }
+        try state.markCertified(entry.id, now: now)
         logger.info("certified \(entry.id) for the broker")
         return try json([
             "certificate": Data(certificate.utf8).base64EncodedString(),

@@ -78,7 +78,7 @@ struct Initialise: ParsableCommand {
                 brokerHost: host[0], brokerPort: UInt16(brokerPort), keyService: "https://\(host[0]):\(keyServicePort)",
                 server: nil, serverKey: nil), in: home)
         try PrivateFile.write(authority.certificate, to: home + "/https-ca.pem", mode: 0o644)
-        let state = try KeyServiceState(path: folder + "/key-service.db")
+        let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
         _ = try state.add(
             id, key: try key.publicKey, type: "C2", isServer: true, now: Participant.systemTime())
         try BrokerConfiguration(folder: folder, bind: bind, port: brokerPort, server: id).write()
@@ -124,7 +124,8 @@ struct KeyServiceCommand: AsyncParsableCommand {
                 brokerHost: settings.host, brokerPort: settings.brokerPort, server: identity.id)
             policy.isActive = settings.isOpen
             let server = try KeyServiceServer(
-                authority: try Authority(folder: folder), state: try KeyServiceState(path: folder + "/key-service.db"),
+                authority: try Authority(folder: folder),
+                state: try KeyServiceState(path: KeyServiceState.path(in: folder)),
                 policy: policy, key: identity.key, bind: settings.bind, port: settings.keyServicePort,
                 certificateFile: folder + "/https.crt", keyFile: folder + "/https.key", logger: logger)
             try await Program.run([server], logger: logger)

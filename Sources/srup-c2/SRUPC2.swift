@@ -17,7 +17,7 @@ struct SRUPC2: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Initialise.self, KeyServiceCommand.self, Serve.self, Trust.self, Remove.self, Devices.self,
-            CheckCommand.self, Upgrade.self,
+            Initialise.self, CheckCommand.self, Upgrade.self, KeyServiceCommand.self, Serve.self, Trust.self, Devices.self,
+            Remove.self, Identities.self, Forget.self,
         ])
 }

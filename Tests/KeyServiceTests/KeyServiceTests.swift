@@ -35,14 +35,32 @@ final class Rig: @unchecked Sendable {
         }
     }
 
+    /// A running key service for the time of `body`.
+    static func with(
+        isActive: Bool = true, policy change: (inout KeyServicePolicy) -> Void = { _ in },
+        _ body: (Rig) async throws -> Void
+    ) async throws {
+        let rig = try Rig()
+        try await rig.start(isActive: isActive, change)
+        do {
+            try await body(rig)
+        } catch {
+            await rig.stop()
+            throw error
+        }
+        await rig.stop()
+    }
+
     var url: String { "https://localhost:\(port)" }
+    var statePath: String { folder + "/keys.db" }
     var ca: String { folder + "/ca.crt" }
 
-    func start(isActive: Bool = true) async throws {
-        let state = try KeyServiceState(path: folder + "/keys.db")
+    func start(isActive: Bool = true, _ change: (inout KeyServicePolicy) -> Void = { _ in }) async throws {
+        let state = try KeyServiceState(path: statePath)
         _ = try state.add(server, key: serverKey.publicKey, type: "C2", isServer: true, now: 0)
         var policy = KeyServicePolicy(brokerHost: "localhost", brokerPort: 1883, server: server)
         policy.isActive = isActive
+        change(&policy)
         let (ports, continuation) = AsyncStream<Int>.makeStream()
         let service = try KeyServiceServer(
             authority: authority, state: state, policy: policy, key: serverKey, bind: "127.0.0.1", port: 0,
@@ -68,7 +86,7 @@ final class Rig: @unchecked Sendable {
     }
 
     /// A request as any HTTP client could send it: status and body.
-    func post(_ route: String, _ body: String) throws -> (status: Int, body: String) {
+    func post(_ route: String, _ body: String, _ arguments: [String] = []) throws -> (status: Int, body: String) {
         let file = folder + "/body-\(UUID().uuidString)"
         try body.write(toFile: file, atomically: true, encoding: .utf8)
         let result = try run(
@@ -76,7 +94,7 @@ final class Rig: @unchecked Sendable {
             [
                 "-s", "--cacert", ca, "--data-binary", "@\(file)", "-H", "Content-Type: text/plain", "-w",
                 "\n%{http_code}", "\(url)/KeyEx/register/\(route)",
-            ])
+            ] + arguments)
         let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
         return (Int(lines.last ?? "") ?? 0, lines.dropLast().joined(separator: "\n"))
     }
@@ -129,15 +147,7 @@ final class Rig: @unchecked Sendable {
 
 @Suite(.serialized) struct KeyServiceTests {
     func with(isActive: Bool = true, _ body: (Rig) async throws -> Void) async throws {
-        let rig = try Rig()
-        try await rig.start(isActive: isActive)
-        do {
-            try await body(rig)
-        } catch {
-            await rig.stop()
-            throw error
-        }
-        await rig.stop()
+        try await Rig.with(isActive: isActive, body)
     }
 
     static let key = Result { try PrivateKey.generate() }

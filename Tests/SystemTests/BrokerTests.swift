@@ -144,4 +144,33 @@ extension ObservedJoinTests {
             try world.events.wait(for: "second", ["joined"], since: begin, within: 60)
         }
     }
+
+    @Test func theOperatorSeesAndForgetsWhoNeverJoined() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let world = try World(stage)
+        try world.prepare()
+        try world.startKeyService()
+        for name in ["first", "second"] { try world.registerDevice(name, type: "sensor") }
+        var number = 0
+        /// What the command prints.
+        func say(_ arguments: [String], code: Int32 = 0) throws -> String {
+            number += 1
+            #expect(try stage.run("srup-c2", arguments + ["--folder", stage.path("c2")], as: "say-\(number)") == code)
+            return try String(contentsOfFile: stage.path("log/say-\(number).log"), encoding: .utf8)
+        }
+        let (first, second) = (world.identities["first"] ?? "?", world.identities["second"] ?? "?")
+        let all = try say(["identities"])
+        #expect(all.contains("\(first)  sensor  registered 20") && all.contains("never joined, certified 20"))
+        #expect(all.split(separator: "\n").count == 3 && all.contains("  server\n"))
+        let unjoined = try say(["identities", "--never-joined", "--json"])
+        #expect(unjoined.split(separator: "\n").count == 2 && unjoined.contains(#""identity":"\#(second)""#))
+        #expect(try say(["forget", first]) == "forgot \(first)\n")
+        #expect(try say(["forget", first], code: 1).contains("is not registered"))
+        #expect(try say(["forget", "--never-joined", "--older-than", "7d"]) == "forgot 0 identities\n")
+        #expect(try say(["identities", "--never-joined", "--json"]).contains(second))
+        #expect(try say(["forget", "--never-joined"]) == "forgot 1 identities\n")
+        #expect(try say(["identities", "--never-joined"]) == "")
+        #expect(try say(["forget"], code: 64).contains("give identities"))
+    }
 }

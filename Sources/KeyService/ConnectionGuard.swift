@@ -1,0 +1,85 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+
+/// In each connection's pipeline: takes a place in the ``ConnectionTable``, and closes the connection when a request (TLS
+/// handshake, headers, body and answer together) is not done by its deadline, however busily its bytes drop in, or when
+/// the rest of it cannot come any more.
+///
+/// Used on its connection's event loop only.
+final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private let table: ConnectionTable
+    private let limit: TimeAmount
+    private var place: ConnectionTable.Place?
+    private var deadline: Scheduled<Void>?
+    /// The end of the request that is being read has come.
+    private var isWhole = false
+
+    init(_ table: ConnectionTable, deadline: Duration) {
+        self.table = table
+        limit = .nanoseconds(Int64(deadline / .nanoseconds(1)))
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        if context.channel.isActive { begin(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        begin(context)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head: isWhole = false
+        case .end: isWhole = true
+        case .body: break
+        }
+        context.fireChannelRead(data)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent, !isWhole { return context.close(promise: nil) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        // The next request on this connection has as long as this one had.
+        if case .end = unwrapOutboundIn(data) { startClock(context.channel) }
+        context.write(data, promise: promise)
+    }
+
+    private func begin(_ context: ChannelHandlerContext) {
+        guard place == nil else { return }
+        let channel = context.channel
+        place = table.add(AddressGroup(channel.remoteAddress?.ipAddress)) { channel.close(promise: nil) }
+        guard place != nil else { return channel.close(promise: nil) }
+        startClock(channel)
+    }
+
+    private func startClock(_ channel: any Channel) {
+        deadline?.cancel()
+        deadline = channel.eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
+    }
+
+    private func end() {
+        deadline?.cancel()
+        deadline = nil
+        if let place { table.remove(place) }
+        place = nil
+    }
+}

@@ -1,0 +1,39 @@
+import SRUP
+
+/// What the key service tells those who register, and what it allows strangers: everybody who reaches it may register.
+public struct KeyServicePolicy: Sendable {
+    /// As participants reach the broker.
+    public var brokerHost: String
+    public var brokerPort: Int
+    /// The C2 server to join.
+    public var server: DeviceID
+    public var isActive = true
+
+    /// How many identities are kept at most.
+    public var maximumIdentities = 100_000
+    /// How long an identity is kept that has never joined. Well above the time between registering and switching on.
+    public var unjoinedLifetime = Duration.seconds(14 * 86400)
+    /// When there is no more room, the oldest that have never joined go before that, but none that is younger than this.
+    public var unjoinedMinimum = Duration.seconds(3600)
+
+    /// How many connections are served at once, and how many of one address when one that has waited can go for another.
+    public var maximumConnections = 1024
+    public var maximumConnectionsPerAddress = 64
+    /// How long a request may take with all that belongs to it: TLS handshake, headers, body, answer.
+    public var requestDeadline = Duration.seconds(20)
+
+    /// How often one address (of IPv6: one /64) may register. A few hundred devices behind one address come at once, some
+    /// thousands in an afternoon.
+    public var registrations = Rate(burst: 300, perSecond: 0.5)
+    /// How often it may prove an identity or have a certificate made, each of which costs a signature.
+    public var proofs = Rate(burst: 1000, perSecond: 5)
+
+    public init(brokerHost: String, brokerPort: Int, server: DeviceID) {
+        self.brokerHost = brokerHost
+        self.brokerPort = brokerPort
+        self.server = server
+    }
+
+    /// A reference client assumes port 8883, so that the usual one is not said.
+    var broker: String { "mqtt://" + brokerHost + (brokerPort == 8883 ? "" : ":\(brokerPort)") }
+}
