@@ -167,7 +167,7 @@ let package = Package(
         tests("SettingsTests", ["Settings"]),
         tests("LinuxTests", ["Linux"]),
         tests("ApplianceTests", ["Stage", "Witness", "Linux", log]),
-        tests("NearFieldTests", ["NearField", "ChipSimulator"]),
+        tests("NearFieldTests", ["NearField", "ChipSimulator"], resources: [.copy("cases")]),
         tests(
             "ReaderTests", ["Stage", "Witness", "NearFieldLink", "ChipSimulator", "Linux", log, lifecycle],
             resources: [.copy("nfcpy")]),

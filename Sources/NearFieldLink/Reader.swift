@@ -73,8 +73,12 @@ public final class Reader {
         lock = try Self.claim(address)
         self.watchdog = watchdog
         Self.clearEnvironment()
-        watchdog?.begin(.milliseconds(6000), doing: "opening \(address)")
+        watchdog?.begin(.milliseconds(8000), doing: "opening \(address)")
         defer { watchdog?.end() }
+        if case .foreign(let answer) = Self.firmwareAnswer(address, lock) {
+            close(lock)
+            throw .foreign(address.description, answer)
+        }
         var made: OpaquePointer?
         nfc_init(&made)
         guard let made else {
@@ -82,6 +86,14 @@ public final class Reader {
             throw .broken("libnfc cannot be initialised")
         }
         guard let opened = nfc_open(made, address.description) else {
+            nfc_exit(made)
+            close(lock)
+            throw .noChip(address.description)
+        }
+        // A chip that has not said what it is gets no table of abilities, and libnfc crashes when it looks at it.
+        var abilities: UnsafePointer<nfc_modulation_type>?
+        guard nfc_device_get_supported_modulation(opened, N_INITIATOR, &abilities) >= 0, abilities != nil else {
+            nfc_close(opened)
             nfc_exit(made)
             close(lock)
             throw .noChip(address.description)
@@ -97,6 +109,14 @@ public final class Reader {
         nfc_exit(context)
         watchdog?.end()
         if lock >= 0 { close(lock) }
+    }
+
+    private static func firmwareAnswer(_ address: ReaderAddress, _ lock: Int32) -> FirmwareQuestion.Answer {
+        switch address {
+        case .serial(_, let speed): FirmwareQuestion.ask(serial: lock, speed: speed)
+        case .i2c(let path): FirmwareQuestion.ask(i2c: path)
+        case .auto: .silence
+        }
     }
 
     /// libnfc does not claim a serial port: two programs would garble each other's frames.
@@ -169,7 +189,29 @@ public final class Reader {
 
     /// What a search answers when nobody is there.
     private static func foundNobody(_ code: Int32) -> Bool {
-        [0, NFC_ETIMEOUT, NFC_ERFTRANS, NFC_EOVFLOW, NFC_ECHIP].contains(code)
+        [0, NFC_ERFTRANS, NFC_EOVFLOW, NFC_ECHIP].contains(code)
+    }
+
+    /// The least time for which libnfc waits for a search's answer.
+    private static let searchTime = Duration.milliseconds(290)
+
+    /// Searches. The chip answers a search in which nobody was found, and at once: a time that is over means that it has
+    /// heard nothing, as some do for a moment after an abort. So it is asked once more.
+    ///
+    /// - Throws: ``ReaderError/silent(_:)``.
+    private func search(
+        _ doing: String, timeout: Int = 1000, _ body: (OpaquePointer) -> Int32
+    ) throws(ReaderError) -> Int32 {
+        for _ in 0..<2 {
+            let start = ContinuousClock.now
+            let code = call(doing, timeout: timeout, body)
+            // Over I2C a timeout comes back as anything.
+            let isSilence =
+                code == NFC_ETIMEOUT
+                || (isSlow && code <= 0 && ContinuousClock.now - start >= Self.searchTime)
+            if !isSilence { return code }
+        }
+        throw .silent(doing)
     }
 
     /// Turns to the initiator's role, the field off until something is sought.
@@ -200,7 +242,7 @@ public final class Reader {
     /// - Throws: ``ReaderError``.
     public func selectTypeA() throws(ReaderError) -> TypeATarget? {
         var target = nfc_target()
-        let code = call("looking for a tag") {
+        let code = try search("looking for a tag") {
             nfc_initiator_select_passive_target(
                 $0, nfc_modulation(nmt: NMT_ISO14443A, nbr: NBR_106), nil, 0, &target)
         }
@@ -223,7 +265,7 @@ public final class Reader {
         withUnsafeMutableBytes(of: &info.abtGB) { $0.copyBytes(from: general) }
         info.szGB = general.count
         var target = nfc_target()
-        let code = call("activating a peer", timeout: 500) {
+        let code = try search("activating a peer", timeout: 500) {
             nfc_initiator_select_dep_target($0, NDM_PASSIVE, speed, &info, &target, 500)
         }
         if Self.foundNobody(code) { return nil }
@@ -310,6 +352,9 @@ public final class Reader {
         }
         alarm?.cancel()
         if code == NFC_EOPABORTED { throw .timeout }
+        // Over a serial line only the abort ends a time in which nobody came: libnfc's own timeout means that the chip has
+        // not even acknowledged.
+        if isSerial, code == NFC_ETIMEOUT { throw .broken("listening: no acknowledgement") }
         if code >= 0 { return Array(request.prefix(Int(code))) }
         // Whatever the code: a call that has lasted as long as it should has found nobody.
         if ContinuousClock.now - start >= .milliseconds(timeout) { throw .timeout }

@@ -6,6 +6,10 @@ public enum ReaderError: Error, Sendable, Hashable, CustomStringConvertible {
     case noPermission(String)
     /// libnfc found no PN532 behind the port.
     case noChip(String)
+    /// Something answers that is no PN532, and so.
+    case foreign(String, [UInt8])
+    /// The chip has not answered, twice.
+    case silent(String)
     /// The reader itself fails: cable, bus, power. Opening it again may help.
     case broken(String)
     /// Nothing came in time.
@@ -25,10 +29,22 @@ public enum ReaderError: Error, Sendable, Hashable, CustomStringConvertible {
         case .noPermission(let path):
             "\(path) may not be opened by this user: add it to the group that owns it (dialout or i2c)"
         case .noChip(let what): "no PN532 answers at \(what): check wiring, power and the board's interface switches"
+        case .foreign(let what, let answer):
+            """
+            what answers at \(what) is no PN532: asked for its firmware it says \
+            \(answer.isEmpty ? "nothing" : answer.prefix(16).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " "))
+            """
+        case .silent(let doing): "the reader does not answer: \(doing), twice"
         case .broken(let why): "the reader does not answer: \(why)"
         case .timeout: "nothing came in time"
         case .peerGone(let why): "the device has gone: \(why)"
         }
+    }
+
+    /// Whether the chip was asked again already.
+    var isSilence: Bool {
+        if case .silent = self { return true }
+        return false
     }
 
     /// Whether the reader is well and only the exchange has failed.

@@ -3,7 +3,8 @@ import Glibc
 /// Keeps a reader at work: opens it, gives it turns, and opens it again when it fails. Used on one thread only.
 ///
 /// Errors of a link are the peer's, and over with the next turn. One of the reader's own may be a frame garbled on its
-/// way; after two in a row the reader is closed and opened anew, with pauses that grow to a second.
+/// way; after two in a row the reader is closed and opened anew, with pauses that grow to a second. A chip that has not
+/// answered twice is lost at once.
 final class ReaderStation {
     enum News {
         case ready(String)
@@ -66,7 +67,7 @@ final class ReaderStation {
     private func failed(_ error: ReaderError) {
         if error.isOnlyTheLink { return onNews(.failed(error)) }
         failures += 1
-        if reader != nil, failures < 2 { return onNews(.failed(error)) }
+        if reader != nil, failures < 2, !error.isSilence { return onNews(.failed(error)) }
         failures = 0
         reader = nil
         if error != lastLoss { onNews(.lost(error)) }

@@ -108,6 +108,8 @@ import Testing
             .text("00112233445566778899aabbccddeeff"), .text("00112233-4455-6677-8899-AABBCCDDEEFF"),
             .external("srup:nonce", raw), .external("SRUP:Nonce", raw),
             .media("application/vnd.srup.nonce", raw), .media("application/vnd.srup.nonce", Self.digits),
+            .text(" \t00112233-4455-6677-8899-aabbccddeeff\r\n"),
+            .text("\u{0B}\u{0C}00112233445566778899AAbbccDDeeff\n"),
         ]
         for form in forms { #expect(PresentedValue.find(in: NDEFMessage([form])) == raw) }
         // The first that parses counts.
@@ -122,6 +124,10 @@ import Testing
     @Test(arguments: [
         NDEFRecord.text("00112233445566778899aabbccddeef"), .text("00112233445566778899aabbccddeeff0"),
         .text("-00112233445566778899aabbccddeeff"), .text("00112233445566778899aabbccddeefg"),
+        .text("0-0-1-1-2233445566778899aabbccddeeff"), .text("00112233-4455-6677-8899aabb-ccddeeff"),
+        .text("00112233445566778899aabb-ccddeeff"), .text("00112233 445566778899aabbccddeeff"), .text("  "), .text(""),
+        .text("{00112233-4455-6677-8899-aabbccddeeff}"), .text("\u{A0}00112233445566778899aabbccddeeff"),
+        .text("00112233--455-6677-8899-aabbccddeeff"), .text("0x112233445566778899aabbccddeeff11"),
         .external("srup:nonce", [1]), .external("srup:nonce", digits),
         .external("other:nonce", [UInt8](repeating: 0, count: 16)),
         .init(.unknown, payload: [UInt8](repeating: 0, count: 16)),

@@ -85,7 +85,7 @@ import Testing
 
     @Test func whatAnEarlierReadingHasGivenNeedsOneReadingOnly() throws {
         let message = NDEFMessage([PresentedValue.record(Array(0..<16))])
-        var memory = SimulatedMemory(message: message.bytes)
+        let memory = SimulatedMemory(message: message.bytes)
         var exchanges = 0
         func exchange(_ command: [UInt8]) throws(TagError) -> [UInt8] {
             exchanges += 1
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test func aClockThatStandsStillDoesNotReadForEver() throws {
-        var memory = SimulatedMemory(message: NDEFMessage([.text("x")]).bytes)
+        let memory = SimulatedMemory(message: NDEFMessage([.text("x")]).bytes)
         _ = try SteadyTag(.type2).read(elapsed: { .zero }) { (command: [UInt8]) throws(TagError) in
             memory.answer(command) ?? []
         }

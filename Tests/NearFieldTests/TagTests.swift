@@ -94,7 +94,7 @@ import Testing
                         number += 1
                         return answer
                     }
-                    #expect(number <= Type4Tag.mostExchanges)
+                    #expect(number <= Type4Tag.maximumExchanges)
                 }
             }
         }

@@ -190,8 +190,13 @@ public struct LLCPLink: Sendable {
     ///
     /// - Throws: ``LLCPError``; the link is of no more use then.
     public mutating func receive(_ bytes: some Collection<UInt8>) throws(LLCPError) {
-        guard bytes.count <= local.miu + 3 else { throw .tooLong(bytes.count) }
-        switch try PDU(parsing: bytes) {
+        let pdu = try PDU(parsing: bytes)
+        // An I PDU that is too long is rejected on its connection (5.6.5).
+        if case .information = pdu {
+        } else if bytes.count > local.miu + 3 {
+            throw .tooLong(bytes.count)
+        }
+        switch pdu {
         case .aggregate(let inner): for pdu in inner { handle(pdu) }
         case let pdu: handle(pdu)
         }
@@ -199,7 +204,12 @@ public struct LLCPLink: Sendable {
 
     private mutating func handle(_ pdu: PDU) {
         switch pdu {
-        case .symmetry, .other, .aggregate: break
+        case .symmetry, .aggregate: break
+        case .other(let type, let dsap, let ssap):
+            rejectMalformed(type, dsap, ssap, sequence: 0, flags: PDU.FrameReject.malformed)
+        case .malformed(let type, let dsap, let ssap, let sequence, let flags):
+            guard !rejectMalformed(type, dsap, ssap, sequence: sequence, flags: flags) else { break }
+            answer(.disconnectedMode(dsap: ssap, ssap: dsap, reason: 0x01))
         case .parameterExchange(let parameters): if parameters.version != 0 { remote = parameters }
         case .unnumbered(let dsap, let ssap, let information):
             if services[dsap] != nil { events.append(.datagram(dsap: dsap, ssap: ssap, information)) }
@@ -286,6 +296,19 @@ public struct LLCPLink: Sendable {
                     flags: flags, type: type, sequence: sequence, vs: connection.vs, vr: connection.vr,
                     vsa: connection.vsa, vra: connection.vra)))
         remove(connection.id.local, connection.id.remote, "a frame of the peer's was rejected")
+    }
+
+    /// Answers FRMR when the PDU belongs to a connection; whether it does.
+    @discardableResult
+    private mutating func rejectMalformed(
+        _ type: UInt8, _ dsap: UInt8, _ ssap: UInt8, sequence: UInt8, flags: UInt8
+    ) -> Bool {
+        let id = ConnectionID(local: dsap, remote: ssap)
+        guard let index = connections.firstIndex(where: { $0.id == id && $0.state != .connecting }) else {
+            return false
+        }
+        reject(index, flags, type, sequence)
+        return true
     }
 
     private mutating func took(_ dsap: UInt8, _ ssap: UInt8, _ ns: UInt8, _ nr: UInt8, _ information: [UInt8]) {

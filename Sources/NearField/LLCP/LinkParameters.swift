@@ -104,8 +104,9 @@ public struct LinkParameters: Sendable, Hashable {
             case LLCPParameter.version:
                 guard value.count == 1 else { throw .badParameter(parameter.type) }
                 version = value[0]
-                // Minor versions agree on the lower one; another major version is another protocol.
-                guard version >> 4 == 1 else { throw .badVersion(version) }
+                // Minor versions agree on the lower one. Of two major versions the higher side decides whether it can speak
+                // as the lower one does (5.2.2): a peer above us decides for itself, and with one below us we do not speak.
+                guard version >> 4 >= 1 else { throw .badVersion(version) }
             case LLCPParameter.miux:
                 guard value.count == 2 else { throw .badParameter(parameter.type) }
                 miu = 128 + Int(UInt16(value[0]) << 8 | UInt16(value[1])) & 0x7FF

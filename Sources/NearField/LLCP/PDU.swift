@@ -22,6 +22,9 @@ public enum PDU: Sendable, Hashable {
     case receiveNotReady(dsap: UInt8, ssap: UInt8, nr: UInt8)
     /// A type that LLCP 1.3 reserves or that is not supported here (data protection); the receiver discards it.
     case other(type: UInt8, dsap: UInt8, ssap: UInt8)
+    /// An I, RR or RNR PDU that is malformed: `flags` say how (``FrameReject``). On a data link connection it is answered
+    /// by FRMR.
+    case malformed(type: UInt8, dsap: UInt8, ssap: UInt8, sequence: UInt8, flags: UInt8)
 
     /// The parameters of CONNECT and CC.
     public struct Connect: Sendable, Hashable {
@@ -66,8 +69,8 @@ public enum PDU: Sendable, Hashable {
         public var sap: UInt8
     }
 
-    /// How many PDUs an aggregate may hold.
-    static let mostAggregated = 16
+    /// How many PDUs an aggregate may hold: as many as fit the longest frame.
+    static let mostAggregated = 64
 
     // MARK: Bytes
 
@@ -106,14 +109,21 @@ public enum PDU: Sendable, Hashable {
         case 8: self = .frameReject(dsap: dsap, ssap: ssap, try FrameReject(rest))
         case 9: self = try Self.lookup(dsap, ssap, rest)
         case 12, 13, 14:
-            guard let sequence = rest.first else { throw .truncated }
+            guard let sequence = rest.first else {
+                self = .malformed(type: type, dsap: dsap, ssap: ssap, sequence: 0, flags: FrameReject.malformed)
+                return
+            }
             let information = Array(rest.dropFirst())
             if type == 12 {
                 self = .information(
                     dsap: dsap, ssap: ssap, ns: sequence >> 4, nr: sequence & 15, information: information)
                 return
             }
-            guard information.isEmpty else { throw .badPDU("RR or RNR has information") }
+            guard information.isEmpty else {
+                self = .malformed(
+                    type: type, dsap: dsap, ssap: ssap, sequence: sequence, flags: FrameReject.incorrectInformation)
+                return
+            }
             self =
                 type == 13
                 ? .receiveReady(dsap: dsap, ssap: ssap, nr: sequence & 15)
@@ -184,6 +194,9 @@ public enum PDU: Sendable, Hashable {
         case .receiveReady(let dsap, let ssap, let nr): return Self.head(13, dsap, ssap) + [nr & 15]
         case .receiveNotReady(let dsap, let ssap, let nr): return Self.head(14, dsap, ssap) + [nr & 15]
         case .other(let type, let dsap, let ssap): return Self.head(type, dsap, ssap)
+        case .malformed(let type, let dsap, let ssap, let sequence, let flags):
+            let head = Self.head(type, dsap, ssap)
+            return flags & FrameReject.malformed != 0 ? head : head + [sequence, 0]
         }
     }
 

@@ -91,7 +91,7 @@ extension NDEFRecord {
 public enum PresentedValue {
     /// The external type that holds 16 raw bytes.
     public static let externalType = "srup:nonce"
-    /// The media type that holds 16 raw bytes or 32 hexadecimal digits.
+    /// The media type that holds 16 raw bytes or the text of a value (``ValueText``).
     public static let mediaType = "application/vnd.srup.nonce"
 
     /// The record in which a device presents its value: Text, 32 lower-case hexadecimal digits.
@@ -102,28 +102,11 @@ public enum PresentedValue {
     /// The value of the first record that holds one; `nil` when none does.
     public static func find(in message: NDEFMessage) -> [UInt8]? {
         for record in message.records {
-            if let text = try? record.text()?.text, let value = digits(text.utf8) { return value }
+            if let text = try? record.text()?.text, let value = ValueText.value(text.utf8) { return value }
             guard let name = record.typeName, name == externalType || name == mediaType else { continue }
             if record.payload.count == 16 { return record.payload }
-            if name == mediaType, let value = digits(record.payload) { return value }
+            if name == mediaType, let value = ValueText.value(record.payload) { return value }
         }
         return nil
-    }
-
-    /// 32 hexadecimal digits of either case, hyphens between them ignored, as the camera takes them.
-    private static func digits(_ text: some Sequence<UInt8>) -> [UInt8]? {
-        var nibbles: [UInt8] = []
-        for character in text {
-            switch character {
-            case 0x30...0x39: nibbles.append(character - 0x30)
-            case 0x41...0x46: nibbles.append(character - 0x37)
-            case 0x61...0x66: nibbles.append(character - 0x57)
-            case UInt8(ascii: "-") where !nibbles.isEmpty && nibbles.count < 32: continue
-            default: return nil
-            }
-            if nibbles.count > 32 { return nil }
-        }
-        guard nibbles.count == 32 else { return nil }
-        return stride(from: 0, to: 32, by: 2).map { nibbles[$0] << 4 | nibbles[$0 + 1] }
     }
 }

@@ -13,6 +13,8 @@ final class Chip: Listener {
     var extendsTimeouts = true
     /// Whether a waiting target command ends with status 29h when the field goes.
     var reportsFieldLoss = true
+    /// What it answers when it is asked for its firmware; empty: that it does not understand.
+    var firmware: [UInt8] = [0x32, 0x01, 0x06, 0x07]
     /// Between a command's arrival and its execution, in nanoseconds.
     static let thinking: EventLoop.Nanoseconds = 500_000
 
@@ -110,7 +112,7 @@ final class Chip: Listener {
         let data = Array(command.dropFirst())
         switch command.first {
         case 0x00: answer(data.first == 0x00 ? data : [0x00])
-        case 0x02: answer([0x32, 0x01, 0x06, 0x07])
+        case 0x02: firmware.isEmpty ? bus?.sendError() : answer(firmware)
         case 0x04: answer([0x00, isFieldOn ? 0x01 : 0x00, 0x00, 0x80])
         case 0x06:
             answer(

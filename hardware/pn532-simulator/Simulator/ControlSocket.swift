@@ -8,6 +8,7 @@ import NearField
 /// apart A B             take them apart;  apart  takes all apart
 /// tag NAME type2|type4 HEX       a tag with an NDEF message
 /// tag NAME memory HEX            a Type 2 tag with any memory
+/// tag NAME card FILE=HEX aid=HEX sak=XX slow=MS most=N excess=less|refuse|correct    a Type 4 tag, odd or not
 /// tag NAME rewritten type2|type4 SEED PAUSE REST VALUES   a tag that is rewritten all the time (README.md)
 /// rf drop|corrupt|remove N       what happens to the N-th frame in the air from now on
 /// rf swap N STAYS COMES          the N-th frame: the peer of one is replaced by another
@@ -18,6 +19,8 @@ import NearField
 /// bus A clear
 /// cable A pull|plug     serial only
 /// power A glitch|off|on I2C: the chip forgets, answers nothing, answers again
+/// deaf A MS             serial: it hears nothing for so long after an abort
+/// firmware A [HEX]      what it says that it is; without HEX: that it does not understand
 /// stuck A on|off        I2C: the bus hangs
 /// rtox A on|off         whether it asks for more time by itself
 /// fieldloss A on|off    whether a waiting command ends when the field goes

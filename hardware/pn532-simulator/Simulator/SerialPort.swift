@@ -16,6 +16,9 @@ final class SerialPort: ChipBus {
     private var freeAt: EventLoop.Nanoseconds = 0
     private var toldAt: EventLoop.Nanoseconds = 0
     var faults = BusFaults()
+    /// For how long it hears nothing after an abort, in nanoseconds.
+    var deafness: EventLoop.Nanoseconds = 0
+    private var deafUntil: EventLoop.Nanoseconds = 0
     private(set) var framesIn = 0
     private(set) var framesOut = 0
     private(set) var bytesMoved = 0
@@ -90,8 +93,11 @@ final class SerialPort: ChipBus {
 
     private func handle(_ frame: HostFrame) {
         switch frame {
-        case .ack: chip.abort()
+        case .ack:
+            chip.abort()
+            deafUntil = loop.now + deafness
         case .nack: break
+        case .information where loop.now < deafUntil: break
         case .information(let body):
             framesIn += 1
             if faults.withoutAck > 0 {

@@ -91,12 +91,9 @@ extension SimulatedCard {
     }
 }
 
-/// A Type 2 tag's memory, which answers READ and, with a second sector, SECTOR_SELECT.
+/// A Type 2 tag's memory of one sector, which answers READ.
 struct SimulatedMemory {
     var bytes: [UInt8]
-    private var sector = 0
-    private var isSelecting = false
-    static let sectorSize = 1024
 
     /// - Parameter bytes: from page 0 on; at least 64 are made of it.
     init(_ bytes: [UInt8]) {
@@ -104,7 +101,7 @@ struct SimulatedMemory {
     }
 
     /// An NTAG216-sized tag with a message.
-    init(message: [UInt8], size: Int = 924) {
+    init(message: [UInt8]) {
         let length = UInt8(truncatingIfNeeded: message.count)
         let head: [UInt8] =
             message.count < 255
@@ -112,35 +109,15 @@ struct SimulatedMemory {
         let all =
             [0x04, 0x12, 0x34, 0xAA, 0x56, 0x78, 0x9A, 0xBC, 0x08, 0x48, 0x00, 0x00, 0xE1, 0x10, 0x6D, 0x00] + head
             + message + [0xFE]
-        self.init(all + [UInt8](repeating: 0, count: max(0, size - all.count)))
+        self.init(all + [UInt8](repeating: 0, count: max(0, 924 - all.count)))
     }
 
     /// The answer to a command; `nil`: it says nothing.
-    mutating func answer(_ command: [UInt8]) -> [UInt8]? {
-        if isSelecting {
-            // The second packet is answered by silence when it is right (passive ACK).
-            isSelecting = false
-            guard command.count == 4, Int(command[0]) * Self.sectorSize < bytes.count else { return [0x00] }
-            sector = Int(command[0])
-            return nil
-        }
-        if command == [0xC2, 0xFF] {
-            guard bytes.count > Self.sectorSize else { return [0x00] }
-            isSelecting = true
-            return [0x0A]
-        }
+    func answer(_ command: [UInt8]) -> [UInt8]? {
         guard command.count >= 2, command[0] == 0x30 else { return nil }
-        let end = min(bytes.count, (sector + 1) * Self.sectorSize)
-        let start = sector * Self.sectorSize + Int(command[1]) * 4
-        guard start < end else { return [0x00] }
+        let start = Int(command[1]) * 4
+        guard start < bytes.count else { return [0x00] }
         // READ rolls over at the end of the memory.
-        let size = end - sector * Self.sectorSize
-        return (0..<16).map { bytes[sector * Self.sectorSize + (Int(command[1]) * 4 + $0) % size] }
-    }
-
-    /// It was selected anew: sector 0.
-    mutating func wake() {
-        sector = 0
-        isSelecting = false
+        return (start..<start + 16).map { bytes[$0 % bytes.count] }
     }
 }

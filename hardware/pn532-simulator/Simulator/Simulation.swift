@@ -56,6 +56,12 @@ public final class Simulation {
         case "bus": isDone = bus(rest)
         case "cable" where rest.count == 2: isDone = cable(rest[0], rest[1])
         case "power" where rest.count == 2: isDone = power(rest[0], rest[1])
+        case "deaf" where rest.count == 2:
+            serial[rest[0]]?.deafness = (EventLoop.Nanoseconds(rest[1]) ?? 0) * 1_000_000
+            isDone = serial[rest[0]] != nil
+        case "firmware" where rest.count == 1 || rest.count == 2:
+            chips[rest[0]]?.firmware = rest.count == 2 ? Self.bytes(rest[1]) ?? [] : []
+            isDone = chips[rest[0]] != nil
         case "stuck" where rest.count == 2:
             i2c[rest[0]]?.isStuck = rest[1] == "on"
             isDone = i2c[rest[0]] != nil
@@ -96,6 +102,7 @@ public final class Simulation {
 
     private func tag(_ words: [String]) -> Bool {
         if words.count >= 4, words[1] == "rewritten" { return rewritten(words[0], words[2], words.dropFirst(3)) }
+        if words.count >= 3, words[1] == "card" { return card(words[0], words.dropFirst(2)) }
         guard words.count == 3, let bytes = Self.bytes(words[2]) else { return false }
         switch words[1] {
         case "type2": field.add(Type2SimulatedTag(name: words[0], SimulatedMemory(message: bytes)))
@@ -132,6 +139,32 @@ public final class Simulation {
                 })
         default: return false
         }
+        return true
+    }
+
+    /// `tag NAME card WORD=VALUE …`: a Type 4 tag with any files, which answers as told.
+    private func card(_ name: String, _ words: ArraySlice<String>) -> Bool {
+        var card = SimulatedCard()
+        var sak: UInt8 = 0x20
+        var slowness: EventLoop.Nanoseconds = 0
+        var applications: [[UInt8]] = []
+        for word in words {
+            let parts = word.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2 else { return false }
+            switch parts[0] {
+            case "aid": applications.append(Self.bytes(parts[1]) ?? [])
+            case "sak": sak = UInt8(parts[1], radix: 16) ?? sak
+            case "slow": slowness = (EventLoop.Nanoseconds(parts[1]) ?? 0) * 1_000_000
+            case "most": card.maximumAnswer = Int(parts[1]) ?? 256
+            case "excess": card.excess = SimulatedCard.Excess(rawValue: parts[1]) ?? .refuse
+            default:
+                guard let file = UInt16(parts[0], radix: 16), let bytes = Self.bytes(parts[1]) else { return false }
+                card.files[file] = bytes
+            }
+        }
+        if !applications.isEmpty { card.applications = applications }
+        field.add(
+            Type4SimulatedTag(name: name, loop: loop, sak: sak, slowness: slowness) { card.answer($0) })
         return true
     }
 
