@@ -75,7 +75,7 @@ let package = Package(
         .target(name: "Linux", dependencies: ["CLinux"]),
         .target(name: "SRUP", dependencies: ["COpenSSL"]),
         .target(name: "Storage", dependencies: ["CSQLite"]),
-        .target(name: "Settings", dependencies: ["CTOML"]),
+        .target(name: "Settings", dependencies: ["CTOML", "Linux"]),
         .target(name: "Observation"),
         .target(name: "Witness", dependencies: ["CLinux", "Linux", log, lifecycle]),
         .target(name: "Luma", swiftSettings: fast),
@@ -120,7 +120,7 @@ let package = Package(
             name: "srup-observer",
             dependencies: [
                 "SRUP", "Party", "Observation", "Witness", "Settings", "Program", "Storage", "Doctor",
-                "Signals",
+                "Signals", "Linux",
                 log, lifecycle, arguments,
             ]),
         .target(name: "Workbench", dependencies: ["SRUP", "Linux", "Seeded"]),

@@ -1,5 +1,6 @@
 import CTOML
 import Glibc
+import Linux
 
 /// What is wrong in a configuration file: where, which key, and what is allowed.
 public struct SettingsError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -9,9 +10,18 @@ public struct SettingsError: Error, Sendable, Hashable, CustomStringConvertible 
     public let key: String?
     public let problem: String
 
+    /// Made by whoever says what is wrong in a file of settings, a reader or the program whose file it is.
+    public init(file: String, line: Int, key: String?, problem: String) {
+        self.file = file
+        self.line = line
+        self.key = key
+        self.problem = problem
+    }
+
     public var description: String {
         let place = line > 0 ? "\(file):\(line)" : file
-        return key.map { "\(place): \($0): \(problem)" } ?? "\(place): \(problem)"
+        // Keys and parts of values come from the file.
+        return (key.map { "\(place): \($0.prefix(200)): \(problem)" } ?? "\(place): \(problem)").withoutControls
     }
 }
 
@@ -25,62 +35,96 @@ public struct SettingsFile {
         let integer: Int64
         let real: Double
         let line: Int
+        let begin: Place
+        let end: Place
+    }
+
+    /// Where a character is: line and column from 1, columns in Unicode scalars.
+    public struct Place: Sendable, Hashable {
+        public let line: Int
+        public let column: Int
+
+        init(_ place: ctoml_place) {
+            line = Int(place.line)
+            column = Int(place.column)
+        }
     }
 
     public let path: String
     private let entries: [Entry]
     private var known: Set<String> = []
 
-    /// The largest file that is read, in bytes.
-    public static let maximumSize = 256 << 10
+    /// The largest file that is read, in bytes: work and memory go with it.
+    public static let maximumSize = 64 << 10
 
     /// - Throws: ``SettingsError`` when the file cannot be read or is not TOML.
     public init(path: String) throws(SettingsError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw SettingsError(
-                file: path, line: 0, key: nil, problem: "cannot be read: \(String(cString: strerror(errno)))")
+        try self.init(text: try SettingsText(try Self.contents(of: path), name: path).text, name: path)
+    }
+
+    /// The bytes of a file of settings.
+    ///
+    /// - Parameter name: how the file is called in errors; `nil`: by its path.
+    /// - Throws: ``SettingsError`` when it cannot be read or is larger than ``maximumSize``.
+    public static func contents(of path: String, name: String? = nil) throws(SettingsError) -> [UInt8] {
+        func failure() -> SettingsError {
+            SettingsError(
+                file: name ?? path, line: 0, key: nil, problem: "cannot be read: \(String(cString: strerror(errno)))")
         }
+        // Not blocking: a FIFO must not hold everything up.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw failure() }
         defer { close(descriptor) }
-        var text: [UInt8] = []
+        return try contents(of: descriptor, name: name ?? path)
+    }
+
+    /// The same of an open file.
+    ///
+    /// - Throws: ``SettingsError``.
+    public static func contents(of descriptor: Int32, name: String) throws(SettingsError) -> [UInt8] {
+        var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 16384)
         while true {
             let count = read(descriptor, &chunk, chunk.count)
             if count < 0 && errno == EINTR { continue }
             guard count >= 0 else {
                 throw SettingsError(
-                    file: path, line: 0, key: nil, problem: "cannot be read: \(String(cString: strerror(errno)))")
+                    file: name, line: 0, key: nil, problem: "cannot be read: \(String(cString: strerror(errno)))")
             }
-            if count == 0 { break }
-            text.append(contentsOf: chunk.prefix(count))
-            guard text.count <= Self.maximumSize else {
-                throw SettingsError(
-                    file: path, line: 0, key: nil, problem: "is larger than \(Self.maximumSize) bytes")
-            }
+            if count == 0 { return bytes }
+            bytes.append(contentsOf: chunk.prefix(count))
+            guard bytes.count <= maximumSize else { throw tooLarge(name) }
         }
-        try self.init(text: String(decoding: text, as: UTF8.self), name: path)
+    }
+
+    private static func tooLarge(_ name: String) -> SettingsError {
+        SettingsError(file: name, line: 0, key: nil, problem: "is larger than \(maximumSize) bytes")
     }
 
     /// - Throws: ``SettingsError`` when the text is not TOML.
     public init(text: String, name: String) throws(SettingsError) {
         path = name
         var text = text
+        // UTF-16 takes two bytes where UTF-8 may take three.
+        guard text.utf8.count <= Self.maximumSize * 2 else { throw Self.tooLarge(name) }
         let document = text.withUTF8 { bytes in
             bytes.withMemoryRebound(to: CChar.self) { ctoml_parse($0.baseAddress, UInt($0.count)) }
         }
         defer { ctoml_free(document) }
-        var line: UInt32 = 0
-        var column: UInt32 = 0
-        if let error = ctoml_error(document, &line, &column) {
+        var place = ctoml_place()
+        if let error = ctoml_error(document, &place) {
+            let what = String(String(cString: error).prefix(300))
+            let hint = SettingsText.typography(text, line: Int(place.line)).map { "; \($0)" } ?? ""
             throw SettingsError(
-                file: name, line: Int(line), key: nil,
-                problem: "not TOML at column \(column): \(String(cString: error))")
+                file: name, line: Int(place.line), key: nil,
+                problem: (place.column > 0 ? "not TOML at column \(place.column): \(what)" : what) + hint)
         }
         entries = (0..<ctoml_count(document)).map { index in
             let entry = ctoml_get(document, index)
             return Entry(
                 path: String(cString: entry.path), kind: entry.kind, text: String(cString: entry.text),
-                integer: entry.integer, real: entry.real, line: Int(entry.line))
+                integer: entry.integer, real: entry.real, line: Int(entry.begin.line), begin: Place(entry.begin),
+                end: Place(entry.end))
         }
     }
 
@@ -112,6 +156,20 @@ public struct SettingsFile {
             throw SettingsError(
                 file: path, line: 0, key: key, problem: "is missing; for example \(key) = \"\(example)\"")
         }
+        return value
+    }
+
+    /// A text that has a form of its own, or `nil` when the key is absent.
+    ///
+    /// - Parameters:
+    ///   - allowed: the form in words, behind "must be".
+    ///   - isAllowed: whether a text has it.
+    /// - Throws: ``SettingsError``.
+    public mutating func string(
+        _ key: String, allowed: String, _ isAllowed: (String) -> Bool
+    ) throws(SettingsError) -> String? {
+        guard let value = try string(key) else { return nil }
+        guard isAllowed(value) else { throw problem(key, "must be \(allowed)") }
         return value
     }
 
@@ -157,7 +215,7 @@ public struct SettingsFile {
         guard let entry = entry(key) else { return value }
         let found: Duration? =
             switch entry.kind {
-            case CTOML_INTEGER where abs(entry.integer) < 1 << 40: .seconds(entry.integer)
+            case CTOML_INTEGER where entry.integer.magnitude < 1 << 40: .seconds(entry.integer)
             case CTOML_FLOAT where entry.real.isFinite && abs(entry.real) < 1e12: .seconds(entry.real)
             case CTOML_STRING: Self.duration(entry.text)
             default: nil
@@ -208,12 +266,43 @@ public struct SettingsFile {
     /// Whether a table or key is there.
     public func contains(_ key: String) -> Bool { entries.contains { $0.path == key } }
 
-    /// The keys under a table, in the file's order: for tables whose keys are names of the user's own.
+    /// Where a value stands, with its quotes; the end is behind its last character. `nil` when the key is absent.
+    public func place(of key: String) -> (begin: Place, end: Place)? {
+        entries.first { $0.path == key }.map { ($0.begin, $0.end) }
+    }
+
+    /// Where the texts stand, see ``place(of:)``.
+    public var textPlaces: [(begin: Place, end: Place)] {
+        entries.filter { $0.kind == CTOML_STRING }.map { ($0.begin, $0.end) }
+    }
+
+    /// The keys under a table: for tables whose keys are names of the user's own, in quotes or not.
     public mutating func keys(of table: String) -> [String] {
         known.insert(table)
         let prefix = table + "."
-        return entries.filter { $0.path.hasPrefix(prefix) }.map { String($0.path.dropFirst(prefix.count)) }
-            .filter { !$0.contains(".") && !$0.contains("[") }
+        return entries.filter { $0.path.hasPrefix(prefix) }.compactMap { Self.name($0.path.dropFirst(prefix.count)) }
+    }
+
+    /// The path of a key with a name of the user's own: one that is not bare stands in quotes.
+    public static func path(_ table: String, _ name: String) -> String {
+        let isBare = name.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
+        }
+        if isBare && !name.isEmpty { return "\(table).\(name)" }
+        let escaped = name.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined()
+        return "\(table).\"\(escaped)\""
+    }
+
+    /// The name that one part of a path means; `nil` for more than one part.
+    private static func name(_ part: Substring) -> String? {
+        guard part.first == "\"" else { return part.contains(".") || part.contains("[") ? nil : String(part) }
+        var name = ""
+        var rest = part.dropFirst()
+        while let character = rest.popFirst(), character != "\"" {
+            if character == "\\", let escaped = rest.popFirst() { name.append(escaped) } else { name.append(character) }
+        }
+        return rest.isEmpty ? name : nil
     }
 
     /// The line of a key, 0 when it is absent: for errors that the caller finds.
@@ -221,16 +310,34 @@ public struct SettingsFile {
         SettingsError(file: path, line: entries.first { $0.path == key }?.line ?? 0, key: key, problem: problem)
     }
 
-    /// Refuses keys that nobody has asked for.
+    /// Refuses keys and tables that nobody has asked for.
     ///
     /// - Throws: ``SettingsError`` that names the nearest key there is.
     public func finish() throws(SettingsError) {
-        for entry in entries where entry.kind != CTOML_TABLE && !known.contains(entry.path) {
-            let nearest = known.min { Self.distance($0, entry.path) < Self.distance($1, entry.path) }
+        let tables = knownTables
+        for entry in entries where !known.contains(entry.path) {
+            let isTable = entry.kind == CTOML_TABLE
+            if isTable && tables.contains(entry.path) { continue }
+            let candidates = isTable ? tables : known
+            let nearest = candidates.min { Self.distance($0, entry.path) < Self.distance($1, entry.path) }
             let hint = nearest.flatMap { Self.distance($0, entry.path) <= 4 ? "; did you mean \"\($0)\"?" : nil }
-            let all = known.sorted().joined(separator: ", ")
-            throw error(entry, "there is no such key\(hint ?? "; these are known: \(all)")")
+            let all = candidates.sorted().joined(separator: ", ")
+            throw error(
+                entry, "there is no such \(isTable ? "table" : "key")\(hint ?? "; these are known: \(all)")")
         }
+    }
+
+    /// The tables in which a key was asked for: "a", "a.b[0]" and so on for "a.b[0].c".
+    private var knownTables: Set<String> {
+        var tables: Set<String> = []
+        for key in known {
+            var table = key[...]
+            while let dot = table.lastIndex(of: ".") {
+                table = table[..<dot]
+                tables.insert(String(table))
+            }
+        }
+        return tables
     }
 
     static func duration(_ text: String) -> Duration? {

@@ -13,8 +13,9 @@ struct Prepare: ParsableCommand {
         discussion: """
             Reads srup-observer.toml (and ca.crt) on the boot partition, checks it, keeps it on the state partition, and sets \
             host name, Wi-Fi, SSH key, time server and updates from its tables [appliance] and [wifi]. A Wi-Fi passphrase \
-            is moved to the state partition and overwritten with stars. When the file is wrong or half written, what was \
-            there before stays in force and srup-observer-problem.txt beside it says why.
+            is moved to the state partition and overwritten with stars; a file in which that cannot be done is refused. When \
+            the file is wrong or half written, what was there before stays in force and srup-observer-problem.txt beside it \
+            says why. It is read in a process of its own first, with limits of time and memory.
 
             Exit codes: 0 done, also with the configuration of before; 1 there is none that can be used.
             """)
@@ -25,6 +26,12 @@ struct Prepare: ParsableCommand {
     var state = "/state"
     @Option(help: ArgumentHelp("Where the system's own files are.", valueName: "folder"))
     var root = "/"
+    @Flag(help: ArgumentHelp("Only say what is wrong with a file on standard input.", visibility: .hidden))
+    var examine = false
+    @Option(help: ArgumentHelp("The program that examines the file.", visibility: .hidden))
+    var examiner: String?
+    @Option(help: ArgumentHelp("How long it may take, in seconds.", visibility: .hidden))
+    var patience = 30
 
     private var found: String { boot + "/srup-observer.toml" }
     private var problemFile: String { boot + "/srup-observer-problem.txt" }
@@ -33,10 +40,10 @@ struct Prepare: ParsableCommand {
     private var passphraseFile: String { config + "/wifi-passphrase" }
 
     func run() throws {
+        if examine { throw ExitCode(Examination.answer()) }
         do {
             try Self.folder(config, mode: 0o755)
-            let settings = try takeOver()
-            try apply(settings)
+            try apply(try takeOver())
         } catch {
             throw Program.failure(error)
         }
@@ -44,43 +51,54 @@ struct Prepare: ParsableCommand {
 
     // MARK: From the boot partition to the state partition
 
-    /// The settings that are in force from now on.
-    private func takeOver() throws -> ObserverSettings {
-        let text: String
+    /// What is in force from now on.
+    private func takeOver() throws -> SystemSettings {
         do {
-            text = try Self.text(of: found)
-            var file = try SettingsFile(text: text, name: "srup-observer.toml")
-            _ = try ObserverSettings(&file)
+            let bytes = try SettingsFile.contents(of: found, name: BootConfiguration.name)
+            var examination = Examination(patience: .seconds(patience))
+            if let examiner { examination.program = examiner }
+            try examination.examine(found, name: BootConfiguration.name)
+            let configuration = try BootConfiguration(bytes)
+            try keep(configuration)
+            return SystemSettings(configuration.settings)
         } catch {
             return try previous(because: String(describing: error))
         }
-        // First kept, then wiped: a power cut in between leaves the passphrase in both places until the next start.
-        if let passphrase = try Self.settings(text).appliance?.wifi?.passphrase {
-            try PrivateFile.write(passphrase, to: passphraseFile)
-            do {
-                try Self.wipe(passphrase, in: found)
-            } catch {
-                tell("the Wi-Fi passphrase could not be wiped from the boot partition: \(error)")
-            }
-        }
-        let clean = Self.withoutSecrets(text)
-        if (try? Self.text(of: kept)) != clean { try PrivateFile.write(clean, to: kept, mode: 0o644) }
-        let authority = boot + "/ca.crt"
-        if let certificate = try? Self.text(of: authority), (try? Self.text(of: config + "/ca.crt")) != certificate {
-            try PrivateFile.write(certificate, to: config + "/ca.crt", mode: 0o644)
-        }
-        unlink(problemFile)
-        return try Self.settings(clean)
     }
 
-    private func previous(because problem: String) throws -> ObserverSettings {
+    private func keep(_ configuration: BootConfiguration) throws {
+        // First kept, then wiped: a power cut in between leaves the passphrase in both places until the next start.
+        if let passphrase = configuration.settings.appliance?.wifi?.passphrase {
+            try PrivateFile.write(passphrase, to: passphraseFile)
+        }
+        var isTold = false
+        if configuration.cleanBytes != configuration.bytes {
+            do {
+                try Self.overwrite(found, with: configuration.cleanBytes)
+            } catch {
+                tell("the Wi-Fi passphrase could not be wiped from the boot partition: \(error)")
+                isTold = true
+            }
+        }
+        let clean = configuration.cleanText
+        if (try? PublicFile.read(kept)) != clean { try PrivateFile.write(clean, to: kept, mode: 0o644) }
+        let authority = boot + "/ca.crt"
+        if let certificate = try? PublicFile.read(authority), (try? PublicFile.read(config + "/ca.crt")) != certificate
+        {
+            try PrivateFile.write(certificate, to: config + "/ca.crt", mode: 0o644)
+        }
+        if !isTold { unlink(problemFile) }
+    }
+
+    private func previous(because problem: String) throws -> SystemSettings {
         let isKept = access(kept, R_OK) == 0
         tell(problem + (isKept ? " The configuration of before stays in force." : ""))
         guard isKept else {
             if access(found, F_OK) != 0 { try? PrivateFile.write(Self.template, to: found, mode: 0o644) }
             throw PrepareError(description: "edit srup-observer.toml on the boot partition, then start again")
         }
-        return try Self.settings(try Self.text(of: kept))
+        var file = try SettingsFile(text: try PublicFile.read(kept), name: kept)
+        return try SystemSettings.kept(&file)
     }
 
     private struct PrepareError: Error, CustomStringConvertible { let description: String }
@@ -88,76 +106,56 @@ struct Prepare: ParsableCommand {
     /// For whoever puts the card into a computer, and for the log.
     private func tell(_ problem: String) {
         Program.complain(problem)
-        try? PrivateFile.write(
-            "srup-observer could not use what stands in this folder:\n\n\(problem)\n", to: problemFile, mode: 0o644)
+        let text = "srup-observer could not use what stands in this folder:\n\n\(problem)\n"
+        // Windows' old Notepad shows UTF-8 as such only with its mark.
+        try? PrivateFile.write("\u{FEFF}" + text, to: problemFile, mode: 0o644)
     }
 
-    private static func settings(_ text: String) throws -> ObserverSettings {
-        var file = try SettingsFile(text: text, name: "srup-observer.toml")
-        return try ObserverSettings(&file)
-    }
-
-    /// Overwrites the passphrase where it stands: a new file would leave the old bytes on the card.
-    private static func wipe(_ passphrase: String, in path: String) throws {
-        let text = Array(try Self.text(of: path).utf8)
-        let clean = Array(withoutSecrets(String(decoding: text, as: UTF8.self)).utf8)
+    /// Overwrites a file where it stands: a new one would leave the old bytes on the card.
+    private static func overwrite(_ path: String, with bytes: [UInt8]) throws {
         let descriptor = open(path, O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw PrepareError(description: String(cString: strerror(errno))) }
         defer { close(descriptor) }
-        guard clean.count == text.count, pwrite(descriptor, clean, clean.count, 0) == clean.count,
-            fsync(descriptor) == 0
-        else { throw PrepareError(description: String(cString: strerror(errno))) }
-    }
-
-    /// The text with stars for the passphrase, as long as it was, so that nothing moves. What stands in comments is wiped,
-    /// too: people keep the old one there.
-    static func withoutSecrets(_ text: String) -> String {
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { Array($0.utf8) }
-        for index in lines.indices {
-            let line = lines[index]
-            guard let name = find(Array("passphrase".utf8), in: line, from: 0),
-                let equals = line[name...].firstIndex(of: UInt8(ascii: "=")),
-                let open = line[equals...].firstIndex(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "'") })
-            else { continue }
-            var next = open + 1
-            while next < line.count, line[next] != line[open] {
-                let isEscape = line[next] == UInt8(ascii: "\\") && line[open] == UInt8(ascii: "\"")
-                for place in next..<min(next + (isEscape ? 2 : 1), line.count) {
-                    lines[index][place] = UInt8(ascii: "*")
-                }
-                next += isEscape ? 2 : 1
-            }
+        guard pwrite(descriptor, bytes, bytes.count, 0) == bytes.count, fsync(descriptor) == 0 else {
+            throw PrepareError(description: String(cString: strerror(errno)))
         }
-        return lines.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
-    }
-
-    private static func find(_ word: [UInt8], in line: [UInt8], from start: Int) -> Int? {
-        guard line.count >= word.count else { return nil }
-        return (start...(line.count - word.count)).first { Array(line[$0..<($0 + word.count)]) == word }
     }
 
     // MARK: From the state partition to the system
 
-    private func apply(_ settings: ObserverSettings) throws {
+    /// One file that cannot be written keeps no other from being written: the network comes first.
+    private func apply(_ settings: SystemSettings) throws {
+        var failures: [String] = []
+        func attempt(_ body: () throws -> Void) {
+            do { try body() } catch { failures.append(String(describing: error)) }
+        }
         let appliance = settings.appliance
+        attempt {
+            try system("etc/wpa_supplicant/wpa_supplicant-wlan0.conf", try wifi(appliance?.wifi), mode: 0o600)
+        }
         if let hostname = appliance?.hostname {
-            try system("etc/hostname", hostname + "\n")
-            try system("etc/hosts", "127.0.0.1 localhost\n127.0.1.1 \(hostname)\n::1 localhost ip6-localhost\n")
+            attempt { try system("etc/hostname", hostname + "\n") }
+            attempt {
+                try system("etc/hosts", "127.0.0.1 localhost\n127.0.1.1 \(hostname)\n::1 localhost ip6-localhost\n")
+            }
             if root == "/" { sethostname(hostname, hostname.utf8.count) }
         }
-        try system("etc/srup-ssh/observer", appliance?.sshKey.map { $0 + "\n" })
-        try system(
-            "etc/systemd/timesyncd.conf.d/srup-observer.conf",
-            appliance?.timeServer.map { "[Time]\nNTP=\($0)\n" })
-        try system("etc/srup-updates", appliance?.updates == .security ? "security\n" : nil)
-        try system("etc/wpa_supplicant/wpa_supplicant-wlan0.conf", try wifi(appliance?.wifi), mode: 0o600)
+        attempt { try system("etc/srup-ssh/observer", appliance?.sshKey.map { $0 + "\n" }) }
+        attempt {
+            try system(
+                "etc/systemd/timesyncd.conf.d/srup-observer.conf",
+                appliance?.timeServer.map { "[Time]\nNTP=\($0)\n" })
+        }
+        attempt { try system("etc/srup-updates", appliance?.updates == .security ? "security\n" : nil) }
         // This machine does nothing else: with a reader configured, a serial chip or the header's I2C bus is the reader's
         // (udev/README.md).
-        let hasReader = settings.observers.flatMap(\.eyes).contains { $0.kind == "nfc" }
-        try file(config + "/udev.conf", hasReader ? "SRUP_SERIAL_READER=1\nSRUP_I2C_READER=1\n" : nil)
+        attempt {
+            try file(
+                config + "/udev.conf", settings.hasReader ? "SRUP_SERIAL_READER=1\nSRUP_I2C_READER=1\n" : nil)
+        }
         // Eyes that look at files have no device whose coming would start their witness's socket.
-        let looksAtFiles = settings.observers.flatMap(\.eyes).contains { $0.isFile }
-        try system("run/srup-observer-file-eye", looksAtFiles ? "camera\n" : nil)
+        attempt { try system("run/srup-observer-file-eye", settings.looksAtFiles ? "camera\n" : nil) }
+        guard failures.isEmpty else { throw PrepareError(description: failures.joined(separator: "; ")) }
     }
 
     private func wifi(_ wifi: ApplianceSettings.WiFi?) throws -> String? {
@@ -207,14 +205,6 @@ struct Prepare: ParsableCommand {
         }
     }
 
-    private static func text(of path: String) throws -> String {
-        var status = stat()
-        if stat(path, &status) == 0, status.st_size > SettingsFile.maximumSize {
-            throw PrepareError(description: "\(path) is larger than \(SettingsFile.maximumSize) bytes")
-        }
-        return try PublicFile.read(path)
-    }
-
     /// For a card whose file is missing; the same text as in the image.
     static let template = """
         # srup-observer.toml: edit this, put the card into the Pi, switch it on. If something is wrong,
@@ -242,6 +232,35 @@ struct Prepare: ParsableCommand {
         # device = "auto"
 
         """
+}
+
+/// What the system itself takes from a configuration.
+private struct SystemSettings {
+    var appliance: ApplianceSettings?
+    var hasReader = false
+    var looksAtFiles = false
+
+    private init() {}
+
+    init(_ settings: ObserverSettings) {
+        appliance = settings.appliance
+        let eyes = settings.observers.flatMap(\.eyes)
+        hasReader = eyes.contains { $0.kind == "nfc" }
+        looksAtFiles = eyes.contains { $0.isFile }
+    }
+
+    /// Of a file that was taken over before: were something in it refused today, by a version that looks closer, the
+    /// machine's own part still counts, so that the card stays on its network.
+    ///
+    /// - Throws: ``SettingsError``.
+    static func kept(_ file: inout SettingsFile) throws(SettingsError) -> SystemSettings {
+        var copy = file
+        if let settings = try? ObserverSettings(&copy) { return SystemSettings(settings) }
+        var own = SystemSettings()
+        own.appliance = try ApplianceSettings(&file)
+        own.hasReader = file.contains("nfc")
+        return own
+    }
 }
 
 extension ObserverSettings.Eye {

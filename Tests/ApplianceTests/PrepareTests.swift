@@ -34,14 +34,31 @@ import Testing
             #expect(ended == code, sourceLocation: location)
         }
 
-        func prepare() throws -> Int32 {
+        func prepare(_ more: [String] = []) throws -> Int32 {
             try stage.run(
                 "srup-observer",
                 [
                     "prepare", "--boot", stage.path("boot"), "--state", stage.path("state"), "--root",
                     stage.path("root"),
-                ],
+                ] + more,
                 as: "prepare")
+        }
+
+        func write(_ bytes: some Sequence<UInt8>) throws {
+            try Data(bytes).write(to: URL(fileURLWithPath: stage.path("boot/srup-observer.toml")))
+        }
+
+        /// Whether it is in anything that prepare has left, but for the passphrase's own file and the network's.
+        func isAnywhere(_ secret: String) -> Bool {
+            guard let files = FileManager.default.enumerator(atPath: stage.path("")) else { return true }
+            return files.contains { file in
+                guard let path = file as? String, !path.hasSuffix("wifi-passphrase"), !path.contains("wpa_supplicant"),
+                    let data = FileManager.default.contents(atPath: stage.path(path))
+                else { return false }
+                return [String.Encoding.utf8, .utf16LittleEndian].contains { encoding in
+                    secret.data(using: encoding).map { data.range(of: $0) != nil } ?? false
+                }
+            }
         }
 
         func text(_ path: String) -> String? { try? String(contentsOfFile: stage.path(path), encoding: .utf8) }
@@ -162,6 +179,142 @@ import Testing
             try card.prepare(ends: 1)
             #expect(card.problem?.contains(words) == true, "\(card.problem ?? "none")")
             #expect(card.text("state/config/srup-observer.toml") == nil)
+        }
+    }
+
+    /// What toml++ asserts instead of looking: the program used to end there, without a word.
+    @Test(arguments: ["[(d]", "[", "[\n", "[é]", "[<nfc>]", "[[", "[ = ]"])
+    func aBracketWithoutANameIsTold(_ table: String) throws {
+        try card(Card.good) { card in
+            try card.prepare(ends: 0)
+            try FileManager.default.removeItem(atPath: card.stage.path("root"))
+            try card.stage.write(Card.good + table, to: "boot/srup-observer.toml")
+            try card.prepare(ends: 0)
+            let lines = Card.good.split(separator: "\n", omittingEmptySubsequences: false).count
+            #expect(card.problem?.contains("srup-observer.toml:\(lines)") == true, "\(card.problem ?? "none")")
+            #expect(card.problem?.contains("of before stays in force") == true)
+            #expect(card.text("root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf")?.contains("psk=") == true)
+        }
+    }
+
+    /// Were the reader of the file to end or to turn round for ever, the card would still be on its network.
+    @Test(arguments: ["kill -ABRT $$", "kill -SEGV $$", "while true; do :; done", "exit 3"])
+    func aReaderThatEndsTakesNoCardOffTheNetwork(_ fault: String) throws {
+        try card(Card.good) { card in
+            try card.prepare(ends: 0)
+            try FileManager.default.removeItem(atPath: card.stage.path("root"))
+            try card.stage.write("#!/bin/sh\n\(fault)\n", to: "examiner")
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o755], ofItemAtPath: card.stage.path("examiner"))
+            let ended = try card.prepare(["--examiner", card.stage.path("examiner"), "--patience", "1"])
+            #expect(ended == 0)
+            #expect(card.problem?.contains("stops the program that reads it") == true, "\(card.problem ?? "none")")
+            #expect(card.text("root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf")?.contains("psk=") == true)
+            #expect(card.text("root/etc/hostname") == "hall\n")
+        }
+    }
+
+    /// A file of the system's that cannot be written keeps no other from being written.
+    @Test func oneFileThatCannotBeWrittenKeepsTheNetwork() throws {
+        try card(Card.good) { card in
+            // A folder in a file's place.
+            try FileManager.default.createDirectory(
+                atPath: card.stage.path("root/etc/hostname/x"), withIntermediateDirectories: true)
+            try card.prepare(ends: 1)
+            #expect(card.text("root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf")?.contains("psk=") == true)
+            #expect(card.text("root/etc/srup-updates") == "security\n")
+        }
+    }
+
+    /// However the key and its quotes are written, and in comments.
+    @Test(arguments: [
+        "passphrase=\"\"\"verysecret1\"\"\"", "passphrase='''verysecret1'''", "passphrase = 'verysecret1'",
+        "\"pass\\u0070hrase\" = \"verysecret1\"", "'passphrase'='verysecret1'", "passphrase = \"\\u0076erysecret1\"",
+        "passphrase = \"\"\"\\\n  verysecret1\"\"\"", "passphrase = '''\nverysecret1'''",
+        "passphrase = \"verysecret1\" # was \"verysecret0\", \"verysecret1\"",
+        "# passphrase = '''verysecret1'''\n# Password: x = verysecret1\npassphrase='verysecret1'",
+    ])
+    func aPassphraseIsWipedHoweverItIsWritten(_ line: String) throws {
+        let text =
+            "[registration]\nurl=\"https://c2.example.net:8443\"\n[wifi]\nssid=\"#home\"\n\(line)\ncountry=\"DE\"\n"
+        for encoding in [String.Encoding.utf8, .utf16LittleEndian] {
+            try card(nil) { card in
+                let mark = encoding == .utf8 ? "" : "\u{FEFF}"
+                let bytes = try #require((mark + text).data(using: encoding))
+                try card.write(bytes)
+                try card.prepare(ends: 0)
+                #expect(card.problem == nil)
+                for secret in ["erysecret1", "verysecret0"] { #expect(!card.isAnywhere(secret)) }
+                let after = FileManager.default.contents(atPath: card.stage.path("boot/srup-observer.toml"))
+                #expect(after?.count == bytes.count)
+                let network = "root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
+                #expect(card.text(network)?.contains("psk=\"verysecret1\"") == true)
+                // Stars are no passphrase: the next start takes what was moved.
+                try card.prepare(ends: 0)
+                #expect(card.problem == nil)
+                #expect(card.text(network)?.contains("psk=\"verysecret1\"") == true)
+            }
+        }
+    }
+
+    static let hall = """
+        [registration]\r
+        url = "https://c2.example.net:8443"\r
+        \r
+        [wifi]\r
+        ssid = "Café"\r
+        passphrase = "correct horse"\r
+        country = "DE"\r
+
+        """
+
+    /// As Notepad saves "Unicode" and "UTF-8" on older Windows.
+    @Test(arguments: [String.Encoding.utf16LittleEndian, .utf16BigEndian, .utf8])
+    func aFileWithAMarkIsRead(_ encoding: String.Encoding) throws {
+        try card(nil) { card in
+            let bytes = try #require(("\u{FEFF}" + Self.hall).data(using: encoding))
+            try card.write(bytes)
+            try card.prepare(ends: 0)
+            #expect(card.problem == nil)
+            let network = try #require(card.text("root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"))
+            #expect(network.contains("ssid=436166c3a9\n") && network.contains("psk=\"correct horse\""))
+            #expect(!card.isAnywhere("correct horse"))
+            let after = FileManager.default.contents(atPath: card.stage.path("boot/srup-observer.toml"))
+            #expect(after?.prefix(2) == bytes.prefix(2) && after?.count == bytes.count)
+        }
+    }
+
+    /// A network's name with a wrong letter would be a network that is never found.
+    @Test func aFileInAWindowsCodePageIsTold() throws {
+        try card(nil) { card in
+            try card.write(try #require(Self.hall.data(using: .windowsCP1252)))
+            try card.prepare(ends: 1)
+            let problem = try #require(card.problem)
+            #expect(
+                problem.contains("srup-observer.toml:5: the byte E9 (\"é\" in Windows' own code page) is not UTF-8"))
+            #expect(problem.contains("Encoding: UTF-8"))
+        }
+    }
+
+    @Test func aWordProcessorsQuotesAreTold() throws {
+        try card("[wifi]\nssid = \"Anna’s\"\npassphrase = “correct horse”\ncountry = \"DE\"\n") { card in
+            try card.prepare(ends: 1)
+            let problem = try #require(card.problem)
+            #expect(problem.contains("srup-observer.toml:3:") && problem.contains("typographic quote (“)"))
+            #expect(!problem.contains("correct horse"))
+        }
+    }
+
+    /// An update that looks closer must not take a card off its network.
+    @Test func aKeptFileThatIsRefusedTodayStillMakesTheNetwork() throws {
+        try card("[") { card in
+            try FileManager.default.createDirectory(
+                atPath: card.stage.path("state/config"), withIntermediateDirectories: true)
+            try card.stage.write(
+                "[wifi]\nssid = \"a\"\ncountry = \"DE\"\n[camera]\ndevice = \"nonsense\"\n",
+                to: "state/config/srup-observer.toml")
+            try card.prepare(ends: 0)
+            #expect(card.text("root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf")?.contains("ssid=61\n") == true)
         }
     }
 

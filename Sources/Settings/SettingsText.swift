@@ -1,0 +1,123 @@
+/// The text of a configuration file, whichever program saved it: UTF-8, with or without its mark (BOM), or UTF-16 with
+/// its mark (what Windows' Notepad calls Unicode). Anything else is told, with the line and how to save the file: guessing
+/// a code page would put another character into a network's name.
+public struct SettingsText: Sendable {
+    /// How the text lies in the file.
+    public enum Encoding: Sendable, Hashable {
+        case utf8(hasMark: Bool)
+        case utf16(isBigEndian: Bool)
+    }
+
+    /// Without the mark.
+    public let text: String
+    public let encoding: Encoding
+
+    private static let mark8: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+    /// - Parameter name: of the file, for the error.
+    /// - Throws: ``SettingsError`` when the bytes are neither.
+    public init(_ bytes: [UInt8], name: String) throws(SettingsError) {
+        if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
+            let isBigEndian = bytes[0] == 0xFE
+            guard let text = String(validating: Self.units(bytes.dropFirst(2), isBigEndian), as: UTF16.self),
+                bytes.count % 2 == 0
+            else {
+                throw SettingsError(
+                    file: name, line: 0, key: nil, problem: "begins like UTF-16 and is none; \(Self.advice)")
+            }
+            self.text = text
+            encoding = .utf16(isBigEndian: isBigEndian)
+        } else {
+            let hasMark = bytes.starts(with: Self.mark8)
+            let body = bytes.dropFirst(hasMark ? Self.mark8.count : 0)
+            guard let text = String(validating: body, as: UTF8.self) else { throw Self.notUTF8(body, name) }
+            self.text = text
+            encoding = .utf8(hasMark: hasMark)
+        }
+        if let place = text.utf8.firstIndex(of: 0) {
+            throw SettingsError(
+                file: name, line: Self.line(of: place, in: text.utf8), key: nil,
+                problem: "holds a NUL character: it is no text, or UTF-16 without its mark; \(Self.advice)")
+        }
+    }
+
+    /// Another text as it would lie in this file.
+    public func bytes(of text: String) -> [UInt8] {
+        switch encoding {
+        case .utf8(let hasMark): (hasMark ? Self.mark8 : []) + Array(text.utf8)
+        case .utf16(let isBigEndian):
+            ([0xFEFF] + Array(text.utf16)).flatMap {
+                isBigEndian ? [UInt8($0 >> 8), UInt8($0 & 0xFF)] : [UInt8($0 & 0xFF), UInt8($0 >> 8)]
+            }
+        }
+    }
+
+    private static let advice = "save the file as UTF-8 (Notepad: Save as, and below the name Encoding: UTF-8)"
+
+    private static func units(_ bytes: ArraySlice<UInt8>, _ isBigEndian: Bool) -> [UInt16] {
+        stride(from: bytes.startIndex, to: bytes.endIndex - 1, by: 2).map { place in
+            let (first, second) = (UInt16(bytes[place]), UInt16(bytes[place + 1]))
+            return isBigEndian ? first << 8 | second : second << 8 | first
+        }
+    }
+
+    /// - Parameter bytes: hold something that is not UTF-8.
+    private static func notUTF8(_ bytes: ArraySlice<UInt8>, _ name: String) -> SettingsError {
+        let place = firstInvalid(bytes)
+        let byte = bytes[place]
+        let hexadecimal = String(byte, radix: 16, uppercase: true)
+        let meaning = windows1252(byte).map { " (\"\($0)\" in Windows' own code page)" } ?? ""
+        return SettingsError(
+            file: name, line: line(of: place, in: bytes), key: nil,
+            problem: "the byte \(hexadecimal)\(meaning) is not UTF-8; \(advice)")
+    }
+
+    private static func firstInvalid(_ bytes: ArraySlice<UInt8>) -> Int {
+        var decoder = UTF8.ForwardParser()
+        var iterator = bytes.makeIterator()
+        var place = bytes.startIndex
+        while true {
+            switch decoder.parseScalar(from: &iterator) {
+            case .valid(let scalar): place += scalar.count
+            case .error, .emptyInput: return min(place, bytes.endIndex - 1)
+            }
+        }
+    }
+
+    private static func line<Bytes: Collection>(of place: Bytes.Index, in bytes: Bytes) -> Int
+    where Bytes.Element == UInt8 {
+        1 + bytes[..<place].count { $0 == 10 }
+    }
+
+    /// https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/WINDOWS/CP1252.TXT: Latin-1 but for 0x80 to 0x9F.
+    private static func windows1252(_ byte: UInt8) -> Character? {
+        let middle: [Character?] = [
+            "€", nil, "‚", "ƒ", "„", "…", "†", "‡", "ˆ", "‰", "Š", "‹", "Œ", nil, "Ž", nil,
+            nil, "‘", "’", "“", "”", "•", "–", "—", "˜", "™", "š", "›", "œ", nil, "ž", "Ÿ",
+        ]
+        return switch byte {
+        case 0x80...0x9F: middle[Int(byte) - 0x80]
+        case 0xA0...: Character(UnicodeScalar(byte))
+        default: nil
+        }
+    }
+}
+
+extension SettingsText {
+    /// What a word processor has made of a line's quotes and spaces, in words to go behind an error; `nil` when nothing.
+    static func typography(_ text: String, line: Int) -> String? {
+        let lines = text.split(separator: "\n", maxSplits: line, omittingEmptySubsequences: false)
+        guard line > 0, line <= lines.count else { return nil }
+        let scalars = lines[line - 1].unicodeScalars
+        if let quote = scalars.first(where: { "“”„‟‘’‚‛«»‹›″′".unicodeScalars.contains($0) }) {
+            return "the line has a typographic quote (\(quote)), where a straight one (\") is needed: type it again"
+        }
+        // No-break spaces and the like; a byte order mark in the midst of a text.
+        if scalars.contains(where: {
+            $0 != " " && ($0.properties.isWhitespace && $0.value > 0x7F || $0.value == 0xFEFF)
+        }) {
+            return "the line has a special space, where a usual one is needed: type it again"
+        }
+        return nil
+    }
+}
