@@ -91,6 +91,7 @@ extension C2Server {
     }
 
     func welcome(_ device: DeviceID, how: String) throws {
+        directory.belongs(device)
         participant.audit("joined", "\(device): \(how)")
         causedLog.log(.info, about: device, "\(device) has joined (\(how))")
         try send(.idRequest, to: device)

@@ -20,6 +20,7 @@ public actor C2Server: Service {
     var roster = ObserverRoster()
     private var messageBudget: SenderBudget<DeviceID>
     private var joinBudget: SenderBudget<DeviceID>
+    private var floods = FloodGate()
     private var lookUps: Set<DeviceID> = []
     private var unknown: [DeviceID: Duration] = [:]
     private var nextLookAtOrders = Duration.zero
@@ -84,7 +85,10 @@ public actor C2Server: Service {
     func begin() throws {
         for warning in rules.warnings { logger.warning("\(warning)") }
         try participant.resume()
-        for peer in try participant.state.joinedPeers() { participant.link.subscribe("SRUP/\(peer.id.hex)") }
+        for peer in try participant.state.joinedPeers() {
+            participant.link.subscribe("SRUP/\(peer.id.hex)")
+            directory.belongs(peer.id)
+        }
         // Of an earlier version, which kept them there.
         try participant.state.dropRequests(.observation)
         try resumeJoins()
@@ -98,6 +102,7 @@ public actor C2Server: Service {
             obeyOrders()
         }
         watchJoins(now)
+        listenAgain(now)
     }
 
     /// What the operator has said on the command line.
@@ -131,9 +136,13 @@ public actor C2Server: Service {
         do {
             guard let (signed, topic) = try participant.read(payload, topic: name) else { return }
             let sender = signed.message.sender
-            guard topic.participant == sender else { throw Rejection.wrongTopic(name) }
+            guard topic.participant == sender else {
+                // Garbage with another's name in it: who has written there pays.
+                if !messageBudget.take(topic.participant, at: time.now()) { throw overBudget(topic.participant) }
+                throw Rejection.wrongTopic(name)
+            }
             // The broker lets nobody write where another identity has its place, so each sender pays for its own.
-            guard messageBudget.take(sender, at: time.now()) else { throw Rejection.overBudget(sender) }
+            guard messageBudget.take(sender, at: time.now()) else { throw overBudget(sender) }
             switch topic {
             case .joins(let server, _):
                 guard server == participant.id else { throw Rejection.wrongTopic(name) }
@@ -149,9 +158,37 @@ public actor C2Server: Service {
                 try handleMember(try participant.admit(signed, key: known.key))
             }
         } catch let rejection as Rejection {
-            participant.rejections.record(rejection)
+            if case .malformed = rejection, let costlier = chargeGarbage(name) {
+                participant.rejections.record(costlier)
+            } else {
+                participant.rejections.record(rejection)
+            }
         } catch {
             causedLog.log(.error, about: "messages", "a message could not be handled: \(error)")
+        }
+    }
+
+    /// Bytes that are no message are paid for, too, by whoever has a place on that topic.
+    private func chargeGarbage(_ name: String) -> Rejection? {
+        guard let id = Topic(name)?.participant, id != participant.id, !messageBudget.take(id, at: time.now()) else {
+            return nil
+        }
+        return overBudget(id)
+    }
+
+    /// A member that goes on sending more than it may is not listened to for a while: its messages would take the others'
+    /// places in the broker's queue for us.
+    private func overBudget(_ sender: DeviceID) -> Rejection {
+        if floods.isFlood(sender, at: time.now()) {
+            participant.link.unsubscribe("SRUP/\(sender.hex)")
+            causedLog.log(.warning, about: sender, "\(sender) floods us: it is not listened to for a while")
+        }
+        return .overBudget(sender)
+    }
+
+    private func listenAgain(_ now: Duration) {
+        for id in floods.over(at: now) where (try? participant.state.peer(id))??.isJoined == true {
+            participant.link.subscribe("SRUP/\(id.hex)")
         }
     }
 

@@ -75,4 +75,6 @@ public protocol KeyDirectory: Sendable {
     ///
     /// - Throws: when the key service cannot be asked.
     func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)?
+    /// An identity belongs to the network: it is kept, while others that never come in make room.
+    func belongs(_ id: DeviceID)
 }

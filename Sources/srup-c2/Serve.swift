@@ -88,7 +88,10 @@ struct Serve: AsyncParsableCommand {
             let client = try Registrar.client(identity, folder: home, timeout: .seconds(5))
             let events = try EventLog(path: events)
             let server = C2Server(
-                participant, state: try C2State(path: home + "/c2.db"), directory: KeyServiceDirectory(client: client),
+                participant, state: try C2State(path: home + "/c2.db"),
+                directory: KeyServiceDirectory(
+                    client: client, identities: try KeyServiceState(path: folder.folder + "/key-service.db"),
+                    logger: logger),
                 rules: rules, events: events)
             logger.notice("C2 server \(identity.id)")
             for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
@@ -109,8 +112,21 @@ struct Serve: AsyncParsableCommand {
 /// The key service as the server's source of keys.
 struct KeyServiceDirectory: KeyDirectory {
     let client: KeyServiceClient
+    /// Its database, which lies beside the server's state.
+    let identities: KeyServiceState
+    let logger: Logger
+
+    func belongs(_ id: DeviceID) {
+        do {
+            try identities.markJoined(id, now: Participant.systemTime())
+        } catch {
+            logger.error("the key service's database could not be told that \(id) belongs: \(error)")
+        }
+    }
 
     func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)? {
+        // Our own key service's book lies here; over the network it would be as busy as strangers make it.
+        if let known = try identities.entry(id) { return (known.key, known.type) }
         guard let key = try await client.key(of: id), let type = try await client.type(of: id) else { return nil }
         return (key, type)
     }

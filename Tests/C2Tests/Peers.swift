@@ -17,6 +17,7 @@ final class TestServer {
 
     struct NoDirectory: KeyDirectory {
         func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)? { nil }
+        func belongs(_ id: DeviceID) {}
     }
 
     init(_ network: TestNetwork, _ change: (inout C2Rules) -> Void = { _ in }) async throws {

@@ -90,6 +90,10 @@ final class TestNetwork: @unchecked Sendable {
     func subscribe(_ id: DeviceID, _ filter: String) { lock.withLock { _ = filters[id, default: []].insert(filter) } }
     func unsubscribe(_ id: DeviceID, _ filter: String) { lock.withLock { _ = filters[id]?.remove(filter) } }
 
+    func isSubscribed(_ id: DeviceID, to filter: String) -> Bool {
+        lock.withLock { filters[id]?.contains(filter) == true }
+    }
+
     func publish(_ payload: [UInt8], to topic: String, from sender: DeviceID, _ number: Int64 = 0) {
         lock.withLock {
             published.append((sender, topic, payload))
