@@ -10,8 +10,8 @@ struct Capture: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Look through a camera and print what it shows: to check a camera, its place, its light.",
         discussion: """
-            Prints a line when the camera opens, when a code is seen, and when the camera is lost (it is then tried again). \
-            Contacts no server and needs no identity.
+            Prints a line when the camera opens, when a code comes into view, for each of several, and when the camera is \
+            lost (it is then tried again). Contacts no server and needs no identity.
 
             Exit codes: 0 a code was seen, 1 none was, 69 the camera never opened.
             """)
@@ -44,8 +44,12 @@ struct Capture: ParsableCommand {
         var seen = 0
         var wasOpen = false
         var isDone = false
-        var lastValues: Set<[UInt8]> = []
+        /// When each value was seen last: of many codes in view a frame shows some.
+        var lastFrames: [[UInt8]: Int] = [:]
     }
+
+    /// A code that was not seen for so many frames and is seen again is told again.
+    private static let absence = 30
 
     func run() throws {
         Libcamera.standIn(for: eye.device)
@@ -86,7 +90,7 @@ struct Capture: ParsableCommand {
         case .opened(let summary, let format, let width, let height):
             box.tally.withLock {
                 $0.wasOpen = true
-                $0.lastValues = []
+                $0.lastFrames = [:]
             }
             show(
                 Line(event: "opened", device: eye.device, format: format, width: width, height: height),
@@ -97,18 +101,19 @@ struct Capture: ParsableCommand {
     }
 
     private func note(_ readings: [Reading], _ box: Box) {
-        let (frame, isNew) = box.tally.withLock { tally -> (Int, Bool) in
-            if tally.isDone { return (tally.frames, false) }
+        let (frame, new) = box.tally.withLock { tally -> (Int, [Reading]) in
+            if tally.isDone { return (tally.frames, []) }
             tally.frames += 1
             if !readings.isEmpty { tally.seen += 1 }
             if let frames, tally.frames >= frames { tally.isDone = true }
-            let values = Set(readings.map(\.value))
-            defer { tally.lastValues = values }
-            return (tally.frames, values != tally.lastValues)
+            let frame = tally.frames
+            tally.lastFrames = tally.lastFrames.filter { frame - $0.value <= Self.absence }
+            let new = readings.filter { tally.lastFrames[$0.value] == nil }
+            for reading in readings { tally.lastFrames[reading.value] = frame }
+            return (frame, new)
         }
         // For people a code that stays in view is one line; for programs every frame is.
-        guard json || isNew else { return }
-        for reading in readings {
+        for reading in json ? readings : new {
             let value = String(decoding: reading.value, as: UTF8.self)
             show(
                 Line(event: "sighting", value: value, symbology: reading.symbology.rawValue, frame: frame),

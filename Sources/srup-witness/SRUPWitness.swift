@@ -53,6 +53,7 @@ final class CameraEye: Eye {
             let reader = StreamReader(symbologies)
             var frames: UInt64 = 0
             var lastWord = ContinuousClock.now
+            var pace = SightingPace()
             let tuner = CameraTuner()
             return CameraHandlers(
                 onEvent: { event in
@@ -65,11 +66,11 @@ final class CameraEye: Eye {
                     frames += 1
                     let readings = reader.read(plane)
                     tuner.saw(reader.look)
-                    for reading in readings {
-                        if let value = reading.candidate {
-                            server.say(.seen(value, how: reading.symbology.rawValue))
-                        }
+                    let (size, now) = ((plane.width, plane.height), ContinuousClock.now)
+                    for sighting in pace.sightings(readings, size: size, at: now) {
+                        server.say(.seen(sighting.value, how: sighting.how))
                     }
+                    if let place = pace.unread(reader.unread, size: size, at: now) { server.say(.unread(place)) }
                 },
                 onIdle: {
                     guard ContinuousClock.now - lastWord >= .seconds(1) else { return }

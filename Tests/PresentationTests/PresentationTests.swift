@@ -40,19 +40,65 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
-    @Test func theTerminalsHalfBlocksAreTheCode() throws {
-        let matrix = try with { try QRMatrix(hex: $0) }
-        let text = TerminalPresenter.text(matrix)
-        var rows: [[Bool]] = []
+    /// A terminal's lines as a picture: cells of 8 by 16 pixels, spacing below them in the cells' background or, for
+    /// characters alone, above and below.
+    func terminal(_ text: String, spacing: Int, above: Int = 0) throws -> LumaPicture {
+        var rows: [[UInt8]] = []
         for line in text.split(separator: "\n") {
-            let blocks = line.replacing("\u{1B}[30;107m", with: "").replacing("\u{1B}[0m", with: "")
-            rows.append(blocks.map { $0 == "▀" || $0 == "█" })
-            rows.append(blocks.map { $0 == "▄" || $0 == "█" })
+            var cells: [(ink: UInt8, paper: UInt8, isHalf: Bool)] = []
+            var (ink, paper): (UInt8, UInt8) = (0, 255)
+            for run in line.split(separator: "\u{1B}[") {
+                let parts = run.split(separator: "m", maxSplits: 1, omittingEmptySubsequences: false)
+                for colour in parts[0].split(separator: ";") {
+                    switch colour {
+                    case "30": ink = 0
+                    case "97": ink = 255
+                    case "40": paper = 0
+                    case "107": paper = 255
+                    default: break
+                    }
+                }
+                for character in parts[1] { cells.append((ink, paper, character == "▀")) }
+            }
+            for y in -above..<16 + spacing - above {
+                rows.append(
+                    cells.flatMap { cell in
+                        [UInt8](repeating: cell.isHalf && (0..<8).contains(y) ? cell.ink : cell.paper, count: 8)
+                    })
+            }
         }
+        let margin = [[UInt8]](repeating: [UInt8](repeating: 60, count: rows[0].count), count: 20)
+        rows = margin + rows + margin
+        return try #require(LumaPicture(width: rows[0].count, height: rows.count, pixels: rows.flatMap { $0 }))
+    }
+
+    @Test(arguments: [24, 34])
+    func whatATerminalShowsIsTheCode(_ rows: Int) throws {
+        let matrix = try with { try QRMatrix(hex: $0) }
+        let text = TerminalPresenter.text(matrix, rows: rows)
+        let picture = try terminal(text, spacing: 0)
+        let module = rows == 24 ? 8 : 16
         let quiet = QRMatrix.quietZone
         for y in -quiet..<matrix.size + quiet {
-            for x in -quiet..<matrix.size + quiet { #expect(rows[y + quiet][x + quiet] == matrix.isDark(x, y)) }
+            for x in -quiet..<matrix.size + quiet {
+                let row = 20 + (y + quiet) * module + module / 2
+                let pixel = picture.pixels[row * picture.width + (x + quiet) * module + module / 2]
+                #expect((pixel == 0) == matrix.isDark(x, y))
+            }
         }
+        #expect(text.split(separator: "\n").count < rows)
+    }
+
+    /// As it was drawn before, a space between lines of an eighth was enough to hide it.
+    @Test(arguments: [0, 2, 4, 6, 8], [0, 0.5, 1])
+    func spacingBetweenTheLinesOfATerminalDoesNoHarm(_ spacing: Int, _ share: Double) throws {
+        let matrix = try with { try QRMatrix(hex: $0) }
+        let above = Int(Double(spacing) * share)
+        let whole = try terminal(TerminalPresenter.text(matrix, rows: 34), spacing: spacing, above: above)
+        #expect(read(whole) == Self.value)
+        // Half blocks take it below only, where terminals without block characters of their own put it.
+        guard above == 0, spacing <= 4 else { return }
+        #expect(read(try terminal(TerminalPresenter.text(matrix), spacing: spacing, above: above)) == Self.value)
     }
 
     @Test(arguments: [16, 24, 32])

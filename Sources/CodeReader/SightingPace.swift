@@ -1,0 +1,92 @@
+/// Paces what a witness says of the codes in a stream: a value at once when it comes into view, and then a few times a second
+/// for as long as it stays; never more lines than the keeper takes, whatever is held before the camera.
+///
+/// It knows no clock: the time is passed in.
+public struct SightingPace {
+    /// A value and where it is.
+    public struct Sighting: Sendable, Hashable {
+        public let value: [UInt8]
+        /// The symbology's name and the box around the code, in pixels of the frame: `qr at 10,20 to 110,120 of 1280x720`.
+        public let how: String
+    }
+
+    /// A value that stays is said again after this time, when there are many after this longer one at most.
+    public static let (period, longestPeriod) = (Duration.milliseconds(250), Duration.milliseconds(360))
+    /// That a symbol is unread is said again after this time.
+    public static let unreadPeriod = Duration.milliseconds(500)
+    /// Lines a second in the long run, and at once. The keeper ends a witness that says more than 400 a second.
+    public static let (linesPerSecond, mostAtOnce) = (200, 64)
+
+    private var said: [(value: [UInt8], at: ContinuousClock.Instant)] = []
+    private var lines = Double(mostAtOnce)
+    private var lastFrame: ContinuousClock.Instant?
+    private var lastUnread: ContinuousClock.Instant?
+    private var turn = 0
+
+    public init() {}
+
+    /// What is to be said of a frame's readings: of those that hold a value each that is due, the longest silent first, then
+    /// those that are new.
+    ///
+    /// - Parameters:
+    ///   - size: of the frame, in pixels.
+    ///   - now: never earlier than before.
+    public mutating func sightings(
+        _ readings: [Reading], size: (width: Int, height: Int), at now: ContinuousClock.Instant
+    ) -> [Sighting] {
+        refill(now)
+        let period = min(max(Self.period, .seconds(1) * said.count / Self.linesPerSecond), Self.longestPeriod)
+        var due: [(last: ContinuousClock.Instant?, sighting: Sighting)] = []
+        for reading in readings {
+            guard let value = reading.candidate, !due.contains(where: { $0.sighting.value == value }) else { continue }
+            let last = said.first { $0.value == value }?.at
+            if let last, now - last < period { continue }
+            due.append((last, Sighting(value: value, how: reading.place(in: size))))
+        }
+        due.sort { one, other in
+            guard let a = one.last else { return false }
+            return other.last.map { a < $0 } ?? true
+        }
+        let words = due.prefix(Int(lines)).map(\.sighting)
+        lines -= Double(words.count)
+        for word in words {
+            said.removeAll { $0.value == word.value }
+            said.append((word.value, now))
+        }
+        return words
+    }
+
+    /// Where an unread symbol is, when it is time to say so; of several another one each time.
+    ///
+    /// - Parameter size: of the frame, in pixels.
+    public mutating func unread(
+        _ aims: [Aim], size: (width: Int, height: Int), at now: ContinuousClock.Instant
+    ) -> String? {
+        guard !aims.isEmpty, lastUnread.map({ now - $0 >= Self.unreadPeriod }) ?? true else { return nil }
+        lastUnread = now
+        turn = (turn + 1) % aims.count
+        return Reading.box(aims[turn].corners, in: size)
+    }
+
+    private mutating func refill(_ now: ContinuousClock.Instant) {
+        if let lastFrame {
+            let seconds = min(max((now - lastFrame) / .seconds(1), 0), 1)
+            lines = min(lines + seconds * Double(Self.linesPerSecond), Double(Self.mostAtOnce))
+        }
+        lastFrame = now
+        said.removeAll { now - $0.at > .seconds(1) }
+    }
+}
+
+extension Reading {
+    fileprivate func place(in size: (width: Int, height: Int)) -> String {
+        "\(symbology.rawValue) at \(Self.box(corners, in: size))"
+    }
+
+    /// The box around corners, as far as it is in the frame.
+    fileprivate static func box(_ corners: [Point], in size: (width: Int, height: Int)) -> String {
+        func inside(_ value: Int, _ most: Int) -> Int { min(max(value, 0), most) }
+        let (x, y) = (corners.map { inside($0.x, size.width) }, corners.map { inside($0.y, size.height) })
+        return "\(x.min() ?? 0),\(y.min() ?? 0) to \(x.max() ?? 0),\(y.max() ?? 0) of \(size.width)x\(size.height)"
+    }
+}
