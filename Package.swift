@@ -166,7 +166,9 @@ let package = Package(
         tests(
             "ReaderTests", ["Stage", "Witness", "NearFieldLink", "Linux", log, lifecycle], resources: [.copy("nfcpy")]),
         tests("CameraTests", ["Camera", "Luma", "Scene"]),
-        tests("CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "Seeded"]),
+        tests(
+            "CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "Seeded"],
+            resources: [.copy("cases")]),
         tests("DataMatrixTests", ["DataMatrix", "Luma", "Scene", "Seeded", "ReedSolomon", "CDmtx"]),
         tests("ReedSolomonTests", ["ReedSolomon"]),
         tests("PresentationTests", ["Presentation", "CodeReader", "Camera", "Luma"]),

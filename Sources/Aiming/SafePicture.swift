@@ -59,7 +59,7 @@ public final class SafePictureMaker {
         pixels.withUnsafeBufferPointer {
             guard let base = $0.baseAddress else { return true }
             let plane = LumaPlane(base: base, width: width, height: height, stride: width)
-            return !reader.read(plane, isThorough: true).isEmpty
+            return !reader.read(plane).isEmpty
         }
     }
 

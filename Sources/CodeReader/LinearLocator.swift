@@ -111,8 +111,38 @@ struct LinearLocator {
             halfAlong: max(half.y, Float(block) / 4), blocks: members.count)
     }
 
-    /// Three pictures of the middle of a region's bars, upright: one above the other.
-    static func strips(_ plane: LumaPlane, _ region: Region) -> [LumaPicture] {
+    /// The shortest code that counts has more edges than this.
+    private static let leastEdges = 20
+
+    /// Whether a line across the region crosses as many edges as a code has: most texture ends here.
+    static func hasBars(_ plane: LumaPlane, _ region: Region) -> Bool {
+        let along = SIMD2<Float>(-region.across.y, region.across.x)
+        let count = min(max(Int(2 * region.halfAcross), 1), mostColumns)
+        let step = 2 * region.halfAcross / Float(count)
+        return withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { line in
+            for column in 0..<count {
+                let place = region.centre + region.across * (Float(column) * step - region.halfAcross)
+                line[column] = (-1...1).reduce(0) { $0 + level(plane, place + along * Float($1) * 2) } / 3
+            }
+            let (low, high) = (line.min() ?? 0, line.max() ?? 0)
+            let swing = max((high - low) / 8, 5)
+            var (edges, isRising, extreme) = (0, true, line[0])
+            for value in line {
+                if isRising ? value > extreme : value < extreme { extreme = value }
+                guard isRising ? value < extreme - swing : value > extreme + swing else { continue }
+                (edges, isRising, extreme) = (edges + 1, !isRising, value)
+            }
+            return edges >= leastEdges
+        }
+    }
+
+    /// Where strips lie along the bars, in the region's `halfAlong`: at first, and to count what all of the bars say.
+    private static let (first, others): ([Float], [Float]) = (
+        [-2.0 / 3, 0, 2.0 / 3], [-1.6, -1.3, -1, -1.0 / 3, 1.0 / 3, 1, 1.3, 1.6]
+    )
+
+    /// Pictures of a region's bars, upright, each of another part of their length.
+    static func strips(_ plane: LumaPlane, _ region: Region, at places: [Float] = first) -> [LumaPicture] {
         // Quiet zones, and blocks that had too few bars.
         let reach = region.halfAcross * 1.15 + 40
         let step = max(0.5, 2 * reach / Float(mostColumns))
@@ -120,17 +150,17 @@ struct LinearLocator {
         let along = SIMD2<Float>(-region.across.y, region.across.x)
         // Each row is the mean of four lines; a strip has a sixth of the bars' length, at most 24 pixels.
         let pitch = min(2 * region.halfAlong / 3, 24) / Float(rows * 4)
-        return (-1...1).compactMap { third in
+        return places.compactMap { place in
             var pixels = [UInt8](repeating: 0, count: columns * rows)
             for row in 0..<rows {
                 for column in 0..<columns {
-                    let place = region.centre + region.across * (Float(column) * step - reach)
+                    let middle = region.centre + region.across * (Float(column) * step - reach)
                     var sum: Float = 0
                     for line in 0..<4 {
                         let offset =
-                            Float(third) * 2 * region.halfAlong / 3
+                            place * region.halfAlong
                             + (Float(row * 4 + line) - Float(rows * 4 - 1) / 2) * pitch
-                        sum += level(plane, place + along * offset)
+                        sum += level(plane, middle + along * offset)
                     }
                     pixels[row * columns + column] = UInt8(max(0, min(255, sum / 4)))
                 }
@@ -153,51 +183,49 @@ struct LinearLocator {
         return a + (b - a) * fy
     }
 
-    /// Reads the linear codes in a picture.
-    ///
-    /// Their checks are weak, and Code 39 has none: a value counts when two strips of its bars say the same, in Code 39 and
-    /// Code 93 all three.
+    /// What the linear codes in a picture say, and how many strips of their bars say so.
     ///
     /// - Parameter scan: a decoder that reads along rows.
-    static func read(_ plane: LumaPlane, scan: (LumaPlane) -> [Reading]) -> [Reading] {
-        var found: [Reading] = []
-        for region in regions(plane) {
-            let strips = strips(plane, region)
-            var readings = agreed(strips.map { $0.withPlane(scan) })
-            if readings.isEmpty { readings = agreed(strips.map { inverted($0).withPlane(scan) }) }
-            for reading in readings
-            where !found.contains(where: { $0.value == reading.value && $0.symbology == reading.symbology }) {
-                found.append(
-                    Reading(value: reading.value, symbology: reading.symbology, corners: corners(region)))
+    static func read(_ plane: LumaPlane, scan: (LumaPlane) -> [Reading]) -> [LinearBallot.Tally] {
+        var found: [LinearBallot.Tally] = []
+        for region in regions(plane) where hasBars(plane, region) {
+            let few = strips(plane, region)
+            var isTurned = false
+            var readings = few.flatMap { $0.withPlane(scan) }
+            if readings.isEmpty {
+                isTurned = true
+                readings = few.flatMap { inverted($0).withPlane(scan) }
             }
+            guard !readings.isEmpty else { continue }
+            for strip in strips(plane, region, at: others) {
+                readings += (isTurned ? inverted(strip) : strip).withPlane(scan)
+            }
+            found += tallies(readings, corners(region))
         }
         return found
+    }
+
+    /// The strips that say the same, counted.
+    private static func tallies(_ readings: [Reading], _ corners: [Reading.Point]) -> [LinearBallot.Tally] {
+        var counts: [(reading: Reading, lines: Int)] = []
+        for reading in readings {
+            if let index = counts.firstIndex(where: { $0.reading.isSame(as: reading) }) {
+                counts[index].lines += 1
+            } else {
+                counts.append((reading, 1))
+            }
+        }
+        return counts.map { reading, lines in
+            let placed = Reading(
+                value: reading.value, symbology: reading.symbology, corners: corners, isGS1: reading.isGS1)
+            return LinearBallot.Tally(reading: placed, lines: lines)
+        }
     }
 
     private static func inverted(_ picture: LumaPicture) -> LumaPicture {
         var picture = picture
         for index in picture.pixels.indices { picture.pixels[index] = 255 - picture.pixels[index] }
         return picture
-    }
-
-    /// What enough of the strips say.
-    private static func agreed(_ strips: [[Reading]]) -> [Reading] {
-        strips.joined().filter { reading in
-            let votes = strips.count { readings in
-                readings.contains { $0.value == reading.value && $0.symbology == reading.symbology }
-            }
-            return votesNeeded(reading).map { votes >= $0 } ?? false
-        }
-    }
-
-    /// `nil` for what is never taken.
-    private static func votesNeeded(_ reading: Reading) -> Int? {
-        switch reading.symbology {
-        case .code128: 2
-        case .code93: 3
-        case .code39: reading.value.count >= 4 ? 3 : nil
-        case .qr, .dataMatrix: nil
-        }
     }
 
     private static func corners(_ region: Region) -> [Reading.Point] {

@@ -11,7 +11,8 @@ extension Reading {
         for symbol in symbols where symbol.text.count <= CodeReader.maximumLength {
             let corners = symbol.corners.map { Point(x: Int($0.x), y: Int($0.y)) }
             guard !readings.contains(where: { $0.value == symbol.text }) else { continue }
-            readings.append(Reading(value: symbol.text, symbology: .dataMatrix, corners: corners))
+            readings.append(
+                Reading(value: symbol.text, symbology: .dataMatrix, corners: corners, isGS1: symbol.isGS1))
         }
         return (readings, lookedAt)
     }

@@ -11,14 +11,20 @@ extension Reading {
     }
 }
 
+extension Reading {
+    /// Whether it goes on where the other one ends: zbar sometimes reads a code only in part.
+    func extends(_ other: Reading) -> Bool {
+        value.count > other.value.count && value.starts(with: other.value)
+    }
+}
+
 extension [Reading] {
-    /// Without linear codes that are the beginning of another one: zbar sometimes reads a code only in part.
+    /// Without linear codes that are the beginning of another one.
     var withoutFragments: [Reading] {
         filter { reading in
             !Symbology.linear.contains(reading.symbology)
                 || !contains {
-                    $0.symbology == reading.symbology && $0.value.count > reading.value.count
-                        && $0.value.starts(with: reading.value)
+                    $0.symbology == reading.symbology && $0.extends(reading)
                 }
         }
     }

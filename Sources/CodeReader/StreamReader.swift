@@ -1,16 +1,24 @@
 import Luma
 
-/// Reads a stream of frames: QR codes in every frame, others where no QR code is, a piece at a time (see `OtherCodes`).
+/// Reads a stream of frames: QR codes in every frame, others a piece at a time (see `OtherCodes`), in every other frame as
+/// long as no QR code is read and more rarely beside one.
 ///
-/// A QR code that is in view is followed from frame to frame; what a single frame does not give, several together may.
+/// A QR code that is in view is followed from frame to frame; what a single frame does not give, several together may. No
+/// code ends the search for others: all in view are read within a second or so, each again several times a second, but not
+/// each in every frame.
 ///
 /// Not safe to use from several threads.
 public final class StreamReader {
+    /// Beside a QR code a piece of work is done for others in every so manieth frame: for so many frames after something has
+    /// changed in the picture, and then.
+    private static let (hurry, hurriedFrames, period) = (2, 45, 12)
+
     private let tracker: QRTracker?
     /// Where QR codes are looked for, too.
     private let others: OtherCodes?
     /// Where they are not.
     private let alone: CodeReader?
+    private var change = SceneChange()
     private var number = 0
 
     /// - Parameter symbologies: what to look for.
@@ -18,20 +26,28 @@ public final class StreamReader {
         let others = symbologies.subtracting([.qr])
         tracker = symbologies.contains(.qr) ? QRTracker() : nil
         self.others = tracker == nil || others.isEmpty ? nil : OtherCodes(others)
-        alone = tracker == nil ? CodeReader(others) : nil
+        alone = tracker == nil ? CodeReader(others, isStream: true) : nil
     }
 
     /// Where a QR code seems to be in the frame that was read last, whether it could be read or not; `nil`: nowhere.
     public var aim: Aim? { tracker?.aim }
 
+    /// Where symbols were seen in the last second that could not be read in it: not places that merely look a little like
+    /// one.
+    public var unread: [Aim] { tracker?.unread ?? [] }
+
     /// The codes in the next frame.
     public func read(_ plane: LumaPlane) -> [Reading] {
-        guard let tracker else { return alone?.read(plane) ?? [] }
         number &+= 1
+        guard let tracker else { return alone?.read(plane) ?? [] }
         // Looking harder for a QR code and looking for other codes take turns.
         let isTurnOfOthers = others != nil && number % 2 == 0
-        let readings = tracker.read(plane, isHarder: !isTurnOfOthers)
-        guard readings.isEmpty, isTurnOfOthers, let others else { return readings }
-        return others.read(plane)
+        var readings = tracker.read(plane, isHarder: !isTurnOfOthers)
+        guard let others else { return readings }
+        change.look(at: plane, frame: number)
+        let period = number - change.last <= Self.hurriedFrames ? Self.hurry : Self.period
+        let isSearching = readings.isEmpty ? isTurnOfOthers : number % period == 0
+        readings.add(others.read(plane, isSearching: isSearching, without: tracker.grounds))
+        return readings
     }
 }

@@ -1,7 +1,7 @@
 import CZbar
 import Luma
 
-/// zbar's image scanner, for linear codes. Not safe to use from several threads: one for each reader.
+/// zbar's image scanner. Not safe to use from several threads: one for each reader.
 final class ZbarScanner {
     private let scanner: OpaquePointer
     private let image: OpaquePointer
@@ -36,6 +36,13 @@ final class ZbarScanner {
 
     /// All codes in the picture, each once.
     func scan(_ plane: LumaPlane) -> [Reading] {
+        var readings: [Reading] = []
+        readings.add(tallies(plane).map(\.reading))
+        return readings.withoutFragments
+    }
+
+    /// The same, and in how many scan lines each was read.
+    func tallies(_ plane: LumaPlane) -> [LinearBallot.Tally] {
         var pixels = plane.base
         if plane.stride != plane.width {
             let copy = packed.atLeast(plane.width * plane.height)
@@ -49,16 +56,14 @@ final class ZbarScanner {
         // zbar must not keep the borrowed pixels.
         defer { zbar_image_set_data(image, nil, 0, nil) }
         guard zbar_scan_image(scanner, image) > 0 else { return [] }
-        var readings: [Reading] = []
+        var tallies: [LinearBallot.Tally] = []
         var symbol = zbar_image_first_symbol(image)
-        while let found = symbol, readings.count < CodeReader.mostReadings {
+        while let found = symbol, tallies.count < CodeReader.mostReadings {
             defer { symbol = zbar_symbol_next(found) }
             guard let reading = Self.reading(found), reading.isPlausible else { continue }
-            if !readings.contains(where: { $0.value == reading.value && $0.symbology == reading.symbology }) {
-                readings.append(reading)
-            }
+            tallies.append(.init(reading: reading, lines: max(Int(zbar_symbol_get_quality(found)), 1)))
         }
-        return readings.withoutFragments
+        return tallies
     }
 
     private static func reading(_ symbol: OpaquePointer) -> Reading? {
@@ -69,11 +74,22 @@ final class ZbarScanner {
         let value = data.withMemoryRebound(to: UInt8.self, capacity: count) {
             Array(UnsafeBufferPointer(start: $0, count: count))
         }
-        let corners = (0..<min(zbar_symbol_get_loc_size(symbol), 16)).map {
+        let corners = (0..<min(zbar_symbol_get_loc_size(symbol), 4096)).map {
             Reading.Point(x: Int(zbar_symbol_get_loc_x(symbol, $0)), y: Int(zbar_symbol_get_loc_y(symbol, $0)))
         }
-        let reading = Reading(
-            value: symbology == .code39 ? Code39.fullASCII(value) : value, symbology: symbology, corners: corners)
-        return reading.isPlausible ? reading : nil
+        let (isQR, box) = (symbology == .qr, Self.box(corners))
+        let format: UInt32 = 1 << ZBAR_MOD_GS1.rawValue | 1 << ZBAR_MOD_AIM.rawValue
+        return Reading(
+            value: symbology == .code39 ? Code39.fullASCII(value) : value, symbology: symbology,
+            corners: isQR ? corners : box,
+            isGS1: zbar_symbol_get_modifiers(symbol) & format != 0)
+    }
+
+    /// The corners of the box around points.
+    private static func box(_ points: [Reading.Point]) -> [Reading.Point] {
+        guard let left = points.map(\.x).min(), let right = points.map(\.x).max(), let top = points.map(\.y).min(),
+            let bottom = points.map(\.y).max()
+        else { return [] }
+        return [(left, top), (right, top), (right, bottom), (left, bottom)].map { Reading.Point(x: $0, y: $1) }
     }
 }

@@ -5,8 +5,13 @@ package struct CodewordText {
     /// At most some thousands: a symbol holds 1558 codewords, a codeword says two characters at most.
     package private(set) var bytes: [UInt8] = []
 
+    /// FNC1 in first position, or in second: an application's data, in its own form (ISO/IEC 16022, 5.2.4.6).
+    package private(set) var isGS1 = false
+
     private let codewords: [UInt8]
     private var position = 0
+    /// Codewords in front that say which of several symbols this is.
+    private var preamble = 0
     /// A macro's last characters.
     private var trailer: [UInt8] = []
     /// The next character is one of the upper half.
@@ -49,10 +54,16 @@ package struct CodewordText {
         case 231: return base256()
         case 232:
             // FNC1 in front says what kind of data follows; elsewhere it separates fields.
-            if position > 1 { append(Self.groupSeparator) }
+            if position == preamble + 1 {
+                isGS1 = true
+            } else {
+                isGS1 = isGS1 || position == preamble + 2
+                append(Self.groupSeparator)
+            }
         case 233:
             // A part of several symbols, read for itself: which one, and of which file.
             guard left >= 3 else { return false }
+            if position == 1 { preamble = 4 }
             position += 3
         case 235: isUpper = true
         case 236, 237:

@@ -5,6 +5,8 @@ public struct DataMatrixSymbol: Sendable, Hashable {
     public let text: [UInt8]
     /// Upper left, upper right, lower right and lower left of the upright symbol, in pixels.
     public let corners: [SIMD2<Float>]
+    /// It holds an application's data, mostly GS1's: FNC1 stands in front.
+    public let isGS1: Bool
 }
 
 /// Finds and reads Data Matrix symbols of ECC 200 (ISO/IEC 16022), turned and tilted, dark on light and light on dark.
@@ -15,11 +17,11 @@ public struct DataMatrixSymbol: Sendable, Hashable {
 /// candidates it passes on.
 public enum DataMatrixReader {
     /// At most so many symbols are read in one picture.
-    public static let most = 8
+    public static let most = 64
     /// Larger pictures are not looked at: no camera gives them, and each pixel takes up to seven bytes of memory.
     public static let mostPixels = 1 << 24
     /// At most so many places that could be a symbol are looked at.
-    static let mostPlaces = 60
+    static let mostPlaces = 120
     /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
     private static let leastSide: Float = 12
 
@@ -35,7 +37,7 @@ public enum DataMatrixReader {
         public init() {}
     }
 
-    /// The symbols in a picture: all that are not much smaller than the largest.
+    /// The symbols in a picture.
     ///
     /// - Returns: the symbols; and how many places have been looked at, counted from the first, `nil` when all have.
     public static func read(
@@ -68,11 +70,8 @@ public enum DataMatrixReader {
             dashed.sort { $0.score > $1.score }
             let reading = Work(effort.samples)
             for one in dashed where found.count < most && !reading.isDone {
-                // Beside a symbol that was read others of its kind are looked for, and none within it.
-                guard !found.contains(where: { $0.surrounds(one.place.corner) || one.place.size < 0.6 * $0.arms })
-                else {
-                    continue
-                }
+                // Beside a symbol that was read others are looked for, and none within it.
+                guard !found.contains(where: { $0.surrounds(one.place.corner) }) else { continue }
                 if let symbol = one.candidate.read(one.upper, one.right, reading) { found.append(symbol) }
             }
         }
@@ -103,9 +102,6 @@ public enum DataMatrixReader {
 }
 
 extension DataMatrixSymbol {
-    /// The lengths of its solid sides together.
-    fileprivate var arms: Float { (corners[3] - corners[0]).length + (corners[3] - corners[2]).length }
-
     fileprivate func surrounds(_ place: Vector) -> Bool {
         var middle = Vector.zero
         for corner in corners { middle += corner / 4 }

@@ -7,10 +7,15 @@ package enum ModuleDecoder {
     /// - Parameter isDark: of the data's modules, by row and column of the mapping matrix.
     /// - Returns: the text's bytes, or `nil` when there are more errors than can be corrected, or what is there is no text.
     package static func decode(_ size: SymbolSize, isDark: (Int, Int) -> Bool) -> [UInt8]? {
+        text(size, isDark: isDark)?.bytes
+    }
+
+    /// The same, with what the codewords say besides.
+    static func text(_ size: SymbolSize, isDark: (Int, Int) -> Bool) -> CodewordText? {
         guard let index = SymbolSize.all.firstIndex(of: size),
             let data = corrected(read(size, placements[index].modules, isDark), size)
         else { return nil }
-        return CodewordText(data)?.bytes
+        return CodewordText(data)
     }
 
     private static func read(_ size: SymbolSize, _ modules: [UInt16], _ isDark: (Int, Int) -> Bool) -> [UInt8] {

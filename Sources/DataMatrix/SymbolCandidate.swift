@@ -74,7 +74,9 @@ struct SymbolCandidate {
             guard grid.fit * 255 > contrast * 0.3 else { continue }
             grid.refine(least: contrast * 0.35 / 255)
             guard grid.fit * 255 > contrast * 0.5 else { continue }
-            if let text = grid.decode() { return DataMatrixSymbol(text: text, corners: grid.corners) }
+            if let text = grid.decode() {
+                return DataMatrixSymbol(text: text.bytes, corners: grid.corners, isGS1: text.isGS1)
+            }
         }
         return nil
     }

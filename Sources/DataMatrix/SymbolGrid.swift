@@ -87,14 +87,14 @@ struct SymbolGrid {
     }
 
     /// The text, by the modules' levels and thresholds of several kinds.
-    func decode() -> [UInt8]? {
+    func decode() -> CodewordText? {
         let levels = moduleLevels()
         let (rows, columns) = (size.rows, size.columns)
         for radius in [rows + columns, 3, 2] {
             // Thresholds of surroundings are means of up to 49 modules.
             sampler.work.spend(8 * rows * columns)
             let threshold = thresholds(levels, radius: radius)
-            let text = ModuleDecoder.decode(size) { row, column in
+            let text = ModuleDecoder.text(size) { row, column in
                 let place = size.place(row: row, column: column)
                 let at = place.row * columns + place.column
                 return place.row < rows && place.column < columns && levels[at] < threshold[at]

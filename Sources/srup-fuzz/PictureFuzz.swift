@@ -26,7 +26,7 @@ struct PictureFuzz: ParsableCommand {
             let readings = pixels.withUnsafeBufferPointer { pixels -> [Reading] in
                 guard let base = pixels.baseAddress else { return [] }
                 let plane = LumaPlane(base: base, width: width, height: height, stride: stride)
-                return stream.read(plane) + (number % 4 == 0 ? still.read(plane, isThorough: true) : [])
+                return stream.read(plane) + (number % 4 == 0 ? still.read(plane) : [])
             }
             for reading in readings
             where reading.value.count > 4 * CodeReader.maximumLength || reading.corners.count != 4

@@ -15,8 +15,8 @@ struct Scan: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Read the codes in still pictures (PNG, JPEG, PGM).",
         discussion: """
-            The pictures go through the same reader as the camera's frames. A folder's pictures are read in the order of \
-            their names.
+            The pictures go through the same reader as the camera's frames; all codes in each are listed, up to 64. A \
+            folder's pictures are read in the order of their names.
 
             Exit codes: 0 a code was found, 1 none was, 2 a picture could not be read.
             """)

@@ -67,6 +67,15 @@ import Testing
         #expect(text([(7, 4), (20, 8), (4, 4), (2, 8), (0x93, 8), (0xFC, 8), (0, 4)]) == "入")
     }
 
+    @Test func fnc1InFrontIsAnApplicationsData() {
+        func isGS1(_ fields: [(value: Int, bits: Int)]) -> Bool? {
+            QRText(packed(fields), version: 1, isStrict: false)?.isGS1
+        }
+        let digits: [(value: Int, bits: Int)] = [(1, 4), (3, 10), (123, 10), (0, 4)]
+        #expect(isGS1(digits) == false && isGS1([(5, 4)] + digits) == true)
+        #expect(isGS1([(9, 4), (37, 8)] + digits) == true)  // in second position
+    }
+
     @Test func whatIsNoTextIsNone() {
         #expect(text([(0, 4)]) == nil)  // empty
         #expect(text([(1, 4), (3, 10), (1000, 10)]) == nil)  // three digits are at most 999

@@ -124,6 +124,13 @@ import Testing
         return [UInt8(packed >> 8), UInt8(packed & 0xFF)]
     }
 
+    @Test func fnc1InFrontIsAnApplicationsData() {
+        #expect(CodewordText([232, 131, 66])?.isGS1 == true)
+        #expect(CodewordText([66, 232, 131])?.isGS1 == true)  // in second position
+        #expect(CodewordText([233, 1, 2, 3, 232, 131])?.isGS1 == true)  // behind what tells one of several symbols
+        #expect(CodewordText([131, 66])?.isGS1 == false && CodewordText([131, 66, 232, 67])?.isGS1 == false)
+    }
+
     @Test func whatHasAMeaningIsRead() {
         #expect(text([66, 129, 7, 0]) == "A")  // nothing counts behind the first pad
         #expect(text([232, 131, 232, 66]) == "01\u{1D}A")  // FNC1 in front and between

@@ -108,6 +108,8 @@ extension FinderPattern {
 
     /// How many rays of 16 must be right.
     static let leastGoodRays = 9
+    /// And for being taken for one although a ray along a side is not right.
+    static let fairGoodRays = 12
     /// And for being shown as one.
     static let manyGoodRays = 14
 

@@ -15,10 +15,11 @@ final class FinderSearch {
     ///   - isSharpened: `plane` has been sharpened, its noise with it.
     ///   - start: which part of the rows is above where it begins, 0 to 1: those above come last, and not at all when the
     ///     budget does not last for them.
+    ///   - known: where nothing is looked for.
     ///   - most: more patterns than this in a picture are a trick or a texture: the best are kept.
     func search(
-        _ plane: LumaPlane, scale: Float, _ rays: RaySource, isSharpened: Bool, from start: Float = 0, most: Int,
-        _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
+        _ plane: LumaPlane, scale: Float, _ rays: RaySource, isSharpened: Bool, from start: Float = 0,
+        without known: [SymbolArea] = [], most: Int, _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
     ) {
         guard budget.spend(plane.width * plane.height / 16) else { return }
         let thresholds = maker.thresholds(plane, mostNoise: isSharpened ? 150 : 56)
@@ -26,7 +27,7 @@ final class FinderSearch {
         let edges = edges.atLeast(plane.width + 80)
         let memory = RejectedPlaces(plane, rejected)
         let column = ColumnCheck(
-            plane: plane, thresholds: thresholds, rays: rays, scale: 1 / scale, rejected: memory)
+            plane: plane, thresholds: thresholds, rays: rays, scale: 1 / scale, rejected: memory, known: known)
         let rows = plane.height / step
         let first = Int(Float(rows) * min(max(start, 0), 1))
         for row in 0..<rows {
@@ -35,7 +36,9 @@ final class FinderSearch {
             var index = 0
             while index + 5 < count {
                 if Self.isPattern(edges + index) {
-                    guard budget.spend(20) else { return Self.keepBest(&patterns, most) }
+                    guard budget.spend(20 + (patterns.count + known.count) / 8) else {
+                        return Self.keepBest(&patterns, most)
+                    }
                     let isDark = (index & 1 == 0) == isFirstDark
                     column.look(y, edges + index, isDark: isDark, &budget, &patterns)
                     if patterns.count >= 2 * most { Self.keepBest(&patterns, most) }
@@ -150,6 +153,7 @@ private struct ColumnCheck {
     /// Pixels of the picture for a pixel of the plane.
     let scale: Float
     let rejected: RejectedPlaces
+    let known: [SymbolArea]
 
     @inline(__always)
     private func isDark(_ x: Int, _ y: Int) -> Bool {
@@ -164,6 +168,7 @@ private struct ColumnCheck {
         let x = Int(edges[2] + edges[3]) / 2
         let place = Place(Float(edges[2] + edges[3]) / 2, Float(y) + 0.5) * scale
         let module = Float(width) / 7 * scale
+        guard !known.contains(where: { $0.contains(place) }) else { return }
         for index in patterns.indices {
             let near = patterns[index].centre - place
             if abs(near.x) < 1.6 * patterns[index].module, abs(near.y) < 1.6 * patterns[index].module {

@@ -5,12 +5,22 @@ struct QRFindings {
         var grid: SymbolGrid
         var module: Float
         var aim: Aim
+        var isInverted: Bool
+        /// How it was found.
+        var look: QRSearch.Look
         var reading: Reading?
     }
 
+    /// Two finder patterns that go together.
+    struct Hint {
+        /// The box around them.
+        var aim: Aim
+        var isInverted: Bool
+    }
+
     var symbols: [Symbol] = []
-    /// Of the largest group of finder patterns that go together, when there is no symbol.
-    var hint: Aim?
+    /// Of the largest group of finder patterns that go together and belong to no symbol that was read.
+    var hint: Hint?
 
     var readings: [Reading] {
         var readings: [Reading] = []
@@ -21,13 +31,18 @@ struct QRFindings {
         return readings
     }
 
+    /// Whether a symbol in this place has been read.
+    func hasRead(_ grid: SymbolGrid) -> Bool {
+        symbols.contains { $0.reading != nil && grid.overlaps($0.grid) }
+    }
+
     /// The best that is known of where to look.
     var aim: Aim? {
         if var read = symbols.first(where: { $0.reading != nil })?.aim {
             read.wasRead = true
             return read
         }
-        return symbols.max { ($0.aim.sharpness ?? 0) < ($1.aim.sharpness ?? 0) }?.aim ?? hint
+        return symbols.max { ($0.aim.sharpness ?? 0) < ($1.aim.sharpness ?? 0) }?.aim ?? hint?.aim
     }
 
     mutating func add(_ other: QRFindings) {

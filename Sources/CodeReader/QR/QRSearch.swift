@@ -8,6 +8,8 @@ final class QRSearch {
         var level: Int
         /// In a sharper copy: finds what is out of focus, and trips over noise.
         var isSharpened = false
+        /// Closer looks, too, are at this level: finds modules that are drawn with gaps between them.
+        var isCoarse = false
     }
 
     private let effort: TripleSearch.Effort
@@ -20,6 +22,10 @@ final class QRSearch {
     /// Where in a picture looking begins, 0 at the top to 1 at the bottom: what the budget does not last for is somewhere
     /// else in every frame.
     var start: Float = 0
+    /// Of too many finder patterns those near this place are put together: shares of width and height.
+    var focus = Place(0.5, 0.5)
+    /// Symbols on whose ground nothing is looked for, in the frame.
+    var known: [[Place]] = []
     /// Called for a symbol that was sampled but could not be read, with the samples.
     var onUnread: ((QRFindings.Symbol, ModuleSamples, inout WorkBudget) -> Reading?)?
 
@@ -57,28 +63,50 @@ final class QRSearch {
             plane = sharpener.sharpened(plane)
             rays = .one(GreySampler(plane, scale: scale))
         }
+        if look.isCoarse { rays = .one(GreySampler(plane, scale: scale)) }
         // What is found is worth reading, even when the search has cost all that it may.
         var reading = WorkBudget(budget.left / 2)
         var searching = WorkBudget(budget.left / 2)
         var patterns: [FinderPattern] = []
         finder.search(
-            plane, scale: scale, rays, isSharpened: look.isSharpened, from: start, most: effort.patterns, &searching,
-            &patterns)
-        let triples = TripleSearch(patterns: patterns, pyramid: pyramid, rays: rays, effort: effort)
-        let (hypotheses, pair) = triples.hypotheses(&reading)
-        var findings = QRFindings()
-        for hypothesis in hypotheses {
-            guard !findings.symbols.contains(where: { $0.reading != nil && hypothesis.grid.overlaps($0.grid) }) else {
-                continue
-            }
-            if let symbol = symbol(hypothesis, &reading) { findings.add(symbol) }
+            plane, scale: scale, rays, isSharpened: look.isSharpened, from: start,
+            without: known.map { SymbolArea(corners: $0, origin: origin) }, most: effort.patterns, &searching, &patterns
+        )
+        if patterns.count > effort.together {
+            let middle = focus * Place(Float(plane.width), Float(plane.height)) / scale
+            patterns.sort { ($0.centre - middle).length < ($1.centre - middle).length }
+            patterns.removeLast(patterns.count - effort.together)
         }
-        if findings.symbols.isEmpty, let pair { findings.hint = aim(pair) }
+        var findings = QRFindings()
+        for partners in effort.partners where patterns.count > 2 || partners == effort.partners[0] {
+            var triples = TripleSearch(
+                patterns: patterns, pyramid: pyramid, rays: rays, effort: effort, partners: partners, &reading)
+            while let hypotheses = triples.hypotheses(&reading) {
+                read(hypotheses, look, &triples, &findings, &reading)
+            }
+            findings.hint = triples.pair.map { .init(aim: aim($0), isInverted: $0.0.isInverted) }
+            patterns = triples.remaining
+        }
         _ = budget.spend(budget.left - reading.left - searching.left)
         return findings
     }
 
-    private func symbol(_ hypothesis: SymbolHypothesis, _ budget: inout WorkBudget) -> QRFindings.Symbol? {
+    private func read(
+        _ hypotheses: [SymbolHypothesis], _ look: Look, _ triples: inout TripleSearch, _ findings: inout QRFindings,
+        _ budget: inout WorkBudget
+    ) {
+        for hypothesis in hypotheses where !findings.hasRead(hypothesis.grid) {
+            guard let symbol = symbol(hypothesis, look, &budget) else { continue }
+            findings.add(symbol)
+            if symbol.reading != nil {
+                triples.take(SymbolArea(corners: symbol.grid.corners, origin: origin))
+            }
+        }
+    }
+
+    private func symbol(
+        _ hypothesis: SymbolHypothesis, _ look: Look, _ budget: inout WorkBudget
+    ) -> QRFindings.Symbol? {
         var hypothesis = hypothesis
         let result = decoder.read(&hypothesis, pyramid, &budget)
         guard result != .nothing else { return nil }
@@ -89,9 +117,10 @@ final class QRSearch {
         let aim = Aim(
             corners: corners, module: hypothesis.module, isSymbol: true, sharpness: decoder.sharpness, dark: light.dark,
             light: light.light)
-        var symbol = QRFindings.Symbol(grid: grid, module: hypothesis.module, aim: aim)
+        var symbol = QRFindings.Symbol(
+            grid: grid, module: hypothesis.module, aim: aim, isInverted: hypothesis.isInverted, look: look)
         switch result {
-        case .text(let value): symbol.reading = Reading(value: value, symbology: .qr, corners: corners)
+        case .text(let text): symbol.reading = Reading(text, symbology: .qr, corners: corners)
         case .unread: symbol.reading = onUnread?(symbol, decoder.samples, &budget)
         case .nothing: break
         }

@@ -10,7 +10,8 @@ package struct QRText {
     /// Bytes whose character set was not said, not yet in `value`.
     private var pending: [UInt8] = []
     private var set: String?
-    private var isGS1 = false
+    /// FNC1 in first position, or in second: an application's data, in its own form.
+    package private(set) var isGS1 = false
 
     /// - Parameter isStrict: the padding must be what the standard says.
     package init?(_ data: [UInt8], version: Int, isStrict: Bool) {

@@ -1,31 +1,36 @@
 import Luma
 
-/// Reads QR codes in a stream of frames: where the last one was first, then everywhere; what is dear is spread over
-/// frames; what one frame alone does not give, several may.
+/// Reads QR codes in a stream of frames: where they were before first, then everywhere; what is dear is spread over frames;
+/// what one frame alone does not give, several may. A symbol that is read does not end the search for others.
 final class QRTracker {
     /// Work for a frame, in units of ``WorkBudget``: so much, and so much more for each megapixel. Some ten nanoseconds
     /// each on a desktop's processor.
     private static let (units, unitsPerMegapixel) = (250_000, 400_000)
-    /// For looking again where the last symbol was.
+    /// For looking again where symbols were.
     private static let trackUnits = 300_000
+    /// Less than this does not last for one.
+    private static let leastTrackUnits = 60_000
     /// A part of the frame that is looked at harder is at most as large as this, in pixels on a side.
     private static let tile = (width: 640, height: 480)
-    /// Every so manieth frame is looked at everywhere although the tracked symbol was read: there may be others.
-    private static let period = 4
-    /// After so many frames without the symbol its place is forgotten.
-    private static let patience = 15
-
-    private struct Track {
-        var corners: [Place]
-        var module: Float
-        var lastFrame: Int
-    }
+    /// In so many frames it is looked for others although symbols were read: once in the picture as it is, once in its
+    /// smaller copies, once harder.
+    private static let period = 8
+    /// Of the symbols that are read, each is read again in at least every so manieth frame.
+    private static let rotation = 4
+    /// At most so many symbols are followed.
+    private static let mostTracks = CodeReader.mostReadings
+    /// The second reader is asked again after so many frames: when nothing was read, and when something was.
+    private static let (secondPeriod, secondPeriodWhenRead) = (5, 15)
+    /// What was said so many frames ago counts no longer, and what was not read in so many frames is unread.
+    private static let second = 30
 
     private let search = QRSearch(.frame)
-    private var memory = SymbolMemory()
-    private var track: Track?
+    private let reader = SecondReader()
+    private var tracks: [QRTrack] = []
     private var frame = 0
     private var turn = 0
+    /// When a symbol was read that had not been, and when the second reader was asked.
+    private var (lastNew, lastSecond) = (-1000, -1000)
     /// What the last frame showed, read or not.
     private(set) var aim: Aim?
 
@@ -35,67 +40,196 @@ final class QRTracker {
         }
     }
 
-    /// The QR codes in the next frame.
+    /// Symbols that were found in the last second, in more than one frame, and could not be read in it.
+    var unread: [Aim] {
+        tracks.filter { track in
+            track.count > 1 && frame - track.lastFrame <= Self.second && isUnread(track)
+                && !tracks.contains { $0.isRead(in: frame, last: Self.second) && $0.overlaps(track) }
+        }.map(\.symbol.aim)
+    }
+
+    private func isUnread(_ track: QRTrack) -> Bool {
+        !track.isRead(in: frame, last: Self.second) && track.second.map { frame - $0.frame > Self.second } ?? true
+    }
+
+    /// Where symbols are that were read in the last frames.
+    var grounds: [[Place]] { tracks.filter { $0.isRead(in: frame) }.map(\.symbol.grid.corners) }
+
+    /// The QR codes that are read in the next frame. When there are many, not each is read in every frame.
     ///
     /// - Parameter isHarder: also in a sharper copy of a part of it, when nothing is found without.
     func read(_ plane: LumaPlane, isHarder: Bool = true) -> [Reading] {
         frame &+= 1
-        let units = Self.units + Self.unitsPerMegapixel * plane.width * plane.height / 1_000_000
-        var budget = WorkBudget(units)
-        // By the golden section: successive frames begin far from one another.
+        // By the golden section, in the plane by its like: successive frames begin far from one another.
         search.start = (Float(frame) * 0.618).truncatingRemainder(dividingBy: 1)
+        search.focus = Place(
+            (Float(frame) * 0.7549).truncatingRemainder(dividingBy: 1),
+            (Float(frame) * 0.5698).truncatingRemainder(dividingBy: 1))
+        tracks.removeAll { $0.isForgotten(in: frame) }
         var findings = QRFindings()
-        if let track, frame - track.lastFrame <= Self.patience {
-            budget.lend(Self.trackUnits) { findings.add(again(plane, track, &$0)) }
-        }
-        if findings.readings.isEmpty || frame % Self.period == 0 {
-            budget.lend(budget.left) { findings.add(everywhere(plane, &$0)) }
-            if findings.readings.isEmpty, isHarder {
-                budget.lend(max(budget.left, units / 5)) { findings.add(harder(plane, findings.hint, &$0)) }
-            }
-        }
-        aim = findings.aim
-        remember(findings)
-        return findings.readings
+        follow(plane, &findings)
+        look(plane, isHarder, &findings)
+        var readings = findings.readings
+        readings.add(secondReadings(plane, findings))
+        setAim(findings)
+        return readings.filter { !isContradicted($0) }
     }
 
-    private func remember(_ findings: QRFindings) {
-        let symbol = findings.symbols.first { $0.reading != nil } ?? findings.symbols.first
-        guard let symbol else { return }
-        track = Track(corners: symbol.grid.corners, module: symbol.module, lastFrame: frame)
+    // MARK: Following
+
+    private func follow(_ plane: LumaPlane, _ findings: inout QRFindings) {
+        // What was missed once comes sooner.
+        func turn(_ track: QRTrack) -> Int { track.lastTry - min(track.misses, 1) * Self.period }
+        let inTurn = tracks.sorted { turn($0) < turn($1) }
+        let read = inTurn.filter { $0.isRead(in: frame) }
+        let count = max(min(read.count, 2), (read.count + Self.rotation - 1) / Self.rotation)
+        var budget = WorkBudget(Self.trackUnits)
+        for track in read.prefix(count) where budget.left >= Self.leastTrackUnits {
+            follow(plane, track, &findings, &budget)
+        }
+        // What is dear to read must not hold up what is not.
+        guard let unread = inTurn.first(where: { !$0.isRead(in: frame) }) else { return }
+        budget = WorkBudget(read.isEmpty ? Self.trackUnits : Self.trackUnits / 2)
+        follow(plane, unread, &findings, &budget)
+    }
+
+    private func follow(
+        _ plane: LumaPlane, _ track: QRTrack, _ findings: inout QRFindings, _ budget: inout WorkBudget
+    ) {
+        let found = again(plane, track, &budget)
+        findings.add(found)
+        note(found)
+        if let index = tracks.firstIndex(where: { $0.isPlace(of: track.symbol) }), tracks[index].lastFrame != frame {
+            tracks[index].misses += 1
+        }
+    }
+
+    /// Remembers what was found.
+    private func note(_ findings: QRFindings) {
+        for symbol in findings.symbols {
+            let index = track(of: symbol)
+            guard let index else {
+                if symbol.reading != nil { lastNew = frame }
+                insert(QRTrack(symbol, frame: frame))
+                continue
+            }
+            if symbol.reading != nil, !tracks[index].isRead(in: frame) { lastNew = frame }
+            tracks[index].found(symbol, frame: frame)
+        }
+    }
+
+    /// The track that a symbol goes on: in its place, or else the nearest of its kind that is not in its own any more.
+    private func track(of symbol: QRFindings.Symbol) -> Int? {
+        if let index = tracks.firstIndex(where: { $0.isPlace(of: symbol) }) { return index }
+        let size = Float(symbol.grid.dimension) * symbol.module
+        var best: (index: Int, distance: Float)?
+        for (index, track) in tracks.enumerated() where track.lastTry == frame && track.lastFrame != frame {
+            guard let distance = track.distance(to: symbol), distance < min(1.5 * size, best?.distance ?? .infinity)
+            else { continue }
+            best = (index, distance)
+        }
+        return best?.index
+    }
+
+    private func insert(_ track: QRTrack) {
+        if tracks.count >= Self.mostTracks {
+            guard
+                let oldest = tracks.indices.filter({ !tracks[$0].isRead(in: frame) })
+                    .min(by: { tracks[$0].lastFrame < tracks[$1].lastFrame })
+            else { return }
+            tracks.remove(at: oldest)
+        }
+        tracks.append(track)
+    }
+
+    private func setAim(_ findings: QRFindings) {
+        let read = tracks.filter { $0.lastRead == frame }
+        // Of several it is the same one for as long as it is seen.
+        if let aim, aim.wasRead, let track = tracks.first(where: { $0.isPlace(of: aim) }),
+            track.lastRead == frame || (track.lastTry != frame && track.isRead(in: frame, last: Self.period))
+        {
+            self.aim = track.symbol.aim
+            self.aim?.wasRead = true
+        } else if let track = read.first {
+            aim = track.symbol.aim
+            aim?.wasRead = true
+        } else {
+            aim = findings.aim
+        }
     }
 
     // MARK: Looking
 
+    /// Everywhere, when nothing was read; when something was, with a part of that effort, in turn.
+    private func look(_ plane: LumaPlane, _ isHarder: Bool, _ findings: inout QRFindings) {
+        let units = Self.units + Self.unitsPerMegapixel * plane.width * plane.height / 1_000_000
+        let levels = QRSearch.levels(width: plane.width, height: plane.height)
+        var budget = WorkBudget(units)
+        // What was read a moment ago and was not this time may have gone.
+        search.known = tracks.filter { $0.isRead(in: frame) && ($0.lastTry != frame || $0.lastRead == frame) }
+            .map(\.symbol.grid.corners)
+        var found = QRFindings()
+        let slot = frame % Self.period
+        if findings.readings.isEmpty {
+            found.add(everywhere(plane, levels, &budget))
+            if found.readings.isEmpty, isHarder {
+                budget.lend(max(budget.left, units / 5)) {
+                    found.add(harder(plane, found.hint ?? findings.hint, &$0))
+                }
+            }
+        } else if frame - lastNew <= 2 {
+            // Where one has just come into view there may be more.
+            found.add(everywhere(plane, frame % 2 == 0 ? [0] : levels, &budget))
+        } else if slot == 0 {
+            found.add(everywhere(plane, [0], &budget))
+        } else if slot == Self.period / 2 {
+            found.add(everywhere(plane, levels.filter { $0 > 0 }, &budget))
+        } else if slot == Self.period - 1 {
+            budget.lend(units / 5) { found.add(harder(plane, nil, &$0)) }
+        }
+        search.known = []
+        note(found)
+        findings.add(found)
+    }
+
     /// Around the last place.
-    private func again(_ plane: LumaPlane, _ track: Track, _ budget: inout WorkBudget) -> QRFindings {
-        let low = track.corners.reduce(track.corners[0]) { pointwiseMin($0, $1) }
-        let high = track.corners.reduce(track.corners[0]) { pointwiseMax($0, $1) }
-        let margin = Place(repeating: 6 * track.module) + (high - low) * 0.25
+    private func again(_ plane: LumaPlane, _ track: QRTrack, _ budget: inout WorkBudget) -> QRFindings {
+        for index in tracks.indices where tracks[index].isPlace(of: track.symbol) { tracks[index].lastTry = frame }
+        let corners = track.symbol.grid.corners
+        let module = track.symbol.module
+        let low = corners.reduce(corners[0]) { pointwiseMin($0, $1) }
+        let high = corners.reduce(corners[0]) { pointwiseMax($0, $1) }
+        let margin = Place(repeating: 6 * module) + (high - low) * 0.25
         guard let part = plane.part(from: low - margin, to: high + margin) else { return QRFindings() }
+        search.known = tracks.filter { $0.isRead(in: frame) && !$0.isPlace(of: track.symbol) }
+            .map(\.symbol.grid.corners)
         search.begin(part.plane, origin: part.origin)
         defer { search.end() }
         var findings = QRFindings()
         // Where modules have 1.5 to 3 pixels, then twice that.
         var level = 0
-        while track.module / Float(2 << level) >= 1.5 { level += 1 }
-        for look in [
+        while module / Float(2 << level) >= 1.5 { level += 1 }
+        var looks = [
             QRSearch.Look(level: level), .init(level: max(0, level - 1)), .init(level: level, isSharpened: true),
         ]
-        where look.isSharpened || look.level != level || findings.symbols.isEmpty {
+        // What is found in one way only is found in that way again.
+        let last = track.symbol.look
+        if last.isSharpened || last.isCoarse { looks.insert(last, at: 0) }
+        for look in looks where look.isSharpened || look.level != level || findings.symbols.isEmpty {
             findings.add(search.look(look, &budget))
             if !findings.readings.isEmpty { break }
         }
         return findings
     }
 
-    private func everywhere(_ plane: LumaPlane, _ budget: inout WorkBudget) -> QRFindings {
+    /// At some levels, the coarsest first; those after the first that gives something are left to other frames.
+    private func everywhere(_ plane: LumaPlane, _ levels: [Int], _ budget: inout WorkBudget) -> QRFindings {
         var findings = QRFindings()
         search.begin(plane)
         defer { search.end() }
-        for level in QRSearch.levels(width: plane.width, height: plane.height) {
+        for (index, level) in levels.enumerated() {
             // Each level may use half of what is left; the finest, which comes last, all.
-            budget.lend(level == 0 ? budget.left : budget.left / 2) {
+            budget.lend(index == levels.count - 1 ? budget.left : budget.left / 2) {
                 findings.add(search.look(.init(level: level), &$0))
             }
             if !findings.readings.isEmpty { break }
@@ -103,11 +237,12 @@ final class QRTracker {
         return findings
     }
 
-    /// In a sharper copy of a part of the frame: around a hint, or of all parts in turn, every other time those of the
-    /// copy of half size.
-    private func harder(_ plane: LumaPlane, _ hint: Aim?, _ budget: inout WorkBudget) -> QRFindings {
+    /// In a sharper copy of a part of the frame, around a hint or of all parts in turn, every other time those of the copy of
+    /// half size; and now and then in small copies, sharper and coarser.
+    private func harder(_ plane: LumaPlane, _ hint: QRFindings.Hint?, _ budget: inout WorkBudget) -> QRFindings {
         turn &+= 1
-        if let hint, turn % 2 == 0 {
+        if turn % 6 == 0 { return small(plane, isSharpened: turn % 12 == 0, &budget) }
+        if let hint = hint?.aim, turn % 2 == 0 {
             let places = hint.corners.map { Place(Float($0.x), Float($0.y)) }
             let reach = Place(repeating: max((places[2] - places[0]).length * 1.2, 20 * hint.module))
             let size = Place(Float(Self.tile.width), Float(Self.tile.height)) / 2
@@ -117,6 +252,19 @@ final class QRTracker {
         }
         let step = turn / 2
         return sharpened(plane, step / 2, level: step % 2 == 0 ? 1 : 0, &budget)
+    }
+
+    private func small(_ plane: LumaPlane, isSharpened: Bool, _ budget: inout WorkBudget) -> QRFindings {
+        var findings = QRFindings()
+        search.begin(plane)
+        defer { search.end() }
+        for level in QRSearch.levels(width: plane.width, height: plane.height) where level > (isSharpened ? 1 : 0) {
+            budget.lend(budget.left * 2 / 3) {
+                findings.add(search.look(.init(level: level, isSharpened: isSharpened, isCoarse: true), &$0))
+            }
+            if !findings.readings.isEmpty { break }
+        }
+        return findings
     }
 
     /// The `number`th part at a level; parts overlap by a fifth.
@@ -150,12 +298,58 @@ final class QRTracker {
         _ symbol: QRFindings.Symbol, _ samples: ModuleSamples, _ budget: inout WorkBudget
     ) -> Reading? {
         let layout = search.decoder.layout(dimension: symbol.grid.dimension)
+        if track(of: symbol) == nil { insert(QRTrack(symbol, frame: frame)) }
+        guard let index = track(of: symbol) else { return nil }
         // Once a frame and cheap: not to be lost because the reading before has used up its share.
         var own = WorkBudget(1_000_000)
-        guard memory.add(samples, layout, frame: frame), let value = search.decoder.decode(layout, &own) else {
-            return nil
+        guard tracks[index].memory.add(samples, layout, frame: frame), let text = search.decoder.decode(layout, &own)
+        else { return nil }
+        return Reading(text, symbology: .qr, corners: symbol.aim.corners)
+    }
+
+    // MARK: Two readers
+
+    /// What zbar reads where we do not, now and then; and where it has contradicted us, whether it still does.
+    private func secondReadings(_ plane: LumaPlane, _ findings: QRFindings) -> [Reading] {
+        let period = findings.readings.isEmpty ? Self.secondPeriod : Self.secondPeriodWhenRead
+        let disputed = tracks.first { track in track.lastRead == frame && isDisputed(track) }
+        let wait = frame - lastSecond
+        guard wait >= (disputed == nil ? period : 2),
+            let part = disputed.map({ .init($0.symbol) }) ?? unreadPart(findings)
+        else { return [] }
+        lastSecond = frame
+        var found = reader.read(plane, part)
+        if found.isEmpty { found = reader.read(plane, part, isCoarse: true) }
+        for reading in found {
+            for index in tracks.indices where tracks[index].symbol.isPlace(of: reading) {
+                tracks[index].second = (reading, frame)
+            }
         }
-        return Reading(value: value, symbology: .qr, corners: symbol.aim.corners)
+        return found.filter { other in !findings.symbols.contains { $0.reading != nil && $0.isPlace(of: other) } }
+    }
+
+    /// Of what is found and not read, that which the second reader has not seen for longest.
+    private func unreadPart(_ findings: QRFindings) -> SecondReader.Part? {
+        let unread = tracks.indices.filter { tracks[$0].lastFrame == frame && !tracks[$0].isRead(in: frame) }
+        let hint = findings.hint.flatMap { hint in
+            tracks.contains { $0.isRead(in: frame) && $0.symbol.covers(hint.aim) } ? nil : hint
+        }
+        // Hints and symbols take turns.
+        if let hint, unread.isEmpty || lastSecond % 2 == 0 { return .init(hint) }
+        guard let index = unread.min(by: { tracks[$0].lastSecond < tracks[$1].lastSecond }) else { return nil }
+        tracks[index].lastSecond = frame
+        return .init(tracks[index].symbol)
+    }
+
+    private func isDisputed(_ track: QRTrack) -> Bool {
+        guard let second = track.second, frame - second.frame <= Self.second, let reading = track.reading,
+            track.isRead(in: frame, last: Self.second)
+        else { return false }
+        return SecondReader.contradicts(second.reading, reading)
+    }
+
+    private func isContradicted(_ reading: Reading) -> Bool {
+        tracks.contains { $0.symbol.isPlace(of: reading) && isDisputed($0) }
     }
 }
 
@@ -164,7 +358,8 @@ extension LumaPlane {
     /// a symbol.
     func part(from low: Place, to high: Place) -> (plane: LumaPlane, origin: Place)? {
         func inside(_ value: Float, _ most: Int) -> Int { value > 0 ? (value < Float(most) ? Int(value) : most) : 0 }
-        let (left, top) = (inside(low.x, width), inside(low.y, height))
+        // Where blocks and the pixels of smaller copies begin in the whole, too: then what was found is found again.
+        let (left, top) = (inside(low.x, width) & ~7, inside(low.y, height) & ~7)
         let (right, bottom) = (inside(high.x, width), inside(high.y, height))
         guard min(right - left, bottom - top) >= Pyramid.smallestSide else { return nil }
         let plane = LumaPlane(

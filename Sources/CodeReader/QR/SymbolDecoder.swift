@@ -3,11 +3,17 @@ import Luma
 /// From a hypothesis to what the symbol says.
 final class SymbolDecoder {
     enum Result: Equatable {
-        /// UTF-8 mostly; see ``QRText``.
-        case text([UInt8])
+        case text(Text)
         /// A symbol, surely, but its modules make no codewords.
         case unread
         case nothing
+    }
+
+    /// What a symbol says; see ``QRText``.
+    struct Text: Equatable {
+        /// UTF-8 mostly.
+        let value: [UInt8]
+        let isGS1: Bool
     }
 
     /// Less than this share of the modules of known colour makes no symbol.
@@ -67,7 +73,7 @@ final class SymbolDecoder {
     }
 
     /// Decodes the samples as they are.
-    func decode(_ layout: QRLayout, _ budget: inout WorkBudget) -> [UInt8]? {
+    func decode(_ layout: QRLayout, _ budget: inout WorkBudget) -> Text? {
         let samples = samples
         let seen = layout.bestFormat { samples.value($0, $1) }
         let mirrored = layout.bestFormat { samples.value($1, $0) }
@@ -80,7 +86,8 @@ final class SymbolDecoder {
             ? words.corrected(format: mirrored.format) { samples.value($1, $0) }
             : words.corrected(format: seen.format) { samples.value($0, $1) }
         guard let corrected else { return nil }
-        return QRText(corrected.data, version: layout.version, isStrict: corrected.usedErasures)?.value
+        let text = QRText(corrected.data, version: layout.version, isStrict: corrected.usedErasures)
+        return text.map { Text(value: $0.value, isGS1: $0.isGS1) }
     }
 
     private func codewords(_ layout: QRLayout) -> QRCodewords {

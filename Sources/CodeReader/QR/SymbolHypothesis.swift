@@ -12,30 +12,41 @@ struct SymbolHypothesis {
 }
 
 /// Puts patterns together to hypotheses; cheap checks first.
+///
+/// Hypotheses come in turns, those of the triples that fit best first. When a symbol has been read its patterns are taken out,
+/// so that many symbols side by side do not drown in the triples across them.
 struct TripleSearch {
     /// The best first.
     let patterns: [FinderPattern]
     let pyramid: Pyramid
     let rays: RaySource
     let effort: Effort
+    private let partners: Int
 
     /// Fields of finder patterns must not cost all work.
     struct Effort {
         /// How many finder patterns may be found, the best.
         let patterns: Int
-        /// How many of the nearest patterns may be a pattern's partners.
-        let partners: Int
-        /// How many of the triples that they make, the most fitting first, are looked at.
-        let triples: Int
+        /// How many of them are put together in one look; of more, those nearest to a place that is another in every look.
+        let together: Int
+        /// How many of the nearest patterns may be a pattern's partners: at first, and then of those that are left.
+        let partners: [Int]
+        /// How many of the triples that they make, the most fitting first, are looked at in a turn, and in all.
+        let turn, triples: Int
+        /// Whether turns go on after one that gave nothing.
+        let isPatient: Bool
 
         /// For a frame; there will be another.
-        static let frame = Effort(patterns: 96, partners: 8, triples: 160)
+        static let frame = Effort(patterns: 224, together: 96, partners: [8], turn: 160, triples: 640, isPatient: false)
         /// For a picture that comes once.
-        static let still = Effort(patterns: 96, partners: 60, triples: 4000)
+        static let still = Effort(
+            patterns: 224, together: 224, partners: [8, 60], turn: 2000, triples: 12_000, isPatient: true)
     }
 
     /// Less than this of the timing patterns makes no symbol.
     static let leastTiming: Float = 0.4
+    /// And from this on it is one, nearly surely.
+    private static let sureTiming: Float = 0.85
     /// Distances of the centres of two finder patterns along a side, in modules: versions 1 to 40, with some tolerance.
     private static let span: ClosedRange<Float> = 12.3...185
     private struct Side {
@@ -44,6 +55,13 @@ struct TripleSearch {
         let modules: Float
         /// Size of a module at this end and at the other, along the side.
         let here, there: Float
+        /// Whether the modules at both ends could be measured.
+        let isSure: Bool
+
+        /// The same from the other end.
+        func turned(to partner: Int) -> Side {
+            Side(partner: partner, modules: modules, here: there, there: here, isSure: isSure)
+        }
     }
 
     /// Three patterns, before anything between them has been looked at.
@@ -54,12 +72,28 @@ struct TripleSearch {
         let mismatch: Float
     }
 
-    /// The hypotheses that pass, the best first; and the best two patterns that go together, at least.
-    func hypotheses(
+    private var sides: [[Side]] = []
+    private var triples: [Triple] = []
+    private var next = 0
+    /// Triples since a symbol was read.
+    private var vain = 0
+    /// Hypotheses that are not sure wait for the end of a turn.
+    private var later: [SymbolHypothesis] = []
+    /// Patterns of symbols that have been read.
+    private var isTaken: [Bool]
+
+    init(
+        patterns: [FinderPattern], pyramid: Pyramid, rays: RaySource, effort: Effort, partners: Int,
         _ budget: inout WorkBudget
-    ) -> (hypotheses: [SymbolHypothesis], pair: (FinderPattern, FinderPattern)?) {
-        let sides = patterns.indices.map { self.sides(of: $0, &budget) }
-        var triples: [Triple] = []
+    ) {
+        self.patterns = patterns
+        self.pyramid = pyramid
+        self.rays = rays
+        self.effort = effort
+        self.partners = partners
+        isTaken = [Bool](repeating: false, count: patterns.count)
+        var known: [Int: Side?] = [:]
+        sides = patterns.indices.map { sides(of: $0, &known, &budget) }
         for corner in patterns.indices {
             for (index, first) in sides[corner].enumerated() {
                 for second in sides[corner].dropFirst(index + 1) {
@@ -69,20 +103,61 @@ struct TripleSearch {
         }
         _ = budget.spend(triples.count * 4)
         triples.sort { $0.mismatch < $1.mismatch }
-        var found: [SymbolHypothesis] = []
-        for triple in triples.prefix(effort.triples) {
-            guard budget.spend(10) else { break }
-            if let one = hypothesis(triple, &budget) { found.append(one) }
-        }
-        // Of two that look alike the smaller is cheaper to try.
-        return (found.sorted { $0.merit > $1.merit }, pair(sides))
     }
 
-    /// The largest two good patterns that go together.
-    private func pair(_ sides: [[Side]]) -> (FinderPattern, FinderPattern)? {
+    /// The next hypotheses that pass: one that is nearly sure alone, so that its patterns can be taken out before others are
+    /// looked at; otherwise those of a turn, the best first. `nil` when there are no more triples, or enough.
+    mutating func hypotheses(_ budget: inout WorkBudget) -> [SymbolHypothesis]? {
+        var found: [SymbolHypothesis] = []
+        var count = 0
+        while count < effort.turn, next < min(triples.count, effort.triples), effort.isPatient || vain < effort.turn {
+            let triple = triples[next]
+            next += 1
+            guard !isTaken[triple.corner], !isTaken[triple.first.partner], !isTaken[triple.second.partner] else {
+                continue
+            }
+            guard budget.spend(10) else { return flushed(found) }
+            count += 1
+            vain += 1
+            guard let one = hypothesis(triple, &budget) else { continue }
+            if one.timing > Self.sureTiming {
+                later += found
+                return [one]
+            }
+            found.append(one)
+        }
+        return flushed(found)
+    }
+
+    /// Those that wait, too; `nil` when there are none.
+    private mutating func flushed(_ found: [SymbolHypothesis]) -> [SymbolHypothesis]? {
+        let all = Self.sorted(later + found)
+        later = []
+        return all.isEmpty ? nil : all
+    }
+
+    /// Of two that look alike the smaller is cheaper to try.
+    private static func sorted(_ hypotheses: [SymbolHypothesis]) -> [SymbolHypothesis] {
+        hypotheses.sorted { $0.merit > $1.merit }
+    }
+
+    /// Takes out the patterns on the ground of a symbol that was read.
+    mutating func take(_ area: SymbolArea) {
+        vain = 0
+        for index in patterns.indices where area.contains(patterns[index].centre) { isTaken[index] = true }
+    }
+
+    /// The patterns of no symbol that was read.
+    var remaining: [FinderPattern] { patterns.indices.filter { !isTaken[$0] }.map { patterns[$0] } }
+
+    /// The largest two good patterns that go together and belong to no symbol.
+    var pair: (FinderPattern, FinderPattern)? {
         var best: (FinderPattern, FinderPattern)?
-        for (index, sides) in sides.enumerated() where patterns[index].goodRays >= FinderPattern.manyGoodRays {
-            for side in sides where patterns[side.partner].goodRays >= FinderPattern.manyGoodRays {
+        func isGood(_ index: Int) -> Bool {
+            !isTaken[index] && patterns[index].goodRays >= FinderPattern.manyGoodRays
+        }
+        for (index, sides) in sides.enumerated() where isGood(index) {
+            for side in sides where isGood(side.partner) {
                 if best.map({ $0.0.module < patterns[index].module }) ?? true {
                     best = (patterns[index], patterns[side.partner])
                 }
@@ -92,14 +167,21 @@ struct TripleSearch {
     }
 
     /// The partners that a pattern may have along a side of a symbol, the nearest first.
-    private func sides(of index: Int, _ budget: inout WorkBudget) -> [Side] {
+    private func sides(of index: Int, _ known: inout [Int: Side?], _ budget: inout WorkBudget) -> [Side] {
         let near = patterns.indices.filter { $0 != index && areAlike(patterns[index], patterns[$0]) }
             .map { (partner: $0, distance: (patterns[$0].centre - patterns[index].centre).length) }
             .sorted { $0.distance < $1.distance }
         var sides: [Side] = []
-        for (partner, _) in near.prefix(4 * effort.partners) where sides.count < effort.partners {
+        for (partner, _) in near.prefix(4 * partners) where sides.count < partners {
+            // From the other end it is the same.
+            if let side = known[partner * patterns.count + index] {
+                if let side { sides.append(side.turned(to: partner)) }
+                continue
+            }
             guard budget.spend(140) else { break }
-            if let side = side(index, partner) { sides.append(side) }
+            let side = side(index, partner)
+            known[index * patterns.count + partner] = .some(side)
+            if let side { sides.append(side) }
         }
         return sides
     }
@@ -113,13 +195,18 @@ struct TripleSearch {
     private func side(_ index: Int, _ partner: Int) -> Side? {
         let (a, b) = (patterns[index], patterns[partner])
         let direction = b.centre - a.centre
-        guard let near = rays.sampler(module: a.module), let far = rays.sampler(module: b.module),
-            let here = a.module(along: direction, near), let there = b.module(along: direction, far),
-            here < there * 2.5, there < here * 2.5
-        else { return nil }
+        guard let near = rays.sampler(module: a.module), let far = rays.sampler(module: b.module) else { return nil }
+        let measured = (a.module(along: direction, near), b.module(along: direction, far))
+        // Gaps between modules are in the way of a ray here and there: then the other end's has to do, or the mean.
+        let here = measured.0 ?? measured.1 ?? a.module
+        let there = measured.1 ?? measured.0 ?? b.module
+        guard here < there * 2.5, there < here * 2.5 else { return nil }
+        let isSure = measured.0 != nil && measured.1 != nil
+        guard isSure || min(a.goodRays, b.goodRays) >= FinderPattern.fairGoodRays else { return nil }
         // The geometric mean is exact under a projective map.
         let modules = direction.length / (here * there).squareRoot()
-        return Self.span.contains(modules) ? Side(partner: partner, modules: modules, here: here, there: there) : nil
+        return Self.span.contains(modules)
+            ? Side(partner: partner, modules: modules, here: here, there: there, isSure: isSure) : nil
     }
 
     private func triple(_ corner: Int, _ first: Side, _ second: Side) -> Triple? {
@@ -131,7 +218,8 @@ struct TripleSearch {
         guard abs(ab.cross(ac)) > 0.3 * ab.length * ac.length else { return nil }
         let version = max(((modules - 10) / 4).rounded(), 1)
         let mismatch = (difference + abs(modules - 10 - 4 * version)) / (1 + 0.05 * modules)
-        return Triple(corner: corner, first: first, second: second, mismatch: mismatch)
+        let doubt: Float = (first.isSure ? 0 : 1) + (second.isSure ? 0 : 1)
+        return Triple(corner: corner, first: first, second: second, mismatch: mismatch + doubt)
     }
 
     private func hypothesis(_ triple: Triple, _ budget: inout WorkBudget) -> SymbolHypothesis? {

@@ -1,0 +1,95 @@
+/// What scan lines say about linear codes: of readings of one code that differ the majority counts.
+///
+/// A stain over a bar makes another character of one: Code 39 has no check at all, those of Code 128 and Code 93 are weak.
+struct LinearBallot {
+    /// What was read somewhere, and by how many scan lines.
+    struct Tally {
+        let reading: Reading
+        let lines: Int
+    }
+
+    private struct Entry {
+        /// As it was seen last.
+        var reading: Reading
+        /// Votes that count still, each with its frame.
+        var votes: [(frame: Int, lines: Int)]
+
+        var lines: Int { votes.reduce(0) { $0 + $1.lines } }
+    }
+
+    /// Votes of so many frames count.
+    static let memory = 45
+    /// A majority is so many times what all others have at that place.
+    private static let majority = 2
+    /// Scan lines end at about the same place, give or take so many pixels.
+    private static let slack: Float = 8
+    private static let mostEntries = 128
+
+    private var entries: [Entry] = []
+
+    /// Counts what a frame, or a part of it, shows.
+    mutating func add(_ tallies: [Tally], frame: Int) {
+        for index in entries.indices { entries[index].votes.removeAll { frame - $0.frame > Self.memory } }
+        entries.removeAll(where: \.votes.isEmpty)
+        for tally in tallies {
+            let vote = (frame: frame, lines: tally.lines)
+            if let index = entries.firstIndex(where: { $0.reading.isSame(as: tally.reading) }) {
+                entries[index].votes.append(vote)
+                entries[index].reading = tally.reading
+            } else if entries.count < Self.mostEntries {
+                entries.append(Entry(reading: tally.reading, votes: [vote]))
+            }
+        }
+    }
+
+    /// What was read in a frame and has the majority where it is.
+    func elected(in frame: Int) -> [Reading] {
+        entries.filter { $0.votes.last?.frame == frame && isElected($0) }.map(\.reading).withoutFragments
+    }
+
+    private func isElected(_ entry: Entry) -> Bool {
+        let lines = entry.lines
+        guard let needed = Self.needed(entry.reading), lines >= needed else { return false }
+        var others = 0
+        for other in entries where !other.reading.isSame(as: entry.reading) {
+            let isPart = other.reading.symbology == entry.reading.symbology && entry.reading.extends(other.reading)
+            if !isPart, Self.areAtOnePlace(entry.reading, other.reading) { others += other.lines }
+        }
+        return lines >= others * Self.majority
+    }
+
+    /// How many lines must say it; `nil` for what is never taken.
+    private static func needed(_ reading: Reading) -> Int? {
+        guard reading.isPlausible else { return nil }
+        switch reading.symbology {
+        case .code128, .code93: return 2
+        case .code39: return 3
+        case .qr, .dataMatrix: return nil
+        }
+    }
+
+    /// Whether the middle of one lies on the ground of the other.
+    private static func areAtOnePlace(_ one: Reading, _ other: Reading) -> Bool {
+        let (a, b) = (ground(one), ground(other))
+        return a.area.contains(b.middle) || b.area.contains(a.middle)
+    }
+
+    private static func ground(_ reading: Reading) -> (area: SymbolArea, middle: Place) {
+        let places = reading.corners.map { Place(Float($0.x), Float($0.y)) }
+        guard let first = places.first else { return (SymbolArea(corners: []), .zero) }
+        let middle = places.reduce(.zero, +) / Float(places.count)
+        // Of four corners the walk goes on outside; of scan lines in one direction only the box is left.
+        let grown = places.map { $0 + ($0 - middle).unit * slack }
+        guard places.count == 4, (places[2] - places[0]).cross(places[3] - places[1]).magnitude > 64 else {
+            let low = places.reduce(first) { pointwiseMin($0, $1) } - Place(repeating: slack)
+            let high = places.reduce(first) { pointwiseMax($0, $1) } + Place(repeating: slack)
+            return (SymbolArea(corners: [low, Place(high.x, low.y), high, Place(low.x, high.y)]), middle)
+        }
+        return (SymbolArea(corners: grown), middle)
+    }
+}
+
+extension Place {
+    /// Of length 1; zero stays.
+    fileprivate var unit: Place { length > 0 ? self / length : .zero }
+}

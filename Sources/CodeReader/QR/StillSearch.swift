@@ -1,0 +1,76 @@
+import Luma
+
+/// Finds all QR codes of a picture that comes once: from the cheapest way of looking to the dearest, none of which ends the
+/// search. What has been read is left out of the ways that follow.
+final class StillSearch {
+    /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
+    private static let units = 20_000_000
+    /// At most so many places are put to the second reader.
+    private static let mostSecondReadings = 6
+
+    private let enlarger = Enlarger()
+    private let search = QRSearch(.still)
+    private let second = SecondReader()
+
+    /// The codes, each once.
+    func read(_ plane: LumaPlane) -> [Reading] {
+        var readings = codes(plane)
+        guard let large = enlarger.enlarged(plane) else { return readings }
+        let (factor, margin) = (Enlarger.factor, Enlarger.margin)
+        readings.add(
+            codes(large).map { reading in
+                reading.moved { Reading.Point(x: ($0.x - margin) / factor, y: ($0.y - margin) / factor) }
+            })
+        return readings
+    }
+
+    private func codes(_ plane: LumaPlane) -> [Reading] {
+        var budget = WorkBudget(Self.units)
+        var findings = QRFindings()
+        var hints: [QRFindings.Hint] = []
+        search.begin(plane)
+        for look in Self.looks(plane) {
+            search.known = findings.symbols.filter { $0.reading != nil }.map(\.grid.corners)
+            budget.lend(budget.left / 2) {
+                let found = search.look(look, &$0)
+                if let hint = found.hint { hints.append(hint) }
+                findings.add(found)
+            }
+        }
+        search.end()
+        return secondReadings(plane, findings, hints)
+    }
+
+    /// All levels as they are, sharper, and coarser.
+    private static func looks(_ plane: LumaPlane) -> [QRSearch.Look] {
+        let levels = QRSearch.levels(width: plane.width, height: plane.height)
+        var looks: [QRSearch.Look] = levels.map { QRSearch.Look(level: $0) }
+        looks += levels.map { QRSearch.Look(level: $0, isSharpened: true) }
+        looks += levels.filter { $0 > 0 }.map { QRSearch.Look(level: $0, isCoarse: true) }
+        return looks
+    }
+
+    /// What both readers say, when they do not contradict one another.
+    private func secondReadings(
+        _ plane: LumaPlane, _ findings: QRFindings, _ hints: [QRFindings.Hint]
+    ) -> [Reading] {
+        let read = findings.symbols.filter { $0.reading != nil }
+        var parts = findings.symbols.filter { $0.reading == nil }.map(SecondReader.Part.init)
+        parts += hints.filter { hint in !read.contains { $0.covers(hint.aim) } }.map(SecondReader.Part.init)
+        var others: [Reading] = []
+        for part in parts.distinct.prefix(Self.mostSecondReadings) {
+            var found = second.read(plane, part)
+            if found.isEmpty { found = second.read(plane, part, isCoarse: true) }
+            others.add(found)
+        }
+        var readings: [Reading] = []
+        readings.add(
+            read.compactMap { symbol in
+                symbol.reading.flatMap { one in
+                    others.contains { symbol.isPlace(of: $0) && SecondReader.contradicts(one, $0) } ? nil : one
+                }
+            })
+        readings.add(others.filter { other in !read.contains { $0.isPlace(of: other) } })
+        return readings
+    }
+}

@@ -1,0 +1,123 @@
+import Luma
+
+/// zbar as a second reader of QR codes: it gets the parts of a picture where finder patterns are that gave no text.
+///
+/// Its search is much weaker than ours, and here it fails elsewhere (measured on photographs): rarely, but not never, it
+/// reads what we do not.
+///
+/// Not safe to use from several threads.
+final class SecondReader {
+    /// A part is drawn with modules of about so many pixels: zbar reads smaller ones badly, and larger ones cost time.
+    private static let module: Float = 3
+    /// And is at most so large, in pixels on a side.
+    private static let mostSide = 400
+    /// Three patterns with modules of that size have some thirty lines; what is more comes from data, and from tricks.
+    static let mostLines = 54
+
+    private let scanner = ZbarScanner([.qr])
+    private let lines = FinderLineCount()
+    private let pixels = Scratch<UInt8>(0)
+
+    /// A place where a symbol is or may be.
+    struct Part {
+        /// A box around it, in pixels.
+        var low, high: Place
+        /// Size of a module, in pixels.
+        var module: Float
+        var isInverted: Bool
+    }
+
+    /// The QR codes in a part of a picture, and for no longer than some milliseconds.
+    ///
+    /// - Parameter isCoarse: with modules half as large, so that gaps between them close.
+    func read(_ plane: LumaPlane, _ part: Part, isCoarse: Bool = false) -> [Reading] {
+        guard let (cut, origin) = plane.part(from: part.low, to: part.high) else { return [] }
+        let side = max(cut.width, cut.height)
+        let wanted = max(part.module > 0 && part.module < 1000 ? Int(part.module / Self.module) : 1, 1)
+        let factor = max(wanted * (isCoarse ? 2 : 1), (side + Self.mostSide - 1) / Self.mostSide)
+        let (width, height) = (cut.width / factor, cut.height / factor)
+        guard min(width, height) >= Pyramid.smallestSide else { return [] }
+        reduce(cut, factor, width, height, isInverted: part.isInverted)
+        let small = LumaPlane(base: pixels.base, width: width, height: height, stride: width)
+        guard lines.isAtMost(Self.mostLines, small) else { return [] }
+        let (left, top) = (Int(origin.x), Int(origin.y))
+        return scanner.scan(small).map { reading in
+            reading.moved { Reading.Point(x: $0.x * factor + left, y: $0.y * factor + top) }
+        }
+    }
+
+    /// Means of `factor` by `factor` pixels.
+    private func reduce(_ plane: LumaPlane, _ factor: Int, _ width: Int, _ height: Int, isInverted: Bool) {
+        let pixels = pixels.atLeast(width * height)
+        let area = factor * factor
+        let turn: UInt8 = isInverted ? 255 : 0
+        for y in 0..<height {
+            for x in 0..<width {
+                var sum = area / 2
+                for line in 0..<factor {
+                    let row = plane.base + (y * factor + line) * plane.stride + x * factor
+                    for column in 0..<factor { sum &+= Int(row[column]) }
+                }
+                pixels[y * width + x] = UInt8(truncatingIfNeeded: sum / area) ^ turn
+            }
+        }
+    }
+
+    /// Whether two readers cannot both be right about a symbol.
+    ///
+    /// What is no ASCII may be the same in another character set.
+    static func contradicts(_ one: Reading, _ other: Reading) -> Bool {
+        guard one.value != other.value else { return false }
+        if one.candidate != nil || other.candidate != nil { return one.candidate != other.candidate }
+        return !(one.value + other.value).contains { $0 >= 0x80 }
+    }
+}
+
+extension SecondReader.Part {
+    /// What is needed to read a symbol, and a margin about it.
+    init(_ symbol: QRFindings.Symbol) {
+        let corners = symbol.grid.corners
+        let margin = Place(repeating: 5 * symbol.module)
+        low = corners.reduce(corners[0]) { pointwiseMin($0, $1) } - margin
+        high = corners.reduce(corners[0]) { pointwiseMax($0, $1) } + margin
+        module = symbol.module
+        isInverted = symbol.isInverted
+    }
+
+    /// All that the symbol may cover of which two finder patterns are known.
+    init(_ hint: QRFindings.Hint) {
+        let places = hint.aim.corners.map { Place(Float($0.x), Float($0.y)) }
+        let middle = (places[0] + places[2]) / 2
+        let reach = Place(repeating: (places[2] - places[0]).length * 0.9 + 5 * hint.aim.module)
+        (low, high) = (middle - reach, middle + reach)
+        module = hint.aim.module
+        isInverted = hint.isInverted
+    }
+}
+
+extension [SecondReader.Part] {
+    /// Without those that lie in the middle of one before.
+    var distinct: [SecondReader.Part] {
+        var kept: [SecondReader.Part] = []
+        for part in self {
+            let middle = (part.low + part.high) / 2
+            let isKnown = kept.contains { (($0.low + $0.high) / 2 - middle).length < 0.2 * ($0.high - $0.low).length }
+            if !isKnown { kept.append(part) }
+        }
+        return kept
+    }
+}
+
+extension QRFindings.Symbol {
+    /// Whether a reading is of this symbol: its middle lies on it.
+    func isPlace(of reading: Reading) -> Bool { covers(reading.corners) }
+
+    /// Whether the middle of what is aimed at lies on it.
+    func covers(_ aim: Aim) -> Bool { covers(aim.corners) }
+
+    private func covers(_ corners: [Reading.Point]) -> Bool {
+        guard !corners.isEmpty else { return false }
+        let sum = corners.reduce(Place.zero) { $0 + Place(Float($1.x), Float($1.y)) }
+        return SymbolArea(corners: grid.corners).contains(sum / Float(corners.count))
+    }
+}
