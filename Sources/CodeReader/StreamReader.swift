@@ -11,7 +11,7 @@ import Luma
 public final class StreamReader {
     /// Beside a QR code a piece of work is done for others in every so manieth frame: for so many frames after something has
     /// changed in the picture, and then.
-    private static let (hurry, hurriedFrames, period) = (2, 45, 8)
+    private static let (hurry, hurriedFrames, period) = (2, 45, 12)
 
     private let tracker: QRTracker?
     /// Where QR codes are looked for, too.
