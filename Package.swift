@@ -120,7 +120,7 @@ let package = Package(
             name: "srup-observer",
             dependencies: [
                 "SRUP", "Party", "Observation", "Witness", "Settings", "Program", "Storage", "Doctor",
-                "Signals",
+                "Signals", "Linux",
                 log, lifecycle, arguments,
             ]),
         .target(name: "Workbench", dependencies: ["SRUP", "Linux", "Seeded"]),
@@ -161,7 +161,7 @@ let package = Package(
         tests("DoctorTests", ["Doctor", "Linux", "Program"]),
         tests("SignalsTests", ["Signals", "Linux", "Program"]),
         tests("SettingsTests", ["Settings"]),
-        tests("LinuxTests", ["Linux"]),
+        tests("LinuxTests", ["Linux", "Program", log]),
         tests("ApplianceTests", ["Stage", "Witness", "Linux", log]),
         tests("NearFieldTests", ["NearField"]),
         tests(

@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import Synchronization
 
 #if canImport(FoundationEssentials)
@@ -45,7 +46,7 @@ public final class EventLog: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let json = try? encoder.encode(line) else { return }
-        let bytes = Array(json) + [10]
+        let bytes = Array((String(decoding: json, as: UTF8.self).withEscapesInJSON + "\n").utf8)
         // One write for the line, so that lines of several processes in one file do not mix.
         lock.withLock { _ in _ = write(descriptor, bytes, bytes.count) }
     }

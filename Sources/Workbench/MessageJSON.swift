@@ -332,11 +332,11 @@ extension MessageJSON {
         }
     }
 
-    /// One line of JSON, keys in alphabetical order.
+    /// One line of JSON, keys in alphabetical order, with escapes for what would not be seen in a terminal.
     public var line: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self).withEscapesInJSON } ?? "{}"
     }
 
     /// For people: one fact to a line, long hexadecimal shortened.
@@ -370,7 +370,6 @@ extension MessageJSON {
 
     /// A peer's text must neither steer the terminal nor look like a line of ours.
     private static func shortened(_ text: String) -> String {
-        let text = text.withoutControls
-        return text.utf8.count <= 160 ? text : "\(text.prefix(157))..."
+        text.withoutControls(atMost: 157)
     }
 }

@@ -89,6 +89,22 @@ struct VectorFile: Decodable {
         }
     }
 
+    @Test func textFromAPeerDoesATerminalNoHarmInEitherForm() throws {
+        let hostile = "\u{9B}2J\u{202E}\u{200B}\u{FEFF}\u{E0041}\u{7F}"
+        let object = try JSONEncoder().encode([
+            "type": "DATA", "sender": "a1", "data_id": hostile, "data": hostile, "signature_hex": "00",
+        ])
+        let line = String(decoding: object, as: UTF8.self).replacingOccurrences(
+            of: #""type""#, with: #""sequence":1,"type""#)
+        let bytes = try MessageJSON(json: Array(line.utf8)).encoded(EncodingKeys()).bytes
+        var decoded = MessageJSON(decoding: bytes, keys: DecodingKeys())
+        decoded.topic = "SRUP/" + hostile
+        for text in [decoded.line, decoded.text.replacingOccurrences(of: "\n", with: "")] {
+            #expect(text.unicodeScalars.allSatisfy { (0x20...0x7E).contains($0.value) }, "\(text)")
+        }
+        #expect(try MessageJSON(json: Array(decoded.line.utf8)).encoded(EncodingKeys()).bytes == bytes)
+    }
+
     @Test func whatIsNoMessageNamesFieldAndOffset() {
         let decoded = MessageJSON(decoding: [5, 2, 1], keys: DecodingKeys())
         #expect(decoded.field == "sequence id" && decoded.offset == 2 && decoded.reason == "truncated")

@@ -97,7 +97,8 @@ public struct KeyServiceClient: Sendable {
     static func broker(_ text: String) -> (host: String, port: UInt16)? {
         var rest = Substring(text)
         for scheme in ["mqtts://", "mqtt://"] where rest.hasPrefix(scheme) { rest = rest.dropFirst(scheme.count) }
-        guard !rest.isEmpty, rest.utf8.count < 256, !rest.contains("/") else { return nil }
+        // It is stored, logged and shown: a host's name and nothing else.
+        guard !rest.isEmpty, rest.utf8.count < 256, rest.utf8.allSatisfy(isOfHost) else { return nil }
         let parts = rest.split(separator: ":", omittingEmptySubsequences: false)
         switch parts.count {
         case 1: return (String(parts[0]), BrokerAddress.defaultPort)
@@ -105,6 +106,16 @@ public struct KeyServiceClient: Sendable {
             guard let port = UInt16(parts[1]), port > 0, !parts[0].isEmpty else { return nil }
             return (String(parts[0]), port)
         default: return nil
+        }
+    }
+
+    private static func isOfHost(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"),
+            UInt8(ascii: ":"):
+            true
+        default: false
         }
     }
 
