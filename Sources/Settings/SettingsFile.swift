@@ -20,6 +20,8 @@ public struct SettingsError: Error, Sendable, Hashable, CustomStringConvertible 
 public struct SettingsFile {
     private struct Entry {
         let path: String
+        /// The last key of the path alone, empty for elements of an array: a quoted key may hold dots and spaces.
+        let key: String
         let kind: ctoml_kind
         let text: String
         let integer: Int64
@@ -79,7 +81,8 @@ public struct SettingsFile {
         entries = (0..<ctoml_count(document)).map { index in
             let entry = ctoml_get(document, index)
             return Entry(
-                path: String(cString: entry.path), kind: entry.kind, text: String(cString: entry.text),
+                path: String(cString: entry.path), key: String(cString: entry.key), kind: entry.kind,
+                text: String(cString: entry.text),
                 integer: entry.integer, real: entry.real, line: Int(entry.line))
         }
     }
@@ -208,12 +211,15 @@ public struct SettingsFile {
     /// Whether a table or key is there.
     public func contains(_ key: String) -> Bool { entries.contains { $0.path == key } }
 
-    /// The keys under a table, in the file's order: for tables whose keys are names of the user's own.
+    /// The keys under a table, in the order of their names: for tables whose keys are names of the user's own. Quoted ones
+    /// come without their quotes and may hold anything; their values are read with `table + "." + key`.
     public mutating func keys(of table: String) -> [String] {
         known.insert(table)
-        let prefix = table + "."
-        return entries.filter { $0.path.hasPrefix(prefix) }.map { String($0.path.dropFirst(prefix.count)) }
-            .filter { !$0.contains(".") && !$0.contains("[") }
+        // By bytes: a key may begin with a mark that to Swift is part of the character before it.
+        let prefix = Array((table + ".").utf8)
+        return entries.filter { entry in
+            entry.path.utf8.starts(with: prefix) && entry.path.utf8.count == prefix.count + entry.key.utf8.count
+        }.map(\.key).filter { !$0.isEmpty }
     }
 
     /// The line of a key, 0 when it is absent: for errors that the caller finds.

@@ -18,6 +18,7 @@ struct SRUPC2: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             Initialise.self, KeyServiceCommand.self, Serve.self, Trust.self, Devices.self, Identities.self, Forget.self,
+            ServerTokenCommand.self,
             Upgrade.self,
         ])
 }

@@ -10,6 +10,7 @@
 namespace {
 struct entry {
     std::string path;
+    std::string key;
     ctoml_kind kind;
     std::string text;
     int64_t integer;
@@ -26,22 +27,24 @@ struct ctoml_document {
 };
 
 namespace {
-void collect(ctoml_document &document, const toml::node &node, const std::string &path) {
-    entry found{path, CTOML_OTHER, "", 0, 0, node.source().begin.line};
+void collect(ctoml_document &document, const toml::node &node, const std::string &path,
+             const std::string &last) {
+    entry found{path, last, CTOML_OTHER, "", 0, 0, node.source().begin.line};
     if (const auto *table = node.as_table()) {
         if (!path.empty()) {
             found.kind = CTOML_TABLE;
             document.entries.push_back(found);
         }
         for (const auto &[key, value] : *table)
-            collect(document, value, path.empty() ? std::string(key.str()) : path + "." + std::string(key.str()));
+            collect(document, value, path.empty() ? std::string(key.str()) : path + "." + std::string(key.str()),
+                    std::string(key.str()));
         return;
     }
     if (const auto *array = node.as_array()) {
         found.kind = CTOML_ARRAY;
         document.entries.push_back(found);
         size_t index = 0;
-        for (const auto &value : *array) collect(document, value, path + "[" + std::to_string(index++) + "]");
+        for (const auto &value : *array) collect(document, value, path + "[" + std::to_string(index++) + "]", "");
         return;
     }
     if (const auto *value = node.as_string()) {
@@ -66,7 +69,7 @@ ctoml_document *ctoml_parse(const char *text, uintptr_t length) {
     auto *document = new ctoml_document;
     try {
         const auto table = toml::parse(std::string_view(text, length));
-        collect(*document, table, "");
+        collect(*document, table, "", "");
     } catch (const toml::parse_error &error) {
         document->error = std::string(error.description());
         document->line = error.source().begin.line;
@@ -90,6 +93,6 @@ uintptr_t ctoml_count(const ctoml_document *document) { return document->entries
 
 ctoml_entry ctoml_get(const ctoml_document *document, uintptr_t index) {
     const auto &found = document->entries[index];
-    return {found.path.c_str(), found.kind, found.text.c_str(), found.integer, found.real, found.line};
+    return {found.path.c_str(), found.key.c_str(), found.kind, found.text.c_str(), found.integer, found.real, found.line};
 }
 }

@@ -11,6 +11,7 @@ typedef enum { CTOML_STRING, CTOML_INTEGER, CTOML_FLOAT, CTOML_BOOLEAN, CTOML_OT
 
 typedef struct {
     const char *path; // keys joined by '.', array elements as [0], [1] …
+    const char *key;  // the last key of it alone, "" for array elements: a quoted key may hold dots
     ctoml_kind kind;
     const char *text; // CTOML_STRING
     int64_t integer;  // CTOML_INTEGER, CTOML_BOOLEAN
