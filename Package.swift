@@ -165,7 +165,7 @@ let package = Package(
         tests("DoctorTests", ["Doctor", "Linux", "Program"]),
         tests("SignalsTests", ["Signals", "Linux", "Program"]),
         tests("SettingsTests", ["Settings"]),
-        tests("LinuxTests", ["Linux"]),
+        tests("LinuxTests", ["Linux", "Program", log]),
         tests("ApplianceTests", ["Stage", "Witness", "Linux", log]),
         tests("NearFieldTests", ["NearField", "ChipSimulator"], resources: [.copy("cases")]),
         tests(

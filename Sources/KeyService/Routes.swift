@@ -49,17 +49,30 @@ struct KeyServiceRoutes: Sendable {
 
     func router() -> Router<KeyServiceContext> {
         let router = Router(context: KeyServiceContext.self)
-        add(to: router.group("KeyEx/register"))
+        add(to: router.group("KeyEx/register"), .current)
+        // Clients of release 4.0 are given the base URL https://HOST:PORT/v4: the two want different answers.
+        add(to: router.group("v4/KeyEx/register"), .release4)
         return router
     }
 
-    private func add(to group: RouterGroup<KeyServiceContext>) {
+    /// What a client expects the "key" of a registration to be.
+    private enum Shape {
+        /// Base64 of the C2 server's whole PEM, with "default_c2" beside it.
+        case current
+        /// The base64 between the PEM markers; the server's identity is that of the status.
+        case release4
+    }
+
+    private func add(to group: RouterGroup<KeyServiceContext>, _ shape: Shape) {
         group.get("status") { _, _ in try json(["active": policy.isActive ? "true" : "false"], identity: true) }
         group.post("register") { request, context in
-            try await answer(request, context, registrations) { try register($0) }
+            try await answer(request, context, registrations) { try register($0, shape) }
         }
         group.post("validate") { request, context in try await answer(request, context, proofs) { try validate($0) } }
         group.post("access") { request, context in try await answer(request, context, proofs) { try access($0) } }
+        group.post("c2") { request, context in
+            try await answer(request, context, registrations) { try registerServer($0) }
+        }
         group.get("get_key/:id") { _, context in
             guard let entry = try entry(context) else { return text(.notFound, "unknown identity") }
             return text(.ok, Data(entry.key.pem.utf8).base64EncodedString(options: .lineLength76Characters))
@@ -179,19 +192,16 @@ struct KeyServiceRoutes: Sendable {
 
     // MARK: The steps of a registration
 
-    private func register(_ values: [String: String]) throws -> Response {
+    private func register(_ values: [String: String], _ shape: Shape) throws -> Response {
         guard policy.isActive else { throw Refusal(status: .forbidden, words: "registration is closed") }
         let id = try identity(values)
         let type = values["type"] ?? "default"
-        guard (1...64).contains(type.utf8.count), type.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw Refusal(status: .badRequest, words: "\"type\" must be 1 to 64 printable characters without spaces")
+        guard Self.isType(type) else {
+            throw Refusal(
+                status: .badRequest,
+                words: "\"type\" must be 1 to 64 printable ASCII characters, with spaces inside only")
         }
-        let key: PublicKey
-        do {
-            key = try PublicKey(pemBody: try value("key", values))
-        } catch let error as CryptoError {
-            throw Refusal(status: .badRequest, words: "\"key\": \(error)")
-        }
+        let key = try publicKey(values)
         guard id != policy.server else { throw Refusal(status: .badRequest, words: "this identity cannot be taken") }
         switch try state.register(
             id, key: key, type: type, now: now, maximum: policy.maximumIdentities, minimumAge: policy.unjoinedMinimum)
@@ -202,11 +212,47 @@ struct KeyServiceRoutes: Sendable {
             throw Refusal(status: .serviceUnavailable, words: "there is no room now; try again later", retryAfter: 600)
         }
         logger.info("registered \(id) (\(type))")
-        var answer = ["broker": policy.broker, "default_c2": policy.server.hex]
-        if let server = try state.entry(policy.server) {
-            answer["key"] = Data(server.key.pem.utf8).base64EncodedString()
+        var answer = ["broker": policy.broker]
+        let server = try state.entry(policy.server)
+        switch shape {
+        case .current:
+            answer["default_c2"] = policy.server.hex
+            answer["key"] = server.map { Data($0.key.pem.utf8).base64EncodedString() }
+        case .release4: answer["key"] = server?.key.pemBody
         }
         return try json(answer, status: .created)
+    }
+
+    /// A device chooses its type's words.
+    static func isType(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+            && !text.hasPrefix(" ") && !text.hasSuffix(" ")
+    }
+
+    /// A C2 server that the operator vouches for by a token (``ServerToken``). Without one nobody becomes a server, and a
+    /// token makes one server.
+    private func registerServer(_ values: [String: String]) throws -> Response {
+        let id = try identity(values)
+        let key = try publicKey(values)
+        guard ServerToken.isValid(try base64("signature", values), for: key, by: try self.key.publicKey) else {
+            throw Refusal(status: .badRequest, words: "the signature is no token of this key service for this key")
+        }
+        guard try state.server(with: key) == nil else {
+            throw Refusal(status: .badRequest, words: "a server with this key is registered already")
+        }
+        guard id != policy.server, try state.add(id, key: key, type: "C2", isServer: true, now: now) else {
+            throw Refusal(status: .badRequest, words: "this identity is taken")
+        }
+        logger.notice("registered the C2 server \(id)")
+        return try json(["identity": id.hex], status: .created)
+    }
+
+    private func publicKey(_ values: [String: String]) throws -> PublicKey {
+        do {
+            return try PublicKey(pemBody: try value("key", values))
+        } catch let error as CryptoError {
+            throw Refusal(status: .badRequest, words: "\"key\": \(error)")
+        }
     }
 
     private func validate(_ values: [String: String]) throws -> Response {

@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import Synchronization
 
 #if canImport(FoundationEssentials)
@@ -61,7 +62,7 @@ public final class EventLog: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let json = try? encoder.encode(line) else { return }
-        let bytes = Array(json) + [10]
+        let bytes = Array((String(decoding: json, as: UTF8.self).withEscapesInJSON + "\n").utf8)
         file.withLock { file in
             if file.size > Self.maximumSize {
                 close(file.descriptor)

@@ -1,3 +1,4 @@
+import Linux
 import SRUP
 
 /// Why a message that came was not acted on. Nothing else changes when one is rejected.
@@ -52,7 +53,7 @@ public enum Rejection: Error, Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .malformed(let error): "not an SRUP message: \(error)"
-        case .wrongTopic(let name): "on a topic where its sender has no business: \(name.prefix(80))"
+        case .wrongTopic(let name): "on a topic where its sender has no business: \(name.withoutControls(atMost: 80))"
         case .unknownSender(let id): "from \(id), whom we do not know or do not listen to"
         case .badSignature(let id): "the signature is not \(id)'s"
         case .replayed(let id, let got, let last):

@@ -15,9 +15,9 @@ public enum Program {
         case unavailable = 69
     }
 
-    /// A logger on standard error.
+    /// A logger on standard error, whose lines are harmless to a terminal.
     public static func logger(_ label: String, level: Logger.Level) -> Logger {
-        var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: label) { PlainLogHandler(StreamLogHandler.standardError(label: $0)) }
         logger.logLevel = level
         return logger
     }

@@ -10,7 +10,7 @@ import Foundation
 /// A message as one JSON object: what `srup decode --json` prints and `srup encode` reads.
 public struct MessageJSON: Codable, Sendable, Equatable {
     public var version: UInt8?
-    /// The protocol's name, as OBSERVATION_REQUEST.
+    /// The protocol's name, as OBSERVATION_REQUEST; the byte, as 0x30, when it has none.
     public var type: String?
     public var sequence: UInt64?
     /// The identity in hexadecimal.
@@ -31,7 +31,7 @@ public struct MessageJSON: Codable, Sendable, Equatable {
     public var digest_terminated: Bool?
     /// The protocol's name, as OBSERVED_JOIN_VALID.
     public var status: String?
-    /// Not read when encoding.
+    /// As 0x60; when encoding, read only where there is no `status`: for codes that have no name.
     public var status_code: String?
     public var action: UInt8?
     public var data_id: String?
@@ -50,8 +50,11 @@ public struct MessageJSON: Codable, Sendable, Equatable {
     public var opened: Bool?
     /// What the envelope holds when that is not 32 hexadecimal digits; not read when encoding.
     public var opened_hex: String?
-    /// Of a syndication message, which is recognised and not taken apart.
+    /// What follows the signature, where it is not taken apart: of syndication messages, of types nobody knows, of messages
+    /// that are cut.
     public var tail: String?
+    /// Bytes behind the end of the message.
+    public var trailing: String?
     /// Not read when encoding.
     public var supported: Bool?
 
@@ -78,18 +81,44 @@ public struct DecodingKeys: Sendable {
 }
 
 extension MessageJSON {
-    /// Decodes bytes; what is no message becomes an object with `error`.
+    /// Decodes bytes; what is no message becomes an object with `error` and with all that could be read.
     public init(decoding bytes: [UInt8], keys: DecodingKeys) {
         self.init()
         do throws(WireError) {
             self.init(try SignedMessage(parsing: bytes), keys: keys)
         } catch {
+            self.init(MessageOutline(reading: bytes), keys: keys)
+            if version == nil { version = bytes.first }
             self.error = error.description
             field = error.field.rawValue
             offset = error.offset
             reason = error.reason
         }
     }
+
+    private init(_ outline: MessageOutline, keys: DecodingKeys) {
+        self.init()
+        version = outline.version?.rawValue
+        type = outline.type.map { MessageType(rawValue: $0)?.description ?? Self.byte($0) }
+        sequence = outline.sequence?.value
+        sender = outline.sender?.hex
+        if let bytes = outline.token {
+            if let text = Token(bytes)?.text { token = text } else { token_hex = Hex.encode(bytes) }
+        }
+        signature_hex = outline.signature.map { Hex.encode($0) }
+        signature = Self.judged(outline.sender, keys) { outline.isSigned(by: $0) }
+        if let (body, trailing) = outline.body {
+            show(body, keys)
+            if !trailing.isEmpty { self.trailing = Hex.encode(trailing) }
+        } else if outline.type == MessageType.response.rawValue, let code = outline.tail?.first {
+            status_code = Self.byte(code)
+            if let tail = outline.tail, tail.count > 1 { trailing = Hex.encode(tail.dropFirst()) }
+        } else {
+            tail = outline.tail.map { Hex.encode($0) }
+        }
+    }
+
+    private static func byte(_ byte: UInt8) -> String { "0x" + Hex.encode([byte]) }
 
     init(_ signed: SignedMessage, keys: DecodingKeys) {
         self.init()
@@ -100,8 +129,12 @@ extension MessageJSON {
         sender = message.sender.hex
         if let text = message.token.text { token = text } else { token_hex = Hex.encode(message.token.bytes) }
         signature_hex = Hex.encode(signed.signature)
-        signature = Self.judged(signed, keys)
-        switch message.body {
+        signature = Self.judged(message.sender, keys) { signed.isSigned(by: $0) }
+        show(message.body, keys)
+    }
+
+    private mutating func show(_ body: Body, _ keys: DecodingKeys) {
+        switch body {
         case .initiate(let url, let digest):
             (self.url, url_hex, url_terminated) = (
                 url.text, url.text == nil ? Hex.encode(url.bytes) : nil, url.isTerminated
@@ -111,7 +144,7 @@ extension MessageJSON {
             )
         case .response(let status):
             self.status = status.description
-            status_code = "0x" + Hex.encode([status.rawValue])
+            status_code = Self.byte(status.rawValue)
         case .action(let id): action = id
         case .data(let id, let value):
             data_id = String(validating: id, as: UTF8.self)
@@ -137,10 +170,15 @@ extension MessageJSON {
         }
     }
 
-    private static func judged(_ signed: SignedMessage, _ keys: DecodingKeys) -> String {
-        if let key = keys.bySender[signed.message.sender] { return signed.isSigned(by: key) ? "valid" : "invalid" }
-        guard !keys.any.isEmpty else { return "unchecked" }
-        return keys.any.contains { signed.isSigned(by: $0) } ? "valid" : "invalid"
+    /// - Parameter isSigned: `nil` when there is no whole signature to check.
+    private static func judged(
+        _ sender: DeviceID?, _ keys: DecodingKeys, _ isSigned: (PublicKey) -> Bool?
+    ) -> String? {
+        let candidates = sender.flatMap { keys.bySender[$0] }.map { [$0] } ?? keys.any
+        guard !candidates.isEmpty else { return "unchecked" }
+        let results = candidates.map(isSigned)
+        if results.contains(nil) { return nil }
+        return results.contains(true) ? "valid" : "invalid"
     }
 
     private mutating func setGroup(_ bytes: [UInt8]) {
@@ -190,7 +228,7 @@ extension MessageJSON {
         "url_terminated", "digest", "digest_hex", "digest_terminated", "status", "status_code", "action", "data_id",
         "data_id_hex", "data", "data_hex", "device", "group", "group_hex", "observer", "envelope", "nonce", "opened",
         "opened_hex",
-        "tail", "supported", "error", "field", "offset", "reason", "topic", "time",
+        "tail", "trailing", "supported", "error", "field", "offset", "reason", "topic", "time",
     ]
 
     /// Reads a JSON object.
@@ -243,15 +281,70 @@ extension MessageJSON {
     /// - Throws: ``MessageJSONError``, ``WireError``, ``CryptoError``.
     public func encoded(_ keys: EncodingKeys) throws -> SignedMessage {
         let message = Message(
-            version: try version.map { try Self.need(ProtocolVersion(rawValue: $0), "version", "4 or 5") }
-                ?? .preferred,
+            version: try readVersion(),
             sequence: SequenceNumber(try need(sequence, "sequence", "a number")),
             sender: try id(sender, "sender"), token: try readToken(), body: try readBody(keys))
         if let signer = keys.signer { return try message.signed(with: signer) }
+        return try message.signed(withSignature: try readSignature())
+    }
+
+    /// Writes the message, also one that no participant would take: of a type (`0x30`) or with a status code (`status_code`)
+    /// that nobody knows, with `trailing` bytes, or with a `tail` in place of its fields.
+    ///
+    /// - Throws: ``MessageJSONError``, ``WireError``, ``CryptoError``.
+    public func encodedBytes(_ keys: EncodingKeys) throws -> [UInt8] {
+        let type = try typeByte()
+        let known = MessageType(rawValue: type)
+        let rest = try trailing.map { try need(Hex.decode($0), "trailing", "hexadecimal digits") } ?? []
+        let code = known == .response && status == nil ? try statusByte() : nil
+        let isRaw = known == nil || tail != nil && known?.isSyndication == false
+        guard isRaw || code != nil || !rest.isEmpty else { return try encoded(keys).bytes }
+        var outline = MessageOutline()
+        outline.version = try readVersion()
+        outline.type = type
+        outline.sequence = SequenceNumber(try need(sequence, "sequence", "a number"))
+        outline.sender = try id(sender, "sender")
+        outline.token = try readToken().bytes
+        if isRaw {
+            outline.tail = try need(tail.flatMap { Hex.decode($0) }, "tail", "hexadecimal digits") + rest
+        } else if let code {
+            outline.tail = [code] + rest
+        } else {
+            try outline.setTail(try readBody(keys), trailing: rest)
+        }
+        if let signer = keys.signer { try outline.sign(with: signer) } else { outline.signature = try readSignature() }
+        return try outline.bytes()
+    }
+
+    private func typeByte() throws -> UInt8 {
+        let found = type.flatMap { name in MessageType(name: name)?.rawValue ?? Self.byte(of: name) }
+        return try need(
+            found, "type",
+            "one of " + MessageType.allCases.map(\.description).joined(separator: ", ") + ", or a byte as 0x30")
+    }
+
+    private func statusByte() throws -> UInt8 {
+        try need(
+            status_code.flatMap { Self.byte(of: $0) }, "status",
+            "one of " + Status.allCases.map(\.description).joined(separator: ", ")
+                + "; or give a byte as 0x42 in \"status_code\"")
+    }
+
+    /// "0x" and two hexadecimal digits.
+    private static func byte(of text: String) -> UInt8? {
+        guard text.utf8.count == 4, text.hasPrefix("0x") else { return nil }
+        return Hex.decode(text.dropFirst(2))?.first
+    }
+
+    private func readVersion() throws -> ProtocolVersion {
+        try version.map { try Self.need(ProtocolVersion(rawValue: $0), "version", "4 or 5") } ?? .preferred
+    }
+
+    private func readSignature() throws -> [UInt8] {
         let bytes = try need(
             signature_hex.flatMap { Hex.decode($0) }, "signature_hex", "hexadecimal digits, or give a private key")
         guard !bytes.isEmpty else { throw MessageJSONError(key: "signature_hex", problem: "must not be empty") }
-        return try message.signed(withSignature: bytes)
+        return bytes
     }
 
     private func need<Value>(_ value: Value?, _ key: String, _ allowed: String) throws -> Value {
@@ -332,16 +425,15 @@ extension MessageJSON {
         }
     }
 
-    /// One line of JSON, keys in alphabetical order.
+    /// One line of JSON, keys in alphabetical order, with escapes for what would not be seen in a terminal.
     public var line: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self).withEscapesInJSON } ?? "{}"
     }
 
     /// For people: one fact to a line, long hexadecimal shortened.
     public var text: String {
-        if let error { return "no message: \(error)" }
         var rows: [(String, String)] = []
         func add(_ name: String, _ value: String?) { if let value { rows.append((name, Self.shortened(value))) } }
         add("sender", sender)
@@ -349,7 +441,7 @@ extension MessageJSON {
         add("token", token ?? token_hex.map { "hex " + $0 })
         add("url", url ?? url_hex.map { "hex " + $0 })
         add("digest", digest ?? digest_hex.map { "hex " + $0 })
-        add("status", status.map { "\($0) (\(status_code ?? ""))" })
+        add("status", status.map { "\($0) (\(status_code ?? ""))" } ?? status_code)
         add("action", action.map(String.init))
         add("data id", data_id ?? data_id_hex.map { "hex " + $0 })
         add("data", data.map { $0.debugDescription } ?? data_hex.map { "hex " + $0 })
@@ -361,16 +453,23 @@ extension MessageJSON {
             envelope.map { "\($0.utf8.count / 2) bytes" + (opened == false ? ", not opened by this key" : "") })
         add("nonce", nonce)
         add("opened", opened_hex.map { "hex " + $0 })
-        add("tail", tail.map { "\($0.utf8.count / 2) bytes (not supported)" })
+        if supported == false {
+            add("tail", tail.map { "\($0.utf8.count / 2) bytes (not supported)" })
+        } else {
+            add("tail", tail.map { "\($0.utf8.count / 2) bytes: \($0)" })
+        }
+        add("trailing", trailing.map { "\($0.utf8.count / 2) bytes: \($0)" })
         add("signature", signature)
-        let head = "\(type ?? "?"), version \(version ?? 0)" + (topic.map { " on \(Self.shortened($0))" } ?? "")
+        let name = type.map { "\($0), version \(version ?? 0)" }
+        let head =
+            (error.map { "no message: \($0)" + (name.map { " (\($0))" } ?? "") } ?? name ?? "?")
+            + (topic.map { " on \(Self.shortened($0))" } ?? "")
         return ([head] + rows.map { "  " + $0.0 + String(repeating: " ", count: max(1, 11 - $0.0.count)) + $0.1 })
             .joined(separator: "\n")
     }
 
     /// A peer's text must neither steer the terminal nor look like a line of ours.
     private static func shortened(_ text: String) -> String {
-        let text = text.withoutControls
-        return text.utf8.count <= 160 ? text : "\(text.prefix(157))..."
+        text.withoutControls(atMost: 157)
     }
 }

@@ -69,7 +69,7 @@ struct Identities: ParsableCommand {
         let line = Line(
             identity: registration.id.hex, type: registration.type, server: registration.isServer,
             registered: registration.registered, certified: registration.certified, joined: registration.joined)
-        return String(decoding: try encoder.encode(line), as: UTF8.self)
+        return String(decoding: try encoder.encode(line), as: UTF8.self).withEscapesInJSON
     }
 }
 

@@ -29,7 +29,8 @@ struct ServerSettings {
         try loadLimits(&file, &settings.rules.limits)
         settings.rules.otherwise = try file.choice("policy.otherwise", default: settings.rules.otherwise)
         for type in file.keys(of: "policy") where type != "otherwise" {
-            settings.rules.policies[type] = try file.choice("policy.\(type)", default: JoinPolicy.refuse)
+            settings.rules.policies[type] = try file.choice(
+                SettingsFile.path("policy", type), default: JoinPolicy.refuse)
         }
         try file.finish()
         return settings

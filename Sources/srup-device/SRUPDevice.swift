@@ -58,7 +58,7 @@ extension DisplayOptions {
 struct RegisterDevice: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "register", abstract: "Make an identity and register it with the key service.",
-        discussion: "Exit codes: 0 registered, 1 refused, 69 the key service cannot be reached.")
+        discussion: "Exit codes: 0 registered, 1 refused, 69 the key service cannot be reached or has no room now.")
 
     @OptionGroup var state: StateOptions
     @Option(help: ArgumentHelp("The key service.", valueName: "https://…"))
@@ -68,20 +68,33 @@ struct RegisterDevice: AsyncParsableCommand {
     var ca: String?
     @Option(help: "What kind of device this is; the C2 server decides by it how to let the device in.")
     var type = "default"
+    @Option(
+        help: ArgumentHelp(
+            "The C2 server to join, instead of the one that the key service tells.", valueName: "identity"))
+    var server: String?
     @Flag(help: "Replace the identity that is there by a new one.")
     var replace = false
+
+    func validate() throws {
+        if let server, DeviceID(hex: server) == nil {
+            throw ValidationError("--server must be an identity in lower-case hexadecimal")
+        }
+    }
 
     func run() async throws {
         do {
             if Identity.exists(in: state.folder) && !replace {
                 throw PartyError.identity("there is an identity in \(state.folder) already; --replace drops it")
             }
-            let id = try await Registrar.register(at: url, authorityFile: ca, type: type, folder: state.folder) {
+            let id = try await Registrar.register(
+                at: url, authorityFile: ca, type: type, folder: state.folder,
+                server: server.flatMap { DeviceID(hex: $0) }
+            ) {
                 print($0)
             }
             print("registered: this device's identity is \(id)")
-        } catch KeyServiceError.unreachable(let url, let why) {
-            throw Program.failure(KeyServiceError.unreachable(url, why), code: .unavailable)
+        } catch let error as KeyServiceError {
+            throw Program.failure(error, code: error.isPassing ? .unavailable : .failure)
         } catch {
             throw Program.failure(error)
         }

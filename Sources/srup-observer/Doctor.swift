@@ -1,6 +1,7 @@
 import ArgumentParser
 import Doctor
 import Glibc
+import Linux
 import Party
 import Program
 import SRUP
@@ -80,7 +81,7 @@ struct DoctorCommand: AsyncParsableCommand {
     private static func encoded(_ report: Report) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(report)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        return (try? encoder.encode(report)).map { String(decoding: $0, as: UTF8.self).withEscapesInJSON } ?? "{}"
     }
 
     /// A line as soon as it is known: some checks take seconds.
@@ -92,8 +93,8 @@ struct DoctorCommand: AsyncParsableCommand {
             case .problem: "FAIL "
             case .skipped: "skip "
             }
-        print(mark + finding.name.padding(24) + finding.says)
-        if let remedy = finding.remedy { print(String(repeating: " ", count: 29) + "→ " + remedy) }
+        print(mark + finding.name.padding(24) + finding.says.withoutControls)
+        if let remedy = finding.remedy { print(String(repeating: " ", count: 29) + "→ " + remedy.withoutControls) }
         fflush(nil)
     }
 

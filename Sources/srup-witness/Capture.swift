@@ -3,6 +3,7 @@ import Camera
 import CodeReader
 import Eyes
 import Glibc
+import Linux
 import Program
 import Synchronization
 
@@ -117,7 +118,7 @@ struct Capture: ParsableCommand {
             let value = String(decoding: reading.value, as: UTF8.self)
             show(
                 Line(event: "sighting", value: value, symbology: reading.symbology.rawValue, frame: frame),
-                "sighting: \(reading.symbology.rawValue): \(value.debugDescription) in frame \(frame)")
+                "sighting: \(reading.symbology.rawValue): \(value.debugDescription.withoutControls) in frame \(frame)")
         }
     }
 

@@ -218,7 +218,7 @@ struct NFCRead: ParsableCommand {
             Line(
                 event: "tap", role: tap.role.rawValue, milliseconds: milliseconds, exchanges: tap.exchanges,
                 records: records, candidate: isCandidate),
-            "tap (\(tap.role.rawValue), \(milliseconds) ms): \(texts.joined(separator: ", "))"
+            "tap (\(tap.role.rawValue), \(milliseconds) ms): \(texts.joined(separator: ", ").withoutControls)"
                 + (isCandidate ? " [a 128-bit value]" : ""))
     }
 

@@ -3,6 +3,7 @@ import Camera
 import CodeReader
 import Eyes
 import Glibc
+import Linux
 import Program
 
 #if canImport(FoundationEssentials)
@@ -112,19 +113,21 @@ struct Scan: ParsableCommand {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            if let line = try? encoder.encode(report) { print(String(decoding: line, as: UTF8.self)) }
+            if let line = try? encoder.encode(report) { print(String(decoding: line, as: UTF8.self).withEscapesInJSON) }
             return
         }
         if let error = report.error {
             Program.complain(error)
             return
         }
+        let file = report.file.withoutControls
         let size = "\(report.width ?? 0)x\(report.height ?? 0), \(report.milliseconds ?? 0) ms"
-        if report.codes.isEmpty { print("\(report.file): no code (\(size))") }
+        if report.codes.isEmpty { print("\(file): no code (\(size))") }
         for code in report.codes {
             let value =
-                code.value.map { String($0.debugDescription.dropFirst().dropLast()) } ?? "hex \(code.valueHex ?? "")"
-            print("\(report.file): \(code.symbology)\(code.candidate ? " (a 128-bit value)" : ""): \(value) (\(size))")
+                code.value.map { String($0.debugDescription.dropFirst().dropLast()).withoutControls }
+                ?? "hex \(code.valueHex ?? "")"
+            print("\(file): \(code.symbology)\(code.candidate ? " (a 128-bit value)" : ""): \(value) (\(size))")
         }
     }
 }

@@ -40,5 +40,5 @@ func tell(_ line: some Encodable, _ text: String, asJSON: Bool) {
 func json(_ line: some Encodable) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return (try? encoder.encode(line)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    return (try? encoder.encode(line)).map { String(decoding: $0, as: UTF8.self).withEscapesInJSON } ?? ""
 }

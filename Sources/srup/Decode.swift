@@ -9,7 +9,7 @@ struct Decode: ParsableCommand {
         discussion: """
             Input is one binary message (it begins with byte 4 or 5) or lines of hexadecimal digits, one message each; a word \
             before the digits, as mosquitto_sub -F '%t %x' prints it, is taken as the topic. A line that is no message gives \
-            an error on its line, and reading goes on.
+            an error on its line, with all that could be read, and reading goes on.
 
             Exit codes: 0 all were messages and no signature was invalid, 1 otherwise.
             """)

@@ -9,7 +9,9 @@ struct Encode: ParsableCommand {
         abstract: "Write messages from JSON, one object per line: the form that \"srup decode --json\" prints.",
         discussion: """
             With --private-key the message is signed, otherwise "signature_hex" is put in its place. With --recipient-key \
-            "nonce" is sealed, otherwise "envelope" is taken as it is. A missing "token" is made up, a missing "version" is 5.
+            "nonce" is sealed, otherwise "envelope" is taken as it is. A missing "token" is made up, a missing "version" is 5. \
+            What no participant would take can be written, too: a "type" as 0x30, a "status_code" as 0x42 in place of "status", \
+            "tail" in place of a type's own keys, "trailing" bytes.
 
               echo '{"type":"ACTION","sequence":16,"sender":"a1","action":7}' | srup encode --private-key key.pem
 
@@ -42,8 +44,8 @@ struct Encode: ParsableCommand {
                         throw MessageJSONError(key: "", problem: "the line is longer than any message")
                     }
                     if line.allSatisfy({ $0 == 32 || $0 == 9 || $0 == 13 }) { continue }
-                    let signed = try MessageJSON(json: line).encoded(keys)
-                    if binary { output.write(signed.bytes) } else { output.line(Hex.encode(signed.bytes)) }
+                    let bytes = try MessageJSON(json: line).encodedBytes(keys)
+                    if binary { output.write(bytes) } else { output.line(Hex.encode(bytes)) }
                 } catch {
                     isAllWell = false
                     Program.complain("\(name), line \(number): \(error)")

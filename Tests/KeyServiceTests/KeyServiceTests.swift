@@ -86,22 +86,24 @@ final class Rig: @unchecked Sendable {
     }
 
     /// A request as any HTTP client could send it: status and body.
-    func post(_ route: String, _ body: String, _ arguments: [String] = []) throws -> (status: Int, body: String) {
+    func post(_ route: String, _ body: String, _ arguments: [String] = [], base: String = "") throws -> (
+        status: Int, body: String
+    ) {
         let file = folder + "/body-\(UUID().uuidString)"
         try body.write(toFile: file, atomically: true, encoding: .utf8)
         let result = try run(
             "/usr/bin/curl",
             [
                 "-s", "--cacert", ca, "--data-binary", "@\(file)", "-H", "Content-Type: text/plain", "-w",
-                "\n%{http_code}", "\(url)/KeyEx/register/\(route)",
+                "\n%{http_code}", "\(url)\(base)/KeyEx/register/\(route)",
             ] + arguments)
         let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
         return (Int(lines.last ?? "") ?? 0, lines.dropLast().joined(separator: "\n"))
     }
 
-    func get(_ route: String) throws -> (status: Int, body: String) {
+    func get(_ route: String, base: String = "") throws -> (status: Int, body: String) {
         let result = try run(
-            "/usr/bin/curl", ["-s", "--cacert", ca, "-w", "\n%{http_code}", "\(url)/KeyEx/register/\(route)"])
+            "/usr/bin/curl", ["-s", "--cacert", ca, "-w", "\n%{http_code}", "\(url)\(base)/KeyEx/register/\(route)"])
         let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
         return (Int(lines.last ?? "") ?? 0, lines.dropLast().joined(separator: "\n"))
     }
@@ -228,7 +230,9 @@ final class Rig: @unchecked Sendable {
                 #"{"identity":"monitor","key":"\#(key)"}"#, #"{"identity":"A1","key":"\#(key)"}"#,
                 #"{"identity":"0a1","key":"\#(key)"}"#,
                 #"{"identity":"a1","key":"AAAA"}"#, #"{"identity":"a1","key":"\#(weak)"}"#,
-                #"{"identity":"c2c2","key":"\#(key)"}"#, #"{"identity":"a1","key":"\#(key)","type":"a b"}"#,
+                #"{"identity":"c2c2","key":"\#(key)"}"#, #"{"identity":"a1","key":"\#(key)","type":"a "}"#,
+                #"{"identity":"a1","key":"\#(key)","type":" a"}"#, #"{"identity":"a1","key":"\#(key)","type":"ä"}"#,
+                #"{"identity":"a1","key":"\#(key)","type":"a\tb"}"#, #"{"identity":"a1","key":"\#(key)","type":""}"#,
                 #"{"identity":"a1","key":"\#(key)","type":"\#(String(repeating: "x", count: 65))"}"#,
             ]
             for body in bad { #expect(try rig.post("register", body).status == 400, "\(body.prefix(60))") }

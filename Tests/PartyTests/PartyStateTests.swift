@@ -278,7 +278,10 @@ final class Scratch {
         #expect(KeyServiceClient.broker("mqtt://broker.example")?.port == 8883)
         #expect(KeyServiceClient.broker("mqtt://localhost:1234")?.port == 1234)
         #expect(KeyServiceClient.broker("broker")?.host == "broker")
-        for bad in ["", "mqtt://", "mqtt://a:0", "mqtt://a:99999", "mqtt://a:b:c", "mqtt://a/b", "http://a"] {
+        for bad in [
+            "", "mqtt://", "mqtt://a:0", "mqtt://a:99999", "mqtt://a:b:c", "mqtt://a/b", "http://a", "mqtt://a b",
+            "mqtt://a\u{1B}[2J", "mqtt://a\u{202E}b",
+        ] {
             #expect(KeyServiceClient.broker(bad) == nil, "\(bad)")
         }
     }

@@ -49,6 +49,30 @@ import Testing
             }?.contains("did you mean \"observer[0].name\"?") == true)
     }
 
+    @Test func namesOfTheUsersOwnMayHoldSpacesAndDots() throws {
+        let text = """
+            [policy]
+            otherwise = "red"
+            lamp = "green"
+            "door lock, outside" = "green"
+            "a.b [c]" = "red"
+            "a.b" = "green"
+            "x[0]" = "red"
+            """
+        var file = try SettingsFile(text: text, name: "x")
+        let keys = file.keys(of: "policy")
+        #expect(Set(keys) == ["otherwise", "lamp", "door lock, outside", "a.b [c]", "a.b", "x[0]"])
+        #expect(try keys.filter { try file.choice(SettingsFile.path("policy", $0), default: Colour.red) == .green }.count == 3)
+        try file.finish()
+        // A table in the table is none of its values, and is not overlooked.
+        #expect(
+            problem("[policy.a]\nb = \"green\"") { file in
+                for key in file.keys(of: "policy") { 
+                    _ = try file.choice(SettingsFile.path("policy", key), default: Colour.red)
+                }
+            }?.contains("policy.a: must be one of") == true)
+    }
+
     @Test func anUnknownKeyNamesItsLineAndTheNearestKey() {
         let text = problem("[observe]\n\ntimeuot = 3") {
             _ = try $0.duration("observe.timeout", default: .zero, in: .zero...(.seconds(9)))

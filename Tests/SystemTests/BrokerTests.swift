@@ -173,4 +173,34 @@ extension ObservedJoinTests {
         #expect(try say(["identities", "--never-joined"]) == "")
         #expect(try say(["forget"], code: 64).contains("give identities"))
     }
+
+    @Test func aTypeWithSpacesHasAPolicyOfItsOwn() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let world = try World(stage)
+        try world.prepare()
+        let settings = stage.path("c2/c2.toml")
+        let text = try String(contentsOfFile: settings, encoding: .utf8)
+            .replacingOccurrences(of: "[observation]", with: "\"door lock v1.2\" = \"simple\"\n[observation]")
+        try text.write(toFile: settings, atomically: true, encoding: .utf8)
+        try world.startKeyService()
+        try world.startBroker()
+        try world.startC2([])
+        // A device that asks for a certain server, which is the one there is.
+        let server = try Identity.load(from: stage.path("c2/server")).0.id.hex
+        let register = ["register", "--url", world.url, "--ca", stage.path("c2/ca.crt"), "--type", "door lock v1.2"]
+        #expect(
+            try stage.run("srup-device", register + ["--state", stage.path("x"), "--server", "ffff"], as: "x") == 1)
+        #expect(stage.tail(of: "x").contains("does not know the C2 server ffff"))
+        try stage.must("srup-device", register + ["--state", stage.path("lock"), "--server", server], as: "lock")
+        let begin = EventFollower.clock()
+        try world.startDevice("lock")
+        try world.events.wait(for: "lock", ["joined"], since: begin, within: 30)
+        // And a token for another server is made from its public key alone.
+        let key = stage.path("other.pem")
+        try PrivateKey.generate().publicKey.pem.write(toFile: key, atomically: true, encoding: .utf8)
+        try stage.must("srup-c2", ["server-token", key, "--folder", stage.path("c2")], as: "token")
+        #expect(Data(base64Encoded: stage.tail(of: "token").trimmingCharacters(in: .whitespaces))?.count == 256)
+        #expect(try stage.run("srup-c2", ["server-token", settings, "--folder", stage.path("c2")], as: "no-key") == 1)
+    }
 }

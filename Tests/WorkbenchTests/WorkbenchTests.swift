@@ -89,6 +89,83 @@ struct VectorFile: Decodable {
         }
     }
 
+    /// A vector of this type, its bytes changed behind the signature and signed again.
+    private func changed(_ type: String, _ change: (inout MessageOutline) -> Void) throws -> (
+        bytes: [UInt8], DecodingKeys
+    ) {
+        let vector = try #require(
+            file.vectors.first {
+                MessageJSON(decoding: Hex.decode($0.serialized_hex) ?? [], keys: DecodingKeys()).type == type
+            })
+        let pem = try #require(file.keys[vector.signer])
+        var outline = MessageOutline(reading: try #require(Hex.decode(vector.serialized_hex)))
+        change(&outline)
+        try outline.sign(with: PrivateKey(pem: pem.private_pem))
+        var keys = DecodingKeys()
+        keys.any = [try PublicKey(pem: pem.public_pem)]
+        return (try outline.bytes(), keys)
+    }
+
+    @Test func aStatusThatNobodyKnowsLeavesTheRestReadable() throws {
+        let (bytes, keys) = try changed("RESPONSE") { $0.tail = [0x42] }
+        let decoded = MessageJSON(decoding: bytes, keys: keys)
+        #expect(decoded.type == "RESPONSE" && decoded.status == nil && decoded.status_code == "0x42")
+        #expect(
+            decoded.signature == "valid" && decoded.sender != nil && decoded.sequence != nil && decoded.token != nil)
+        #expect(decoded.reason == "unknown-status" && decoded.text.contains("0x42 is no status"))
+        #expect(decoded.text.contains("status     0x42\n") && decoded.text.contains("signature  valid"))
+        #expect(try MessageJSON(json: Array(decoded.line.utf8)).encodedBytes(EncodingKeys()) == bytes)
+        // A participant takes it for no message, as ever.
+        #expect(throws: WireError(.status, at: bytes.count - 1, .unknownStatus(0x42))) {
+            try SignedMessage(parsing: bytes)
+        }
+    }
+
+    @Test func whatIsUnknownOrCutOrTooLongIsShownAsFarAsItGoes() throws {
+        // A type that nobody knows: the tail as it is.
+        var (bytes, keys) = try changed("ACTION") { ($0.type, $0.tail) = (0x30, [1, 2, 3]) }
+        var decoded = MessageJSON(decoding: bytes, keys: keys)
+        #expect(decoded.type == "0x30" && decoded.tail == "010203" && decoded.signature == "valid")
+        #expect(decoded.reason == "unknown-type" && decoded.text.contains("(0x30, version"))
+        #expect(try MessageJSON(json: Array(decoded.line.utf8)).encodedBytes(EncodingKeys()) == bytes)
+        // Bytes behind the end: the message and them.
+        (bytes, keys) = try changed("ACTION") { $0.tail = [7, 0xFF, 0xEE] }
+        decoded = MessageJSON(decoding: bytes, keys: keys)
+        #expect(decoded.action == 7 && decoded.trailing == "ffee" && decoded.reason == "trailing-bytes")
+        #expect(try MessageJSON(json: Array(decoded.line.utf8)).encodedBytes(EncodingKeys()) == bytes)
+        (bytes, keys) = try changed("RESPONSE") { $0.tail = [0x42, 0xFF] }
+        decoded = MessageJSON(decoding: bytes, keys: keys)
+        #expect(decoded.status_code == "0x42" && decoded.trailing == "ff")
+        #expect(try MessageJSON(json: Array(decoded.line.utf8)).encodedBytes(EncodingKeys()) == bytes)
+        // A tail that is cut.
+        (bytes, keys) = try changed("OBSERVATION_REQUEST") { $0.tail = Array($0.tail?.prefix(100) ?? []) }
+        decoded = MessageJSON(decoding: bytes, keys: keys)
+        #expect(decoded.type == "OBSERVATION_REQUEST" && decoded.tail?.utf8.count == 200)
+        #expect(decoded.signature == "valid" && decoded.reason == "truncated")
+        #expect(try MessageJSON(json: Array(decoded.line.utf8)).encodedBytes(EncodingKeys()) == bytes)
+        // Cut in the header, or of another version: what comes before.
+        decoded = MessageJSON(decoding: Array(bytes.prefix(18)), keys: keys)
+        #expect(decoded.sender != nil && decoded.token == nil && decoded.signature == nil && decoded.field == "token")
+        decoded = MessageJSON(decoding: [9] + bytes.dropFirst(), keys: keys)
+        #expect(decoded.version == 9 && decoded.type == nil && decoded.reason == "unsupported-version")
+    }
+
+    @Test func textFromAPeerDoesATerminalNoHarmInEitherForm() throws {
+        let hostile = "\u{9B}2J\u{202E}\u{200B}\u{FEFF}\u{E0041}\u{7F}"
+        let object = try JSONEncoder().encode([
+            "type": "DATA", "sender": "a1", "data_id": hostile, "data": hostile, "signature_hex": "00",
+        ])
+        let line = String(decoding: object, as: UTF8.self).replacingOccurrences(
+            of: #""type""#, with: #""sequence":1,"type""#)
+        let bytes = try MessageJSON(json: Array(line.utf8)).encoded(EncodingKeys()).bytes
+        var decoded = MessageJSON(decoding: bytes, keys: DecodingKeys())
+        decoded.topic = "SRUP/" + hostile
+        for text in [decoded.line, decoded.text.replacingOccurrences(of: "\n", with: "")] {
+            #expect(text.unicodeScalars.allSatisfy { (0x20...0x7E).contains($0.value) }, "\(text)")
+        }
+        #expect(try MessageJSON(json: Array(decoded.line.utf8)).encoded(EncodingKeys()).bytes == bytes)
+    }
+
     @Test func whatIsNoMessageNamesFieldAndOffset() {
         let decoded = MessageJSON(decoding: [5, 2, 1], keys: DecodingKeys())
         #expect(decoded.field == "sequence id" && decoded.offset == 2 && decoded.reason == "truncated")
@@ -100,24 +177,33 @@ struct VectorFile: Decodable {
         let device = try PrivateKey(pem: try #require(file.keys["device"]).private_pem)
         var rejected = 0
         var opened = 0
+        var again = 0
         for number in 0..<20_000 {
             let input = fuzzer.next()
             let decoded = MessageJSON(decoding: input, keys: DecodingKeys())
-            if decoded.error != nil {
+            if let reason = decoded.reason {
                 rejected += 1
+                // What could be read to the signature's end can be written again.
+                if ["unknown-status", "unknown-type", "trailing-bytes"].contains(reason), decoded.signature_hex != nil,
+                    decoded.signature_hex != "", decoded.token_hex != ""
+                {
+                    again += 1
+                    #expect(try MessageJSON(json: Array(decoded.line.utf8)).encodedBytes(EncodingKeys()) == input)
+                }
                 continue
             }
-            #expect(try MessageJSON(json: Array(decoded.line.utf8)).encoded(EncodingKeys()).bytes == input)
+            #expect(try MessageJSON(json: Array(decoded.line.utf8)).encodedBytes(EncodingKeys()) == input)
             // Opening costs a private-key operation, so that only some are tried.
             if number % 8 == 0, decoded.envelope != nil {
                 keys.recipient = device
-                let again = MessageJSON(decoding: input, keys: keys)
-                if again.opened_hex != nil || again.nonce != nil { opened += 1 }
+                let tried = MessageJSON(decoding: input, keys: keys)
+                if tried.opened_hex != nil || tried.nonce != nil { opened += 1 }
             }
         }
         // Changes outside the envelope leave it whole; it opens then, and only then.
         #expect(opened > 0)
         #expect(rejected > 1000)
+        #expect(again > 100)
     }
 }
 

@@ -65,39 +65,68 @@ public struct KeyServiceClient: Sendable {
 
     // MARK: The routes
 
+    /// What the service tells of itself.
+    struct Status: Sendable {
+        /// Whether it takes registrations.
+        let isActive: Bool
+        /// Its own identity; at a service of release 4.0 also that of the C2 server.
+        let identity: DeviceID?
+    }
+
+    /// - Throws: ``KeyServiceError``.
+    func status() async throws(KeyServiceError) -> Status {
+        let answer = try await get("status")
+        try accept(answer, [200], "tell its status")
+        let values = try object(answer, "status")
+        return Status(isActive: values["active"]?.lowercased() == "true", identity: values["identity"].flatMap(Self.id))
+    }
+
     /// Whether the service takes registrations.
     ///
     /// - Throws: ``KeyServiceError``.
-    public func isActive() async throws(KeyServiceError) -> Bool {
-        let answer = try await get("status")
-        try accept(answer, [200], "tell its status")
-        return try object(answer, "status")["active"]?.lowercased() == "true"
-    }
+    public func isActive() async throws(KeyServiceError) -> Bool { try await status().isActive }
 
     /// What registration answers.
     public struct Welcome: Sendable {
         public let brokerHost: String
         public let brokerPort: UInt16
+        /// The C2 server to join, when it is told.
         public let server: DeviceID?
+        /// The key that is told with it: the C2 server's.
+        public let serverKey: PublicKey?
     }
 
     /// - Throws: ``KeyServiceError``; status 400 for an identity that is taken.
     public func register(_ id: DeviceID, key: PublicKey, type: String) async throws(KeyServiceError) -> Welcome {
         let answer = try await post("register", ["identity": id.hex, "key": key.pemBody, "type": type])
         try accept(answer, [200, 201], "register")
-        let values = try object(answer, "register")
-        guard let broker = values["broker"].flatMap(Self.broker) else { throw .notUnderstood(step: "register") }
-        // "default_c2" is missing in answers of release 4.0.
+        guard let welcome = Self.welcome(try object(answer, "register")) else { throw .notUnderstood(step: "register") }
+        return welcome
+    }
+
+    /// In answers of release 4.0 "default_c2" is missing and "key" is the base64 between the PEM markers.
+    static func welcome(_ values: [String: String]) -> Welcome? {
+        guard let broker = values["broker"].flatMap(broker) else { return nil }
         return Welcome(
-            brokerHost: broker.host, brokerPort: broker.port,
-            server: values["default_c2"].flatMap { DeviceID(hex: $0.lowercased()) })
+            brokerHost: broker.host, brokerPort: broker.port, server: values["default_c2"].flatMap(id),
+            serverKey: values["key"].flatMap(publicKey))
+    }
+
+    private static func id(_ text: String) -> DeviceID? { DeviceID(hex: text.lowercased()) }
+
+    /// Base64 of the whole PEM text; some releases send the base64 between the PEM's markers.
+    private static func publicKey(_ text: String) -> PublicKey? {
+        let text = text.filter { !$0.isWhitespace && $0 != "\"" }
+        if let pem = base64(text), let key = try? PublicKey(pem: pem) { return key }
+        return try? PublicKey(pemBody: text)
     }
 
     /// "mqtt://host" or "mqtt://host:port".
     static func broker(_ text: String) -> (host: String, port: UInt16)? {
         var rest = Substring(text)
         for scheme in ["mqtts://", "mqtt://"] where rest.hasPrefix(scheme) { rest = rest.dropFirst(scheme.count) }
-        guard !rest.isEmpty, rest.utf8.count < 256, !rest.contains("/") else { return nil }
+        // It is stored, logged and shown: a host's name and nothing else.
+        guard !rest.isEmpty, rest.utf8.count < 256, rest.utf8.allSatisfy(isOfHost) else { return nil }
         let parts = rest.split(separator: ":", omittingEmptySubsequences: false)
         switch parts.count {
         case 1: return (String(parts[0]), BrokerAddress.defaultPort)
@@ -105,6 +134,16 @@ public struct KeyServiceClient: Sendable {
             guard let port = UInt16(parts[1]), port > 0, !parts[0].isEmpty else { return nil }
             return (String(parts[0]), port)
         default: return nil
+        }
+    }
+
+    private static func isOfHost(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"),
+            UInt8(ascii: ":"):
+            true
+        default: false
         }
     }
 
@@ -146,10 +185,9 @@ public struct KeyServiceClient: Sendable {
         let answer = try await get("get_key/\(id.hex)")
         if answer.status == 404 { return nil }
         try accept(answer, [200], "tell the key of \(id)")
-        // Base64 of the whole PEM text; some revisions send the base64 between the PEM's markers.
-        let text = String(decoding: answer.body, as: UTF8.self).filter { !$0.isWhitespace && $0 != "\"" }
-        if let pem = Self.base64(text), let key = try? PublicKey(pem: pem) { return key }
-        guard let key = try? PublicKey(pemBody: text) else { throw .notUnderstood(step: "key of \(id)") }
+        guard let key = Self.publicKey(String(decoding: answer.body, as: UTF8.self)) else {
+            throw .notUnderstood(step: "key of \(id)")
+        }
         return key
     }
 

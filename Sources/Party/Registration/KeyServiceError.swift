@@ -9,7 +9,18 @@ public enum KeyServiceError: Error, Sendable, Hashable, CustomStringConvertible 
     case inactive(String)
     case refused(step: String, status: Int, says: String)
     case notUnderstood(step: String)
+    /// It does not know the C2 server that was asked for.
+    case serverUnknown(String, String)
     case certificateNotOurs(String)
+
+    /// Whether trying again later may help: nobody answers, or the service has no room or has had too many requests.
+    public var isPassing: Bool {
+        switch self {
+        case .unreachable: true
+        case .refused(_, let status, _): status == 429 || status == 503
+        default: false
+        }
+    }
 
     public var description: String {
         switch self {
@@ -27,6 +38,7 @@ public enum KeyServiceError: Error, Sendable, Hashable, CustomStringConvertible 
         case .refused(let step, let status, let says):
             "the key service refuses to \(step) (HTTP \(status))\(says.isEmpty ? "" : ": \(says)")"
         case .notUnderstood(let step): "the key service's answer (\(step)) is not understood; is it a key service?"
+        case .serverUnknown(let server, let url): "the key service at \(url) does not know the C2 server \(server)"
         case .certificateNotOurs(let why): "the certificate from the key service cannot be used: \(why)"
         }
     }

@@ -9,13 +9,18 @@ public enum Registrar {
     /// - Parameters:
     ///   - progress: told in words before each step, since making keys takes seconds on a small machine.
     ///   - authorityFile: of the key service's HTTPS certificate; `nil`: the system's authorities.
+    ///   - server: the C2 server to join; `nil`: the one that the key service tells.
     /// - Throws: ``KeyServiceError``, ``CryptoError``, ``PrivateFileError``, ``StorageError``; nothing is kept then.
     public static func register(
-        at url: String, authorityFile: String?, type: String, folder: String, progress: (String) -> Void
+        at url: String, authorityFile: String?, type: String, folder: String, server: DeviceID? = nil,
+        progress: (String) -> Void
     ) async throws -> DeviceID {
         let service = try KeyServiceClient(url: url, authorityFile: authorityFile)
         progress("asking the key service at \(service.url)")
-        guard try await service.isActive() else { throw KeyServiceError.inactive(service.url) }
+        let status = try await service.status()
+        guard status.isActive else { throw KeyServiceError.inactive(service.url) }
+        // Before anything is registered: it may be a slip of the pen.
+        let wantedKey = try await key(ofWanted: server, service)
         progress("making the identity's key and the broker's key (RSA-2048)")
         let key = try PrivateKey.generate()
         let accessKey = try PrivateKey.generate()
@@ -25,16 +30,40 @@ public enum Registrar {
         try await service.validate(id, key: key)
         progress("fetching the certificate for the broker at \(welcome.brokerHost):\(welcome.brokerPort)")
         let (certificate, authority) = try await service.access(id, key: key, accessKey: accessKey)
-        var serverKey: PublicKey?
-        if let server = welcome.server { serverKey = try await service.key(of: server) }
+        let known: (id: DeviceID?, key: PublicKey?) =
+            if let server { (server, wantedKey) } else { try await told(service, status, welcome) }
         try Identity.save(
             .init(
                 id: id, key: key, accessKey: accessKey, certificate: certificate, authority: authority,
                 brokerHost: welcome.brokerHost, brokerPort: welcome.brokerPort, keyService: service.url,
-                server: welcome.server, serverKey: serverKey),
+                server: known.id, serverKey: known.key),
             in: folder)
         if let authorityFile { try keepAuthority(authorityFile, in: folder) }
         return id
+    }
+
+    private static func key(
+        ofWanted server: DeviceID?, _ service: KeyServiceClient
+    ) async throws(KeyServiceError) -> PublicKey? {
+        guard let server else { return nil }
+        guard let key = try await service.key(of: server) else { throw .serverUnknown(server.hex, service.url) }
+        return key
+    }
+
+    /// The C2 server and its key, as the service tells them. One of release 4.0 has both in other places: its own identity is
+    /// the server's, and the answer to a registration has the key.
+    private static func told(
+        _ service: KeyServiceClient, _ status: KeyServiceClient.Status, _ welcome: KeyServiceClient.Welcome
+    ) async throws(KeyServiceError) -> (id: DeviceID?, key: PublicKey?) {
+        guard let id = welcome.server ?? status.identity else { return (nil, nil) }
+        do throws(KeyServiceError) {
+            return (id, try await service.key(of: id) ?? welcome.serverKey)
+        } catch {
+            switch error {
+            case .refused, .notUnderstood: return (id, welcome.serverKey)
+            default: throw error
+            }
+        }
     }
 
     /// An identity that is taken (one in 2^60) is replaced by another.
