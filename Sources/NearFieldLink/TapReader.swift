@@ -37,6 +37,8 @@ public enum TapEvent: Sendable {
     case tapped(Tap)
     /// A tag rests on the reader and still holds what it has been tapped with; said at every turn.
     case rests(Tap)
+    /// What a peer or a tag gave does not count; a peer was told so.
+    case refused(Tap)
     /// A device was there, and nothing came of it.
     case failed(String)
     /// Nothing has happened; said a few times a second.
@@ -55,8 +57,12 @@ public final class TapReader {
         /// How long a peer may take for its first PDU, in milliseconds: one whose host has just given up listening, while
         /// its chip has answered, will never send one.
         public var firstPDU = 400
-        /// How long a tap may last at most.
+        /// How long is waited for a tag that changes while it is read.
         public var tap = Duration.seconds(2)
+        /// How long a card may take that goes on answering: some phones need half a second for each answer.
+        public var card = Duration.seconds(15)
+        /// How long a link lasts at most; one without traffic, too, since the peer's user may have to say yes first.
+        public var link = Duration.seconds(10)
         /// How long a peer that has given something may go on.
         public var farewell = Duration.milliseconds(300)
 
@@ -98,18 +104,18 @@ public final class TapReader {
     }
 
     private func turn(_ reader: Reader, _ isWanted: () -> Bool) throws(ReaderError) {
-        try call(reader)
+        try call(reader, isWanted)
         guard isWanted() else {
             reader.fieldOff()
             return
         }
         // Turns the field off before anything else.
-        try listen(reader)
+        try listen(reader, isWanted)
     }
 
     // MARK: As target
 
-    private func listen(_ reader: Reader) throws(ReaderError) {
+    private func listen(_ reader: Reader, _ isWanted: () -> Bool) throws(ReaderError) {
         let general: [UInt8]
         do {
             general = try reader.listenDEP(
@@ -122,7 +128,7 @@ public final class TapReader {
         let first = reader.exchanges
         do throws(LLCPError) {
             var receiver = TapReceiver(remote: try LinkParameters(generalBytes: general), judge: judge)
-            try exchange(&receiver, .target, start, reader, first) {
+            try exchange(&receiver, .target, start, reader, first, isWanted) {
                 (answer: [UInt8]?, wait: Int) throws(ReaderError) in
                 if let answer { try reader.send(answer) }
                 return wait == 0 ? [] : try reader.receive(timeout: wait)
@@ -140,29 +146,38 @@ public final class TapReader {
 
     // MARK: As initiator
 
-    private func call(_ reader: Reader) throws(ReaderError) {
+    private func call(_ reader: Reader, _ isWanted: () -> Bool) throws(ReaderError) {
         try reader.beInitiator()
-        guard let tag = try reader.selectTypeA() else {
+        guard let found = try reader.selectTypeA() else {
             // Gone for two turns is gone: a bad moment is not a new tap.
             if let seen = present { present = seen.misses >= 1 ? nil : (seen.content, seen.misses + 1) }
             return
         }
-        if tag.speaksDEP {
-            guard let general = try reader.activateDEP(general: LinkParameters.ours.generalBytes) else { return }
-            try receive(reader, general)
-        } else if tag.speaksISODEP || tag.isType2 {
-            read(reader, tag)
+        if found.speaksDEP {
+            let general = try reader.activateDEP(general: LinkParameters.ours.generalBytes)
+            if let general, !found.speaksISODEP || LinkParameters.isLLCP(general) {
+                return try receive(reader, general, isWanted)
+            }
+            // A phone that is a card as well: what it says of peer-to-peer may be all there is to it. It has to be selected
+            // anew, without what it was just asked.
+            guard found.speaksISODEP else { return }
+            if general != nil { reader.release() }
+            reader.fieldOff()
+            guard let card = try reader.selectTypeA(), card.speaksISODEP else { return }
+            read(reader, .type4, isWanted)
+        } else if found.speaksISODEP || found.isType2 {
+            read(reader, found.speaksISODEP ? .type4 : .type2, isWanted)
         }
     }
 
-    private func receive(_ reader: Reader, _ general: [UInt8]) throws(ReaderError) {
+    private func receive(_ reader: Reader, _ general: [UInt8], _ isWanted: () -> Bool) throws(ReaderError) {
         defer { reader.release() }
         let start = ContinuousClock.now
         let first = reader.exchanges
         do throws(LLCPError) {
             var receiver = TapReceiver(remote: try LinkParameters(generalBytes: general), judge: judge)
             var next = receiver.next()
-            try exchange(&receiver, .initiator, start, reader, first) {
+            try exchange(&receiver, .initiator, start, reader, first, isWanted) {
                 (answer: [UInt8]?, wait: Int) throws(ReaderError) in
                 // An initiator's DISC would be waited for; the release that follows says the same.
                 if wait == 0 { return [] }
@@ -174,20 +189,22 @@ public final class TapReader {
         }
     }
 
-    private func read(_ reader: Reader, _ tag: Reader.TypeATarget) {
+    private func read(_ reader: Reader, _ kind: SteadyTag.Kind, _ isWanted: () -> Bool) {
         let start = ContinuousClock.now
         let first = reader.exchanges
-        let deadline = start + limits.tap * 2
+        let deadline = start + limits.card
+        // A card asks for more time while it thinks; a Type 2 tag answers at once.
+        let timeout = kind == .type4 ? 2000 : 500
         func exchange(_ bytes: [UInt8]) throws(TagError) -> [UInt8] {
-            guard ContinuousClock.now < deadline else { throw .link("it takes longer than \(limits.tap * 2)") }
+            guard ContinuousClock.now < deadline else { throw .link("it takes longer than \(limits.card)") }
+            guard isWanted() else { throw .link("it is not wanted any more") }
             do throws(ReaderError) {
-                return try reader.transceive(bytes, timeout: 500)
+                return try reader.transceive(bytes, timeout: timeout)
             } catch {
                 throw .link(error.description)
             }
         }
         do throws(TagError) {
-            let kind: SteadyTag.Kind = tag.speaksISODEP ? .type4 : .type2
             var steady = SteadyTag(kind)
             steady.maximumTime = limits.tap
             let content = try steady.read(
@@ -195,15 +212,15 @@ public final class TapReader {
             let isNew = present?.content != content
             present = (content, 0)
             let tap = Tap(
-                role: tag.speaksISODEP ? .type4 : .type2, message: try content.message(),
+                role: kind == .type4 ? .type4 : .type2, message: try content.message(),
                 duration: ContinuousClock.now - start, exchanges: reader.exchanges - first)
             if judge(tap.message) {
                 onEvent(isNew ? .tapped(tap) : .rests(tap))
             } else if isNew {
-                onEvent(.failed("the tag holds no 128-bit value"))
+                onEvent(.refused(tap))
             }
         } catch {
-            onEvent(.failed(error.description))
+            if isWanted() { onEvent(.failed(error.description)) }
         }
         reader.release()
     }
@@ -216,38 +233,39 @@ public final class TapReader {
     ///   none is wanted any more.
     private func exchange(
         _ receiver: inout TapReceiver, _ role: Tap.Role, _ start: ContinuousClock.Instant, _ reader: Reader,
-        _ firstExchange: Int, _ step: (_ answer: [UInt8]?, _ wait: Int) throws(ReaderError) -> [UInt8]
+        _ firstExchange: Int, _ isWanted: () -> Bool,
+        _ step: (_ answer: [UInt8]?, _ wait: Int) throws(ReaderError) -> [UInt8]
     ) throws(LLCPError) {
         var answer: [UInt8]?
-        var reported = 0
         var lastGift: ContinuousClock.Instant?
-        var refused = 0
         var hasHeard = false
+        func tap(_ message: NDEFMessage) -> Tap {
+            Tap(
+                role: role, message: message, duration: ContinuousClock.now - start,
+                exchanges: reader.exchanges - firstExchange)
+        }
         while !receiver.isEnded {
             let bytes: [UInt8]
             do throws(ReaderError) {
-                // The peer's own limit, and a tap's.
-                let left = Int((limits.tap - (ContinuousClock.now - start)) / .milliseconds(1))
+                // The peer's own limit, and the link's.
+                let left = Int((limits.link - (ContinuousClock.now - start)) / .milliseconds(1))
                 let peers = hasHeard ? receiver.link.remote.linkTimeout + 200 : limits.firstPDU
                 bytes = try step(answer, max(50, min(peers, left)))
                 hasHeard = true
             } catch {
                 // After it has given something a peer may go as it likes.
-                if reported == 0 { onEvent(.failed(error.description)) }
+                if lastGift == nil { onEvent(.failed(error.description)) }
                 return
             }
             try receiver.receive(bytes)
-            for message in receiver.messages.dropFirst(reported) {
+            for gift in receiver.takeGifts() {
                 lastGift = .now
-                onEvent(
-                    .tapped(
-                        Tap(
-                            role: role, message: message, duration: ContinuousClock.now - start,
-                            exchanges: reader.exchanges - firstExchange)))
+                switch gift {
+                case .taken(let message): onEvent(.tapped(tap(message)))
+                case .refused(let message): onEvent(.refused(tap(message)))
+                case .malformed(let error): onEvent(.failed("refused: \(error)"))
+                }
             }
-            reported = receiver.messages.count
-            for why in receiver.refusals.dropFirst(refused) { onEvent(.failed("refused: \(why)")) }
-            refused = receiver.refusals.count
             if receiver.isEnded {
                 // An initiator that has said goodbye waits for an answer, and its chip asks ours for it.
                 answer = PDU.disconnect(dsap: 0, ssap: 0).bytes
@@ -256,8 +274,8 @@ public final class TapReader {
             let now = ContinuousClock.now
             let isOver =
                 lastGift.map { !receiver.isConnected && !receiver.link.hasToSend || now - $0 > limits.farewell }
-                ?? (now - start > limits.tap)
-            if isOver { receiver.deactivate() }
+                ?? (now - start > limits.link)
+            if isOver || !isWanted() { receiver.deactivate() }
             answer = receiver.next()
         }
         // Our DISC is the last word.

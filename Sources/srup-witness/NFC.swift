@@ -106,7 +106,7 @@ final class NFCEye: Eye {
                 if let line = Self.line(tap) { server.say(line) }
             case .rests(let tap):
                 if let line = Self.line(tap) { server.say(line) }
-            case .failed: break
+            case .failed, .refused: break
             case .idle:
                 guard ContinuousClock.now - lastWord >= .seconds(1) else { return }
                 lastWord = .now
@@ -130,10 +130,11 @@ struct NFCRead: ParsableCommand {
         commandName: "read",
         abstract: "Show what taps give: to check a reader and the devices that tap it.",
         discussion: """
-            Prints a line per tap: who called whom, how long it took, the records. Values are shown here, so do not use it \
+            Prints a line per tap: who called whom, how long it took, the records. It judges as the observer does: what \
+            holds no 128-bit value is shown as refused, and its giver is told so. Values are shown here, so do not use it \
             while a join is under way. Contacts no server and needs no identity.
 
-            Exit codes: 0 something was tapped, 1 nothing was, 69 the reader never opened.
+            Exit codes: 0 a value was tapped, 1 none was, 69 the reader never opened.
             """)
 
     @OptionGroup var reader: ReaderOptions
@@ -184,7 +185,8 @@ struct NFCRead: ParsableCommand {
         var limits = TapReader.Limits()
         limits.listening = listen
         let tapReader = TapReader(
-            address, limits: limits, watchdog: Watchdog { Program.complain("libnfc hangs while \($0); start again") }
+            address, limits: limits, watchdog: Watchdog { Program.complain("libnfc hangs while \($0); start again") },
+            judge: { PresentedValue.find(in: $0) != nil }
         ) { event in
             switch event {
             case .ready(let name):
@@ -195,7 +197,8 @@ struct NFCRead: ParsableCommand {
             case .idle, .rests: break
             case .tapped(let tap):
                 count += 1
-                show(tap)
+                show(tap, isTaken: true)
+            case .refused(let tap): show(tap, isTaken: false)
             }
         }
         StopSignals.take()
@@ -206,20 +209,20 @@ struct NFCRead: ParsableCommand {
         if count == 0 { throw ExitCode(1) }
     }
 
-    private func show(_ tap: Tap) {
+    private func show(_ tap: Tap, isTaken: Bool) {
         let milliseconds = ((tap.duration / .milliseconds(1)) * 10).rounded() / 10
-        let isCandidate = PresentedValue.find(in: tap.message) != nil
         let records = tap.message.records.map(Self.record)
         let texts = records.map { record in
             record.text.map { "Text \($0.debugDescription)" } ?? record.uri.map { "URI \($0.debugDescription)" }
                 ?? "\(record.format) \(record.type ?? "") (\(record.bytes) bytes)"
         }
+        let event = isTaken ? "tap" : "refused"
         show(
             Line(
-                event: "tap", role: tap.role.rawValue, milliseconds: milliseconds, exchanges: tap.exchanges,
-                records: records, candidate: isCandidate),
-            "tap (\(tap.role.rawValue), \(milliseconds) ms): \(texts.joined(separator: ", ").withoutControls)"
-                + (isCandidate ? " [a 128-bit value]" : ""))
+                event: event, role: tap.role.rawValue, milliseconds: milliseconds, exchanges: tap.exchanges,
+                records: records, candidate: isTaken, reason: isTaken ? nil : "it holds no 128-bit value"),
+            "\(event) (\(tap.role.rawValue), \(milliseconds) ms): \(texts.joined(separator: ", ").withoutControls)"
+                + (isTaken ? " [a 128-bit value]" : " [no 128-bit value]"))
     }
 
     private static func record(_ record: NDEFRecord) -> Line.Record {

@@ -93,9 +93,8 @@ import Testing
 
     @Test func tagsAreReadOncePerTouch() throws {
         try Readers.with { readers in
-            // NDEF Text "tag"
-            try readers.chips.tell("tag sticker type2 D1010654026" + "56E746167")
-            try readers.chips.tell("tag phone type4 D1010654026" + "56E746167")
+            try readers.chips.tell("tag sticker type2 \(RestingTagTests.tag(Self.value))")
+            try readers.chips.tell("tag phone type4 \(RestingTagTests.tag(Self.value))")
             try readers.startRead()
             for (number, name) in ["sticker", "phone", "sticker"].enumerated() {
                 try readers.chips.tell("near a \(name)")
@@ -126,9 +125,50 @@ import Testing
                 try readers.wait("the error") { try readers.lines("read").count > before }
                 try readers.chips.tell("apart")
             }
-            try readers.chips.tell("tag good type2 D101065402656E746167")
+            try readers.chips.tell("tag good type2 \(RestingTagTests.tag(Self.value))")
             try readers.chips.tell("near a good")
             try readers.wait("the good tag") { try readers.taps().count == 1 }
+        }
+    }
+
+    /// As the observer judges: what holds no value is shown, but no tap, and its giver is not told Success.
+    @Test func whatHoldsNoValueIsShownAsRefusedAndItsGiverIsTold() throws {
+        try Readers.with { readers in
+            let text = "tag".utf8.map { String($0, radix: 16) }.joined()
+            try readers.chips.tell("tag poster type2 D101065402656E\(text)")
+            try readers.chips.tell("near a poster")
+            try readers.startRead(["--once"])
+            func refused() throws -> [[String: Any]] {
+                try readers.lines("read").filter { $0["event"] as? String == "refused" }
+            }
+            try readers.wait("the poster") { try refused().count == 1 }
+            #expect(try Readers.text(refused()[0]) == "tag" && refused()[0]["candidate"] as? Bool == false)
+            try readers.chips.tell("apart")
+            try readers.chips.tell("near a b")
+            try readers.startWrite("hello")
+            try readers.wait("the refusal") {
+                try readers.lines("write").contains {
+                    $0["detail"] as? String == "SNEP: the server answers Bad Request"
+                }
+            }
+            #expect(try !readers.lines("write").contains { $0["event"] as? String == "taken" })
+            #expect(try readers.taps().isEmpty)
+        }
+    }
+
+    /// A peer's user may have to say yes first: the link is kept though nothing goes over it.
+    @Test(.enabled(if: Readers.python != nil, needsNfcpy), arguments: ["initiator", "target"])
+    func aLiveLinkWithoutTrafficIsKeptForSeconds(_ role: String) throws {
+        try Readers.with { readers in
+            try readers.chips.tell("near a b")
+            try readers.startRead()
+            let said = try readers.nfcpy([
+                "put", readers.chips.connstring("b").path, role, "sap", "0", "1", Self.value, "5",
+            ])
+            // A link that a standstill of the machine breaks is made again, and waits as long again.
+            #expect(said.last?["result"] as? Bool == true, "\(said)")
+            let tap = try #require(try readers.taps().last)
+            #expect(try #require(tap["milliseconds"] as? Double) > 4000)
         }
     }
 

@@ -88,6 +88,9 @@ public struct LinkParameters: Sendable, Hashable {
 
     static let magic: [UInt8] = [0x46, 0x66, 0x6D]
 
+    /// Whether general bytes say that their sender speaks LLCP, in whatever version.
+    public static func isLLCP(_ bytes: [UInt8]) -> Bool { bytes.starts(with: magic) }
+
     /// - Throws: ``LLCPError``.
     public init(generalBytes bytes: some Collection<UInt8>) throws(LLCPError) {
         let bytes = Array(bytes)

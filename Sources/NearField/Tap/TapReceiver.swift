@@ -5,19 +5,27 @@ public struct TapReceiver: Sendable {
     /// Whether a message counts: the peer is told Success only then.
     public typealias Judge = @Sendable (NDEFMessage) -> Bool
 
+    /// What a peer has given.
+    public enum Gift: Sendable, Hashable {
+        /// It counts, and the peer is told Success.
+        case taken(NDEFMessage)
+        /// It does not, and the peer is told Bad Request.
+        case refused(NDEFMessage)
+        /// It is no message; so is that.
+        case malformed(NDEFError)
+    }
+
     public private(set) var link: LLCPLink
+    private var gifts: [Gift] = []
     /// What was given and counted.
     public private(set) var messages: [NDEFMessage] = []
-    /// Why something that was given did not count.
-    public private(set) var refusals: [String] = []
     private var sessions: [LLCPLink.ConnectionID: SNEPServerSession] = [:]
     private let judge: Judge
     private let inbox = Inbox()
 
     /// What the sessions' closures leave here; one receiver's steps are taken one after the other on one thread.
     private final class Inbox: @unchecked Sendable {
-        var messages: [NDEFMessage] = []
-        var refusals: [String] = []
+        var gifts: [Gift] = []
     }
 
     public init(remote: LinkParameters, local: LinkParameters = .ours, judge: @escaping Judge = { _ in true }) {
@@ -39,10 +47,15 @@ public struct TapReceiver: Sendable {
             default: break
             }
         }
-        messages += inbox.messages
-        refusals += inbox.refusals
-        inbox.messages.removeAll()
-        inbox.refusals.removeAll()
+        gifts += inbox.gifts
+        for case .taken(let message) in inbox.gifts { messages.append(message) }
+        inbox.gifts.removeAll()
+    }
+
+    /// What has been given since the last call.
+    public mutating func takeGifts() -> [Gift] {
+        defer { gifts.removeAll() }
+        return gifts
     }
 
     /// The PDU to send in turn.
@@ -61,13 +74,13 @@ public struct TapReceiver: Sendable {
             do throws(NDEFError) {
                 let message = try NDEFMessage(parsing: bytes)
                 guard judge(message) else {
-                    inbox.refusals.append("a message without a 128-bit value")
+                    inbox.gifts.append(.refused(message))
                     return (.badRequest, [])
                 }
-                inbox.messages.append(message)
+                inbox.gifts.append(.taken(message))
                 return (.success, [])
             } catch {
-                inbox.refusals.append(error.description)
+                inbox.gifts.append(.malformed(error))
                 return (.badRequest, [])
             }
         }

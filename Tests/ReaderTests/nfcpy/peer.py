@@ -1,8 +1,10 @@
 """An independent peer: nfcpy 1.0.4 on a simulated reader.
 
-peer.py put PATH ROLE HOW SIZE COUNT TEXT   puts a Text record COUNT times, a link each; ROLE initiator or target,
-                                            HOW name or sap, SIZE 0 or the text's length (it is repeated); "again" says
-                                            how often the link broke, and with it the tap had to be made once more
+peer.py put PATH ROLE HOW SIZE COUNT TEXT [WAIT]
+                                            puts a Text record COUNT times, a link each; ROLE initiator or target, HOW name
+                                            or sap, SIZE 0 or the text's length (spaces are added), after WAIT seconds of a
+                                            link without traffic; "again" says how often the link broke, and with it the tap
+                                            had to be made once more
 peer.py serve PATH ROLE COUNT               takes COUNT puts with a SNEP server
 peer.py tag PATH                            reads a Type 4 tag
 One JSON object per line.
@@ -50,11 +52,12 @@ def say(**line):
     print(json.dumps(line), flush=True)
 
 
-def put(clf, role, how, text):
+def put(clf, role, how, text, wait):
     """One link, one put; whether the server said Success, or why there is no telling."""
     result = []
 
     def client(llc):
+        time.sleep(wait)
         try:
             snep = nfc.snep.SnepClient(llc)
             snep.connect("urn:nfc:sn:snep" if how == "name" else 4)
@@ -67,7 +70,7 @@ def put(clf, role, how, text):
         threading.Thread(target=client, args=(llc,)).start()
         return True
 
-    end = time.time() + 10
+    end = time.time() + 10 + wait
     connect(clf, llcp={"on-connect": connected, "role": role}, terminate=lambda: bool(result) or time.time() > end)
     return result[0] if result else "no link"
 
@@ -78,11 +81,12 @@ def main():
     if what == "put":
         role, how, size, count, text = sys.argv[3:8]
         if int(size):
-            text = (text * (int(size) // len(text) + 1))[: int(size)]
+            text = text.ljust(int(size))
+        wait = float(sys.argv[8]) if len(sys.argv) > 8 else 0
         for number in range(int(count)):
             # When the link breaks, people tap again; so does this. nfcpy's waits are the machine's time, 77 ms in the air.
             for again in range(6):
-                result = put(clf, role, how, text)
+                result = put(clf, role, how, text, wait)
                 if result is True:
                     break
             say(put=number, result=result, again=again)
