@@ -159,7 +159,7 @@ let package = Package(
         tests("WorkbenchTests", ["Workbench", "SRUP"]),
         tests("C2Tests", ["C2", "JoiningDevice", "Party", "Presentation", "SRUP", "Storage", log]),
         tests("PartyTests", ["Party", "SRUP", "Storage", log]),
-        tests("KeyServiceTests", ["KeyService", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
+        tests("KeyServiceTests", ["KeyService", "Linux", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
         tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", "Linux", "Program", log, lifecycle]),
         tests("DoctorTests", ["Doctor", "Linux", "Program"]),
         tests("SignalsTests", ["Signals", "Linux", "Program"]),
