@@ -165,7 +165,7 @@ let package = Package(
         tests("SignalsTests", ["Signals", "Linux", "Program"]),
         tests("SettingsTests", ["Settings"]),
         tests("LinuxTests", ["Linux"]),
-        tests("ApplianceTests", ["Stage", "Witness", "Linux", log]),
+        tests("ApplianceTests", ["Stage", "Witness", "Linux", "Party", "SRUP", "Storage", log]),
         tests("NearFieldTests", ["NearField"]),
         tests(
             "ReaderTests", ["Stage", "Witness", "NearFieldLink", "Linux", log, lifecycle], resources: [.copy("nfcpy")]),
