@@ -163,7 +163,7 @@ let package = Package(
         tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", "Linux", "Program", log, lifecycle]),
         tests("DoctorTests", ["Doctor", "Linux", "Program"]),
         tests("SignalsTests", ["Signals", "Linux", "Program"]),
-        tests("SettingsTests", ["Settings"]),
+        tests("SettingsTests", ["Settings", "Camera", "NearFieldLink"]),
         tests("LinuxTests", ["Linux"]),
         tests("ApplianceTests", ["Stage", "Witness", "Linux", "Party", "SRUP", "Storage", log]),
         tests("NearFieldTests", ["NearField"]),
