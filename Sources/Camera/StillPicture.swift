@@ -72,7 +72,15 @@ public enum StillPicture {
         return picture
     }
 
+    private static func tooMuchWork(_ name: String) -> CameraError {
+        .badPicture(name, why: "its headers ask for more work and memory than a file of its size is given")
+    }
+
     private static func png(_ bytes: [UInt8], _ name: String) throws(CameraError) -> LumaPicture {
+        // What its data may be unpacked to: enough for 64 megapixels in grey, and more for files that have more in them.
+        guard let unpacked = PNGChunks.unpacked(bytes) else { throw .badPicture(name, why: "not a whole PNG") }
+        guard unpacked <= 96 << 20 || unpacked - 96 << 20 <= 64 * bytes.count else { throw tooMuchWork(name) }
+        let bytes = PNGChunks.withoutAncillary(bytes)
         var image = png_image()
         defer { png_image_free(&image) }
         // libpng keeps a pointer to the bytes between the two calls: they stay inside one closure.
@@ -101,6 +109,9 @@ public enum StillPicture {
     }
 
     private static func jpeg(_ bytes: [UInt8], _ name: String) throws(CameraError) -> LumaPicture {
+        guard bytes.withUnsafeBufferPointer({ JPEGWork($0).isAccepted(bytes: bytes.count) }) else {
+            throw tooMuchWork(name)
+        }
         guard let decoder = JPEGDecoder() else { throw .badPicture(name, why: "no memory") }
         let size = bytes.withUnsafeBufferPointer { decoder.size(of: $0) }
         guard let size else { throw .badPicture(name, why: "not a JPEG of an accepted size") }
@@ -146,6 +157,10 @@ enum PGM {
         }
         var pixels: [UInt8] = []
         if bytes[1] == UInt8(ascii: "2") {
+            // A digit each at least, and something between them.
+            guard bytes.count - offset >= 2 * width * height - 1 else {
+                throw .badPicture(name, why: "not a whole PGM: pixels are missing")
+            }
             pixels.reserveCapacity(width * height)
             for _ in 0..<width * height { pixels.append(UInt8(min(try number(), maximum) * 255 / maximum)) }
         } else {

@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import Luma
 
 /// The header of an uncompressed YUV4MPEG2 stream: `YUV4MPEG2 W640 H480 F30:1 Cmono`.
@@ -8,6 +9,7 @@ struct Y4MHeader: Equatable {
     let height: Int
     /// Bytes of a frame, all planes; luma comes first.
     let frameSize: Int
+    var lumaSize: Int { width * height }
     /// Of a frame, in seconds.
     let period: Double
 
@@ -15,7 +17,7 @@ struct Y4MHeader: Equatable {
 
     /// - Throws: ``CameraError/badPicture(_:why:)``.
     init(_ line: [UInt8], name: String) throws(CameraError) {
-        func bad(_ why: String) -> CameraError { .badPicture(name, why: "no Y4M stream: \(why)") }
+        func bad(_ why: String) -> CameraError { .badPicture(name, why: "no Y4M stream: \(why.withoutControls)") }
         let words = line.split(separator: 32).map { String(decoding: $0, as: UTF8.self) }
         guard words.first == "YUV4MPEG2" else { throw bad("it does not begin with YUV4MPEG2") }
         var width = 0
@@ -29,9 +31,10 @@ struct Y4MHeader: Equatable {
             case "H": height = Int(value) ?? 0
             case "C": chroma = String(value)
             case "F":
-                let parts = value.split(separator: ":").map { Double($0) ?? 0 }
+                // Whole numbers, as the format has it: "inf" and "nan" are numbers, too, where a fraction is read.
+                let parts = value.split(separator: ":", omittingEmptySubsequences: false).map { Int32($0) ?? 0 }
                 guard parts.count == 2, parts[0] > 0, parts[1] > 0 else { throw bad("its frame rate is \(value)") }
-                period = min(max(parts[1] / parts[0], 0.001), 10)
+                period = min(max(Double(parts[1]) / Double(parts[0]), 0.001), 10)
             default: break
             }
         }
@@ -61,8 +64,14 @@ final class Y4MSource: FrameSource {
     private var descriptor: Int32
     private var header: Y4MHeader?
     private var line: [UInt8] = []
+    /// The luma of a frame; it grows as bytes come, since a header may promise what nobody sends.
     private var frame: [UInt8] = []
-    /// Bytes of `frame` that are there; -1 while its `FRAME` line is read.
+    /// Where colours are read to.
+    private var unused = [UInt8](repeating: 0, count: Y4MSource.step)
+    private static let step = 1 << 16
+    /// Bytes of memory for a frame.
+    var memory: Int { frame.capacity }
+    /// Bytes of a frame that are there; -1 while its `FRAME` line is read.
     private var filled = -1
     private var due = ContinuousClock.now
     private var framesInPass = 0
@@ -132,9 +141,7 @@ final class Y4MSource: FrameSource {
     private func read() throws(CameraError) -> Bool {
         while true {
             if let header, filled >= 0 {
-                let count = frame.withUnsafeMutableBytes {
-                    Glibc.read(descriptor, $0.baseAddress! + filled, header.frameSize - filled)
-                }
+                let count = readFrame(header)
                 guard try goesOn(count) else { return false }
                 filled += count
                 if filled == header.frameSize {
@@ -158,7 +165,7 @@ final class Y4MSource: FrameSource {
                 if header == nil {
                     let found = try Y4MHeader(line, name: path)
                     header = found
-                    frame = [UInt8](repeating: 0, count: found.frameSize)
+                    frame = []
                 } else {
                     guard line.starts(with: Array("FRAME".utf8)) else {
                         throw .badPicture(path, why: "no Y4M stream: a frame does not begin with FRAME")
@@ -167,6 +174,20 @@ final class Y4MSource: FrameSource {
                 }
             }
         }
+    }
+
+    /// Reads some bytes of a frame, as `read` does.
+    private func readFrame(_ header: Y4MHeader) -> Int {
+        guard filled < header.lumaSize else {
+            return unused.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress, min($0.count, header.frameSize - filled))
+            }
+        }
+        if filled == frame.count {
+            let more = min(max(filled, Self.step), header.lumaSize - filled)
+            frame.append(contentsOf: repeatElement(0, count: more))
+        }
+        return frame.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + filled, $0.count - filled) }
     }
 
     /// Judges what `read` has returned: `true` when bytes came.

@@ -188,7 +188,9 @@ enum CertificateRequestReader {
             ERR_clear_error()
         }
         BIO_write(bio, pem, Int32(pem.utf8.count))
-        guard let request = PEM_read_bio_X509_REQ(bio, nil, nil, nil) else { throw .badRequest("no PEM request") }
+        guard let request = PEM_read_bio_X509_REQ(bio, nil, srup_no_passphrase, nil) else {
+            throw .badRequest("no PEM request")
+        }
         defer { X509_REQ_free(request) }
         guard let key = X509_REQ_get0_pubkey(request), X509_REQ_verify(request, key) == 1 else {
             throw .badRequest("it is not signed with its own key")
@@ -218,7 +220,7 @@ enum CertificateRequestReader {
         guard let bio = BIO_new(BIO_s_mem()) else { throw .openSSL("memory") }
         defer { BIO_free(bio) }
         BIO_write(bio, pem, Int32(pem.utf8.count))
-        guard let certificate = PEM_read_bio_X509(bio, nil, nil, nil) else {
+        guard let certificate = PEM_read_bio_X509(bio, nil, srup_no_passphrase, nil) else {
             throw .openSSL("the authority's certificate")
         }
         return certificate

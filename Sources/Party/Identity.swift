@@ -124,17 +124,18 @@ public struct Identity: Sendable {
 
     /// Loads the identity and opens its state.
     ///
+    /// - Parameter use: of the state; ``Database/Use/look`` for who only reports.
     /// - Throws: ``PartyError/notRegistered(folder:)``; ``PrivateFileError`` when a key file is open to others;
     ///   ``PartyError/bound(path:)`` when keys are encrypted for a machine and its key is not there;
     ///   ``StorageError``; ``CryptoError``.
     public static func load(
-        from folder: String, machineKey: SecretBytes? = MachineKey.own
+        from folder: String, machineKey: SecretBytes? = MachineKey.own, use: Database.Use = .change
     ) throws -> (Identity, PartyState) {
         guard exists(in: folder) else { throw PartyError.notRegistered(folder: folder) }
         let key = try privateKey(folder + "/identity.pem", machineKey)
         // libmosquitto reads this file itself; here only its mode is judged.
         try PrivateFile.withContents(of: folder + "/access.pem") { _ in }
-        let state = try PartyState(path: statePath(folder))
+        let state = try PartyState(path: statePath(folder), use: use)
         guard let id = try state.value("identity").flatMap({ DeviceID(hex: $0) }),
             let host = try state.value("broker.host"),
             let port = try state.value("broker.port").flatMap({ UInt16($0) }),

@@ -26,7 +26,11 @@ public enum SignalAddress: Sendable, Hashable {
     public init(_ text: String) throws(SignalError) {
         let wrong = SignalError(
             "\"\(text)\" is none of: auto, none, a name below /sys/class/leds, gpio:17, gpio:gpiochip1/5")
-        let isName: (Substring) -> Bool = { !$0.isEmpty && !$0.contains("/") && $0 != "." && $0 != ".." }
+        // Names of the kernel's LEDs and chips: "ACT", "input3::numlock", "pinctrl-bcm2711".
+        let isName: (Substring) -> Bool = { name in
+            (1...64).contains(name.utf8.count) && name != "." && name != ".."
+                && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"/\"'\\".utf8.contains($0) }
+        }
         switch text {
         case "none": self = .none
         case "auto": self = .auto
@@ -38,6 +42,9 @@ public enum SignalAddress: Sendable, Hashable {
             case 2 where isName(parts[0]): self = .gpio(chip: String(parts[0]), line: line)
             default: throw wrong
             }
+        // "Auto", "GPIO17" and "gpio17" are no LED's name, but meant as something else.
+        case let text where ["auto", "none"].contains(text.lowercased()) || text.lowercased().hasPrefix("gpio"):
+            throw wrong
         case let text where isName(Substring(text)): self = .led(text)
         default: throw wrong
         }

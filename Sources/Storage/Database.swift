@@ -15,50 +15,121 @@ public final class Database: Sendable {
     private let handle: Mutex<Handle>
     public let path: String
 
+    /// What may be done with the file.
+    public enum Use: Sendable {
+        /// All; a file that is not there is made.
+        case change
+        /// Only read: neither the file nor its folder is changed, not even by SQLite's own files beside it.
+        case look
+    }
+
     /// Opens or creates the file with mode 0600 and brings it to the newest schema.
     ///
-    /// - Parameter migrations: SQL scripts; the file remembers how many it has had. Never change one that was
-    ///   released: add another.
+    /// - Parameters:
+    ///   - migrations: SQL scripts; the file remembers how many it has had. Never change one that was released: add
+    ///     another.
+    ///   - use: ``Use/look`` for who only reports; a file of an older schema is refused then.
     /// - Throws: ``StorageError``.
-    public init(path: String, migrations: [String]) throws(StorageError) {
+    public init(path: String, migrations: [String], use: Use = .change) throws(StorageError) {
         self.path = path
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .cannotOpen(path: path, why: String(cString: strerror(errno))) }
-        close(descriptor)
-        var pointer: OpaquePointer?
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE
-        guard sqlite3_open_v2(path, &pointer, flags, nil) == SQLITE_OK, let pointer else {
-            let why = String(cString: sqlite3_errmsg(pointer))
-            sqlite3_close_v2(pointer)
-            throw .cannotOpen(path: path, why: why)
-        }
-        handle = Mutex(Handle(pointer: pointer))
-        sqlite3_busy_timeout(pointer, 5000)
-        // FULL and not NORMAL: with the write-ahead log, NORMAL may lose the last transactions in a power cut, and a
-        // replay counter that steps back would open an old number again.
-        try run { connection throws(StorageError) in
-            for pragma in ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"] {
-                _ = try connection.query("PRAGMA \(pragma)")
+        handle = Mutex(Handle(pointer: try use == .change ? Self.open(path) : Self.look(path)))
+        switch use {
+        case .change:
+            // FULL and not NORMAL: with the write-ahead log, NORMAL may lose the last transactions in a power cut, and a
+            // replay counter that steps back would open an old number again.
+            try run { connection throws(StorageError) in
+                for pragma in ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"] {
+                    _ = try connection.query("PRAGMA \(pragma)")
+                }
+            }
+            try migrate(migrations)
+        case .look:
+            let done = try run { connection throws(StorageError) in try self.schema(connection, migrations.count) }
+            guard done == migrations.count else {
+                throw .cannotOpen(
+                    path: path,
+                    why:
+                        "it is of an older version (schema \(done), this is \(migrations.count)); the program that uses it "
+                        + "brings it up to date when it runs")
             }
         }
-        try migrate(migrations)
     }
 
     deinit {
         _ = handle.withLock { sqlite3_close_v2($0.pointer) }
     }
 
+    private static func open(_ path: String) throws(StorageError) -> OpaquePointer {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .cannotOpen(path: path, why: String(cString: strerror(errno))) }
+        close(descriptor)
+        return try open(path, path, SQLITE_OPEN_READWRITE)
+    }
+
+    private static func open(_ name: String, _ path: String, _ flags: Int32) throws(StorageError) -> OpaquePointer {
+        var pointer: OpaquePointer?
+        let flags = flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE
+        guard sqlite3_open_v2(name, &pointer, flags, nil) == SQLITE_OK, let pointer else {
+            let why = String(cString: sqlite3_errmsg(pointer))
+            sqlite3_close_v2(pointer)
+            throw .cannotOpen(path: path, why: why)
+        }
+        sqlite3_busy_timeout(pointer, 5000)
+        return pointer
+    }
+
+    /// Opens for reading in the one of SQLite's ways that writes nothing. https://www.sqlite.org/wal.html#readonly
+    private static func look(_ path: String) throws(StorageError) -> OpaquePointer {
+        func size(_ suffix: String) -> Int? {
+            var status = stat()
+            return stat(path + suffix, &status) == 0 ? Int(status.st_size) : nil
+        }
+        guard size("") != nil else { throw .cannotOpen(path: path, why: String(cString: strerror(errno))) }
+        let uri = "file:" + path.utf8.map(Self.escaped).joined()
+        let way =
+            switch (size("-wal") ?? 0, size("-shm")) {
+            // Closed in order: nothing but the file itself, which nobody writes to.
+            case (0, nil): "?mode=ro&immutable=1"
+            // In use, or left by a crash: what is shared may be read, and is put aside where it is out of date.
+            case (_, .some): "?mode=ro&readonly_shm=1"
+            // What is shared went in a power cut: nobody has the file open, and an index of the log is made in memory.
+            default: "?mode=ro&vfs=unix-none"
+            }
+        let pointer = try open(uri + way, path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI)
+        if way.hasSuffix("unix-none") { sqlite3_exec(pointer, "PRAGMA locking_mode=EXCLUSIVE", nil, nil, nil) }
+        srup_sqlite_leave_log(pointer)
+        return pointer
+    }
+
+    private static func escaped(_ byte: UInt8) -> String {
+        switch byte {
+        case 0x2D...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F: String(UnicodeScalar(byte))
+        default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        }
+    }
+
     private func migrate(_ migrations: [String]) throws(StorageError) {
         try transaction { connection throws(StorageError) in
-            let done = try connection.query("PRAGMA user_version").first?.integer(0) ?? 0
-            guard done <= migrations.count else {
-                throw .cannotOpen(
-                    path: self.path,
-                    why: "it was written by a newer version (schema \(done), this is \(migrations.count))")
-            }
-            for script in migrations[Int(done)...] { try connection.script(script) }
+            let done = try self.schema(connection, migrations.count)
+            for script in migrations[done...] { try connection.script(script) }
             try connection.script("PRAGMA user_version = \(migrations.count)")
         }
+    }
+
+    /// How many migrations the file has had.
+    ///
+    /// - Throws: ``StorageError`` when it has had more than there are, or less than none.
+    private func schema(_ connection: Connection, _ newest: Int) throws(StorageError) -> Int {
+        let done = try connection.query("PRAGMA user_version").first?.integer(0) ?? 0
+        guard done >= 0 else {
+            throw .cannotOpen(
+                path: path,
+                why: "its schema number is \(done): it is damaged, or another program's; restore it from a backup")
+        }
+        guard done <= newest else {
+            throw .cannotOpen(path: path, why: "it was written by a newer version (schema \(done), this is \(newest))")
+        }
+        return Int(done)
     }
 
     /// Runs `body` in one transaction: all of it is on disk afterwards, or nothing.

@@ -4,6 +4,7 @@ import KeyService
 import Party
 import Program
 import SRUP
+import Settings
 import Storage
 
 struct Initialise: ParsableCommand {
@@ -37,6 +38,11 @@ struct Initialise: ParsableCommand {
 
     func validate() throws {
         guard !host.isEmpty else { throw ValidationError("--host is needed") }
+        guard host.allSatisfy(SettingsForm.isHost) else {
+            throw ValidationError("--host must be \(ServerSettings.hostForm)")
+        }
+        guard ServerSettings.isBind(bind) else { throw ValidationError("--bind must be \(ServerSettings.bindForm)") }
+        guard brokerPort != keyServicePort else { throw ValidationError("the two ports must not be the same") }
         guard (1...65535).contains(brokerPort), (1...65535).contains(keyServicePort) else {
             throw ValidationError("ports are from 1 to 65535")
         }
@@ -56,6 +62,9 @@ struct Initialise: ParsableCommand {
         guard !PublicFile.exists(folder + "/c2.toml") else {
             throw PartyError.identity("\(folder) has been initialised already")
         }
+        let host = host.map(SettingsForm.withoutBrackets)
+        let bind = SettingsForm.withoutBrackets(bind)
+        let place = SettingsForm.inURL(host[0])
         try PrivateFile.makeFolder(folder)
         print("making the authority")
         let authority = try Authority.create(in: folder, name: "SRUP authority of \(host[0])")
@@ -75,7 +84,7 @@ struct Initialise: ParsableCommand {
             .init(
                 id: id, key: key, accessKey: accessKey,
                 certificate: try authority.client(id, key: try accessKey.publicKey), authority: authority.certificate,
-                brokerHost: host[0], brokerPort: UInt16(brokerPort), keyService: "https://\(host[0]):\(keyServicePort)",
+                brokerHost: host[0], brokerPort: UInt16(brokerPort), keyService: "https://\(place):\(keyServicePort)",
                 server: nil, serverKey: nil), in: home)
         try PrivateFile.write(authority.certificate, to: home + "/https-ca.pem", mode: 0o644)
         let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
@@ -96,7 +105,7 @@ struct Initialise: ParsableCommand {
               mosquitto -c \(folder)/mosquitto.conf
               srup-c2 run --folder \(folder)
             and give \(folder)/ca.crt to whoever registers:
-              srup-observer register --url https://\(host[0]):\(keyServicePort) --ca ca.crt
+              srup-observer register --url https://\(place):\(keyServicePort) --ca ca.crt
             """)
     }
 }
@@ -121,7 +130,7 @@ struct KeyServiceCommand: AsyncParsableCommand {
             let (identity, _) = try Identity.load(from: folder + "/server")
             try PrivateFile.withContents(of: folder + "/https.key") { _ in }
             var policy = KeyServicePolicy(
-                brokerHost: settings.host, brokerPort: settings.brokerPort, server: identity.id)
+                brokerHost: SettingsForm.inURL(settings.host), brokerPort: settings.brokerPort, server: identity.id)
             policy.isActive = settings.isOpen
             let server = try KeyServiceServer(
                 authority: try Authority(folder: folder),

@@ -33,8 +33,10 @@ struct RuleOptions: ParsableArguments {
     func apply(to rules: C2Rules) throws -> C2Rules {
         var rules = rules
         for text in policy {
-            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2, let policy = JoinPolicy(rawValue: parts[1]) else {
+            // At the last one: a type may hold any character.
+            let cut = text.lastIndex(of: "=") ?? text.startIndex
+            let parts = [String(text[..<cut]), String(text[cut...].dropFirst())]
+            guard !parts[0].isEmpty, let policy = JoinPolicy(rawValue: parts[1]) else {
                 throw ValidationError("--policy takes type=policy, with policy one of simple, trusted, observed, human, refuse")
             }
             if parts[0] == "*" { rules.otherwise = policy } else { rules.policies[parts[0]] = policy }

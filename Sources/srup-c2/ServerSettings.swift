@@ -13,8 +13,11 @@ struct ServerSettings {
     static func load(_ folder: String) throws(SettingsError) -> ServerSettings {
         var file = try SettingsFile(path: folder + "/c2.toml")
         var settings = ServerSettings()
-        settings.host = try file.required("host", example: "c2.example.net")
-        settings.bind = try file.string("bind") ?? settings.bind
+        settings.host = SettingsForm.withoutBrackets(try file.required("host", example: "c2.example.net"))
+        guard SettingsForm.isHost(settings.host) else { throw file.problem("host", "must be \(hostForm)") }
+        if let bind = try file.string("bind", allowed: bindForm, isBind) {
+            settings.bind = SettingsForm.withoutBrackets(bind)
+        }
         settings.keyServicePort = try file.integer("key_service.port", default: 8443, in: 1...65535)
         settings.isOpen = try file.boolean("key_service.open", default: true)
         settings.brokerPort = try file.integer("broker.port", default: 8883, in: 1...65535)
@@ -29,11 +32,25 @@ struct ServerSettings {
         try loadLimits(&file, &settings.rules.limits)
         settings.rules.otherwise = try file.choice("policy.otherwise", default: settings.rules.otherwise)
         for type in file.keys(of: "policy") where type != "otherwise" {
-            settings.rules.policies[type] = try file.choice(
-                SettingsFile.path("policy", type), default: JoinPolicy.refuse)
+            let key = SettingsFile.path("policy", type)
+            guard SettingsForm.isDeviceType(type) else {
+                throw file.problem(key, "no device can have this type: 1 to 64 printable ASCII characters")
+            }
+            settings.rules.policies[type] = try file.choice(key, default: JoinPolicy.refuse)
         }
         try file.finish()
+        guard settings.keyServicePort != settings.brokerPort else {
+            throw file.problem("broker.port", "must not be that of the key service, \(settings.keyServicePort)")
+        }
         return settings
+    }
+
+    static let hostForm = "a host name or an address, as devices reach this machine: \"c2.example.net\", \"192.0.2.7\""
+    static let bindForm = "an address of this machine: \"0.0.0.0\" for all, \"::\" for all with IPv6, \"127.0.0.1\""
+
+    /// Whether a program can listen there: an address in numbers, with brackets or without.
+    static func isBind(_ text: String) -> Bool {
+        SettingsForm.isAddress(SettingsForm.withoutBrackets(text)) || text == "localhost"
     }
 
     private static func loadLimits(_ file: inout SettingsFile, _ limits: inout C2Rules.Limits) throws(SettingsError) {

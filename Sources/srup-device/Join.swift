@@ -26,6 +26,9 @@ struct Join: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp("Ask for this observer instead of the one that the server names.", valueName: "identity"))
     var observer: String?
+    @Option(
+        help: ArgumentHelp("Join this C2 server instead of the one that registration has told.", valueName: "identity"))
+    var server: String?
     @Flag(help: "End when the server has answered.")
     var once = false
     @Option(
@@ -48,8 +51,10 @@ struct Join: AsyncParsableCommand {
     var verbose = false
 
     func validate() throws {
-        if let observer, DeviceID(hex: observer) == nil {
-            throw ValidationError("--observer must be an identity in lower-case hexadecimal")
+        for (option, text) in [("--observer", observer), ("--server", server)] {
+            if let text, DeviceID(hex: text) == nil {
+                throw ValidationError("\(option) must be an identity in lower-case hexadecimal")
+            }
         }
         let seconds = 1.0...1e9
         guard seconds.contains(retry), seconds.contains(patience), seconds.contains(confirm) else {
@@ -86,10 +91,12 @@ struct Join: AsyncParsableCommand {
         let lock = try FolderLock(self.state.folder)
         defer { withExtendedLifetime(lock) {} }
         let events = try EventLog(path: events)
-        guard let server = identity.server,
+        guard let server = server.flatMap({ DeviceID(hex: $0) }) ?? identity.server,
             let serverKey = try await Registrar.serverKey(
                 server, identity: identity, state: state, folder: self.state.folder)
-        else { throw PartyError.identity("the key service has not told which C2 server to join; register again") }
+        else { throw PartyError.identity(
+                "the key service has not told which C2 server to join, or does not know it: give its identity with --server")
+        }
         let presenter = try display.presenter()
         display.takeDownLeftOvers()
         let link = try BrokerLink(

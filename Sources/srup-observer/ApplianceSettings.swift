@@ -39,10 +39,9 @@ struct ApplianceSettings {
                 "appliance.ssh_key", "must be the one line of a public key file: \"ssh-ed25519 AAAA… name\"")
         }
         updates = try file.choice("appliance.updates", default: .none)
-        timeServer = try file.string("appliance.time_server")
-        if let timeServer, !timeServer.utf8.allSatisfy(Self.isHostCharacter) || timeServer.utf8.count > 253 {
-            throw file.problem("appliance.time_server", "must be a host name or an address")
-        }
+        timeServer = try file.string(
+            "appliance.time_server", allowed: "a host name or an address, an IPv6 address without brackets"
+        ) { SettingsForm.isHostName($0) || SettingsForm.isAddress($0) }
         wifi = try Self.wifi(&file)
     }
 

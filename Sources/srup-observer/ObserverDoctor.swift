@@ -59,7 +59,7 @@ struct ObserverDoctor {
             return nil
         }
         do {
-            let (identity, state) = try Identity.load(from: observer.stateFolder)
+            let (identity, state) = try Identity.load(from: observer.stateFolder, use: .look)
             let joined = try state.joinedPeers().count
             findings.append(
                 Finding("registered", .ok, "as \(identity.id)\(joined > 0 ? ", has joined" : ", has never joined")"))

@@ -116,7 +116,7 @@ struct ObserverSettings {
 
     init(_ file: inout SettingsFile) throws(SettingsError) {
         var settings = ObserverSettings()
-        settings.stateFolder = try file.string("state") ?? settings.stateFolder
+        settings.stateFolder = try file.path("state") ?? settings.stateFolder
         settings.logLevel = try file.choice("log", default: settings.logLevel)
         settings.rejoin = try file.duration(
             "server.rejoin", default: settings.rejoin, in: .seconds(1)...(.seconds(86400)))
@@ -133,10 +133,10 @@ struct ObserverSettings {
             "observe.witness_grace", default: settings.rules.witnessGrace, in: .milliseconds(500)...(.seconds(3600)))
         settings.signal = try SignalSettings(&file)
         var common = LogicalObserver(stateFolder: settings.stateFolder, deviceType: "observer", eyes: [])
-        common.keyServiceURL = try file.string("registration.url")
-        common.authorityFile = try file.string("registration.ca")
-        common.deviceType = try file.string("registration.type") ?? common.deviceType
-        common.server = try file.string("server.id")
+        common.keyServiceURL = try file.https("registration.url")
+        common.authorityFile = try file.path("registration.ca")
+        common.deviceType = try file.deviceType("registration.type") ?? common.deviceType
+        common.server = try file.identity("server.id")
         let blocks = try file.blocks(of: "observer")
         if blocks.isEmpty {
             common.eyes = try Self.eyes(&file, "")
@@ -172,10 +172,10 @@ struct ObserverSettings {
                 throw file.problem(block + "name", "is used twice")
             }
             observer.stateFolder = common.stateFolder + "/" + observer.name
-            observer.keyServiceURL = try file.string(block + "url") ?? common.keyServiceURL
-            observer.authorityFile = try file.string(block + "ca") ?? common.authorityFile
-            observer.deviceType = try file.string(block + "type") ?? common.deviceType
-            observer.server = try file.string(block + "server") ?? common.server
+            observer.keyServiceURL = try file.https(block + "url") ?? common.keyServiceURL
+            observer.authorityFile = try file.path(block + "ca") ?? common.authorityFile
+            observer.deviceType = try file.deviceType(block + "type") ?? common.deviceType
+            observer.server = try file.identity(block + "server") ?? common.server
             observer.eyes = try Self.eyes(&file, block)
             guard observer.eyes.count == 1 else {
                 throw file.problem(block + "name", "needs either [observer.camera] or [observer.nfc]")
@@ -189,7 +189,11 @@ struct ObserverSettings {
         if file.contains(prefix + "camera") {
             var camera = CameraSettings()
             let table = prefix + "camera."
-            camera.device = try file.string(table + "device") ?? camera.device
+            camera.device =
+                try file.string(
+                    table + "device",
+                    allowed: "auto, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE, fifo:PATH or rpicam",
+                    SettingsForm.isCamera) ?? camera.device
             camera.width = try file.integer(table + "width", default: camera.width, in: 64...8192)
             camera.height = try file.integer(table + "height", default: camera.height, in: 64...8192)
             camera.symbologies = try file.strings(table + "symbologies")
@@ -202,7 +206,12 @@ struct ObserverSettings {
         }
         if file.contains(prefix + "nfc") {
             var nfc = NFCSettings()
-            nfc.device = try file.string(prefix + "nfc.device") ?? nfc.device
+            nfc.device =
+                try file.string(
+                    prefix + "nfc.device",
+                    allowed:
+                        "auto, pn532_uart:/dev/ttyUSB0 (with :SPEED, if it is not 115200), pn532_i2c:/dev/i2c-1 or "
+                        + "by-id:NAME", SettingsForm.isReader) ?? nfc.device
             eyes.append(.nfc(nfc))
         }
         return eyes

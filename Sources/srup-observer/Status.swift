@@ -90,7 +90,7 @@ struct StatusCommand: AsyncParsableCommand {
         var report = Report()
         report.name = observer.name.isEmpty ? nil : observer.name
         guard Identity.exists(in: observer.stateFolder) else { return report }
-        let (identity, state) = try Identity.load(from: observer.stateFolder)
+        let (identity, state) = try Identity.load(from: observer.stateFolder, use: .look)
         report.identity = identity.id.hex
         report.server = observer.server ?? identity.server?.hex
         report.broker = "\(identity.broker.host):\(identity.broker.port)"

@@ -125,6 +125,141 @@ final class Scratch {
     }
 }
 
+/// Files of at most 1 MB whose headers ask for much: none may cost more than a second or 100 MB.
+@Suite struct PictureWorkTests {
+    private static func chunk(_ name: String, _ data: [UInt8]) -> [UInt8] {
+        let body = Array(name.utf8) + data
+        return number(data.count) + body + number(Int(crc32(0, body, UInt32(body.count))))
+    }
+
+    private static func number(_ value: Int) -> [UInt8] { [24, 16, 8, 0].map { UInt8(value >> $0 & 0xFF) } }
+
+    // Of zlib, which libpng has loaded.
+    private typealias Check = @convention(c) (UInt, UnsafePointer<UInt8>, UInt32) -> UInt
+    private typealias Compress =
+        @convention(c) (UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<UInt>, UnsafePointer<UInt8>, UInt, Int32) ->
+        Int32
+    nonisolated(unsafe) private static let crc32 = unsafeBitCast(dlsym(nil, "crc32"), to: Check.self)
+    nonisolated(unsafe) private static let compress = unsafeBitCast(dlsym(nil, "compress2"), to: Compress.self)
+
+    /// Deflate's best case: the same byte again and again.
+    private static func packed(_ count: Int, of byte: UInt8 = 0) -> [UInt8] {
+        let data = [UInt8](repeating: byte, count: count)
+        var out = [UInt8](repeating: 0, count: count / 500 + 1000)
+        var size = UInt(out.count)
+        guard compress(&out, &size, data, UInt(count), 9) == 0 else { return [] }
+        return Array(out.prefix(Int(size)))
+    }
+
+    private static func png(
+        _ width: Int, _ height: Int, depth: UInt8 = 8, colour: UInt8 = 0, interlaced: Bool = false,
+        before: [UInt8] = [], after: [UInt8] = [], data: [UInt8]
+    ) -> [UInt8] {
+        let header = number(width) + number(height) + [depth, colour, 0, 0, interlaced ? 1 : 0]
+        return [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + chunk("IHDR", header) + before + chunk("IDAT", data)
+            + after + chunk("IEND", [])
+    }
+
+    /// A grey progressive JPEG: coefficient after coefficient, bit after bit, and nothing in any of them.
+    private static func jpeg(_ width: Int, _ height: Int, scans: Int) -> [UInt8] {
+        func segment(_ marker: UInt8, _ data: [UInt8]) -> [UInt8] {
+            [0xFF, marker, UInt8((data.count + 2) >> 8), UInt8((data.count + 2) & 0xFF)] + data
+        }
+        let size = [UInt8(height >> 8), UInt8(height & 0xFF), UInt8(width >> 8), UInt8(width & 0xFF)]
+        var bytes: [UInt8] = [0xFF, 0xD8] + segment(0xDB, [0] + [UInt8](repeating: 1, count: 64))
+        bytes += segment(0xC2, [8] + size + [1, 1, 0x11, 0])
+        // One code each, of one bit: a run of blocks without anything (EOB14, with 14 bits for its length); no difference.
+        bytes += segment(0xC4, [0x10, 1] + [UInt8](repeating: 0, count: 15) + [0xE0])
+        bytes += segment(0xC4, [0x00, 1] + [UInt8](repeating: 0, count: 15) + [0x00])
+        let blocks = ((width + 7) / 8) * ((height + 7) / 8)
+        bytes += segment(0xDA, [1, 1, 0x00, 0, 0, 0x00]) + [UInt8](repeating: 0, count: blocks / 8 + 1)
+        let runs = [UInt8](repeating: 0, count: (blocks / 16384 + 1) * 15 / 8 + 1)
+        for scan in 1..<scans {
+            let coefficient = UInt8(1 + (scan - 1) / 14 % 63)
+            let bit = UInt8((scan - 1) % 14)
+            let precision = bit == 0 ? 13 : (14 - bit) << 4 | (13 - bit)
+            bytes += segment(0xDA, [1, 1, 0x00, coefficient, coefficient, precision]) + runs
+        }
+        return bytes + [0xFF, 0xD9]
+    }
+
+    static let heavy: [(name: String, bytes: [UInt8])] = {
+        let small = packed(110)
+        let text = [0x6B, 0, 0] + packed(7_900_000, of: 0x61)
+        let texts = [[UInt8]](repeating: chunk("zTXt", text), count: 120).flatMap(\.self)
+        let international = chunk("iTXt", [0x6B, 0, 1, 0, 0, 0] + packed(7_900_000, of: 0x61))
+        let profile = chunk("iCCP", text)
+        let unknown = [[UInt8]](repeating: chunk("abCd", []), count: 80000).flatMap(\.self)
+        let transparent = [[UInt8]](repeating: chunk("tRNS", [0, 0]), count: 60000).flatMap(\.self)
+        return [
+            ("compressed texts", png(10, 10, before: texts, data: small)),
+            ("compressed texts at the end", png(10, 10, data: small + texts)),
+            (
+                "international texts",
+                png(10, 10, before: [[UInt8]](repeating: international, count: 120).flatMap(\.self), data: small)
+            ),
+            (
+                "colour profiles",
+                png(10, 10, before: [[UInt8]](repeating: profile, count: 120).flatMap(\.self), data: small)
+            ),
+            ("unknown chunks", png(10, 10, before: unknown, data: small)),
+            ("chunks that are there once", png(10, 10, before: transparent, data: small)),
+            ("64 megapixels in grey", png(8000, 8000, data: packed(8001 * 8000))),
+            ("64 megapixels in 16-bit colours", png(8000, 8000, depth: 16, colour: 6, data: packed(64001 * 3000))),
+            ("64 megapixels, interlaced", png(8000, 8000, depth: 1, interlaced: true, data: packed(1001 * 16000))),
+            ("a JPEG of 2,000 scans", jpeg(1000, 1000, scans: 2000)),
+            ("a large JPEG of 800 scans", jpeg(4000, 4000, scans: 800)),
+            ("a JPEG of 64 megapixels in scans", jpeg(8000, 8000, scans: 2)),
+            ("a P2 of 64 megapixels", Array("P2 8000 8000 255 1 2 3".utf8)),
+            ("a P5 of 64 megapixels", Array("P5 8000 8000 255 1 2 3".utf8)),
+            (
+                "a PGM of comments",
+                Array("P2 8000 8000 255".utf8) + [UInt8](repeating: UInt8(ascii: "#"), count: 900_000)
+            ),
+        ]
+    }()
+
+    /// Time of this thread and not of the clock: the machine may stand still.
+    private func processorTime() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    @Test(arguments: heavy.map(\.name))
+    func noPictureCostsMoreThanItsSizeAllows(_ name: String) throws {
+        let bytes = try #require(Self.heavy.first { $0.name == name }?.bytes)
+        #expect(bytes.count <= 1 << 20)
+        let start = processorTime()
+        let picture = try? StillPicture.decode(bytes, name: "x")
+        // A second where it is measured; what is bounded by nothing takes many times that.
+        #expect(processorTime() - start < 5)
+        _ = picture
+    }
+
+    @Test func usualPicturesAreStillRead() throws {
+        for (bytes, width) in [
+            (Self.png(10, 10, before: Self.chunk("tEXt", [0x6B, 0, 0x61]), data: Self.packed(110)), 10),
+            (Self.png(4000, 3000, colour: 2, data: Self.packed(12001 * 3000)), 4000),
+            (Self.png(8000, 8000, data: Self.packed(8001 * 8000)), 8000), (Self.jpeg(4000, 3000, scans: 10), 4000),
+        ] {
+            #expect(try StillPicture.decode(bytes, name: "x").width == width)
+        }
+        // What is beside the pixels and counts is kept: transparent black on white is white.
+        let transparent = Self.png(2, 1, before: Self.chunk("tRNS", [0, 0]), data: Self.packed(3))
+        #expect(try StillPicture.decode(transparent, name: "x").pixels == [255, 255])
+    }
+
+    @Test func scansAreCounted() {
+        func work(_ bytes: [UInt8]) -> JPEGWork { bytes.withUnsafeBufferPointer { JPEGWork($0) } }
+        let many = work(Self.jpeg(1000, 1000, scans: 2000))
+        #expect(many.scans == 2000 && many.pixels == 1_000_000 && many.coefficients == 2_000_000)
+        #expect(!many.isAccepted(bytes: 60000))
+        #expect(work(Self.jpeg(4000, 3000, scans: 10)).isAccepted(bytes: 1000))
+        #expect(work([]).isAccepted(bytes: 0) && work([0xFF, 0xD8, 0xFF]).isAccepted(bytes: 3))
+    }
+}
+
 @Suite struct Y4MTests {
     func header(_ text: String) throws -> Y4MHeader { try Y4MHeader(Array(text.utf8), name: "x") }
 
@@ -141,9 +276,43 @@ final class Scratch {
         "", "YUV4MPEG", "YUV4MPEG2", "YUV4MPEG2 W0 H1", "YUV4MPEG2 W9999 H1", "YUV4MPEG2 W4 H-2",
         "YUV4MPEG2 W4 H2 C420p10",
         "YUV4MPEG2 W4 H2 F0:0", "YUV4MPEG2 W4 H2 F1", "YUV4MPEG2 W99999999999999999999 H2",
+        "YUV4MPEG2 W4 H2 Finf:inf", "YUV4MPEG2 W4 H2 Fnan:1", "YUV4MPEG2 W4 H2 F1:nan", "YUV4MPEG2 W4 H2 F1e308:1",
+        "YUV4MPEG2 W4 H2 F30:1:1", "YUV4MPEG2 W4 H2 F99999999999:1", "YUV4MPEG2 W4 H2 F-1:-1",
     ])
     func hostileHeadersAreTypedErrors(_ text: String) {
         #expect(throws: CameraError.self) { try header(text) }
+    }
+
+    @Test func aHeadersControlCharactersReachNoTerminal() {
+        for text in ["YUV4MPEG2 W4 H2 C\u{1B}[2Jx", "YUV4MPEG2 W4 H2 F\u{1B}[2J:1"] {
+            let error = #expect(throws: CameraError.self) { try header(text) }
+            #expect(error?.description.unicodeScalars.contains { $0.value < 0x20 } == false)
+        }
+    }
+
+    /// A header promises a frame of 200 MB; memory comes with the bytes only.
+    @Test func aHeaderAloneTakesNoMemory() throws {
+        let scratch = try Scratch()
+        let path = scratch.path + "/pipe"
+        #expect(mkfifo(path, 0o600) == 0)
+        let source = try Y4MSource(path, isPipe: true)
+        let writer = open(path, O_WRONLY)
+        defer { close(writer) }
+        let bytes = Array("YUV4MPEG2 W8192 H8192 C444\nFRAME\n".utf8) + [UInt8](repeating: 1, count: 1000)
+        #expect(write(writer, bytes, bytes.count) == bytes.count)
+        #expect(try !source.next(timeout: 100, interrupt: -1) { _ in })
+        #expect(source.format.width == 8192 && source.memory <= 1 << 20)
+    }
+
+    @Test func coloursAreReadAndPassedOver() throws {
+        let scratch = try Scratch()
+        let frame = Array("FRAME\n".utf8)
+        let colours = [UInt8](repeating: 9, count: 2 * 300 * 300)
+        func luma(_ value: UInt8) -> [UInt8] { [UInt8](repeating: value, count: 300 * 300) }
+        let path = try scratch.write(
+            Array("YUV4MPEG2 W300 H300 F1000:1 C444\n".utf8) + frame + luma(1) + colours + frame + luma(2) + colours,
+            "c.y4m")
+        #expect(try frames(Y4MSource(path, isPipe: false), 3) == [luma(1), luma(2), luma(1)])
     }
 
     /// Frames of a source until `count` have come or two seconds have passed.

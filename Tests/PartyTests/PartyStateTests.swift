@@ -278,6 +278,12 @@ final class Scratch {
         #expect(KeyServiceClient.broker("mqtt://broker.example")?.port == 8883)
         #expect(KeyServiceClient.broker("mqtt://localhost:1234")?.port == 1234)
         #expect(KeyServiceClient.broker("broker")?.host == "broker")
+        let address = KeyServiceClient.broker("mqtt://[2001:db8::1]:1234")
+        #expect(address?.host == "2001:db8::1" && address?.port == 1234)
+        #expect(KeyServiceClient.broker("mqtt://[::1]")?.port == 8883)
+        for bad in ["mqtt://[::1", "mqtt://[a]", "mqtt://[::1]1", "mqtt://[::1]:0", "mqtt://[::1]:1:2", "mqtt://[]"] {
+            #expect(KeyServiceClient.broker(bad) == nil, "\(bad)")
+        }
         for bad in [
             "", "mqtt://", "mqtt://a:0", "mqtt://a:99999", "mqtt://a:b:c", "mqtt://a/b", "http://a", "mqtt://a b",
             "mqtt://a\u{1B}[2J", "mqtt://a\u{202E}b",

@@ -42,3 +42,10 @@ static inline int srup_x509_extend(X509 *certificate, X509 *issuer, int nid, con
 
 static inline int srup_ssl_least_version(SSL_CTX *context) { return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION); }
 static inline long srup_ssl_server_name(SSL *ssl, const char *name) { return SSL_set_tlsext_host_name(ssl, name); }
+
+// Refuses. Without a callback OpenSSL asks for the pass phrase of an encrypted block on the terminal, and waits: any PEM
+// text may say "Proc-Type: 4,ENCRYPTED", a request or a certificate from elsewhere, too.
+static inline int srup_no_passphrase(char *buffer, int size, int writing, void *context) {
+    (void)buffer, (void)size, (void)writing, (void)context;
+    return -1;
+}

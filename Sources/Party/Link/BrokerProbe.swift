@@ -83,10 +83,10 @@ public struct BrokerProbe: Sendable {
         guard let context = SSL_CTX_new(TLS_client_method()) else { return .ours("no memory") }
         defer { SSL_CTX_free(context) }
         _ = srup_ssl_least_version(context)
+        SSL_CTX_set_default_passwd_cb(context, MachineKey.callback)
         guard SSL_CTX_load_verify_locations(context, address.caFile, nil) == 1 else {
             return .ours("\(address.caFile) cannot be used")
         }
-        SSL_CTX_set_default_passwd_cb(context, MachineKey.callback)
         guard SSL_CTX_use_certificate_chain_file(context, address.certificateFile) == 1,
             SSL_CTX_use_PrivateKey_file(context, address.keyFile, SSL_FILETYPE_PEM) == 1,
             SSL_CTX_check_private_key(context) == 1

@@ -67,6 +67,6 @@ public enum Certificate {
         defer { BIO_free(bio) }
         BIO_write(bio, pem, Int32(pem.utf8.count))
         defer { ERR_clear_error() }
-        return PEM_read_bio_X509(bio, nil, nil, nil)
+        return PEM_read_bio_X509(bio, nil, srup_no_passphrase, nil)
     }
 }

@@ -93,7 +93,10 @@ struct HTTPS: Sendable {
         case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR:
             return .untrusted(url, authority: authorityFile)
         case CURLE_SSL_CACERT_BADFILE: return .authority(authorityFile ?? "?", "it is no PEM certificate")
-        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT: return .badURL(url)
+        case CURLE_URL_MALFORMAT: return .badURL(url)
+        // The scheme is right here: this is an answer that is no HTTP.
+        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY:
+            return .unreachable(url, "what answers there speaks no HTTP; is it the key service's port?")
         default: return .unreachable(url, String(cString: srup_curl_problem(code)))
         }
     }

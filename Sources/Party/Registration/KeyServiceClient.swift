@@ -125,6 +125,7 @@ public struct KeyServiceClient: Sendable {
     static func broker(_ text: String) -> (host: String, port: UInt16)? {
         var rest = Substring(text)
         for scheme in ["mqtts://", "mqtt://"] where rest.hasPrefix(scheme) { rest = rest.dropFirst(scheme.count) }
+        if rest.first == "[" { return broker(bracketed: rest) }
         // It is stored, logged and shown: a host's name and nothing else.
         guard !rest.isEmpty, rest.utf8.count < 256, rest.utf8.allSatisfy(isOfHost) else { return nil }
         let parts = rest.split(separator: ":", omittingEmptySubsequences: false)
@@ -145,6 +146,17 @@ public struct KeyServiceClient: Sendable {
             true
         default: false
         }
+    }
+
+    /// "[2001:db8::1]" or "[2001:db8::1]:port".
+    private static func broker(bracketed text: Substring) -> (host: String, port: UInt16)? {
+        var address = in6_addr()
+        let host = String(text.dropFirst().prefix { $0 != "]" })
+        let port = text.dropFirst(host.count + 2)
+        guard inet_pton(AF_INET6, host, &address) == 1, text.count >= host.count + 2 else { return nil }
+        if port.isEmpty { return (host, BrokerAddress.defaultPort) }
+        guard port.first == ":", let number = UInt16(port.dropFirst()), number > 0 else { return nil }
+        return (host, number)
     }
 
     /// Proves to the service that we hold the identity's key.

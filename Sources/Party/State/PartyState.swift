@@ -12,9 +12,10 @@ public final class PartyState: Sendable {
 
     public let database: Database
 
+    /// - Parameter use: ``Database/Use/look`` for who only reports.
     /// - Throws: ``StorageError``.
-    public init(path: String) throws(StorageError) {
-        database = try Database(path: path, migrations: Self.migrations)
+    public init(path: String, use: Database.Use = .change) throws(StorageError) {
+        database = try Database(path: path, migrations: Self.migrations, use: use)
     }
 
     // MARK: Settings of the identity
