@@ -161,7 +161,12 @@ let package = Package(
         tests("C2Tests", ["C2", "JoiningDevice", "Party", "Presentation", "SRUP", "Storage", log]),
         tests("PartyTests", ["Party", "SRUP", "Storage", log]),
         tests("KeyServiceTests", ["KeyService", "Linux", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
-        tests("SystemTests", ["Stage", "SRUP", "Party", "Storage", "Linux", "CLinux", "Program", log, lifecycle]),
+        tests(
+            "SystemTests",
+            [
+                "Stage", "SRUP", "Party", "Storage", "Linux", "CLinux", "Program", "Camera", "CodeReader", "Luma", "Scene",
+                log, lifecycle,
+            ]),
         tests("DoctorTests", ["Doctor", "Linux", "Program"]),
         tests("SignalsTests", ["Signals", "Linux", "Program"]),
         tests("SettingsTests", ["Settings", "Camera", "NearFieldLink"]),
