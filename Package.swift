@@ -77,7 +77,7 @@ let package = Package(
         .target(name: "Storage", dependencies: ["CSQLite"]),
         .target(name: "Settings", dependencies: ["CTOML", "Linux"]),
         .target(name: "Observation"),
-        .target(name: "Witness", dependencies: ["CLinux", "Linux", log, lifecycle]),
+        .target(name: "Witness", dependencies: ["CLinux", "Linux", "Limits", log, lifecycle]),
         .target(name: "Luma", swiftSettings: fast),
         .target(name: "Camera", dependencies: ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
         .target(name: "ReedSolomon", swiftSettings: fast),
@@ -90,9 +90,10 @@ let package = Package(
             swiftSettings: fast),
         .target(name: "NearField"),
         .target(name: "NearFieldLink", dependencies: ["NearField", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
+        .target(name: "Limits", dependencies: [log]),
         .target(
             name: "Party",
-            dependencies: ["SRUP", "Storage", "Linux", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
+            dependencies: ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
 
         .target(name: "Program", dependencies: ["Linux", arguments, log, lifecycle]),
         .target(name: "Signals", dependencies: ["CGPIO"]),
@@ -105,7 +106,7 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
             ]),
-        .target(name: "C2", dependencies: ["SRUP", "Party", "Storage", "Linux", log, lifecycle]),
+        .target(name: "C2", dependencies: ["SRUP", "Party", "Limits", "Storage", "Linux", log, lifecycle]),
 
         .target(name: "Eyes", dependencies: ["Camera", "CodeReader", "Luma", arguments]),
         .target(name: "Aiming", dependencies: ["Luma", "CodeReader"]),
@@ -119,7 +120,7 @@ let package = Package(
         .executableTarget(
             name: "srup-observer",
             dependencies: [
-                "SRUP", "Party", "Observation", "Witness", "Settings", "Program", "Storage", "Doctor",
+                "SRUP", "Party", "Observation", "Witness", "Limits", "Settings", "Program", "Storage", "Doctor",
                 "Signals", "Linux",
                 log, lifecycle, arguments,
             ]),
@@ -127,7 +128,7 @@ let package = Package(
         .executableTarget(
             name: "srup",
             dependencies: ["SRUP", "Party", "Storage", "Program", "Workbench", "Linux", log, lifecycle, arguments]),
-        .target(name: "JoiningDevice", dependencies: ["SRUP", "Party", "Presentation", log, lifecycle]),
+        .target(name: "JoiningDevice", dependencies: ["SRUP", "Party", "Limits", "Presentation", log, lifecycle]),
         .executableTarget(
             name: "srup-device",
             dependencies: [
@@ -158,7 +159,8 @@ let package = Package(
 
         tests("SRUPTests", ["SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("WorkbenchTests", ["Workbench", "SRUP"]),
-        tests("C2Tests", ["C2", "JoiningDevice", "Party", "Presentation", "SRUP", "Storage", log]),
+        tests("LimitsTests", ["Limits", log]),
+        tests("C2Tests", ["C2", "JoiningDevice", "Limits", "Party", "Presentation", "SRUP", "Storage", log]),
         tests("PartyTests", ["Party", "SRUP", "Storage", log]),
         tests("KeyServiceTests", ["KeyService", "Linux", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
         tests(

@@ -1,3 +1,4 @@
+import Limits
 import Linux
 import Logging
 import Party
@@ -69,12 +70,12 @@ public actor C2Server: Service {
         switch event {
         case .connected:
             announcedDisconnection = false
-            logger.info("connected to the broker at \(participant.link.place)")
+            causedLog.log(.info, about: "the broker", "connected to the broker at \(participant.link.place)")
             events.record("connected")
         case .disconnected(let why):
             if !announcedDisconnection {
                 announcedDisconnection = true
-                logger.warning("\(why); trying again")
+                causedLog.log(.warning, about: "the broker", "\(why); trying again")
             }
         case .confirmed(let id): participant.confirmed(id)
         case .message(let topic, let payload): received(payload, topic: topic)

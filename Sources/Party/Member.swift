@@ -1,3 +1,4 @@
+import Limits
 import Logging
 import SRUP
 import ServiceLifecycle
@@ -137,14 +138,15 @@ public actor Member: Service {
             announcedDisconnection = false
             isConfirmed = false
             connection = .random(in: 0...(.max))
-            logger.info("connected to the broker at \(participant.link.place)")
+            participant.causedLog.log(
+                .info, about: "the broker", "connected to the broker at \(participant.link.place)")
             await handler(.connected)
             if behaviour.rejoin != nil { await keepJoined() }
         case .disconnected(let why):
             // Said once; the link goes on trying.
             if !announcedDisconnection {
                 announcedDisconnection = true
-                logger.warning("\(why); trying again")
+                participant.causedLog.log(.warning, about: "the broker", "\(why); trying again")
                 await handler(.disconnected(why))
             }
         case .confirmed(let id): participant.confirmed(id)
@@ -194,7 +196,7 @@ public actor Member: Service {
             do {
                 try join(.simple)
             } catch {
-                logger.error("cannot ask to join: \(error)")
+                participant.causedLog.log(.error, about: "joining", "cannot ask to join: \(error)")
             }
         }
         schedule()
@@ -233,7 +235,7 @@ public actor Member: Service {
             let version = try participant.state.peer(server)?.version ?? behaviour.firstVersion
             try participant.state.setVersion(version == .v5 ? .v4 : .v5, of: server)
         } catch {
-            logger.error("\(error)")
+            participant.causedLog.log(.error, about: "the state file", "\(error)")
         }
     }
 
@@ -261,7 +263,7 @@ public actor Member: Service {
         try participant.state.setJoined(server, false)
         isConfirmed = false
         participant.audit(status == .joinRefused ? "refused" : "join failed", "server \(server)")
-        logger.info("the server answered \(status)")
+        participant.causedLog.log(.info, about: "answers", "the server answered \(status)")
         let pause = refused.next()
         if behaviour.rejoin != nil { rejoinAt = time.now() + pause }
         schedule()
@@ -294,7 +296,7 @@ public actor Member: Service {
         } catch let rejection as Rejection {
             participant.rejections.record(rejection)
         } catch {
-            logger.error("a message could not be handled: \(error)")
+            participant.causedLog.log(.error, about: "messages", "a message could not be handled: \(error)")
         }
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Limits
 import Logging
 import SRUP
 import Storage
@@ -13,6 +14,8 @@ public final class Participant: Sendable {
     public let link: any MessageLink
     public let rejections: RejectionLog
     public let logger: Logger
+    /// For lines that peers, the broker or a full disk cause, as often as they like.
+    public let causedLog: BoundedLog
     /// Seconds since 1970; only for the audit log and for throwing away what is older than an hour.
     public let wallClock: @Sendable () -> Double
 
@@ -26,6 +29,7 @@ public final class Participant: Sendable {
         self.link = link
         self.logger = logger
         self.wallClock = wallClock
+        causedLog = BoundedLog(logger)
         rejections = RejectionLog(logger: logger)
     }
 
@@ -103,7 +107,7 @@ public final class Participant: Sendable {
         do {
             try state.confirmed(id)
         } catch {
-            logger.error("\(error)")
+            causedLog.log(.error, about: "the state file", "\(error)")
         }
     }
 
@@ -112,7 +116,7 @@ public final class Participant: Sendable {
         do {
             try state.audit(event, detail, now: wallClock())
         } catch {
-            logger.error("\(error)")
+            causedLog.log(.error, about: "the state file", "\(error)")
         }
     }
 }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Limits
 import Linux
 import Logging
 import ServiceLifecycle
@@ -25,7 +26,7 @@ public final class WitnessProcess: Service, Sendable {
     public let name: String
     private let origin: Origin
     private let arguments: [String]
-    private let logger: Logger
+    private let causedLog: BoundedLog
     private let longestPause: Duration
     private let onEvent: @Sendable (WitnessEvent) -> Void
 
@@ -64,7 +65,7 @@ public final class WitnessProcess: Service, Sendable {
         self.name = name
         self.origin = origin
         self.arguments = arguments
-        self.logger = logger
+        causedLog = BoundedLog(logger)
         self.longestPause = longestPause
         self.onEvent = onEvent
         interrupt = srup_eventfd()
@@ -122,7 +123,10 @@ public final class WitnessProcess: Service, Sendable {
             if state.withLock({ $0.isStopping }) { break }
             if ContinuousClock.now - start > .seconds(30) { delay = 0.1 }
             // Announced once per reason; a camera that is broken for a week fills no log.
-            if reason != lastReason { logger.warning("the \(name) witness is started again: \(reason)") }
+            // A witness that is taken over may give another reason each time.
+            if reason != lastReason {
+                causedLog.log(.warning, about: name, "the \(name) witness is started again: \(reason)")
+            }
             lastReason = reason
             onEvent(.lost("the witness process ended: \(reason)"))
             var poller = pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0)

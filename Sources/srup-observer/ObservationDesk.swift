@@ -1,3 +1,4 @@
+import Limits
 import Logging
 import Observation
 import Party
@@ -58,7 +59,7 @@ actor ObservationDesk {
                     to: duty.peer)
             }
         } catch {
-            logger.error("\(error)")
+            causedLog.log(.error, about: "the state file", "\(error)")
         }
     }
 

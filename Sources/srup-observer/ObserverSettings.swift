@@ -37,6 +37,8 @@ struct ObserverSettings {
 
     var stateFolder = defaultState
     var rejoin: Duration = .seconds(600)
+    /// 4 or 5.
+    var firstVersion = 5
     var rules = WatchRules()
     var signal = SignalSettings()
     var logLevel = LogLevel.info
@@ -66,6 +68,7 @@ struct ObserverSettings {
         [server]
         # id = "b9d077e223834cf6"              # the C2 server, when the key service does not tell
         rejoin = "10 min"                      # how often to confirm that we belong
+        first_version = 5                      # the protocol version to try first with a server that never answered: 4 or 5
 
         [observe]
         timeout = "60 s"                       # then the verdict is FAILED
@@ -120,6 +123,7 @@ struct ObserverSettings {
         settings.logLevel = try file.choice("log", default: settings.logLevel)
         settings.rejoin = try file.duration(
             "server.rejoin", default: settings.rejoin, in: .seconds(1)...(.seconds(86400)))
+        settings.firstVersion = try file.integer("server.first_version", default: settings.firstVersion, in: 4...5)
         settings.rules.timeout = try file.duration(
             "observe.timeout", default: settings.rules.timeout, in: .milliseconds(500)...(.seconds(3600)))
         settings.rules.invalidAfter = try file.duration(

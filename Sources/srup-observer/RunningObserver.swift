@@ -1,3 +1,4 @@
+import Limits
 import Logging
 import Observation
 import Party
@@ -57,9 +58,10 @@ struct RunningObserver {
             program: "srup-observer \(Version.text)", observations: settings.rules.mostWatches)
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
+        var behaviour = Member.Behaviour(rejoin: settings.rejoin, identification: identification)
+        behaviour.firstVersion = ProtocolVersion(rawValue: UInt8(settings.firstVersion)) ?? .preferred
         member = Member(
-            participant, server: server, serverKey: serverKey,
-            behaviour: .init(rejoin: settings.rejoin, identification: identification)
+            participant, server: server, serverKey: serverKey, behaviour: behaviour
         ) { [name] event in
             signals.heard(event, by: name, isJoined: (try? state.peer(server))??.isJoined ?? false)
             await Self.handle(event, desk, events, log, outside, id)

@@ -1,4 +1,5 @@
 import Foundation
+import Limits
 import Logging
 import SRUP
 import Storage

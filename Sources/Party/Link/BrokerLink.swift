@@ -1,6 +1,7 @@
 import CMosquitto
 import Dispatch
 import Glibc
+import Limits
 import Linux
 import Logging
 import ServiceLifecycle
@@ -73,7 +74,7 @@ public final class BrokerLink: Service, Sendable {
     private let lastError = Mutex("")
     private let client: Client
     private let wakeUp = WakeUp()
-    private let logger: Logger
+    private let causedLog: BoundedLog
 
     private struct Client: @unchecked Sendable {
         // libmosquitto locks its own structures (mosquitto_threaded_set); freed when the thread has ended.
@@ -92,7 +93,7 @@ public final class BrokerLink: Service, Sendable {
         isPersistent: Bool = true
     ) throws(BrokerLinkError) {
         self.address = address
-        self.logger = logger
+        causedLog = BoundedLog(logger)
         events = BrokerEvents()
         for file in [address.caFile, address.certificateFile, address.keyFile] where access(file, R_OK) != 0 {
             throw .file(file, String(cString: strerror(errno)))
@@ -272,7 +273,7 @@ public final class BrokerLink: Service, Sendable {
             let code = mosquitto_publish(
                 client.pointer, &number, entry.topic, Int32(entry.payload.count), entry.payload, 1, false)
             guard code == 0 || code == MOSQ_ERR_NO_CONN.rawValueInt32 else {
-                logger.error("cannot publish to \(entry.topic): \(String(cString: mosquitto_strerror(code)))")
+                causedLog.log(.error, about: "publishing", "cannot publish to \(entry.topic): \(String(cString: mosquitto_strerror(code)))")
                 continue
             }
             if code == 0 {

@@ -2,7 +2,7 @@ import Logging
 import Synchronization
 import Testing
 
-@testable import Party
+@testable import Limits
 
 @Suite struct LimitsTests {
     func granted(_ count: Int, _ budget: inout SenderBudget<Int>, at now: Duration) -> Int {
