@@ -191,7 +191,7 @@ struct CheckNFC: ParsableCommand {
             case .busy: "end the program that has it; when it is srup-witness, an observation is under way"
             case .noPermission: "run the doctor as root, or add the user to the group dialout (USB) or i2c"
             case .badAddress: "correct [nfc] device"
-            case .foreign: "a PN532 is needed (hardware/README.md): this is another chip, or another device at that port"
+            case .foreign: "a PN532 is needed (hardware/README.md): this is another chip or another device"
             default: wiring
             }
         // The observer's own witness has it while it looks: then nothing is wrong.

@@ -21,6 +21,8 @@ final class SerialPort: ChipBus {
     private var deafUntil: EventLoop.Nanoseconds = 0
     private(set) var framesIn = 0
     private(set) var framesOut = 0
+    /// How often the host has given up a command.
+    private(set) var aborts = 0
     private(set) var bytesMoved = 0
 
     /// - Parameter speed: in bits a second; 0: bytes take no time.
@@ -94,6 +96,7 @@ final class SerialPort: ChipBus {
     private func handle(_ frame: HostFrame) {
         switch frame {
         case .ack:
+            aborts += 1
             chip.abort()
             deafUntil = loop.now + deafness
         case .nack: break

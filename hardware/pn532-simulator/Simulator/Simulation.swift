@@ -91,6 +91,7 @@ public final class Simulation {
         for (name, port) in serial.sorted(by: { $0.key < $1.key }) {
             words.append("\(name).in=\(port.framesIn)")
             words.append("\(name).out=\(port.framesOut)")
+            words.append("\(name).aborts=\(port.aborts)")
             words.append("\(name).bytes=\(port.bytesMoved)")
         }
         for (name, port) in i2c.sorted(by: { $0.key < $1.key }) {
