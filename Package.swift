@@ -169,7 +169,8 @@ let package = Package(
         tests("NearFieldTests", ["NearField"]),
         tests(
             "ReaderTests", ["Stage", "Witness", "NearFieldLink", "Linux", log, lifecycle], resources: [.copy("nfcpy")]),
-        tests("CameraTests", ["Camera", "Luma", "Scene"]),
+        tests(
+            "CameraTests", ["Camera", "CodeReader", "Linux", "Luma", "Scene", "Stage"], resources: [.copy("cameras")]),
         tests("CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "Seeded"]),
         tests("DataMatrixTests", ["DataMatrix", "Luma", "Scene", "Seeded", "ReedSolomon", "CDmtx"]),
         tests("ReedSolomonTests", ["ReedSolomon"]),
