@@ -178,7 +178,8 @@ let package = Package(
         tests(
             "ReaderTests", ["Stage", "Witness", "NearFieldLink", "ChipSimulator", "Linux", log, lifecycle],
             resources: [.copy("nfcpy")]),
-        tests("CameraTests", ["Camera", "Luma", "Scene"]),
+        tests(
+            "CameraTests", ["Camera", "CodeReader", "Linux", "Luma", "Scene", "Stage"], resources: [.copy("cameras")]),
         tests(
             "CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "Seeded"],
             resources: [.copy("cases")]),

@@ -43,34 +43,42 @@ public enum CameraControl: Sendable, Hashable, CaseIterable {
 public protocol CameraControls: AnyObject {
     /// What values a control takes; `nil` when the camera has no such control.
     func range(of control: CameraControl) -> ClosedRange<Int32>?
+    /// What the driver sets it to by itself; `nil` when the camera has no such control.
+    func usual(of control: CameraControl) -> Int32?
     func value(of control: CameraControl) -> Int32?
     /// - Returns: whether the camera took it.
     @discardableResult func set(_ control: CameraControl, to value: Int32) -> Bool
 }
 
-/// The controls of a V4L2 device, through libv4l2.
+/// The controls of a V4L2 device.
 final class V4L2Controls: CameraControls {
-    private let descriptor: Int32
+    private let device: srup_v4l2_device
 
-    /// - Parameter descriptor: of libv4l2; stays the camera's, which must outlive this.
-    init(descriptor: Int32) {
-        self.descriptor = descriptor
+    /// - Parameter device: stays the camera's, which must outlive this.
+    init(_ device: srup_v4l2_device) {
+        self.device = device
+    }
+
+    private func limits(of control: CameraControl) -> (least: Int32, most: Int32, usual: Int32)? {
+        var (least, most, usual): (Int32, Int32, Int32) = (0, 0, 0)
+        guard srup_v4l2_control(device, control.identifier, &least, &most, &usual) != 0, least < most else {
+            return nil
+        }
+        return (least, most, usual)
     }
 
     func range(of control: CameraControl) -> ClosedRange<Int32>? {
-        var (least, most, step): (Int32, Int32, Int32) = (0, 0, 0)
-        guard srup_v4l2_control(descriptor, control.identifier, &least, &most, &step) != 0, least < most else {
-            return nil
-        }
-        return least...most
+        limits(of: control).map { $0.least...$0.most }
     }
+
+    func usual(of control: CameraControl) -> Int32? { limits(of: control)?.usual }
 
     func value(of control: CameraControl) -> Int32? {
         var value: Int32 = 0
-        return srup_v4l2_get(descriptor, control.identifier, &value) == 0 ? value : nil
+        return srup_v4l2_get(device, control.identifier, &value) == 0 ? value : nil
     }
 
     func set(_ control: CameraControl, to value: Int32) -> Bool {
-        srup_v4l2_set(descriptor, control.identifier, value) == 0
+        srup_v4l2_set(device, control.identifier, value) == 0
     }
 }

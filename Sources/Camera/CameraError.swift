@@ -11,6 +11,10 @@ public enum CameraError: Error, Sendable, Hashable, CustomStringConvertible {
     case unplugged(String)
     /// It delivers no frames.
     case stalled(String, seconds: Int)
+    /// It delivers frames, and none of them can be read.
+    case damaged(String, why: String)
+    /// Everything that it offers needs more of the USB bus than is left.
+    case noBandwidth(String)
     case failed(String, doing: String, why: String)
     case badPicture(String, why: String)
     /// A recording that is played once has been played.
@@ -19,7 +23,7 @@ public enum CameraError: Error, Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .badAddress(let text):
-            "\"\(text)\" is no camera: say auto, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE or fifo:PATH"
+            "\"\(text)\" is no camera: say auto, rpicam, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE or fifo:PATH"
         case .absent(let path): "\(path) is not there; is the camera plugged in?"
         case .busy(let path, let holder):
             "\(path) is busy" + (holder.map { ": held by \($0)" } ?? ": another program holds it")
@@ -29,6 +33,9 @@ public enum CameraError: Error, Sendable, Hashable, CustomStringConvertible {
             "\(path) offers no picture format that is understood here (it has \(offers.joined(separator: ", ")))"
         case .unplugged(let path): "\(path) was unplugged"
         case .stalled(let path, let seconds): "\(path) has delivered no frame for \(seconds) s"
+        case .damaged(let path, let why): "all frames from \(path) are damaged: \(why)"
+        case .noBandwidth(let path):
+            "\(path) cannot stream: the USB bus has no bandwidth left for it (another camera or a sound card takes it)"
         case .failed(let path, let doing, let why): "\(path): \(doing) failed: \(why)"
         case .badPicture(let path, let why): "\(path): \(why)"
         case .ended(let path): "\(path) has ended"

@@ -21,11 +21,51 @@ enum CameraFinder {
             guard let path else { throw .absent(address.description) }
             return "/dev/\(path)"
         default:
-            guard let device = devices().first(where: { canCapture("/dev/\($0)") }) else {
-                throw .absent("any camera (/dev/video*)")
-            }
-            return "/dev/\(device)"
+            guard let path = candidates().first else { throw .absent(anyCamera) }
+            return path
         }
+    }
+
+    /// What is not there when nothing is.
+    static let anyCamera = "any camera (/dev/video*)"
+
+    // MARK: Any camera
+
+    /// Device files that may be cameras, the best first: those whose pictures are read here before those that are grey
+    /// alone (infrared ones, mostly) and those that libv4l2 may convert; those that udev has named before the others.
+    static func candidates() -> [String] {
+        let named = names(in: "/dev/srup").filter { $0.hasPrefix("camera") }
+            .sorted { (Int($0.dropFirst(6)) ?? 0) < (Int($1.dropFirst(6)) ?? 0) }.map { "/dev/srup/\($0)" }
+        var seen: Set<String> = []
+        let paths = (named + devices().map { "/dev/\($0)" }).filter { seen.insert(resolved($0)).inserted }
+        return paths.compactMap { path in usefulness(of: path).map { (path, $0) } }
+            .enumerated().sorted { ($0.element.1, $0.offset) < ($1.element.1, $1.offset) }.map(\.element.0)
+    }
+
+    /// Where links lead; the path itself when they lead nowhere.
+    static func resolved(_ path: String) -> String {
+        guard let real = realpath(path, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    /// Drivers whose nodes capture and are no cameras by themselves: a Pi's image processors and codecs, and the receivers
+    /// of its camera modules, whose raw data only libcamera makes pictures of.
+    private static let helpers = ["bcm2835-isp", "bcm2835-codec", "pispbe", "unicam", "rp1-cfe"]
+
+    /// 0 is best; `nil`: no camera.
+    private static func usefulness(of path: String) -> Int? {
+        var device = srup_v4l2_device()
+        guard srup_v4l2_open(path, 0, &device) == 0 else { return errno == EBUSY || errno == EACCES ? 0 : nil }
+        defer { srup_v4l2_close(device) }
+        var capability = v4l2_capability()
+        guard srup_v4l2_query(device, &capability) == 0, srup_v4l2_can_capture(&capability) != 0,
+            !helpers.contains(CameraOffer.driver(of: capability))
+        else { return nil }
+        let formats = CaptureMode.formats(of: device, emulated: false)
+        let understood = formats.compactMap { PixelFormat.understood($0) }
+        if understood.contains(where: { $0.name != "GREY" }) { return 0 }
+        return understood.isEmpty ? 2 : 1
     }
 
     /// video0, video1 … in order of their numbers.
@@ -57,11 +97,11 @@ enum CameraFinder {
 
     /// A camera has a second device file for metadata, which captures nothing.
     private static func canCapture(_ path: String) -> Bool {
-        let descriptor = srup_v4l2_open(path, 0)
-        guard descriptor >= 0 else { return errno == EBUSY }
-        defer { v4l2_close(descriptor) }
+        var device = srup_v4l2_device()
+        guard srup_v4l2_open(path, 0, &device) == 0 else { return errno == EBUSY }
+        defer { srup_v4l2_close(device) }
         var capability = v4l2_capability()
-        return srup_v4l2_query(descriptor, &capability) == 0 && srup_v4l2_can_capture(&capability) != 0
+        return srup_v4l2_query(device, &capability) == 0 && srup_v4l2_can_capture(&capability) != 0
     }
 
     /// "pid 412 (ffmpeg)" for the first process that has the device file open.

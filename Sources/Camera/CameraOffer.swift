@@ -17,47 +17,51 @@ public struct CameraOffer: Sendable, Hashable {
     public let driver: String
     public let card: String
     public let formats: [Format]
-    /// The format that would be chosen; `nil` when none is understood.
+    /// The format, size and rate that would be tried first ("MJPG 1280x720, 30 a second"); `nil` when none is understood.
     public let chosen: String?
 
-    /// Looks at the camera behind an address; `nil` for what is no device (folders, recordings).
+    /// Looks at the camera behind an address; `nil` for what is no device (folders, recordings, rpicam-vid).
     ///
+    /// - Parameters:
+    ///   - width: wanted, in pixels.
+    ///   - height: wanted, in pixels.
     /// - Throws: ``CameraError``.
-    public init?(_ address: CameraAddress) throws(CameraError) {
-        switch address {
-        case .folder, .recording, .fifo: return nil
-        default: path = try CameraFinder.path(of: address)
-        }
-        let descriptor = srup_v4l2_open(path, 0)
-        guard descriptor >= 0 else { throw V4L2Camera.openError(path, errno) }
-        defer { v4l2_close(descriptor) }
+    public init?(_ address: CameraAddress, width: Int, height: Int) throws(CameraError) {
+        guard let found = try address.devicePath() else { return nil }
+        path = found
+        var device = srup_v4l2_device()
+        guard srup_v4l2_open(path, 0, &device) == 0 else { throw V4L2Camera.openError(path, errno) }
+        defer { srup_v4l2_close(device) }
         var capability = v4l2_capability()
-        guard srup_v4l2_query(descriptor, &capability) == 0 else {
+        guard srup_v4l2_query(device, &capability) == 0 else {
             throw .notACamera(path, why: "it does not answer as a V4L2 device")
         }
         guard srup_v4l2_can_capture(&capability) != 0 else { throw .notACamera(path, why: "it captures no video") }
-        driver = withUnsafeBytes(of: capability.driver) { Self.text($0) }
+        driver = Self.driver(of: capability)
         card = withUnsafeBytes(of: capability.card) { Self.text($0) }
-        var offered: [UInt32] = []
-        for index in 0..<UInt32(64) {
-            var emulated: Int32 = 0
-            let fourCC = srup_v4l2_format(descriptor, index, &emulated)
-            if fourCC == 0 { break }
-            if emulated == 0 { offered.append(fourCC) }
-        }
+        let offered = CaptureMode.formats(of: device, emulated: false)
         formats = offered.map { fourCC in
             Format(
-                name: Self.harmless(PixelFormat.name(fourCC)), sizes: Self.sizes(descriptor, fourCC),
-                isUnderstood: PixelFormat.best(of: [fourCC]) != nil)
+                name: Self.harmless(PixelFormat.name(fourCC)), sizes: Self.sizes(device, fourCC),
+                isUnderstood: PixelFormat.understood(fourCC) != nil)
         }
-        chosen = PixelFormat.best(of: offered)?.name
+        let modes = CaptureMode.modes(of: device, formats: offered, width: width, height: height)
+        chosen = CaptureMode.ordered(modes, width: width, height: height).first.map { mode in
+            "\(mode.format) \(mode.width)x\(mode.height)"
+                + (mode.rate.map { ", \(Int($0.rounded())) a second" } ?? "")
+        }
     }
 
-    private static func sizes(_ descriptor: Int32, _ fourCC: UInt32) -> [String] {
+    /// The driver's name.
+    static func driver(of capability: v4l2_capability) -> String {
+        withUnsafeBytes(of: capability.driver) { Self.text($0) }
+    }
+
+    private static func sizes(_ device: srup_v4l2_device, _ fourCC: UInt32) -> [String] {
         var sizes: [String] = []
         var size = v4l2_frmsizeenum()
         for index in 0..<UInt32(64) {
-            guard srup_v4l2_size(descriptor, fourCC, index, &size) == 0 else { break }
+            guard srup_v4l2_size(device, fourCC, index, &size) == 0 else { break }
             if size.type == V4L2_FRMSIZE_TYPE_DISCRETE.rawValue {
                 sizes.append("\(size.discrete.width)x\(size.discrete.height)")
             } else {

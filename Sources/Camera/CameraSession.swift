@@ -6,7 +6,7 @@ import Synchronization
 
 /// What a session tells, on its thread.
 public enum CameraEvent: Sendable {
-    /// Opened, for the first time or again.
+    /// It works, for the first time or again: a camera has given a frame that could be read.
     case opened(summary: String, format: String, width: Int, height: Int)
     /// Lost; opening is tried again, without a further word until the reason changes or it succeeds.
     case lost(CameraError)
@@ -100,6 +100,7 @@ public final class CameraSession: Sendable {
     private func loop(_ handlers: CameraHandlers) {
         var lastProblem: CameraError?
         var delay: Int32 = 100
+        var automatic = AutomaticCamera()
         while !state.withLock({ $0.isStopping }) {
             _ = srup_eventfd_drain(interrupt)
             guard shouldLook else {
@@ -108,33 +109,27 @@ public final class CameraSession: Sendable {
                 continue
             }
             do throws(CameraError) {
-                let source = try address.open(width: width, height: height)
+                let source =
+                    address == .automatic
+                    ? try automatic.open(width: width, height: height) : try address.open(width: width, height: height)
                 state.withLock { $0.isOpen = true }
                 defer { state.withLock { $0.isOpen = false } }
                 handlers.tuner?.opened(source.controls)
                 // The controls are the source's: it must not go before them.
                 defer { withExtendedLifetime(source) { handlers.tuner?.closing() } }
-                let format = source.format
-                handlers.onEvent(
-                    .opened(
-                        summary: source.summary, format: format.name, width: format.width, height: format.height))
-                lastProblem = nil
-                while true {
-                    // Drained before the question, so that a change after it still wakes the wait.
-                    _ = srup_eventfd_drain(interrupt)
-                    guard shouldLook else { break }
-                    if try source.next(timeout: 1000, interrupt: interrupt, handlers.onFrame) { delay = 100 }
-                    handlers.onIdle()
+                do throws(CameraError) {
+                    try look(through: source, handlers) { hasFrame in
+                        lastProblem = nil
+                        automatic.works()
+                        if hasFrame { delay = 100 }
+                    }
+                } catch {
+                    // Unplugged it is not there to be passed over.
+                    if case .unplugged = error {} else { automatic.fails() }
+                    throw error
                 }
             } catch {
-                // Announced once; the same reason is not repeated while the camera stays away.
-                // That an unplugged camera is then not there is no news either.
-                let isNews =
-                    switch (lastProblem, error) {
-                    case (.unplugged, .absent): false
-                    default: lastProblem != error
-                    }
-                if isNews { handlers.onEvent(.lost(error)) }
+                if error.isNews(after: lastProblem) { handlers.onEvent(.lost(error)) }
                 lastProblem = error
                 handlers.onIdle()
                 pause(delay)
@@ -143,8 +138,55 @@ public final class CameraSession: Sendable {
         }
     }
 
+    /// Looks until it shall rest.
+    ///
+    /// - Parameter onWorking: called when the source has shown that it works, and after each frame (`true`).
+    private func look(
+        through source: any FrameSource, _ handlers: CameraHandlers, onWorking: (_ hasFrame: Bool) -> Void
+    ) throws(CameraError) {
+        var isAnnounced = false
+        func announce(hasFrame: Bool) {
+            guard !isAnnounced, source.isReady, hasFrame || !isRecording else { return }
+            isAnnounced = true
+            onWorking(hasFrame)
+            let format = source.format
+            handlers.onEvent(
+                .opened(summary: source.summary, format: format.name, width: format.width, height: format.height))
+        }
+        while true {
+            // Drained before the question, so that a change after it still wakes the wait.
+            _ = srup_eventfd_drain(interrupt)
+            guard shouldLook else { return }
+            announce(hasFrame: false)
+            let came = try source.next(timeout: 1000, interrupt: interrupt) { plane in
+                announce(hasFrame: true)
+                handlers.onFrame(plane)
+            }
+            if came { onWorking(true) }
+            handlers.onIdle()
+        }
+    }
+
+    /// A recording is there or not; that it can be read its first frame shows.
+    private var isRecording: Bool {
+        if case .recording = address { true } else { false }
+    }
+
     private func pause(_ milliseconds: Int32) {
         var poller = pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0)
         poll(&poller, 1, milliseconds)
+    }
+}
+
+extension CameraError {
+    /// Whether it has to be said after another one: the same reason is not repeated while the camera stays away, and that
+    /// an unplugged camera is then not there is no news either.
+    fileprivate func isNews(after last: CameraError?) -> Bool {
+        switch (last, self) {
+        case (.unplugged, .absent): false
+        // What is wrong with them may differ from frame to frame.
+        case (.damaged(let before, _), .damaged(let now, _)): before != now
+        default: last != self
+        }
     }
 }

@@ -18,6 +18,12 @@ public protocol FrameSource: AnyObject {
     /// Frames that were passed over for newer ones, and frames that were damaged.
     var dropped: Int { get }
     var damaged: Int { get }
+    /// Why the last damaged frame could not be read; `nil`: not known, or there was none.
+    var damage: String? { get }
+
+    /// Whether it has shown that it works: a camera by its first frame that could be read; what has none for now (a folder,
+    /// a pipe) by being there.
+    var isReady: Bool { get }
 
     /// What can be set on it; `nil` when nothing can. Not to be used after the source has gone.
     var controls: (any CameraControls)? { get }
@@ -25,11 +31,15 @@ public protocol FrameSource: AnyObject {
 
 extension FrameSource {
     public var controls: (any CameraControls)? { nil }
+    public var damage: String? { nil }
+    public var isReady: Bool { true }
 }
 
 /// Where pictures come from, as configured.
 public enum CameraAddress: Sendable, Hashable, CustomStringConvertible {
     case automatic
+    /// A camera module on a Raspberry Pi's ribbon cable, through the program rpicam-vid.
+    case module
     case device(String)
     /// A name under /dev/v4l/by-id or /dev/v4l/by-path: stable over reboots and plugging order.
     case stable(String)
@@ -44,6 +54,7 @@ public enum CameraAddress: Sendable, Hashable, CustomStringConvertible {
         let rest = parts.count == 2 ? parts[1] : ""
         switch parts[0] {
         case "auto" where parts.count == 1: self = .automatic
+        case "rpicam" where parts.count == 1: self = .module
         case "by-id" where !rest.isEmpty && !rest.contains("/"): self = .stable(rest)
         case "usb":
             let numbers = rest.split(separator: ":").map { $0.count == 4 ? UInt16($0, radix: 16) : nil }
@@ -62,6 +73,7 @@ public enum CameraAddress: Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .automatic: "auto"
+        case .module: "rpicam"
         case .device(let path): path
         case .stable(let name): "by-id:\(name)"
         case .usb(let vendor, let product):
@@ -80,11 +92,33 @@ public enum CameraAddress: Sendable, Hashable, CustomStringConvertible {
     /// - Throws: ``CameraError``.
     public func open(width: Int, height: Int) throws(CameraError) -> any FrameSource {
         switch self {
+        case .automatic:
+            var automatic = AutomaticCamera()
+            return try automatic.open(width: width, height: height)
+        case .module: return try RPiCamera(width: width, height: height)
+        case .device, .stable, .usb:
+            let path = try CameraFinder.path(of: self)
+            if RPiCamera.takes(path) { return try RPiCamera(width: width, height: height) }
+            return try V4L2Camera(path: path, width: width, height: height)
+        case .folder(let path): return try FolderSource(path)
+        case .recording(let path): return try Y4MSource(path, isPipe: false)
+        case .fifo(let path): return try Y4MSource(path, isPipe: true)
+        }
+    }
+
+    /// Whether the program that reads camera modules is installed.
+    public static var hasModuleProgram: Bool { RPiCamera.isInstalled }
+
+    /// The device file that it leads to now; `nil`: none is opened by this program (folders, recordings, rpicam-vid).
+    ///
+    /// - Throws: ``CameraError/absent(_:)``.
+    func devicePath() throws(CameraError) -> String? {
+        switch self {
+        case .module, .folder, .recording, .fifo: return nil
+        case .automatic where RPiCamera.isPossible: return nil
         case .automatic, .device, .stable, .usb:
-            try V4L2Camera(path: try CameraFinder.path(of: self), width: width, height: height)
-        case .folder(let path): try FolderSource(path)
-        case .recording(let path): try Y4MSource(path, isPipe: false)
-        case .fifo(let path): try Y4MSource(path, isPipe: true)
+            let path = try CameraFinder.path(of: self)
+            return RPiCamera.takes(path) ? nil : path
         }
     }
 }

@@ -1,7 +1,6 @@
-import CTurboJPEG
 import Luma
 
-/// How a camera's bytes become a luma plane. The table's order is that of preference: the cheapest first.
+/// How a camera's bytes become a luma plane. The table's order is that of cost: the cheapest first.
 ///
 /// FourCC codes and layouts: https://docs.kernel.org/userspace-api/media/v4l/pixfmt.html
 struct PixelFormat: Sendable {
@@ -39,8 +38,26 @@ struct PixelFormat: Sendable {
         PixelFormat(name: "JPEG", layout: .jpeg),
     ]
 
-    /// The cheapest of the formats that a camera offers.
-    static func best(of offered: [UInt32]) -> PixelFormat? { table.first { offered.contains($0.fourCC) } }
+    /// The format of a FourCC; `nil`: it is not read here.
+    static func understood(_ fourCC: UInt32) -> PixelFormat? { table.first { $0.fourCC == fourCC } }
+
+    /// Its place in the table.
+    var cost: Int { Self.table.firstIndex { $0.name == name } ?? Self.table.count }
+
+    /// What a pixel takes on the way from the camera, in bits; of JPEG: about.
+    var bitsPerPixel: Double {
+        switch layout {
+        case .interleaved: 16
+        case .jpeg: 3
+        case .bayer: 8
+        case .plane:
+            switch name {
+            case "GREY": 8
+            case "422P": 16
+            default: 12
+            }
+        }
+    }
 
     static func name(_ fourCC: UInt32) -> String {
         String(decoding: (0..<4).map { UInt8(truncatingIfNeeded: fourCC >> UInt32(8 * $0)) }, as: UTF8.self)
@@ -50,17 +67,25 @@ struct PixelFormat: Sendable {
 /// Turns frames of one format and size into luma; keeps its buffers from frame to frame.
 final class LumaConverter {
     let format: PixelFormat
+    /// As agreed with the driver; a JPEG says its own size, which may be another.
     let width: Int
     let height: Int
+    /// Of the last frame that was read.
+    private(set) var size: (width: Int, height: Int)
+    /// Why the last frame that could not be read could not.
+    private(set) var damage = ""
+    /// A JPEG may have so many times the pixels that were agreed on.
+    private static let largestSurplus = 4
     private let stride: Int
     private var buffer: [UInt8] = []
-    private var jpeg: JPEGDecoder?
+    private var decoder: JPEGDecoder?
 
     /// - Parameter stride: bytes from a row to the next as the driver says; 0 when it does not.
     init(_ format: PixelFormat, width: Int, height: Int, stride: Int) {
         self.format = format
         self.width = width
         self.height = height
+        size = (width, height)
         let least =
             switch format.layout {
             case .interleaved(let step, _): width * step
@@ -75,13 +100,13 @@ final class LumaConverter {
     func withLuma<Result>(of frame: UnsafeBufferPointer<UInt8>, _ body: (LumaPlane) throws -> Result) rethrows
         -> Result?
     {
-        guard let base = frame.baseAddress else { return nil }
+        guard let base = frame.baseAddress, frame.count > 0 else { return damaged("it is empty") }
         switch format.layout {
         case .plane:
-            guard frame.count >= stride * (height - 1) + width else { return nil }
+            guard frame.count >= stride * (height - 1) + width else { return tooShort() }
             return try body(LumaPlane(base: base, width: width, height: height, stride: stride))
         case .interleaved(let step, let offset):
-            guard frame.count >= stride * (height - 1) + width * step else { return nil }
+            guard frame.count >= stride * (height - 1) + width * step else { return tooShort() }
             reserve()
             buffer.withUnsafeMutableBufferPointer { out in
                 for row in 0..<height {
@@ -92,7 +117,7 @@ final class LumaConverter {
             }
             return try lend(body)
         case .bayer:
-            guard frame.count >= stride * (height - 1) + width, width > 1, height > 1 else { return nil }
+            guard frame.count >= stride * (height - 1) + width, width > 1, height > 1 else { return tooShort() }
             reserve()
             buffer.withUnsafeMutableBufferPointer { out in
                 for row in 0..<height {
@@ -109,13 +134,29 @@ final class LumaConverter {
             }
             return try lend(body)
         case .jpeg:
-            if jpeg == nil { jpeg = JPEGDecoder() }
-            reserve()
-            guard let size = jpeg?.size(of: frame), size.width == width, size.height == height,
-                jpeg?.decode(frame, into: &buffer, width: width, height: height) == true
-            else { return nil }
-            return try lend(body)
+            return try jpeg(frame, body)
         }
+    }
+
+    private func jpeg<Result>(_ frame: UnsafeBufferPointer<UInt8>, _ body: (LumaPlane) throws -> Result) rethrows
+        -> Result?
+    {
+        if decoder == nil { decoder = JPEGDecoder() }
+        guard let decoder else { return damaged("there is no memory") }
+        do throws(JPEGDecoder.Damage) {
+            // The camera's header is believed, as far as memory and time allow: 736 or 704 lines for 720 are common.
+            size = try decoder.decode(frame, into: &buffer, maximumPixels: width * height * Self.largestSurplus)
+        } catch {
+            return damaged(error.why)
+        }
+        return try lend(body)
+    }
+
+    private func tooShort<Result>() -> Result? { damaged("it ends before its last line") }
+
+    private func damaged<Result>(_ why: String) -> Result? {
+        damage = why
+        return nil
     }
 
     private func reserve() {
@@ -124,47 +165,7 @@ final class LumaConverter {
 
     private func lend<Result>(_ body: (LumaPlane) throws -> Result) rethrows -> Result {
         try buffer.withUnsafeBufferPointer {
-            try body(LumaPlane(base: $0.baseAddress!, width: width, height: height, stride: width))
+            try body(LumaPlane(base: $0.baseAddress!, width: size.width, height: size.height, stride: size.width))
         }
     }
-}
-
-/// Decodes the luma of JPEG pictures.
-final class JPEGDecoder {
-    private let handle: tjhandle
-
-    /// `nil` without memory.
-    init?() {
-        guard let handle = tjInitDecompress() else { return nil }
-        self.handle = handle
-    }
-
-    deinit {
-        tjDestroy(handle)
-    }
-
-    func size(of data: UnsafeBufferPointer<UInt8>) -> (width: Int, height: Int)? {
-        var width: Int32 = 0
-        var height: Int32 = 0
-        var subsampling: Int32 = 0
-        var space: Int32 = 0
-        guard
-            tjDecompressHeader3(handle, data.baseAddress, UInt(data.count), &width, &height, &subsampling, &space) == 0,
-            (1...Int32(LumaPlane.maximumSide)).contains(width), (1...Int32(LumaPlane.maximumSide)).contains(height)
-        else { return nil }
-        return (Int(width), Int(height))
-    }
-
-    /// `false` when the data is no whole JPEG; a warning of the decoder (data that ends early) counts as damage.
-    func decode(_ data: UnsafeBufferPointer<UInt8>, into pixels: inout [UInt8], width: Int, height: Int) -> Bool {
-        pixels.withUnsafeMutableBufferPointer {
-            tjDecompress2(
-                handle, data.baseAddress, UInt(data.count), $0.baseAddress, Int32(width), Int32(width), Int32(height),
-                TJPF_GRAY.rawValueInt32, TJFLAG_FASTDCT | TJFLAG_STOPONWARNING)
-        } == 0
-    }
-}
-
-extension TJPF {
-    var rawValueInt32: Int32 { Int32(rawValue) }
 }

@@ -113,15 +113,18 @@ public enum StillPicture {
             throw tooMuchWork(name)
         }
         guard let decoder = JPEGDecoder() else { throw .badPicture(name, why: "no memory") }
-        let size = bytes.withUnsafeBufferPointer { decoder.size(of: $0) }
-        guard let size else { throw .badPicture(name, why: "not a JPEG of an accepted size") }
-        try check(size.width, size.height, name)
-        var pixels = [UInt8](repeating: 0, count: size.width * size.height)
-        let decoded = bytes.withUnsafeBufferPointer {
-            decoder.decode($0, into: &pixels, width: size.width, height: size.height)
+        var pixels: [UInt8] = []
+        let outcome: Result<(width: Int, height: Int), JPEGDecoder.Damage> = bytes.withUnsafeBufferPointer { data in
+            do throws(JPEGDecoder.Damage) {
+                return .success(try decoder.decode(data, into: &pixels, maximumPixels: maximumPixels))
+            } catch {
+                return .failure(error)
+            }
         }
-        guard decoded else { throw .badPicture(name, why: "not a whole JPEG") }
-        return try picture(size.width, size.height, pixels, name)
+        switch outcome {
+        case .success(let size): return try picture(size.width, size.height, pixels, name)
+        case .failure(let damage): throw .badPicture(name, why: "no JPEG that can be read: \(damage.why)")
+        }
     }
 }
 

@@ -2,60 +2,74 @@ import CV4L2
 import Glibc
 import Luma
 
-/// A camera through libv4l2: memory-mapped streaming, the newest frame wins, frames are borrowed from the driver.
+/// A camera that answers as a V4L2 device: memory-mapped streaming, the newest frame wins, frames are borrowed from the
+/// driver.
 public final class V4L2Camera: FrameSource {
-    /// After this long without a frame the camera counts as stalled, in seconds.
+    /// After this long without a frame the camera counts as stalled, in seconds; and as damaged when frames do come.
     static let stallAfter = 5
+    /// Fewer damaged frames than this are a bad moment.
+    private static let fewestDamaged = 10
     private static let bufferCount: UInt32 = 4
-    private static let framesPerSecond: UInt32 = 30
+    /// Modes that are tried until one streams.
+    private static let mostModes = 16
 
     public let path: String
     public let controls: (any CameraControls)?
     public private(set) var dropped = 0
     public private(set) var damaged = 0
-    private let descriptor: Int32
-    private let converter: LumaConverter
+    public private(set) var damage: String?
+    public private(set) var isReady = false
+    private let device: srup_v4l2_device
+    private var converter: LumaConverter?
     private var buffers: [UnsafeMutableRawBufferPointer] = []
-    /// When the last frame had been looked at: how long that took is not the camera's fault.
+    /// When the last frame, and the last that could be read, had been looked at: how long that took is not the camera's fault.
     private var lastFrame = ContinuousClock.now
+    private var lastReadable = ContinuousClock.now
+    private var damagedInARow = 0
 
     public var format: (name: String, width: Int, height: Int) {
-        (converter.format.name, converter.width, converter.height)
+        guard let converter else { return ("", 0, 0) }
+        return (converter.format.name, converter.size.width, converter.size.height)
     }
-    public var summary: String { "\(converter.format.name) \(converter.width)x\(converter.height) from \(path)" }
+    public var summary: String { "\(format.name) \(format.width)x\(format.height) from \(path)" }
 
     /// Opens the device, agrees on a format, and starts the stream.
     ///
     /// - Throws: ``CameraError``.
     public init(path: String, width: Int, height: Int) throws(CameraError) {
         self.path = path
+        let modes: [CaptureMode]
         do throws(CameraError) {
-            (descriptor, converter) = try Self.open(path, width: width, height: height, converting: false)
-        } catch .noUsableFormat {
-            // A vendor's own format: libv4l2 may know how to convert it.
-            (descriptor, converter) = try Self.open(path, width: width, height: height, converting: true)
+            (device, modes) = try Self.open(path, width: width, height: height, converting: false)
+        } catch .noUsableFormat(let path, let offers) {
+            do throws(CameraError) {
+                // A vendor's own format: libv4l2 may know how to convert it.
+                (device, modes) = try Self.open(path, width: width, height: height, converting: true)
+            } catch .notACamera {
+                // Not to libv4l2, which calls the kernel past libcamera's layer.
+                throw .noUsableFormat(path, offers: offers)
+            }
         }
-        controls = V4L2Controls(descriptor: descriptor)
-        // Not every driver can be told; then it delivers what it delivers.
-        _ = srup_v4l2_set_rate(descriptor, Self.framesPerSecond)
-        try start()
+        controls = V4L2Controls(device)
+        try start(modes)
     }
 
     deinit {
-        _ = srup_v4l2_stream(descriptor, 0)
-        unmap()
-        v4l2_close(descriptor)
+        stop()
+        srup_v4l2_close(device)
     }
+
+    // MARK: Opening
 
     private static func open(
         _ path: String, width: Int, height: Int, converting: Bool
-    ) throws(CameraError) -> (Int32, LumaConverter) {
-        let descriptor = srup_v4l2_open(path, converting ? 1 : 0)
-        guard descriptor >= 0 else { throw openError(path, errno) }
+    ) throws(CameraError) -> (srup_v4l2_device, [CaptureMode]) {
+        var device = srup_v4l2_device()
+        guard srup_v4l2_open(path, converting ? 1 : 0, &device) == 0 else { throw openError(path, errno) }
         do throws(CameraError) {
-            return (descriptor, try negotiate(descriptor, path, width: width, height: height, converting: converting))
+            return (device, try modes(of: device, path, width: width, height: height, converting: converting))
         } catch {
-            v4l2_close(descriptor)
+            srup_v4l2_close(device)
             throw error
         }
     }
@@ -70,78 +84,104 @@ public final class V4L2Camera: FrameSource {
         }
     }
 
-    private static func negotiate(
-        _ descriptor: Int32, _ path: String, width: Int, height: Int, converting: Bool
-    ) throws(CameraError) -> LumaConverter {
+    private static func modes(
+        of device: srup_v4l2_device, _ path: String, width: Int, height: Int, converting: Bool
+    ) throws(CameraError) -> [CaptureMode] {
         var capability = v4l2_capability()
-        guard srup_v4l2_query(descriptor, &capability) == 0 else {
+        guard srup_v4l2_query(device, &capability) == 0 else {
             throw .notACamera(path, why: "it does not answer as a V4L2 device")
         }
         guard srup_v4l2_can_capture(&capability) != 0 else { throw .notACamera(path, why: "it captures no video") }
-        var offered: [UInt32] = []
-        for index in 0..<UInt32(64) {
-            var emulated: Int32 = 0
-            let fourCC = srup_v4l2_format(descriptor, index, &emulated)
-            if fourCC == 0 { break }
-            // What libv4l2 would convert for us costs more than reading the original.
-            if emulated == 0 || converting { offered.append(fourCC) }
+        // What libv4l2 would convert for us costs more than reading the original.
+        let offered = CaptureMode.formats(of: device, emulated: converting)
+        let modes = CaptureMode.modes(of: device, formats: offered, width: width, height: height)
+        guard !modes.isEmpty else { throw .noUsableFormat(path, offers: offered.map(PixelFormat.name)) }
+        return CaptureMode.ordered(modes, width: width, height: height)
+    }
+
+    // MARK: Starting
+
+    /// Starts the first of the modes that goes: a USB bus may have no bandwidth left for one, and enough for the next.
+    private func start(_ modes: [CaptureMode]) throws(CameraError) {
+        var problem: CameraError?
+        var bandwidth = Double.infinity
+        var tries = 0
+        for mode in modes where mode.bandwidth < bandwidth && tries < Self.mostModes {
+            tries += 1
+            do throws(CameraError) {
+                return try start(mode)
+            } catch {
+                stop()
+                switch error {
+                case .busy, .unplugged, .noPermission: throw error
+                case .noBandwidth:
+                    bandwidth = mode.bandwidth
+                    problem = error
+                default: problem = problem ?? error
+                }
+            }
         }
-        guard let best = PixelFormat.best(of: offered) else {
-            throw .noUsableFormat(path, offers: offered.map(PixelFormat.name))
+        throw problem ?? .noUsableFormat(path, offers: modes.map(\.format))
+    }
+
+    private func start(_ mode: CaptureMode) throws(CameraError) {
+        try agree(on: mode)
+        // Not every driver can be told; then it delivers what it delivers.
+        _ = srup_v4l2_set_rate(device, UInt32(CaptureMode.usualRate))
+        let count = srup_v4l2_request(device, Self.bufferCount)
+        guard count > 0 else { throw failure("asking for buffers") }
+        for index in 0..<UInt32(count) {
+            var length: UInt32 = 0
+            guard let start = srup_v4l2_map(device, index, &length) else { throw failure("mapping buffers") }
+            buffers.append(UnsafeMutableRawBufferPointer(start: start, count: Int(length)))
+            guard srup_v4l2_queue(device, index) == 0 else { throw failure("queueing buffers") }
         }
+        guard srup_v4l2_stream(device, 1) == 0 else {
+            throw errno == ENOSPC ? .noBandwidth(path) : failure("starting the stream")
+        }
+        (lastFrame, lastReadable) = (.now, .now)
+    }
+
+    private func agree(on mode: CaptureMode) throws(CameraError) {
+        guard let format = PixelFormat.table.first(where: { $0.name == mode.format }) else { return }
         var picture = srup_v4l2_picture()
-        guard srup_v4l2_set_format(descriptor, best.fourCC, UInt32(width), UInt32(height), &picture) == 0 else {
-            let code = errno
-            throw code == EBUSY
-                ? .busy(path, holder: CameraFinder.holder(of: path))
-                : .failed(path, doing: "choosing \(best.name) \(width)x\(height)", why: String(cString: strerror(code)))
+        guard srup_v4l2_set_format(device, format.fourCC, UInt32(mode.width), UInt32(mode.height), &picture) == 0 else {
+            throw failure("choosing \(mode.format) \(mode.width)x\(mode.height)")
         }
-        guard let given = PixelFormat.table.first(where: { $0.fourCC == picture.fourcc }),
+        guard let given = PixelFormat.understood(picture.fourcc),
             (16...LumaPlane.maximumSide).contains(Int(picture.width)),
             (16...LumaPlane.maximumSide).contains(Int(picture.height)), picture.stride < 1 << 20
         else { throw .noUsableFormat(path, offers: [PixelFormat.name(picture.fourcc)]) }
-        return LumaConverter(
+        converter = LumaConverter(
             given, width: Int(picture.width), height: Int(picture.height), stride: Int(picture.stride))
     }
 
-    private func start() throws(CameraError) {
-        let count = srup_v4l2_request(descriptor, Self.bufferCount)
-        guard count > 0 else {
-            let code = errno
-            throw code == EBUSY
-                ? .busy(path, holder: CameraFinder.holder(of: path))
-                : .failed(path, doing: "asking for buffers", why: String(cString: strerror(code)))
+    /// What `errno` says of something that did not work.
+    private func failure(_ doing: String) -> CameraError {
+        let code = errno
+        return switch code {
+        case EBUSY: .busy(path, holder: CameraFinder.holder(of: path))
+        case ENODEV: .unplugged(path)
+        default: .failed(path, doing: doing, why: String(cString: strerror(code)))
         }
-        for index in 0..<UInt32(count) {
-            var length: UInt32 = 0
-            guard let start = srup_v4l2_map(descriptor, index, &length) else {
-                throw .failed(path, doing: "mapping buffers", why: String(cString: strerror(errno)))
-            }
-            buffers.append(UnsafeMutableRawBufferPointer(start: start, count: Int(length)))
-            guard srup_v4l2_queue(descriptor, index) == 0 else {
-                throw .failed(path, doing: "queueing buffers", why: String(cString: strerror(errno)))
-            }
-        }
-        guard srup_v4l2_stream(descriptor, 1) == 0 else {
-            let code = errno
-            throw code == EBUSY
-                ? .busy(path, holder: CameraFinder.holder(of: path))
-                : .failed(path, doing: "starting the stream", why: String(cString: strerror(code)))
-        }
-        lastFrame = .now
     }
 
-    private func unmap() {
-        for buffer in buffers { v4l2_munmap(buffer.baseAddress, buffer.count) }
+    private func stop() {
+        guard !buffers.isEmpty else { return }
+        _ = srup_v4l2_stream(device, 0)
+        for buffer in buffers { srup_v4l2_unmap(device, buffer.baseAddress, buffer.count) }
         buffers.removeAll()
+        _ = srup_v4l2_request(device, 0)
     }
+
+    // MARK: Frames
 
     public func next(timeout: Int32, interrupt: Int32, _ body: (LumaPlane) -> Void) throws(CameraError) -> Bool {
         let deadline = ContinuousClock.now + .milliseconds(Int(timeout))
         while true {
             let left = Int32(max(0, (deadline - .now) / .milliseconds(1)))
             var pollers = [
-                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: device.fd, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0),
             ]
             let ready = poll(&pollers, 2, left)
@@ -152,39 +192,45 @@ public final class V4L2Camera: FrameSource {
             if ContinuousClock.now - lastFrame > .seconds(Self.stallAfter) {
                 throw .stalled(path, seconds: Self.stallAfter)
             }
+            if damagedInARow >= Self.fewestDamaged, ContinuousClock.now - lastReadable > .seconds(Self.stallAfter) {
+                throw .damaged(path, why: damage ?? "")
+            }
             if ContinuousClock.now >= deadline { return false }
         }
     }
 
     private var hasFrame: Bool {
-        var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var poller = pollfd(fd: device.fd, events: Int16(POLLIN), revents: 0)
         return poll(&poller, 1, 0) > 0 && poller.revents & Int16(POLLIN) != 0
     }
 
     /// Takes all frames that are ready, gives the older ones back unread, and lends the newest.
     private func newest(_ body: (LumaPlane) -> Void, _ events: Int16) throws(CameraError) -> Bool {
         var held: (index: UInt32, used: UInt32)?
-        // Asked for before each frame: libv4l2 complains on standard error when none is there.
-        while hasFrame {
+        // Asked for before each frame: libv4l2, where it converts, complains on standard error when none is there.
+        var taken = 0
+        // A camera that is faster than we are must not keep us here.
+        while hasFrame, taken < 2 * buffers.count {
+            taken += 1
             var index: UInt32 = 0
             var used: UInt32 = 0
             var isDamaged: Int32 = 0
-            if srup_v4l2_dequeue(descriptor, &index, &used, &isDamaged) != 0 {
+            if srup_v4l2_dequeue(device, &index, &used, &isDamaged) != 0 {
                 let code = errno
                 if code == EAGAIN || code == EINTR { break }
-                if let held { _ = srup_v4l2_queue(descriptor, held.index) }
+                if let held { _ = srup_v4l2_queue(device, held.index) }
                 throw code == ENODEV || code == EIO && access(path, F_OK) != 0
                     ? .unplugged(path) : .failed(path, doing: "taking a frame", why: String(cString: strerror(code)))
             }
             guard Int(index) < buffers.count else { continue }
             if isDamaged != 0 || used == 0 {
-                damaged += 1
-                _ = srup_v4l2_queue(descriptor, index)
+                noteDamage(isDamaged != 0 ? "the driver marks them as broken" : "they are empty")
+                _ = srup_v4l2_queue(device, index)
                 continue
             }
             if let old = held {
                 dropped += 1
-                _ = srup_v4l2_queue(descriptor, old.index)
+                _ = srup_v4l2_queue(device, old.index)
             }
             held = (index, used)
         }
@@ -194,16 +240,30 @@ public final class V4L2Camera: FrameSource {
             return false
         }
         defer {
-            _ = srup_v4l2_queue(descriptor, held.index)
+            _ = srup_v4l2_queue(device, held.index)
             lastFrame = .now
         }
         let buffer = buffers[Int(held.index)]
         let frame = UnsafeBufferPointer(
             start: buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), count: min(Int(held.used), buffer.count))
-        guard converter.withLuma(of: frame, body) != nil else {
-            damaged += 1
+        guard let converter else { return false }
+        let wasRead: Void? = converter.withLuma(of: frame) { plane in
+            isReady = true
+            body(plane)
+        }
+        guard wasRead != nil else {
+            noteDamage(converter.damage)
             return false
         }
+        damagedInARow = 0
+        lastReadable = .now
         return true
+    }
+
+    private func noteDamage(_ why: String) {
+        damaged += 1
+        damagedInARow += 1
+        damage = why
+        lastFrame = .now
     }
 }

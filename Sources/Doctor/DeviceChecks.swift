@@ -17,7 +17,8 @@ public struct DeviceChecks: Sendable {
         "ov7251", "ov9281", "ov64a40", "arducam-pivariety",
     ]
 
-    /// A camera module on the ribbon cable needs libcamera's compatibility layer to be seen as a camera.
+    /// A camera module on the ribbon cable needs the Pi's own program, or libcamera's compatibility layer, to be seen as a
+    /// camera.
     public func cameraModule() -> Finding {
         let name = "camera module"
         let found = Self.sensors.filter { sensor in
@@ -35,17 +36,29 @@ public struct DeviceChecks: Sendable {
                 name, .warning, "its receiver is there, but no sensor answers",
                 remedy: "check the ribbon cable at both ends, and camera_auto_detect=1 in config.txt")
         }
+        if hasProgram { return Finding(name, .ok, "\(sensor), through rpicam-vid") }
         guard hasLayer else {
             return Finding(
-                name, .problem, "\(sensor) is there, but libcamera's V4L2 layer is not: it cannot be seen as a camera",
-                remedy: "apt install libcamera-v4l2 libcamera-ipa")
+                name, .problem,
+                "\(sensor) is there, but neither rpicam-vid nor libcamera's V4L2 layer: it cannot be seen as a camera",
+                remedy: "apt install rpicam-apps-lite (Raspberry Pi OS), or libcamera-v4l2 libcamera-ipa")
         }
-        return Finding(name, .ok, "\(sensor), through libcamera's V4L2 layer")
+        return Finding(
+            name, .ok, "\(sensor), through libcamera's V4L2 layer: its focus stays at the default",
+            remedy: "apt install rpicam-apps-lite (Raspberry Pi OS): then exposure and autofocus are the Pi's own")
+    }
+
+    private var hasProgram: Bool {
+        ["/usr/local/bin", "/usr/bin"].contains { folder in
+            ["rpicam-vid", "libcamera-vid"].contains { root.exists("\(folder)/\($0)") }
+        }
     }
 
     private var hasLayer: Bool {
         ["/usr/libexec", "/usr/lib"].contains { folder in
-            root.names(in: folder).contains { root.exists("\(folder)/\($0)/libcamera/v4l2-compat.so") }
+            root.names(in: folder).contains { triplet in
+                ["libcamera/v4l2-compat.so", "v4l2-compat.so"].contains { root.exists("\(folder)/\(triplet)/\($0)") }
+            }
         }
     }
 

@@ -6,7 +6,8 @@ import CodeReader
 public struct EyeOptions: ParsableArguments, Sendable {
     @Option(
         help: ArgumentHelp(
-            "auto, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE or fifo:PATH.", valueName: "camera"))
+            "auto, rpicam, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE or fifo:PATH.",
+            valueName: "camera"))
     public var device = "auto"
     @Option(help: ArgumentHelp("The picture size to ask the camera for.", valueName: "WxH"))
     public var size = "1280x720"
@@ -26,17 +27,18 @@ public struct EyeOptions: ParsableArguments, Sendable {
 
     /// A session with the camera that was chosen.
     public func session() throws -> CameraSession {
-        let size = Self.parsed(size) ?? (1280, 720)
-        return CameraSession(try CameraAddress(device), width: size.width, height: size.height)
+        CameraSession(try CameraAddress(device), width: wanted.width, height: wanted.height)
     }
 
     /// The camera that was chosen, opened.
     ///
     /// - Throws: ``CameraError``.
     public func open() throws(CameraError) -> any FrameSource {
-        let size = Self.parsed(size) ?? (1280, 720)
-        return try CameraAddress(device).open(width: size.width, height: size.height)
+        try CameraAddress(device).open(width: wanted.width, height: wanted.height)
     }
+
+    /// The picture size to ask for, in pixels.
+    public var wanted: (width: Int, height: Int) { Self.parsed(size) ?? (1280, 720) }
 
     private static func parsed(_ text: String) -> (width: Int, height: Int)? {
         let parts = text.split(separator: "x").map { Int($0) }

@@ -78,7 +78,7 @@ struct ObserverSettings {
         witness_grace = "15 s"                 # FAILED after so long without a working camera or reader
 
         [camera]                               # what it looks with, when nothing else is said
-        device = "auto"                        # auto, /dev/video0, by-id:NAME, usb:046d:0825, folder:DIR, y4m:FILE, fifo:PATH
+        device = "auto"                        # auto, rpicam, /dev/video0, by-id:NAME, usb:046d:0825, folder:DIR, y4m:FILE, fifo:PATH
         width = 1280
         height = 720
         # symbologies = ["qr", "datamatrix", "code128", "code93", "code39"]

@@ -12,7 +12,7 @@ struct Capture: ParsableCommand {
         abstract: "Look through a camera and print what it shows: to check a camera, its place, its light.",
         discussion: """
             Prints a line when the camera opens, when a code comes into view, for each of several, and when the camera is \
-            lost (it is then tried again). Contacts no server and needs no identity.
+            lost (it is then tried again). Contacts no server and needs no identity. Ends at Ctrl-C.
 
             Exit codes: 0 a code was seen, 1 none was, 69 the camera never opened.
             """)
@@ -54,6 +54,9 @@ struct Capture: ParsableCommand {
 
     func run() throws {
         Libcamera.standIn(for: eye.device)
+        // What was set on the camera is put back, however it ends: cameras keep it.
+        StopSignals.take()
+        signal(SIGPIPE, SIG_IGN)
         let session = try eye.session()
         let wanted = try symbologies.parsed()
         let tally = Mutex(Tally())
@@ -73,10 +76,13 @@ struct Capture: ParsableCommand {
         }
         session.wake()
         let deadline = seconds.map { ContinuousClock.now + .seconds($0) }
-        while !box.tally.withLock({ $0.isDone }), deadline.map({ $0 > .now }) ?? true { usleep(10_000) }
+        while !box.tally.withLock({ $0.isDone }), !StopSignals.came, deadline.map({ $0 > .now }) ?? true {
+            usleep(10_000)
+        }
         session.stop()
         let end = box.tally.withLock { ($0.frames, $0.seen, $0.wasOpen) }
-        show(Line(event: "end", frames: end.0, seen: end.1), "end: \(end.0) frames, \(end.1) with a code")
+        tell(
+            Line(event: "end", frames: end.0, seen: end.1), "end: \(end.0) frames, \(end.1) with a code", asJSON: json)
         if !end.2 { throw ExitCode(Program.Code.unavailable.rawValue) }
         if end.1 == 0 { throw ExitCode(1) }
     }
@@ -93,11 +99,10 @@ struct Capture: ParsableCommand {
                 $0.wasOpen = true
                 $0.lastFrames = [:]
             }
-            show(
-                Line(event: "opened", device: eye.device, format: format, width: width, height: height),
-                "opened: \(summary)")
+            let line = Line(event: "opened", device: eye.device, format: format, width: width, height: height)
+            show(line, "opened: \(summary)", box)
         case .lost(let error):
-            show(Line(event: "lost", reason: error.description), "lost: \(error)")
+            show(Line(event: "lost", reason: error.description), "lost: \(error)", box)
         }
     }
 
@@ -118,9 +123,12 @@ struct Capture: ParsableCommand {
             let value = String(decoding: reading.value, as: UTF8.self)
             show(
                 Line(event: "sighting", value: value, symbology: reading.symbology.rawValue, frame: frame),
-                "sighting: \(reading.symbology.rawValue): \(value.debugDescription.withoutControls) in frame \(frame)")
+                "sighting: \(reading.symbology.rawValue): \(value.debugDescription.withoutControls) in frame \(frame)", box)
         }
     }
 
-    private func show(_ line: Line, _ text: String) { tell(line, text, asJSON: json) }
+    /// Ends when nobody reads it any more.
+    private func show(_ line: Line, _ text: String, _ box: Box) {
+        if !tell(line, text, asJSON: json) { box.tally.withLock { $0.isDone = true } }
+    }
 }

@@ -45,12 +45,14 @@ struct CheckCamera: ParsableCommand {
         var findings = Findings(asJSON: json)
         do throws(CameraError) {
             let address = try CameraAddress(eye.device)
-            if let offer = try CameraOffer(address) { describe(offer, &findings) }
+            if let offer = try CameraOffer(address, width: eye.wanted.width, height: eye.wanted.height) {
+                describe(offer, &findings)
+            }
             let source = try eye.open()
             findings.tell(Finding("camera", .ok, source.summary))
             try look(through: source, &findings)
         } catch {
-            findings.tell(Self.finding(error))
+            findings.tell(finding(error))
         }
         if findings.hasProblem { throw ExitCode(1) }
     }
@@ -85,13 +87,20 @@ struct CheckCamera: ParsableCommand {
             }
         }
         findings.tell(
-            Self.rate(frames, over: first.map { last - $0 } ?? .zero, damaged: source.damaged, dropped: source.dropped))
+            Self.rate(frames, over: first.map { last - $0 } ?? .zero, of: source))
         if let quality { for finding in Self.judge(quality) { findings.tell(finding) } }
     }
 
-    private static func rate(_ frames: Int, over time: Duration, damaged: Int, dropped: Int) -> Finding {
+    private static func rate(_ frames: Int, over time: Duration, of source: any FrameSource) -> Finding {
         let name = "camera frame rate"
+        let (damaged, dropped) = (source.damaged, source.dropped)
         guard frames > 0, time > .zero else {
+            if damaged > 0 {
+                let why = source.damage.map { ": \($0)" } ?? ""
+                return Finding(
+                    name, .problem, "all \(damaged) frames are damaged\(why)",
+                    remedy: "another USB port or cable; a smaller size; another camera")
+            }
             return Finding(
                 name, .problem, "no frames come", remedy: "another USB port or cable; a powered hub; a smaller size")
         }
@@ -134,9 +143,10 @@ struct CheckCamera: ParsableCommand {
         ]
     }
 
-    private static func finding(_ error: CameraError) -> Finding {
+    private func finding(_ error: CameraError) -> Finding {
         let remedy: String? =
             switch error {
+            case .absent where eye.device == "rpicam": "apt install rpicam-apps-lite (Raspberry Pi OS)"
             case .absent: "plug it in; \"lsusb\" and \"dmesg\" show whether the machine sees it"
             case .busy: "end that program; when it is srup-witness, an observation is under way: try again in a minute"
             case .noPermission: "run the doctor as root, or add the user to the group video"
@@ -144,6 +154,8 @@ struct CheckCamera: ParsableCommand {
             case .noUsableFormat: "use another camera"
             case .badAddress: "correct [camera] device"
             case .unplugged, .stalled, .failed: "another USB port or cable; a powered hub"
+            case .damaged: "another USB port or cable; a smaller size; another camera"
+            case .noBandwidth: "a port of another USB controller; unplug what shares this one; a smaller [camera] size"
             case .badPicture, .ended: nil
             }
         if case .busy(let path, let holder) = error, holder?.contains("(srup-witness)") == true {

@@ -3,6 +3,7 @@ import Camera
 import CodeReader
 import Eyes
 import Glibc
+import Program
 import Witness
 
 /// The eyes of the observer, each in a process of its own and in a program of its own: no key, no network library and no
@@ -33,6 +34,11 @@ struct CameraWitness: ParsableCommand {
         let (server, words) = try keeper.server()
         let wanted = try words.map { try Self.parse(Array($0.dropFirst())) } ?? self
         let camera = CameraEye(try wanted.eye.session())
+        // What was set on the camera is put back, also when the service is stopped: cameras keep it.
+        StopSignals.whenOneComes {
+            camera.stop()
+            Glibc.exit(EXIT_SUCCESS)
+        }
         camera.start(server, try wanted.symbologies.parsed())
         server.serve(camera)
         camera.stop()

@@ -31,9 +31,12 @@ struct KeeperOptions: ParsableArguments {
 }
 
 /// Prints an event at once: as text, or as a JSON object on a line.
-func tell(_ line: some Encodable, _ text: String, asJSON: Bool) {
+///
+/// - Returns: `false` when nobody reads it any more; only where SIGPIPE is ignored.
+@discardableResult
+func tell(_ line: some Encodable, _ text: String, asJSON: Bool) -> Bool {
     print(asJSON ? json(line) : text)
-    fflush(nil)
+    return fflush(nil) == 0
 }
 
 /// A JSON object on one line, its keys in order.

@@ -19,7 +19,7 @@ final class Scratch {
 
 @Suite struct CameraAddressTests {
     @Test(arguments: [
-        ("auto", CameraAddress.automatic), ("/dev/video0", .device("/dev/video0")),
+        ("auto", CameraAddress.automatic), ("rpicam", .module), ("/dev/video0", .device("/dev/video0")),
         ("by-id:usb-cam", .stable("usb-cam")),
         ("usb:046d:0825", .usb(vendor: 0x046D, product: 0x0825)), ("folder:/a b", .folder("/a b")),
         ("y4m:x.y4m", .recording("x.y4m")), ("fifo:/tmp/f", .fifo("/tmp/f")),
@@ -30,7 +30,7 @@ final class Scratch {
     }
 
     @Test(arguments: [
-        "", "video0", "auto:1", "usb:1:2", "usb:046d", "usb:zzzz:0000", "folder:", "by-id:../x", "http://x",
+        "", "video0", "auto:1", "rpicam:1", "usb:1:2", "usb:046d", "usb:zzzz:0000", "folder:", "by-id:../x", "http://x",
     ])
     func otherTextIsRefusedWithAdvice(_ text: String) {
         let error = #expect(throws: CameraError.self) { try CameraAddress(text) }
@@ -66,12 +66,9 @@ final class Scratch {
         #expect(try luma("MJPG", 4, 4, [0xFF, 0xD8, 0xFF]) == nil)
     }
 
-    @Test func theCheapestFormatIsChosen() {
-        func code(_ name: String) -> UInt32 { PixelFormat.table.first { $0.name == name }?.fourCC ?? 0 }
-        #expect(PixelFormat.best(of: [code("MJPG"), code("YUYV"), code("GREY")])?.name == "GREY")
-        #expect(PixelFormat.best(of: [code("MJPG"), code("YUYV")])?.name == "YUYV")
-        #expect(PixelFormat.best(of: [1, 2, 3]) == nil)
-        #expect(code("YUYV") == 0x5659_5559)
+    @Test func aFormatIsKnownByItsFourCC() {
+        #expect(PixelFormat.understood(0x5659_5559)?.name == "YUYV")
+        #expect(PixelFormat.understood(1) == nil)
     }
 }
 

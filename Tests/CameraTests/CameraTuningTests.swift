@@ -105,6 +105,7 @@ import Testing
     private final class Controls: CameraControls {
         var values = CameraTuningTests.values
         func range(of control: CameraControl) -> ClosedRange<Int32>? { CameraTuningTests.ranges[control] }
+        func usual(of control: CameraControl) -> Int32? { CameraTuningTests.values[control] }
         func value(of control: CameraControl) -> Int32? { values[control] }
         func set(_ control: CameraControl, to value: Int32) -> Bool {
             values[control] = value
@@ -119,5 +120,29 @@ import Testing
         #expect(controls.values != Self.values)
         tuner.closing()
         #expect(controls.values == Self.values)
+    }
+
+    @Test func whatADeadRunLeftGoesBackToTheDriversDefaultOnOpening() {
+        for left in [
+            [.exposureMode: CameraControl.manual, .exposure: 20, .gain: 0], [.gain: 255],
+            [.automaticFocus: 0, .focus: 200], [.exposureMode: CameraControl.manual],
+        ] as [[CameraControl: Int32]] {
+            let (tuner, controls) = (CameraTuner(), Controls())
+            controls.values.merge(left) { $1 }
+            tuner.opened(controls)
+            #expect(controls.values == Self.values, "\(left)")
+            for _ in 0..<100 { tuner.saw(Self.tooDark) }
+            tuner.closing()
+            #expect(controls.values == Self.values, "\(left)")
+        }
+    }
+
+    @Test func whatIsNotByHandIsLeftAlone() {
+        let (tuner, controls) = (CameraTuner(), Controls())
+        // The camera itself moves these.
+        controls.values.merge([.exposure: 70, .focus: 90, .exposureMode: 0]) { $1 }
+        let before = controls.values
+        tuner.opened(controls)
+        #expect(controls.values == before)
     }
 }

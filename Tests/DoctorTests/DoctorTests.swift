@@ -180,6 +180,10 @@ final class Machine {
         #expect(finding.remedy?.contains("libcamera-v4l2") == true)
         try machine.write("/usr/libexec/aarch64-linux-gnu/libcamera/v4l2-compat.so", "")
         #expect(checks.cameraModule().state == .ok)
+        #expect(checks.cameraModule().says.contains("layer"))
+        try machine.write("/usr/bin/rpicam-vid", "")
+        #expect(checks.cameraModule().state == .ok)
+        #expect(checks.cameraModule().says.contains("rpicam-vid"))
     }
 
     @Test(arguments: [(50_000, Finding.State.warning), (100_000, .ok), (400_000, .ok), (1_000_000, .warning)])
