@@ -166,7 +166,8 @@ let package = Package(
         tests(
             "SystemTests",
             [
-                "Stage", "SRUP", "Party", "Storage", "Linux", "CLinux", "Program", "Camera", "CodeReader", "Luma", "Scene",
+                "Stage", "SRUP", "Party", "Storage", "Linux", "CLinux", "Program", "Camera", "CodeReader", "Luma",
+                "Scene",
                 log, lifecycle,
             ]),
         tests("DoctorTests", ["Doctor", "Linux", "Program"]),

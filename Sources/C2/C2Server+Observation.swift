@@ -249,7 +249,8 @@ extension C2Server {
             let freeAt = now + .seconds(asked.until - wall)
             roster.asked(
                 asked.observer, asked.token,
-                .init(device: asked.device, deadline: min(freeAt, now + rules.observationTimeout), freeAt: freeAt), at: now)
+                .init(device: asked.device, deadline: min(freeAt, now + rules.observationTimeout), freeAt: freeAt),
+                at: now)
         }
         for join in try state.pending() {
             let age = Duration.seconds(max(0, min(wall - join.created, 86400)))

@@ -204,7 +204,8 @@ public actor C2Server: Service {
                 try directoryAnswered(sender, found, payload: payload, topic: topic)
             } catch {
                 lookUps.remove(sender)
-                causedLog.log(.warning, about: "the key service", "the key service could not be asked for \(sender): \(error)")
+                causedLog.log(
+                    .warning, about: "the key service", "the key service could not be asked for \(sender): \(error)")
             }
         }
     }
@@ -299,7 +300,8 @@ public actor C2Server: Service {
 
     /// A box that was registered anew says that its old identity is no more.
     private func replace(_ replaced: Replacement, by new: DeviceID) throws {
-        guard let key = try participant.state.peer(replaced.old)?.key, replaced.isGenuine(by: new, oldKey: key), replaced.old != participant.id
+        guard let key = try participant.state.peer(replaced.old)?.key, replaced.isGenuine(by: new, oldKey: key),
+            replaced.old != participant.id
         else { return }
         logger.notice("\(new) has taken the place of \(replaced.old), which is dropped")
         participant.audit("replaced", "\(replaced.old) by \(new)")

@@ -67,7 +67,9 @@ struct JoinBook: Sendable {
     func next(for observer: DeviceID, at now: Duration) -> C2State.Pending? {
         entries.values.filter { $0.join.observer == observer && $0.deadline == nil && $0.notBefore <= now }
             .min { left, right in
-                (recentFailures(left.join.device, now), left.began) < (recentFailures(right.join.device, now), right.began)
+                (recentFailures(left.join.device, now), left.began) < (
+                    recentFailures(right.join.device, now), right.began
+                )
             }?.join
     }
 

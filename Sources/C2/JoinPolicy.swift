@@ -63,7 +63,8 @@ public struct C2Rules: Sendable {
         }
         if otherwise == .simple {
             warnings.append(
-                "policy otherwise = \"simple\": whoever registers is let in, with any type that has no policy of its own")
+                "policy otherwise = \"simple\": whoever registers is let in, with any type that has no policy of its own"
+            )
         }
         return warnings
     }

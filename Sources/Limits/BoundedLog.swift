@@ -38,7 +38,9 @@ public final class BoundedLog: Sendable {
     }
 
     /// Logs a line about `subject`, unless there were too many about it in this minute.
-    public func log(_ level: Logger.Level, about subject: some CustomStringConvertible, _ text: @autoclosure () -> String) {
+    public func log(
+        _ level: Logger.Level, about subject: some CustomStringConvertible, _ text: @autoclosure () -> String
+    ) {
         guard level >= logger.logLevel else { return }
         let subject = subject.description
         let (isGranted, omitted, ofAll) = state.withLock { grant(&$0, subject) }

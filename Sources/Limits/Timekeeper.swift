@@ -12,7 +12,11 @@ public struct Timekeeper: Sendable {
     /// The machine's own clock.
     public static let monotonic: Timekeeper = {
         let start = ContinuousClock.now
-        return Timekeeper { ContinuousClock.now - start } sleep: { try await Task.sleep(for: $0) }
+        return Timekeeper {
+            ContinuousClock.now - start
+        } sleep: {
+            try await Task.sleep(for: $0)
+        }
     }()
 
     /// A clock that its owner moves; nothing wakes up by itself, the owner calls `tick()` of whatever has timeouts.

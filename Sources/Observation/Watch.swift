@@ -224,7 +224,9 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
             return "no live witness (\(problems.isEmpty ? "none has reported" : problems.joined(separator: "; ")))"
         }
         var parts = others(watch).map { "another value: \($0)" }
-        if let unread, unread.last >= watch.opened { parts.append("a symbol that could not be read at \(unread.place)") }
+        if let unread, unread.last >= watch.opened {
+            parts.append("a symbol that could not be read at \(unread.place)")
+        }
         return parts.isEmpty
             ? "nothing was seen in \(rules.timeout)"
             : "the value was not seen in \(rules.timeout), only " + parts.joined(separator: "; ")

@@ -340,7 +340,8 @@ public actor Member: Service {
             identification.session = String(connection, radix: 16)
             identification.replaces = try participant.state.value("replaces").flatMap { Replacement($0) }
             try participant.send(
-                .data(id: Array(DataName.identification.utf8), value: Array(identification.description.utf8)), to: server,
+                .data(id: Array(DataName.identification.utf8), value: Array(identification.description.utf8)),
+                to: server,
                 on: .member(participant.id), token: .random())
         case .data(let id, let value): await handler(.data(id: id, value: value))
         case .action(let id): await handler(.action(id))

@@ -228,7 +228,8 @@ public final class World {
     ///
     /// - Parameter ask: lets the device ask.
     public func showLater(
-        _ picture: String, on camera: String, before device: String, observer: String = "observer", _ ask: () throws -> Void
+        _ picture: String, on camera: String, before device: String, observer: String = "observer",
+        _ ask: () throws -> Void
     ) throws {
         let shown = stage.path("\(device)-later.png")
         try startScene(on: camera, picture: shown)

@@ -17,7 +17,8 @@ struct SRUPC2: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Initialise.self, CheckCommand.self, Upgrade.self, KeyServiceCommand.self, Serve.self, Trust.self, Devices.self,
+            Initialise.self, CheckCommand.self, Upgrade.self, KeyServiceCommand.self, Serve.self, Trust.self,
+            Devices.self,
             Remove.self, Identities.self, Forget.self, ServerTokenCommand.self,
         ])
 }

@@ -37,7 +37,8 @@ struct RuleOptions: ParsableArguments {
             let cut = text.lastIndex(of: "=") ?? text.startIndex
             let parts = [String(text[..<cut]), String(text[cut...].dropFirst())]
             guard !parts[0].isEmpty, let policy = JoinPolicy(rawValue: parts[1]) else {
-                throw ValidationError("--policy takes type=policy, with policy one of simple, trusted, observed, human, refuse")
+                throw ValidationError(
+                    "--policy takes type=policy, with policy one of simple, trusted, observed, human, refuse")
             }
             if parts[0] == "*" { rules.otherwise = policy } else { rules.policies[parts[0]] = policy }
         }
@@ -155,8 +156,10 @@ extension FolderOptions {
 
 struct Trust: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Let an observer in and let it vouch for devices, or take that back; without an identity, list who may.",
-        discussion: "Takes effect at once, also on a running server; an observer that waits asks again in half a minute.")
+        abstract:
+            "Let an observer in and let it vouch for devices, or take that back; without an identity, list who may.",
+        discussion:
+            "Takes effect at once, also on a running server; an observer that waits asks again in half a minute.")
 
     @OptionGroup var folder: FolderOptions
     @Argument(

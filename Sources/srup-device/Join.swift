@@ -94,15 +94,18 @@ struct Join: AsyncParsableCommand {
         guard let server = server.flatMap({ DeviceID(hex: $0) }) ?? identity.server,
             let serverKey = try await Registrar.serverKey(
                 server, identity: identity, state: state, folder: self.state.folder)
-        else { throw PartyError.identity(
-                "the key service has not told which C2 server to join, or does not know it: give its identity with --server")
+        else {
+            throw PartyError.identity(
+                "the key service has not told which C2 server to join, or does not know it: give its identity with --server"
+            )
         }
         let presenter = try display.presenter()
         display.takeDownLeftOvers()
         let link = try BrokerLink(
             identity.broker, clientID: identity.clientID, subscriptions: ["SRUP/\(identity.id.hex)"], logger: logger)
         let participant = Participant(id: identity.id, key: identity.key, state: state, link: link, logger: logger)
-        var behaviour = Member.Behaviour(rejoin: nil, identification: Identification(program: "srup-device \(SRUPDevice.version)"))
+        var behaviour = Member.Behaviour(
+            rejoin: nil, identification: Identification(program: "srup-device \(SRUPDevice.version)"))
         behaviour.moderatedTimeout = .seconds(patience)
         behaviour.firstVersion = ProtocolVersion(rawValue: firstVersion) ?? .preferred
         let outcome = Outcome(once: once)

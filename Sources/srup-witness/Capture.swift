@@ -123,7 +123,8 @@ struct Capture: ParsableCommand {
             let value = String(decoding: reading.value, as: UTF8.self)
             show(
                 Line(event: "sighting", value: value, symbology: reading.symbology.rawValue, frame: frame),
-                "sighting: \(reading.symbology.rawValue): \(value.debugDescription.withoutControls) in frame \(frame)", box)
+                "sighting: \(reading.symbology.rawValue): \(value.debugDescription.withoutControls) in frame \(frame)",
+                box)
         }
     }
 

@@ -71,7 +71,8 @@ import Testing
         let driver: JoinDriver
         let outcome: Outcome
 
-        init(_ id: DeviceID, _ network: TestNetwork, once: Bool = false, confirm: Duration = .seconds(120)) async throws {
+        init(_ id: DeviceID, _ network: TestNetwork, once: Bool = false, confirm: Duration = .seconds(120)) async throws
+        {
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             outcome = Outcome(once: once)
             var behaviour = JoinDriver.Behaviour()
@@ -87,7 +88,9 @@ import Testing
             ) { event in await driver.handle(event) }
             self.member = member
             await driver.use(member)
-            network.attach(id, ["SRUP/\(id.hex)"]) { await member.handle($0) } tick: {
+            network.attach(id, ["SRUP/\(id.hex)"]) {
+                await member.handle($0)
+            } tick: {
                 await member.tick()
                 await driver.tick()
             }
@@ -188,7 +191,11 @@ import Testing
             behaviour: .init(rejoin: .seconds(600), identification: .init(program: "test", observations: 4)),
             time: network.time
         ) { event in if case .observationRequested = event { looks += 1 } }
-        network.attach(id, ["SRUP/\(id.hex)"]) { await member.handle($0) } tick: { await member.tick() }
+        network.attach(id, ["SRUP/\(id.hex)"]) {
+            await member.handle($0)
+        } tick: {
+            await member.tick()
+        }
         try await member.begin()
         await network.connect(id)
         await network.advance(by: .seconds(2), step: .seconds(1))

@@ -168,7 +168,9 @@ import Testing
     @Test func anObserverThatSaysTooMuchToDoIsNotAskedAgainAtOnce() async throws {
         let scene = try await Scene()
         scene.observer.onMessage = { [observer = scene.observer] message in
-            if message.body.type == .observationRequest { try observer.say(.response(.observedJoinFail), message.token) }
+            if message.body.type == .observationRequest {
+                try observer.say(.response(.observedJoinFail), message.token)
+            }
         }
         let device = try scene.device(0xD1)
         try device.ask(.observedJoinRequest(observer: scene.observer.id))

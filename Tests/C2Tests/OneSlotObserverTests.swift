@@ -33,7 +33,9 @@ import Testing
             let view = view
             seen.onMessage = { [seen] message in
                 // It shows the last nonce it was sent.
-                if case .observedJoinResponse = message.body, let nonce = try seen.nonce(message) { view.values = [nonce] }
+                if case .observedJoinResponse = message.body, let nonce = try seen.nonce(message) {
+                    view.values = [nonce]
+                }
             }
         }
 
@@ -46,7 +48,8 @@ import Testing
             case 1: try request(unseen)
             case 2: for _ in 0..<Int.random(in: 1...3, using: &network.random) { _ = await network.step() }
             case 3: try observer.look()
-            case 4: await network.advance(by: .seconds(Int.random(in: 1...40, using: &network.random)), step: .seconds(1))
+            case 4:
+                await network.advance(by: .seconds(Int.random(in: 1...40, using: &network.random)), step: .seconds(1))
             case 5: view.values = []
             default: try await server.restart()
             }
@@ -97,7 +100,8 @@ import Testing
         try scene.observer.puppet.say(
             .data(
                 id: Array(DataName.identification.utf8),
-                value: Array(Identification(program: "srup-observer 1", observations: 8, session: "1").description.utf8)))
+                value: Array(Identification(program: "srup-observer 1", observations: 8, session: "1").description.utf8)
+            ))
         await scene.network.settle()
         try scene.request(scene.unseen)
         try scene.request(scene.seen)

@@ -43,7 +43,11 @@ final class TestServer {
 
     private func start() async throws {
         let server = server
-        network.attach(Self.id, C2Server.subscriptions(Self.id)) { await server.handle($0) } tick: { await server.tick() }
+        network.attach(Self.id, C2Server.subscriptions(Self.id)) {
+            await server.handle($0)
+        } tick: {
+            await server.tick()
+        }
         try await server.begin()
     }
 
@@ -140,7 +144,8 @@ final class ReferenceObserver {
     func look() throws {
         for (index, look) in looks.enumerated().reversed() {
             let status: Status? =
-                view.shows(look.nonce) ? .observedJoinValid : look.until <= puppet.network.clock ? .observedJoinFail : nil
+                view.shows(look.nonce)
+                ? .observedJoinValid : look.until <= puppet.network.clock ? .observedJoinFail : nil
             guard let status, let token = slot else { continue }
             looks.remove(at: index)
             try puppet.say(.response(status), token)

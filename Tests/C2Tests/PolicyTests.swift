@@ -95,7 +95,11 @@ import Testing
                 participant, server: TestServer.id, serverKey: try TestNetwork.key(TestServer.id).publicKey,
                 behaviour: .init(rejoin: nil, identification: .init(program: "test")), time: scene.network.time
             ) { _ in }
-            scene.network.attach(id, ["SRUP/\(id.hex)"]) { await member.handle($0) } tick: { await member.tick() }
+            scene.network.attach(id, ["SRUP/\(id.hex)"]) {
+                await member.handle($0)
+            } tick: {
+                await member.tick()
+            }
             try await member.begin()
             try await member.join(.observed(by: scene.observer.id))
             await scene.network.settle()

@@ -179,7 +179,8 @@ final class TestNetwork: @unchecked Sendable {
     func answers(to device: DeviceID, from server: DeviceID) -> [Status] {
         lock.withLock { published }.compactMap { entry in
             guard entry.sender == server, entry.topic == "SRUP/\(device.hex)",
-                let message = try? SignedMessage(parsing: entry.payload).message, case .response(let status) = message.body
+                let message = try? SignedMessage(parsing: entry.payload).message,
+                case .response(let status) = message.body
             else { return nil }
             return status
         }
@@ -187,7 +188,8 @@ final class TestNetwork: @unchecked Sendable {
 
     func count(_ type: MessageType, to device: DeviceID) -> Int {
         lock.withLock { published }.count { entry in
-            entry.topic == "SRUP/\(device.hex)" && (try? SignedMessage(parsing: entry.payload).message.body.type) == type
+            entry.topic == "SRUP/\(device.hex)"
+                && (try? SignedMessage(parsing: entry.payload).message.body.type) == type
         }
     }
 }

@@ -32,9 +32,18 @@ import Testing
     /// A logger that keeps its lines.
     final class Lines: LogHandler {
         let lines = Mutex<[String]>([])
-        var metadata: Logger.Metadata { get { [:] } set {} }
-        var logLevel: Logger.Level { get { .info } set {} }
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? { get { nil } set {} }
+        var metadata: Logger.Metadata {
+            get { [:] }
+            set {}
+        }
+        var logLevel: Logger.Level {
+            get { .info }
+            set {}
+        }
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { nil }
+            set {}
+        }
         func log(event: LogEvent) { lines.withLock { $0.append("\(event.message)") } }
     }
 
@@ -52,10 +61,11 @@ import Testing
         #expect(lines.lines.withLock { $0.count } == 20)
         clock.withLock { $0 = .seconds(61) }
         log.log(.info, about: "chatterbox", "again")
-        #expect(lines.lines.withLock { $0.suffix(2) } == [
-            "984 more lines about others were left out in the last minute",
-            "again (997 more such lines were left out)",
-        ])
+        #expect(
+            lines.lines.withLock { $0.suffix(2) } == [
+                "984 more lines about others were left out in the last minute",
+                "again (997 more such lines were left out)",
+            ])
     }
 
     @Test func pausesGrowAndAreBounded() {

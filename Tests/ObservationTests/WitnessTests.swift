@@ -8,7 +8,8 @@ import Testing
 @Suite struct WitnessLineTests {
     @Test(arguments: [
         WitnessLine.hello(kind: "camera"), .ready("YUYV 1280x720"), .lost("gone"),
-        .seen(Array(0..<16), how: "qr at 10,20 to 90,100"), .unread("10,20 to 90,100"), .tapped(Array(16..<32), how: "SNEP"), .alive(frames: 42),
+        .seen(Array(0..<16), how: "qr at 10,20 to 90,100"), .unread("10,20 to 90,100"),
+        .tapped(Array(16..<32), how: "SNEP"), .alive(frames: 42),
     ])
     func everyLineIsReadAsItWasWritten(_ line: WitnessLine) {
         #expect(WitnessLine(line.description) == line)

@@ -168,7 +168,8 @@ final class Scratch {
         func save(_ id: UInt64, _ key: PrivateKey) throws {
             try Identity.save(
                 .init(
-                    id: DeviceID(id), key: key, accessKey: key, certificate: "c", authority: "a", brokerHost: "localhost",
+                    id: DeviceID(id), key: key, accessKey: key, certificate: "c", authority: "a",
+                    brokerHost: "localhost",
                     brokerPort: 8883, keyService: "https://localhost", server: nil, serverKey: nil),
                 in: folder, machineKey: nil)
         }

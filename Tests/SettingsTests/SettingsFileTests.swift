@@ -62,12 +62,14 @@ import Testing
         var file = try SettingsFile(text: text, name: "x")
         let keys = file.keys(of: "policy")
         #expect(Set(keys) == ["otherwise", "lamp", "door lock, outside", "a.b [c]", "a.b", "x[0]"])
-        #expect(try keys.filter { try file.choice(SettingsFile.path("policy", $0), default: Colour.red) == .green }.count == 3)
+        #expect(
+            try keys.filter { try file.choice(SettingsFile.path("policy", $0), default: Colour.red) == .green }.count
+                == 3)
         try file.finish()
         // A table in the table is none of its values, and is not overlooked.
         #expect(
             problem("[policy.a]\nb = \"green\"") { file in
-                for key in file.keys(of: "policy") { 
+                for key in file.keys(of: "policy") {
                     _ = try file.choice(SettingsFile.path("policy", key), default: Colour.red)
                 }
             }?.contains("policy.a: must be one of") == true)

@@ -35,11 +35,19 @@ import Testing
         func publish(_ bytes: [UInt8], _ topic: String) {
             // As much as the connection takes, and no more in memory here.
             guard link.isConnected else { return }
-            link.publish(bytes, to: topic, id: number.withLock { $0 += 1; return $0 })
+            link.publish(
+                bytes, to: topic,
+                id: number.withLock {
+                    $0 += 1; return $0
+                })
         }
 
         func say(_ body: Body, joins server: DeviceID? = nil, sequence wanted: UInt64? = nil) {
-            let next = wanted ?? sequence.withLock { $0 += 20; return $0 }
+            let next =
+                wanted
+                ?? sequence.withLock {
+                    $0 += 20; return $0
+                }
             let message = Message(
                 sequence: SequenceNumber(next), sender: identity.id, token: .random(), body: body)
             guard let signed = try? message.signed(with: identity.key) else { return }
@@ -147,7 +155,8 @@ import Testing
         }
         isOver.withLock { $0 = true }
         let c2Log = (try? String(contentsOfFile: stage.path("log/c2.log"), encoding: .utf8)) ?? ""
-        for line in c2Log.split(separator: "\n") where line.contains("could not be asked") || line.contains("too many") {
+        for line in c2Log.split(separator: "\n") where line.contains("could not be asked") || line.contains("too many")
+        {
             print("c2: \(line)")
         }
         for attack in attacks { await attack.value }
@@ -185,7 +194,9 @@ import Testing
 
     /// Bytes that a process has had written to disk.
     private static func written(_ process: Int32?) -> Int {
-        guard let process, let text = try? String(contentsOfFile: "/proc/\(process)/io", encoding: .utf8) else { return 0 }
+        guard let process, let text = try? String(contentsOfFile: "/proc/\(process)/io", encoding: .utf8) else {
+            return 0
+        }
         return text.split(separator: "\n").first { $0.hasPrefix("write_bytes:") }.flatMap {
             Int($0.dropFirst("write_bytes:".count).trimmingCharacters(in: .whitespaces))
         } ?? 0
@@ -250,7 +261,10 @@ import Testing
         }
         // Five are let in as lamps, and leave, and come.
         for hand in hands.prefix(5) {
-            tasks.append(every(.seconds(2)) { round in round % 3 == 2 ? hand.say(.resignRequest) : hand.say(.joinRequest, joins: server) })
+            tasks.append(
+                every(.seconds(2)) { round in
+                    round % 3 == 2 ? hand.say(.resignRequest) : hand.say(.joinRequest, joins: server)
+                })
         }
         tasks.append(
             Task.detached {

@@ -103,7 +103,8 @@ import Testing
             let begin = EventFollower.clock()
             try world.startDevice("lamp", [])
             try world.events.wait(for: "lamp", ["joined"], since: begin, within: 20)
-            #expect(try world.stage.run("srup-device", ["run", "--state", world.stage.path("lamp")], as: "second") == 78)
+            #expect(
+                try world.stage.run("srup-device", ["run", "--state", world.stage.path("lamp")], as: "second") == 78)
             // After a crash the folder is free.
             world.stage.kill9("lamp")
             try world.startDevice("lamp")
@@ -129,7 +130,8 @@ import Testing
             try world.events.wait(for: "second", ["joined"], since: begin, within: 30)
             // And out again.
             try world.stage.must(
-                "srup-c2", ["remove", "--folder", world.stage.path("c2"), world.identities["second"] ?? ""], as: "remove")
+                "srup-c2", ["remove", "--folder", world.stage.path("c2"), world.identities["second"] ?? ""],
+                as: "remove")
             let removed = EventFollower.clock()
             try world.events.wait(for: "second", ["refused"], since: removed, within: 30)
         }

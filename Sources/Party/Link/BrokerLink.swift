@@ -273,7 +273,9 @@ public final class BrokerLink: Service, Sendable {
             let code = mosquitto_publish(
                 client.pointer, &number, entry.topic, Int32(entry.payload.count), entry.payload, 1, false)
             guard code == 0 || code == MOSQ_ERR_NO_CONN.rawValueInt32 else {
-                causedLog.log(.error, about: "publishing", "cannot publish to \(entry.topic): \(String(cString: mosquitto_strerror(code)))")
+                causedLog.log(
+                    .error, about: "publishing",
+                    "cannot publish to \(entry.topic): \(String(cString: mosquitto_strerror(code)))")
                 continue
             }
             if code == 0 {

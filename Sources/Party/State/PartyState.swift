@@ -144,7 +144,9 @@ public final class PartyState: Sendable {
     ///
     /// - Throws: ``StorageError``.
     public func forget(_ id: DeviceID) throws(StorageError) {
-        try database.query("UPDATE peers SET public_key = NULL, joined = 0, admission = NULL, admission_token = NULL WHERE id = ?", .unsigned(id.value))
+        try database.query(
+            "UPDATE peers SET public_key = NULL, joined = 0, admission = NULL, admission_token = NULL WHERE id = ?",
+            .unsigned(id.value))
     }
 
     private static func insertPeer(_ id: DeviceID, _ connection: Connection) throws(StorageError) {
