@@ -129,7 +129,7 @@ extension C2Server {
             ["device": join.device.hex, "observer": join.observer.hex, "try": String(join.attempt)])
     }
 
-    private var rest: Duration { rules.observationRest ?? rules.observationTimeout }
+    private var rest: Duration { rules.observationRest ?? rules.observationTimeout * 2 }
 
     /// The observer has connected anew: what it was asked before it does not look at.
     func askAnew(_ observer: DeviceID) {

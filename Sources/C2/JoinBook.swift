@@ -63,14 +63,15 @@ struct JoinBook: Sendable {
     @discardableResult
     mutating func remove(_ device: DeviceID) -> C2State.Pending? { entries.removeValue(forKey: device)?.join }
 
-    /// The join whose turn it is with an observer: of those that may go on, whoever has failed least, then who asked first.
+    /// The join whose turn it is with an observer: of those that may go on, whoever has failed least, then who has been
+    /// looked at least, then who asked first.
     func next(for observer: DeviceID, at now: Duration) -> C2State.Pending? {
         entries.values.filter { $0.join.observer == observer && $0.deadline == nil && $0.notBefore <= now }
-            .min { left, right in
-                (recentFailures(left.join.device, now), left.began) < (
-                    recentFailures(right.join.device, now), right.began
-                )
-            }?.join
+            .min { rank($0, now) < rank($1, now) }?.join
+    }
+
+    private func rank(_ entry: Entry, _ now: Duration) -> (Int, Int, Duration, DeviceID) {
+        (recentFailures(entry.join.device, now), entry.join.attempt, entry.began, entry.join.device)
     }
 
     /// The observers that joins wait for.

@@ -25,7 +25,8 @@ public struct C2Rules: Sendable {
     /// How long an observer may take for its verdict; longer than the observer's own timeout.
     public var observationTimeout: Duration = .seconds(90)
     /// How long after a try that expired an observer with one place is not asked again: it may still be looking, and would
-    /// answer about the first device with the token of the second. `nil`: as long as the try itself.
+    /// answer about the first device with the token of the second. Both together must be longer than any observer looks.
+    /// `nil`: twice as long as the try itself.
     public var observationRest: Duration?
     /// Whether a device that must be observed is told by whom, in a DATA message after the answer. A reference device that
     /// has no handler for DATA stops at it.

@@ -29,10 +29,11 @@ public enum Program {
         signal(SIGPIPE, SIG_IGN)
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
+        let ending = OrderlyService.Ending()
         var configuration = ServiceGroupConfiguration(
             services: services.map {
                 .init(
-                    service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
+                    service: OrderlyService(service: $0, ending: ending), successTerminationBehavior: .gracefullyShutdownGroup,
                     failureTerminationBehavior: .gracefullyShutdownGroup)
             },
             gracefulShutdownSignals: [.sigterm, .sigint], cancellationSignals: [], logger: quiet)

@@ -99,6 +99,15 @@ public final class Stage {
         end(role, SIGKILL)
     }
 
+    /// Sends a signal and waits for the end; the exit code, `nil` when it had to be killed or was not running.
+    public func end(_ role: String, _ signal: Int32, within seconds: Int = 20) -> Int32? {
+        guard let process = processes.first(where: { $0.name == role })?.process else { return nil }
+        processes.removeAll { $0.name == role }
+        kill(process, signal)
+        if case .exited(let code) = ChildProcess.wait(process, until: .now + .seconds(seconds)) { return code }
+        return nil
+    }
+
     public func processIdentifier(_ role: String) -> Int32? {
         processes.removeAll { ChildProcess.reap($0.process) != nil }
         return processes.first { $0.name == role }?.process

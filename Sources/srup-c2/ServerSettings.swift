@@ -96,7 +96,8 @@ struct ServerSettings {
         [observation]
         tries = 3                    # FAILED is tried again with a fresh nonce, up to this many tries in all
         timeout = "90 s"             # how long an observer may take
-        # rest = "90 s"              # how long after that an observer that looks at one device at a time is left alone
+        # rest = "180 s"             # how long after that an observer that looks at one device at a time is left alone:
+                                     # timeout and rest together must be longer than it ever looks
         tell_observer = true         # tell a device by whom it must be observed; a reference device needs false
 
         [limits]                     # who asks for more than this pays for it alone

@@ -18,7 +18,9 @@ import Testing
         init(seed: UInt64) async throws {
             network = try TestNetwork(seed: seed)
             server = try await TestServer(network) {
+                // The observer looks for 60 s, longer than a try lasts, but not longer than it is left alone.
                 $0.observationTimeout = .seconds(30)
+                $0.observationRest = .seconds(60)
                 $0.limits.joinsPerMinute = 600
             }
             observer = try ReferenceObserver(DeviceID(0x0B), network, view)
@@ -75,6 +77,7 @@ import Testing
             #expect(!scene.unseen.answers.contains(.joinSuccess), "seed \(seed)")
             #expect(try !scene.server.isMember(scene.unseen.id), "seed \(seed)")
             if scene.seen.answers.contains(.joinSuccess) { letIn += 1 }
+            scene.network.close()
         }
         #expect(letIn > 450, "the device in view was let in \(letIn) times of 500")
     }
@@ -87,7 +90,7 @@ import Testing
         await scene.network.settle()
         #expect(scene.network.count(.observationRequest, to: scene.observer.puppet.id) == 1)
         // The first is given up: 60 s by the observer's own clock, later than the server's 30 s; then the other has its turn.
-        for _ in 0..<12 {
+        for _ in 0..<16 {
             await scene.network.advance(by: .seconds(10), step: .seconds(1))
             try scene.observer.look()
         }

@@ -52,9 +52,28 @@ final class TestNetwork: @unchecked Sendable {
         let base = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm/" : NSTemporaryDirectory()
         folder = base + "srup-network-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        Self.leftOvers
+        Self.folders.withLock { $0.append(folder) }
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
+    deinit { close() }
+
+    /// Lets go of all participants, who hold the network as it holds them, and of their files.
+    func close() {
+        lock.withLock {
+            handlers.removeAll()
+            tickers.removeAll()
+        }
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    /// Of networks that nobody has closed.
+    private static let leftOvers: Void = {
+        _ = atexit {
+            for folder in TestNetwork.folders.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: folder) }
+        }
+    }()
+    private static let folders = Mutex<[String]>([])
 
     var time: Timekeeper { .manual { [hands] in hands.now } }
     /// Seconds since 1970, moving with the clock.
