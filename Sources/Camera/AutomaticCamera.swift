@@ -1,5 +1,3 @@
-import Glibc
-
 /// Any camera that works: a camera module where its program is there, then what the kernel has. What has failed is tried
 /// again only after the others.
 struct AutomaticCamera {

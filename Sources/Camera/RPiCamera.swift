@@ -77,7 +77,8 @@ final class RPiCamera: FrameSource {
     /// - Throws: ``CameraError``.
     init(width: Int, height: Int, path: String? = nil) throws(CameraError) {
         guard let program = Self.program(in: path ?? Self.searchPath) else {
-            throw .absent("rpicam-vid (package rpicam-apps-lite), the program of the Pi's camera modules,")
+            throw .failed(
+                Self.name, doing: "starting", why: "there is no rpicam-vid, the Pi's program for camera modules")
         }
         let size = Self.size(width: width, height: height)
         self.program = program

@@ -39,6 +39,8 @@ struct CheckCamera: ParsableCommand {
     /// How long to look for the frame rate; a camera's first frames, while it finds its exposure, are not counted.
     private static let settling = Duration.milliseconds(700)
     private static let measuring = Duration.milliseconds(1500)
+    /// How long to wait for the first frame; a camera module's program takes its time.
+    private static let patience = Duration.seconds(7)
 
     func run() throws {
         Libcamera.standIn(for: eye.device)
@@ -70,17 +72,21 @@ struct CheckCamera: ParsableCommand {
     }
 
     private func look(through source: any FrameSource, _ findings: inout Findings) throws(CameraError) {
-        let begin = ContinuousClock.now
+        let started = ContinuousClock.now
+        var begin: ContinuousClock.Instant?
         var first: ContinuousClock.Instant?
-        var last = begin
+        var last = started
         var frames = 0
         var quality: FrameQuality?
-        while ContinuousClock.now - begin < Self.settling + Self.measuring {
-            let isCounted = ContinuousClock.now - begin >= Self.settling
-            let came = try source.next(timeout: 1000, interrupt: -1) { plane in
+        while true {
+            let now = ContinuousClock.now
+            if now - (begin ?? started) >= (begin == nil ? Self.patience : Self.settling + Self.measuring) { break }
+            let isCounted = begin.map { now - $0 >= Self.settling } ?? false
+            let came = try source.next(timeout: 500, interrupt: -1) { plane in
                 if isCounted || quality == nil { quality = FrameQuality(plane) }
             }
             guard came else { continue }
+            if begin == nil { begin = .now }
             if isCounted {
                 last = .now
                 if first == nil { first = last } else { frames += 1 }
@@ -146,7 +152,10 @@ struct CheckCamera: ParsableCommand {
     private func finding(_ error: CameraError) -> Finding {
         let remedy: String? =
             switch error {
-            case .absent where eye.device == "rpicam": "apt install rpicam-apps-lite (Raspberry Pi OS)"
+            case .failed("rpicam", _, _) where !CameraAddress.hasModuleProgram:
+                "apt install rpicam-apps-lite (Raspberry Pi OS)"
+            case .failed("rpicam", _, _), .stalled("rpicam", _), .damaged("rpicam", _):
+                "the ribbon cable at both ends; \"rpicam-hello --list-cameras\" shows whether the Pi sees it"
             case .absent: "plug it in; \"lsusb\" and \"dmesg\" show whether the machine sees it"
             case .busy: "end that program; when it is srup-witness, an observation is under way: try again in a minute"
             case .noPermission: "run the doctor as root, or add the user to the group video"

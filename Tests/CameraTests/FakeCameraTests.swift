@@ -45,7 +45,7 @@ struct FakeCameraTests {
         #expect(!lines.contains { $0.hasPrefix("opened") })
         let findings = try machine.witness(["check", "camera", "--device", "/dev/video7"])
         #expect(
-            findings.contains { $0.contains("problem: camera frame rate: all") && $0.contains("damaged") },
+            findings.contains { $0.contains("problem: camera: all frames from /dev/video7 are damaged") },
             "\(findings)")
     }
 

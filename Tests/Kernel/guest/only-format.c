@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int v4l2_ioctl(int descriptor, unsigned long request, ...)
+int ioctl(int descriptor, unsigned long request, ...)
 {
     static int (*real)(int, unsigned long, ...);
     va_list arguments;
@@ -17,7 +17,7 @@ int v4l2_ioctl(int descriptor, unsigned long request, ...)
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
     if (!real)
-        real = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "v4l2_ioctl");
+        real = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl");
     const char *only = getenv("SRUP_ONLY_FORMAT");
     if ((unsigned)request != (unsigned)VIDIOC_ENUM_FMT || !only || strlen(only) != 4)
         return real(descriptor, request, argument);

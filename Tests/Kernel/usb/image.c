@@ -81,6 +81,8 @@ const struct raw_format raw_formats[] = {
     {"GBRG", {'G', 'B', 'R', 'G'}, 8, pack_grey},
     {"GRBG", {'G', 'R', 'B', 'G'}, 8, pack_grey},
     {"RGGB", {'R', 'G', 'G', 'B'}, 8, pack_grey},
+    // What a depth camera sends beside its pictures; here the picture's own bytes, twice.
+    {"Z16 ", {'Z', '1', '6', ' '}, 16, pack_yuyv},
     {NULL, {0}, 0, NULL},
 };
 

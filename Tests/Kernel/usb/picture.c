@@ -9,6 +9,7 @@
 //
 //   picture picture.pgm YUYV >whole.raw
 //   picture picture.pgm YUYV half >half.raw
+//   picture picture.pgm PGM dim >dim.pgm        in the dark, with a stain across that takes too much of the code
 #include "image.h"
 
 #include <stdbool.h>
@@ -78,14 +79,24 @@ static void write_raw(const struct image *image, const struct raw_format *format
     free(raw);
 }
 
+static void dim(struct image *image)
+{
+    for (size_t i = 0; i < (size_t)image->width * image->height; i++)
+        image->luma[i] /= 4;
+    unsigned top = image->height * 45 / 100, bottom = image->height * 55 / 100;
+    memset(image->luma + (size_t)top * image->width, wall_dark / 4, (size_t)(bottom - top) * image->width);
+}
+
 int main(int count, char **arguments)
 {
-    if (count < 3 || count > 4 || (count == 4 && strcmp(arguments[3], "half")))
-        die("usage: picture WIDTHxHEIGHT|FILE.pgm PGM|YUYV|GREY|... [half]");
+    if (count < 3 || count > 4 || (count == 4 && strcmp(arguments[3], "half") && strcmp(arguments[3], "dim")))
+        die("usage: picture WIDTHxHEIGHT|FILE.pgm PGM|YUYV|GREY|... [half|dim]");
     unsigned width, height;
     bool by_size = sscanf(arguments[1], "%ux%u", &width, &height) == 2;
     struct image image = by_size ? painted(width, height) : image_read_pgm(arguments[1]);
-    if (count == 4) {
+    if (count == 4 && !strcmp(arguments[3], "dim"))
+        dim(&image);
+    else if (count == 4) {
         struct image whole = image;
         image = image_halved(&whole);
         free(whole.luma);

@@ -3,9 +3,10 @@
 // finds a UVC 1.0 camera on its bus and streams from it through a bulk endpoint.
 //
 //   usbcam --pgm FILE [--jpeg FILE] [--formats YUYV,MJPG,...] [--fps N] [--truncate N]
-//          [--control FIFO] [--unplugged] [--port N] [--serial TEXT]
+//          [--control FIFO] [--unplugged] [--port N] [--serial TEXT] [--small-raw] [--controls]
 //
-// The sizes on offer are the picture's own and, for raw formats, half of it. Lines written to the FIFO:
+// The sizes on offer are the picture's own and, for raw formats, half of it (with --small-raw nothing else). With --controls
+// exposure mode, exposure and gain can be set, and stay set until it is unplugged. Lines written to the FIFO:
 //   unplug, plug          pull the cable, put it in again
 //   stall, resume         stop sending frames though the stream runs; go on
 //   hang                  stall until the host starts the stream anew
@@ -25,6 +26,7 @@
 #include <getopt.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,7 @@ struct camera {
     struct cable cable;
     struct probe probe, committed;
     struct waiting waiting;
+    uint32_t exposure_mode, exposure, gain;
 
     uint8_t *frame; // the frame on its way
     size_t frame_room, frame_length, frame_sent;
@@ -77,7 +80,8 @@ static void begin_frame(struct camera *camera)
         camera->frame_room = length;
     }
     if (format)
-        format->pack(camera->committed.frame_index == 1 ? &camera->whole : &camera->half, camera->frame);
+        format->pack(length == raw_size(format, camera->whole.width, camera->whole.height) ? &camera->whole : &camera->half,
+                     camera->frame);
     else
         memcpy(camera->frame, camera->jpeg, length);
 
@@ -128,6 +132,59 @@ static void start_stream(struct camera *camera)
 
 // MARK: requests
 
+/// One control of UVC 1.0 (4.2.2.1, 4.2.2.3) that can be set.
+struct setting {
+    unsigned entity, selector, size;
+    uint32_t least, most, step, usual; // of the exposure mode "step" is the modes there are, as bits
+    size_t place;
+};
+static const struct setting settings[] = {
+    {camera_terminal, 2, 1, 1, 8, 1 | 8, 8, offsetof(struct camera, exposure_mode)},
+    {camera_terminal, 4, 4, 3, 2047, 1, 250, offsetof(struct camera, exposure)},
+    {processing_unit, 4, 2, 0, 255, 1, 64, offsetof(struct camera, gain)},
+};
+
+static uint32_t *value_of(struct camera *camera, const struct setting *setting)
+{
+    return (uint32_t *)((char *)camera + setting->place);
+}
+
+static void reset_settings(struct camera *camera)
+{
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        *value_of(camera, &settings[i]) = settings[i].usual;
+}
+
+/// A request for a setting; as ``control``.
+static int set_or_tell(struct camera *camera, const uint8_t setup[8], const uint8_t *data, size_t length, uint8_t *out)
+{
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        const struct setting *setting = &settings[i];
+        if (setup[5] != setting->entity || setup[3] != setting->selector)
+            continue;
+        uint32_t answer = 0;
+        switch (setup[1]) {
+        case 0x01: // SET_CUR
+            for (size_t at = 0; at < setting->size && at < length; at++)
+                answer |= (uint32_t)data[at] << 8 * at;
+            *value_of(camera, setting) = answer;
+            return 0;
+        case 0x81: answer = *value_of(camera, setting); break;
+        case 0x82: answer = setting->least; break;
+        case 0x83: answer = setting->most; break;
+        case 0x84: answer = setting->step; break;
+        case 0x85: out[0] = (uint8_t)setting->size, out[1] = 0; return 2; // GET_LEN
+        case 0x86: out[0] = 3; return 1;                                  // GET_INFO: can be read and set
+        case 0x87: answer = setting->usual; break;
+        default: return -EPIPE;
+        }
+        for (unsigned at = 0; at < setting->size; at++)
+            out[at] = (uint8_t)(answer >> 8 * at);
+        return (int)setting->size;
+    }
+    return -EPIPE;
+}
+
 /// One control transfer. Returns the number of bytes that go to the host, or -EPIPE: "no such request".
 static int control(struct camera *camera, const uint8_t setup[8], const uint8_t *data, size_t length, uint8_t *out,
                    size_t room)
@@ -159,6 +216,8 @@ static int control(struct camera *camera, const uint8_t setup[8], const uint8_t 
     }
 
     enum { streaming_interface = 1, probe_control = 1, commit_control = 2, set_current = 0x01 };
+    if (camera->model.controls && (index & 0xff) == 0)
+        return set_or_tell(camera, setup, data, length, out);
     const unsigned selector = value >> 8;
     if (index != streaming_interface || (selector != probe_control && selector != commit_control))
         return -EPIPE;
@@ -223,6 +282,7 @@ static void plug(struct camera *camera)
 {
     if (camera->cable.line < 0) {
         cable_plug(&camera->cable);
+        reset_settings(camera);
         camera->probe = camera->committed = (struct probe){1, 1};
         camera->waiting.count = 0;
         camera->frame_active = camera->stalled = camera->hung = false;
@@ -355,7 +415,8 @@ int main(int count, char **arguments)
         {"formats", required_argument, NULL, 'f'},  {"fps", required_argument, NULL, 'r'},
         {"truncate", required_argument, NULL, 't'}, {"control", required_argument, NULL, 'c'},
         {"unplugged", no_argument, NULL, 'u'},      {"port", required_argument, NULL, 'P'},
-        {"serial", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
+        {"serial", required_argument, NULL, 's'},   {"small-raw", no_argument, NULL, 'S'},
+        {"controls", no_argument, NULL, 'C'},       {NULL, 0, NULL, 0},
     };
     const char *pgm = NULL, *jpeg = NULL, *control_path = NULL;
     char *formats = NULL;
@@ -372,6 +433,8 @@ int main(int count, char **arguments)
         case 'u': unplugged = true; break;
         case 'P': camera.cable.port = (unsigned)atoi(optarg); break;
         case 's': camera.model.serial = optarg; break;
+        case 'S': camera.model.small_raw = 1; break;
+        case 'C': camera.model.controls = 1; break;
         default: return 2;
         }
     if (!pgm || optind != count)

@@ -43,16 +43,21 @@ static void set16(struct bytes *out, size_t place, size_t value)
 
 // MARK: what is offered
 
+static unsigned frame_count(const struct camera_model *model, unsigned format_index)
+{
+    return model->offers[format_index - 1].format && !model->small_raw ? 2 : 1;
+}
+
 int model_frame(const struct camera_model *model, unsigned format_index, unsigned frame_index, unsigned *width,
                 unsigned *height)
 {
     if (format_index < 1 || format_index > model->offer_count)
         return 0;
-    unsigned frames = model->offers[format_index - 1].format ? 2 : 1;
-    if (frame_index < 1 || frame_index > frames)
+    int is_small = model->small_raw && model->offers[format_index - 1].format;
+    if (frame_index < 1 || frame_index > frame_count(model, format_index))
         return 0;
-    *width = model->width / frame_index;
-    *height = model->height / frame_index;
+    *width = model->width / (is_small ? 2 : frame_index);
+    *height = model->height / (is_small ? 2 : frame_index);
     return 1;
 }
 
@@ -89,12 +94,13 @@ static void put_format(struct bytes *out, const struct camera_model *model, unsi
 {
     const struct raw_format *format = model->offers[index - 1].format;
     if (format) {
-        PUT(out, 27, 0x24, 4, (uint8_t)index, 2);
+        PUT(out, 27, 0x24, 4, (uint8_t)index, (uint8_t)frame_count(model, index));
         put(out, (const uint8_t *)format->uvc, sizeof format->uvc);
         PUT(out, 0x00, 0x00, 0x10, 0x00, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71);
         PUT(out, (uint8_t)format->bits, 1, 0, 0, 0, 0); // default frame, aspect, interlace, protection
         put_frame(out, model, 5, index, 1);
-        put_frame(out, model, 5, index, 2);
+        if (frame_count(model, index) == 2)
+            put_frame(out, model, 5, index, 2);
     } else {
         PUT(out, 11, 0x24, 6, (uint8_t)index, 1, 0, 1, 0, 0, 0, 0);
         put_frame(out, model, 7, index, 1);
@@ -108,12 +114,15 @@ static size_t configuration(const struct camera_model *model, uint8_t *at, size_
     PUT(&out, 9, 2, 0, 0, 2, 1, 0, 0x80, 250); // length set below; two interfaces, 500 mA
     PUT(&out, 8, 0x0b, 0, 2, 0x0e, 3, 0, 0);   // they belong together: a video function
 
-    // Video control: a camera terminal (1) whose pictures leave by a streaming terminal (2).
+    // Video control: a camera terminal (1) whose pictures leave by a streaming terminal (2), with controls through a
+    // processing unit (3).
     PUT(&out, 9, 4, 0, 0, 0, 0x0e, 1, 0, 0);
     size_t control = out.used;
     PUT(&out, 13, 0x24, 1, 0x00, 0x01, 0, 0, 0x00, 0x6c, 0xdc, 0x02, 1, 1); // UVC 1.0, 48 MHz, interface 1
-    PUT(&out, 18, 0x24, 2, 1, 0x01, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0);
-    PUT(&out, 9, 0x24, 3, 2, 0x01, 0x01, 0, 1, 0);
+    PUT(&out, 18, 0x24, 2, camera_terminal, 0x01, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 3, model->controls ? 0x0a : 0, 0, 0);
+    if (model->controls)
+        PUT(&out, 11, 0x24, 5, processing_unit, camera_terminal, 0, 0, 2, 0x00, 0x02, 0);
+    PUT(&out, 9, 0x24, 3, 2, 0x01, 0x01, 0, model->controls ? processing_unit : camera_terminal, 0);
     set16(&out, control + 5, out.used - control);
 
     // Video streaming: no alternate setting, so the host knows that the endpoint is a bulk one.

@@ -11,11 +11,16 @@ struct offer {
     const struct raw_format *format;
 };
 
+/// The entities of the video control interface that have controls.
+enum { camera_terminal = 1, processing_unit = 3 };
+
 /// What the camera says it can do; frame 1 is the whole picture, frame 2 (raw formats only) half of it.
 struct camera_model {
     unsigned width, height, fps;
     struct offer offers[16];
     unsigned offer_count;
+    int small_raw; // raw formats in half the size only
+    int controls;  // exposure mode, exposure and gain can be set
     const char *serial;
 };
 
