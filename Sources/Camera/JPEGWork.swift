@@ -69,6 +69,7 @@ struct JPEGWork: Equatable {
     /// Whether a picture of so many bytes may take this work: about half a second and 90 MB for the smallest, more for those
     /// that have more in them.
     func isAccepted(bytes: Int) -> Bool {
-        visited <= 160_000_000 + 64 * bytes && coefficients + pixels <= (64 << 20) + 24 * bytes
+        pixels <= StillPicture.mostPixels(bytes: bytes) && visited <= 160_000_000 + 64 * bytes
+            && coefficients + pixels <= (64 << 20) + 24 * bytes
     }
 }
