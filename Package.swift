@@ -98,10 +98,11 @@ let package = Package(
         .target(name: "Program", dependencies: ["Linux", arguments, log, lifecycle]),
         .target(name: "Signals", dependencies: ["CGPIO"]),
         .target(name: "Doctor", dependencies: ["Linux", "CLinux", "Program"]),
+        .target(name: "CertificateRequests", dependencies: ["SRUP", "COpenSSL"]),
         .target(
             name: "KeyService",
             dependencies: [
-                "SRUP", "Storage", "COpenSSL", log, lifecycle,
+                "CertificateRequests", "SRUP", "Storage", "COpenSSL", log, lifecycle,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -141,10 +142,17 @@ let package = Package(
                 arguments,
             ]),
         .target(name: "Stage", dependencies: ["Linux"]),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "Camera", "Settings", "Witness", "Party",
+                "CertificateRequests",
+            ]),
         .executableTarget(
             name: "srup-fuzz",
             dependencies: [
-                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "Luma", "Scene", "Seeded", arguments,
+                "FuzzTargets", "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "Luma", "Scene", "Seeded",
+                arguments,
             ]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "CPNG", arguments]),
@@ -186,6 +194,7 @@ let package = Package(
             resources: [.copy("cases")]),
         tests("DataMatrixTests", ["DataMatrix", "Luma", "Scene", "Seeded", "ReedSolomon", "CDmtx"]),
         tests("ReedSolomonTests", ["ReedSolomon"]),
+        tests("FuzzTests", ["FuzzTargets"]),
         tests("PresentationTests", ["Presentation", "CodeReader", "Camera", "Luma"]),
         tests("SceneTests", ["Scene", "CodeReader", "Presentation", "Luma", "Seeded"]),
         tests(
@@ -196,3 +205,11 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
+
+// The fuzzer that goes by coverage brings its own main, and links only with its runtime: Tests/Fuzz/run asks for it.
+if Context.environment["SRUP_FUZZ_COVERAGE"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "srup-fuzz-coverage", dependencies: ["FuzzTargets"],
+            swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -66,9 +66,10 @@ struct JPEGWork: Equatable {
     /// Samples that all scans go over together.
     var visited: Int { samples == 0 ? 0 : scans.multipliedReportingOverflow(by: samples).partialValue }
 
-    /// Whether a picture of so many bytes may take this work: about half a second and 90 MB for the smallest, more for those
-    /// that have more in them.
+    /// Whether a picture of so many bytes may take this work.
     func isAccepted(bytes: Int) -> Bool {
-        visited <= 160_000_000 + 64 * bytes && coefficients + pixels <= (64 << 20) + 24 * bytes
+        let surplus = StillPicture.surplus(bytes)
+        return pixels <= StillPicture.mostPixels(bytes: bytes) && visited <= 160_000_000 + 64 * surplus
+            && coefficients + pixels <= (44 << 20) + 24 * surplus
     }
 }

@@ -1,4 +1,5 @@
 import COpenSSL
+import CertificateRequests
 import Glibc
 import SRUP
 import Storage
@@ -182,34 +183,8 @@ enum CertificateRequestReader {
     ///
     /// - Throws: ``AuthorityError/badRequest(_:)``.
     static func key(of pem: String, for id: DeviceID) throws(AuthorityError) -> PublicKey {
-        guard pem.utf8.count <= 16384, let bio = BIO_new(BIO_s_mem()) else { throw .badRequest("too long") }
-        defer {
-            BIO_free(bio)
-            ERR_clear_error()
-        }
-        BIO_write(bio, pem, Int32(pem.utf8.count))
-        guard let request = PEM_read_bio_X509_REQ(bio, nil, srup_no_passphrase, nil) else {
-            throw .badRequest("no PEM request")
-        }
-        defer { X509_REQ_free(request) }
-        guard let key = X509_REQ_get0_pubkey(request), X509_REQ_verify(request, key) == 1 else {
-            throw .badRequest("it is not signed with its own key")
-        }
-        let name = X509_REQ_get_subject_name(request)
-        let position = X509_NAME_get_index_by_NID(name, NID_commonName, -1)
-        guard position >= 0, X509_NAME_get_index_by_NID(name, NID_commonName, position) < 0 else {
-            throw .badRequest("it must have one common name")
-        }
-        let value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, position))
-        let text = UnsafeBufferPointer(start: ASN1_STRING_get0_data(value), count: Int(ASN1_STRING_length(value)))
-        guard Array(text) == Array(id.hex.utf8) else { throw .badRequest("its common name is not the proven identity") }
-        guard let out = BIO_new(BIO_s_mem()) else { throw .openSSL("memory") }
-        defer { BIO_free(out) }
-        PEM_write_bio_PUBKEY(out, key)
-        var start: UnsafePointer<UInt8>?
-        let count = srup_BIO_get_mem_data(out, &start)
-        do throws(CryptoError) {
-            return try PublicKey(pem: String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self))
+        do throws(CertificateRequestError) {
+            return try CertificateRequestKey.read(pem, for: id)
         } catch {
             throw .badRequest(error.description)
         }

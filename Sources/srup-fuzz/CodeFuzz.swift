@@ -1,6 +1,7 @@
 import ArgumentParser
 import CodeReader
 import DataMatrix
+import FuzzTargets
 import Luma
 import Scene
 import Seeded

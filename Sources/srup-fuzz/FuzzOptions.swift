@@ -1,8 +1,6 @@
 import ArgumentParser
+import FuzzTargets
 import Glibc
-
-/// What must hold did not: what every fuzzer throws.
-struct Violation: Error, CustomStringConvertible { let description: String }
 
 /// The options that every fuzzer has, and the loop that they are about.
 struct FuzzOptions: ParsableArguments {

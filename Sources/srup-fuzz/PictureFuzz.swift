@@ -1,5 +1,6 @@
 import ArgumentParser
 import CodeReader
+import FuzzTargets
 import Luma
 import Seeded
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FuzzTargets
 import Glibc
 import SRUP
 import Workbench

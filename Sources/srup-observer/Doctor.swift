@@ -60,6 +60,7 @@ struct DoctorCommand: AsyncParsableCommand {
         note(MachineChecks(root).all(version: Version.text) + CardChecks(root).all() + [ClockChecks.clock()])
         let folder = settings?.stateFolder ?? ObserverSettings.defaultState
         note([DiskChecks.partition(of: folder)])
+        if let settings { note(Self.led(settings.signal, root)) }
         if let settings {
             let doctor = ObserverDoctor(settings, isOffline: offline)
             for observer in settings.observers { note(await doctor.examine(observer)) }
@@ -76,6 +77,16 @@ struct DoctorCommand: AsyncParsableCommand {
         Finding(
             "configuration", .problem, error.description,
             remedy: "see the example in README.md, or the package's /etc/srup-observer/srup-observer.toml")
+    }
+
+    /// A LED that is named must be there; a GPIO line is taken, and so changed, by "signal --test" only.
+    private static func led(_ settings: SignalSettings, _ root: FakeableRoot) -> [Finding] {
+        guard case .led(let name) = settings.led, !root.exists("/sys/class/leds/\(name)/brightness") else { return [] }
+        return [
+            Finding(
+                "signal", .problem, "signal.led: there is no LED \"\(name)\" on this machine",
+                remedy: "take a name that ls /sys/class/leds shows, or \"auto\"")
+        ]
     }
 
     private static func encoded(_ report: Report) -> String {

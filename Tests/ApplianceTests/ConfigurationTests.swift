@@ -79,6 +79,15 @@ import Testing
         }
     }
 
+    @Test func aLEDThatIsNotThereIsNamed() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        try stage.write("state = \"\(stage.path("state"))\"\n[signal]\nled = \"nosuch::led\"\n", to: "observer.toml")
+        _ = try stage.run(
+            "srup-observer", ["doctor", "--offline", "--config", stage.path("observer.toml")], as: "doctor")
+        #expect(try log("doctor", stage).contains("signal.led: there is no LED \"nosuch::led\""))
+    }
+
     @Test func aTypeMayHaveDotsAndSpaces() throws {
         let stage = try Stage()
         defer { stage.close() }

@@ -92,7 +92,9 @@ final class Peer: Sendable {
             rig.credentials(DeviceID(0xA1)), as: "spy", ["SRUP/b2", "SRUP/#", "#", "$SYS/#", "SRUP/servers/c2c2/a1"])
         for peer in [server, monitor, a] { #expect(await peer.wait { $0.connections > 0 }) }
         // What came before all had subscribed does not count.
+        let deadline = ContinuousClock.now + .seconds(60)
         while !a.topics.contains("SRUP/a1") || !monitor.topics.contains("SRUP/c2c2") {
+            try #require(ContinuousClock.now < deadline, "\(a.problem) \(monitor.problem) \(server.problem)")
             server.publish("SRUP/a1")
             server.publish("SRUP/c2c2")
             try await Task.sleep(for: .milliseconds(20))
