@@ -33,7 +33,8 @@ public enum Program {
         var configuration = ServiceGroupConfiguration(
             services: services.map {
                 .init(
-                    service: OrderlyService(service: $0, ending: ending), successTerminationBehavior: .gracefullyShutdownGroup,
+                    service: OrderlyService(service: $0, ending: ending),
+                    successTerminationBehavior: .gracefullyShutdownGroup,
                     failureTerminationBehavior: .gracefullyShutdownGroup)
             },
             gracefulShutdownSignals: [.sigterm, .sigint], cancellationSignals: [], logger: quiet)
