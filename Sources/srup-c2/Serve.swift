@@ -159,7 +159,7 @@ struct Trust: ParsableCommand {
         abstract:
             "Let an observer in and let it vouch for devices, or take that back; without an identity, list who may.",
         discussion:
-            "Takes effect at once, also on a running server; an observer that waits asks again in half a minute.")
+            "Takes effect at once, also on a running server; an observer that waits asks again within a minute.")
 
     @OptionGroup var folder: FolderOptions
     @Argument(

@@ -39,8 +39,9 @@ import Testing
         let here = try lent(stage, "here")
         let elsewhere = try lent(stage, "elsewhere")
         let world = try World(stage)
-        try world.startServer(["--policy", "observer=simple"])
+        try world.startServer([])
         try world.registerObserver("box", camera: "folder:" + stage.path("none"), settings: "")
+        try world.trust("box")
         func text(_ file: String) throws -> String { try String(contentsOfFile: stage.path(file), encoding: .utf8) }
         #expect(try text("box/identity.pem").hasPrefix("-----BEGIN PRIVATE KEY-----"))
 
