@@ -11,7 +11,8 @@ enum PNGChunks {
     private static let signature = 8
 
     /// - Parameter bytes: begin with PNG's signature.
-    /// - Returns: the file without other chunks; what is no chunk is left for libpng to name.
+    /// - Returns: the file without other chunks, to its end or to what is no whole chunk: libpng would ask for as much memory
+    ///   as a chunk says it has, before it looks how much is there.
     static func withoutAncillary(_ bytes: [UInt8]) -> [UInt8] {
         var picture = Array(bytes.prefix(signature))
         var seen: Set<String> = []
@@ -23,7 +24,7 @@ enum PNGChunks {
             next = chunk.place.upperBound
             if chunk.name == "IEND" { return picture }
         }
-        return picture + bytes[next...]
+        return picture
     }
 
     private static func chunk(_ bytes: [UInt8], at place: Int) -> (name: String, place: Range<Int>)? {

@@ -199,6 +199,7 @@ final class Scratch {
                 "colour profiles",
                 png(10, 10, before: [[UInt8]](repeating: profile, count: 120).flatMap(\.self), data: small)
             ),
+            ("a chunk that says it has 1 GiB", png(10, 10, before: [0x40, 0, 0, 0] + Array("zTXt".utf8), data: small)),
             ("unknown chunks", png(10, 10, before: unknown, data: small)),
             ("chunks that are there once", png(10, 10, before: transparent, data: small)),
             ("64 megapixels in grey", png(8000, 8000, data: packed(8001 * 8000))),
@@ -245,6 +246,14 @@ final class Scratch {
         // What is beside the pixels and counts is kept: transparent black on white is white.
         let transparent = Self.png(2, 1, before: Self.chunk("tRNS", [0, 0]), data: Self.packed(3))
         #expect(try StillPicture.decode(transparent, name: "x").pixels == [255, 255])
+    }
+
+    /// libpng takes as much memory as a chunk says it has, before it looks how much is there.
+    @Test func aChunkThatSaysMoreThanThereIsEndsTheFile() {
+        let broken = Self.png(10, 10, before: [0x40, 0, 0, 0] + Array("zTXt".utf8), data: Self.packed(110))
+        #expect(PNGChunks.withoutAncillary(broken) == Array(broken.prefix(33)))
+        let whole = Self.png(10, 10, data: Self.packed(110))
+        #expect(PNGChunks.withoutAncillary(whole) == whole)
     }
 
     @Test func scansAreCounted() {
