@@ -35,6 +35,8 @@ let package = Package(
         .executable(name: "srup-demo", targets: ["srup-demo"]),
         .executable(name: "srup-pn532-simulator", targets: ["srup-pn532-simulator"]),
         .library(name: "I2CShim", type: .dynamic, targets: ["I2CShim"]),
+        .library(name: "BrokerGuard", type: .dynamic, targets: ["BrokerGuard"]),
+        .library(name: "ClockShim", type: .dynamic, targets: ["ClockShim"]),
         .library(name: "SRUP", targets: ["SRUP"]),
         .library(name: "Workbench", targets: ["Workbench"]),
         .library(name: "Stage", targets: ["Stage"]),
@@ -71,6 +73,10 @@ let package = Package(
         .target(name: "CCurl", dependencies: ["CLazy"], path: "Sources/C/curl"),
         .target(name: "CMicroHTTPD", dependencies: ["CLazy"], path: "Sources/C/microhttpd"),
         .target(name: "CNFCSleep", path: "Sources/C/nfcsleep"),
+        // Loaded by Mosquitto. It needs nothing of Swift's, which the linker would bring along.
+        .target(
+            name: "BrokerGuard", path: "Sources/C/brokerguard",
+            linkerSettings: [.unsafeFlags(["-static-stdlib", "-nostartfiles", "-Xlinker", "--as-needed"])]),
 
         .target(name: "Linux", dependencies: ["CLinux"]),
         .target(name: "SRUP", dependencies: ["COpenSSL"]),
@@ -164,6 +170,10 @@ let package = Package(
             name: "srup-pn532-simulator", dependencies: ["ChipSimulator", arguments],
             path: "hardware/pn532-simulator/Program"),
         .target(name: "I2CShim", path: "hardware/pn532-simulator/I2CShim"),
+        // Preloaded in tests: years in minutes.
+        .target(
+            name: "ClockShim", path: "Tests/ClockShim",
+            linkerSettings: [.unsafeFlags(["-static-stdlib", "-nostartfiles", "-Xlinker", "--as-needed"])]),
 
         tests("SRUPTests", ["SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("WorkbenchTests", ["Workbench", "SRUP"]),

@@ -9,6 +9,8 @@ public struct BrokerConfiguration: Sendable {
     public var bind: String
     public var port: Int
     public var server: DeviceID
+    /// Mosquitto's plugin that limits subscriptions; `nil`: there is none.
+    var guardLibrary = BrokerGuard.find()
 
     public init(folder: String, bind: String, port: Int, server: DeviceID) {
         self.folder = folder
@@ -19,6 +21,8 @@ public struct BrokerConfiguration: Sendable {
 
     static func path(_ folder: String) -> String { folder + "/mosquitto.conf" }
     static func accessListPath(_ folder: String) -> String { folder + "/acl" }
+    /// Where the broker leaves its process's number, for those who have it read its certificate anew.
+    static func processPath(_ folder: String) -> String { folder + "/broker.pid" }
 
     /// Writes the files.
     ///
@@ -38,6 +42,9 @@ public struct BrokerConfiguration: Sendable {
         per_listener_settings false
         allow_anonymous false
         acl_file \(folder)/acl
+        \(guardLines)
+        # By it the key service has new certificates read (SIGHUP).
+        pid_file \(Self.processPath(folder))
 
         listener \(port) \(bind)
         cafile \(folder)/ca.crt
@@ -85,6 +92,21 @@ public struct BrokerConfiguration: Sendable {
         connection_messages true
         \(isRoot ? Self.rootLines : "")
         """
+    }
+
+    private var guardLines: String {
+        guard let guardLibrary else {
+            return """
+                # \(BrokerGuard.fileName), which limits subscriptions, was not there when this was written: after its installation
+                # say srup-c2 upgrade --folder \(folder)
+                """
+        }
+        return """
+            # The access list rules what is published and delivered. This rules what is subscribed to: everybody to the own
+            # topics, and those to anything who have lines of their own in the access list.
+            plugin \(guardLibrary)
+            \(BrokerGuard.option) \(server.hex) \(Monitor.name)
+            """
     }
 
     static let rootLines =

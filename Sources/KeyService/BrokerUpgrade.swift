@@ -14,8 +14,13 @@ struct BrokerSetting: Sendable {
         { Int($0).map(range.contains) ?? false }
     }
 
-    /// Later versions add theirs at the end.
-    static let all: [BrokerSetting] = [
+    /// Those of a server's folder. Later versions add theirs at the end.
+    static func all(folder: String) -> [BrokerSetting] {
+        let process = BrokerConfiguration.processPath(folder)
+        return common + [BrokerSetting(key: "pid_file", value: process) { $0 == process }]
+    }
+
+    private static let common: [BrokerSetting] = [
         BrokerSetting(key: "use_username_as_clientid", value: "true", isListeners: true) { $0 == "true" },
         BrokerSetting(key: "max_qos", value: "1", isListeners: true, accepts: number(0...1)),
         BrokerSetting(key: "max_connections", value: "10000", isListeners: true, accepts: number(1...1_000_000)),
@@ -31,7 +36,7 @@ struct BrokerSetting: Sendable {
 
 /// The lines of a mosquitto.conf, which a person may have edited.
 struct BrokerFile {
-    private(set) var lines: [String]
+    var lines: [String]
 
     init(_ text: String) {
         // By bytes: to Swift "\r\n" is one character, which is not "\n".
@@ -51,7 +56,7 @@ struct BrokerFile {
     var text: String { lines.joined(separator: "\n") }
 
     /// Key and value of a line, `nil` for comments and empty ones.
-    private static func pair(_ line: String) -> (key: Substring, value: Substring)? {
+    static func pair(_ line: String) -> (key: Substring, value: Substring)? {
         let words = line.split(maxSplits: 1, whereSeparator: \.isWhitespace)
         guard let key = words.first, !key.hasPrefix("#") else { return nil }
         var value = words.count == 2 ? words[1].drop(while: \.isWhitespace) : ""
@@ -114,11 +119,19 @@ extension BrokerConfiguration {
     /// as a warning when the server starts.
     public static func problems(folder: String) -> [String] {
         var found: [String] = []
+        var incurable: [String] = []
         let file = path(folder)
         if let text = try? PublicFile.read(file) {
             let lines = BrokerFile(text)
-            for setting in BrokerSetting.all where !lines.has(setting) {
+            for setting in BrokerSetting.all(folder: folder) where !lines.has(setting) {
                 found.append("\(file): \"\(setting.key) \(setting.value)\" is missing")
+            }
+            if let problem = guardProblem(lines, users: users(in: folder), library: BrokerGuard.find()) {
+                if problem.isCurable {
+                    found.append("\(file): \(problem.words)")
+                } else {
+                    incurable.append(problem.words)
+                }
             }
         } else {
             found.append("\(file): cannot be read")
@@ -128,7 +141,11 @@ extension BrokerConfiguration {
             found.append("\(list): \"\(Monitor.name)\", for tools that watch, is missing")
         }
         if let problem = Monitor.problem(in: folder) { found.append(problem) }
-        return found.map { $0 + " (say: srup-c2 upgrade --folder \(folder))" }
+        return found.map { $0 + " (say: srup-c2 upgrade --folder \(folder))" } + incurable
+    }
+
+    private static func users(in folder: String) -> [String] {
+        (try? PublicFile.read(accessListPath(folder))).map { BrokerFile($0).users } ?? []
     }
 
     /// Brings mosquitto.conf, the access list and the monitor's identity up to this version. What was there is kept beside
@@ -138,8 +155,9 @@ extension BrokerConfiguration {
     /// - Returns: what was done, in words; empty when nothing had to be.
     /// - Throws: ``PrivateFileError``, ``AuthorityError``, ``CryptoError``.
     public func upgrade(authority: Authority, host: String) throws -> [String] {
-        var done = try upgradeSettings()
-        done += try upgradeAccessList()
+        // The access list first: whom it names, the plugin must let subscribe.
+        let list = try upgradeAccessList()
+        var done = try upgradeSettings() + list
         if Monitor.problem(in: folder) != nil {
             try Monitor.make(in: folder, authority: authority, host: host, port: port)
             done.append("made \(Monitor.folder(in: folder)), the identity of tools that watch")
@@ -151,20 +169,37 @@ extension BrokerConfiguration {
         let path = Self.path(folder)
         let text = try PublicFile.read(path)
         var file = BrokerFile(text)
-        let missing = BrokerSetting.all.filter { !file.has($0) }
-        guard !missing.isEmpty else { return [] }
+        let missing = BrokerSetting.all(folder: folder).filter { !file.has($0) }
+        let users = Self.users(in: folder)
+        let needsGuard = Self.guardProblem(file, users: users, library: guardLibrary)?.isCurable == true
+        guard !missing.isEmpty || needsGuard else { return [] }
         if ownConfigurations.contains(text) {
-            let backup = try replace(path, text, by: configuration)
+            var fresh = BrokerFile(configuration)
+            _ = setGuard(&fresh, users)
+            let backup = try replace(path, text, by: fresh.text)
             return ["renewed \(path) (the old one is \(backup))"]
         }
         let impossible = missing.filter { !file.set($0) }.map(\.key)
         guard impossible.isEmpty else { throw BrokerUpgradeError.noPlace(path, impossible) }
+        let lines = missing.map { "\($0.key) \($0.value)" } + (needsGuard ? setGuard(&file, users) : [])
         let backup = try replace(path, text, by: file.text)
         return [
             "\(path) was edited by somebody, so only these lines were set: "
-                + missing.map { "\"\($0.key) \($0.value)\"" }.joined(separator: ", ")
+                + lines.map { "\"\($0)\"" }.joined(separator: ", ")
                 + "; all others stay (the old file is \(backup))"
         ]
+    }
+
+    /// Has the plugin loaded where it is, and where somebody has chosen its place from there.
+    ///
+    /// - Returns: the lines.
+    private func setGuard(_ file: inout BrokerFile, _ users: [String]) -> [String] {
+        let chosen = file.guardPath.flatMap { PublicFile.exists($0) ? $0 : nil }
+        guard let library = chosen ?? guardLibrary else { return [] }
+        var unrestricted = [server.hex, Monitor.name]
+        for name in file.unrestricted + users where !unrestricted.contains(name) { unrestricted.append(name) }
+        if chosen == nil || unrestricted != file.unrestricted { file.setGuard(library, unrestricted: unrestricted) }
+        return ["plugin \(library)", "\(BrokerGuard.option) \(unrestricted.joined(separator: " "))"]
     }
 
     private func upgradeAccessList() throws -> [String] {

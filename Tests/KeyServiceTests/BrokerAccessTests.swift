@@ -89,7 +89,7 @@ final class Peer: Sendable {
         let server = try Peer(rig.credentials(rig.server), as: "server")
         let monitor = try Peer(rig.monitor, as: "ears", ["SRUP/#"])
         let a = try Peer(
-            rig.credentials(DeviceID(0xA1)), as: "spy", ["SRUP/b2", "SRUP/#", "#", "$SYS/#", "SRUP/servers/c2c2/a1"])
+            rig.credentials(DeviceID(0xA1)), as: "spy", ["SRUP/a1", "SRUP/b2", "SRUP/#", "#", "$SYS/#", "SRUP/servers/c2c2/a1"])
         for peer in [server, monitor, a] { #expect(await peer.wait { $0.connections > 0 }) }
         // What came before all had subscribed does not count.
         let deadline = ContinuousClock.now + .seconds(60)
@@ -192,6 +192,76 @@ final class Peer: Sendable {
         let size = try FileManager.default.attributesOfItem(atPath: store)[.size] as? Int ?? 0
         #expect((100_000..<(4 << 20)).contains(size), "the store has \(size) bytes")
         await rig.stop()
+    }
+
+    @Test func aFloodOfSubscriptionsCostsTheBrokerNoMemory() async throws {
+        let rig = try Rig()
+        try rig.startBroker()
+        let broker = try #require(rig.broker)
+        // Filters of sixty levels, each of which is a node in the broker's tree; unguarded they take 200 MB.
+        let tail = String(repeating: "/", count: 60)
+        let flood = ["SRUP/a1"] + (0..<20_000).map { "\($0)\(tail)" }
+        let a = try Peer(rig.credentials(DeviceID(0xA1)), as: "a", flood)
+        // It is answered after all of them.
+        a.publish("SRUP/a1")
+        #expect(await a.wait(within: 120) { $0.topics.contains("SRUP/a1") && $0.confirmed == 1 })
+        let memory = try resident(broker)
+        #expect(memory < 40 << 20, "the broker has \(memory) bytes")
+        // Nor does its store keep them.
+        kill(broker, SIGTERM)
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline, rig.broker != nil { try await Task.sleep(for: .milliseconds(10)) }
+        let store = rig.folder + "/broker-data/mosquitto.db"
+        let size = try FileManager.default.attributesOfItem(atPath: store)[.size] as? Int ?? 0
+        #expect(size < 100_000, "the store has \(size) bytes")
+        await a.stop()
+        await rig.stop()
+    }
+
+    /// What each filter is answered with, one after the other.
+    private func granted(
+        _ rig: Rig, _ address: BrokerAddress, _ filters: [String], _ arguments: [String] = []
+    ) throws -> [Int] {
+        let result = try rig.run(
+            "/usr/bin/mosquitto_sub",
+            [
+                "-h", "localhost", "-p", "\(rig.brokerPort)", "--cafile", rig.ca, "--cert", address.certificateFile, "--key",
+                address.keyFile, "-d", "-W", "1", "-i", "SRUP Client: x",
+            ] + arguments + filters.flatMap { ["-t", $0] })
+        let line = result.output.split(separator: "\n").first { $0.hasPrefix("Subscribed (mid: 1): ") } ?? ""
+        return line.dropFirst("Subscribed (mid: 1): ".count).split(separator: ",").compactMap {
+            Int($0.trimmingCharacters(in: .whitespaces))
+        }
+    }
+
+    @Test func everybodySubscribesToTheOwnTopicsOnly() async throws {
+        let rig = try Rig()
+        try rig.startBroker()
+        let broker = try #require(rig.broker)
+        let own = ["SRUP/a1", "SRUP/a1/#", "SRUP/servers/a1/#"]
+        let others = [
+            "#", "+/#", "SRUP/#", "SRUP/+", "SRUP/b2", "SRUP/a1/+", "SRUP/a1/x", "SRUP/a11", "SRUP/servers/c2c2/a1",
+            "SRUP/servers/a1", "$SYS/#", "$share/x/SRUP/a1", "$share/x/#", "$queue/SRUP/a1", "SRUP/a1/", "/SRUP/a1",
+        ]
+        let device = try rig.credentials(DeviceID(0xA1))
+        // After a reload (SIGHUP) the plugin comes before the access list as well.
+        for isReloaded in [false, true] {
+            if isReloaded { kill(broker, SIGHUP) }
+            #expect(try granted(rig, device, own + others) == [0, 0, 0] + others.map { _ in 128 })
+            #expect(
+                try granted(rig, device, own + others, ["-V", "mqttv5", "-q", "1"]) == [1, 1, 1] + others.map { _ in 135 })
+            let all = ["SRUP/servers/c2c2/#", "SRUP/a1", "SRUP/#"]
+            #expect(try granted(rig, rig.credentials(rig.server), all) == [0, 0, 0])
+            #expect(try granted(rig, rig.monitor, all) == [0, 0, 0])
+        }
+        await rig.stop()
+    }
+
+    /// What a process has in memory, in bytes.
+    private func resident(_ process: Int32) throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(process)/statm", encoding: .utf8)
+        let pages = try #require(text.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+        return pages * sysconf(Int32(_SC_PAGESIZE))
     }
 
     /// What a process has written to disk so far, in bytes.

@@ -115,6 +115,9 @@ import Testing
         #expect(text.contains("autosave_on_changes false") && !text.contains("autosave_on_changes true"))
         let list = try acl()
         #expect(list.contains("user c2c3\ntopic read SRUP/x\n\n") && list.hasSuffix(configuration.monitorAccess))
+        // Whom somebody has given access of its own may subscribe to it.
+        let library = try #require(BrokerGuard.find())
+        #expect(text.contains("acl_file \(folder)/acl\nplugin \(library)\nplugin_opt_unrestricted c2c2 monitor c2c3\n\n"))
         #expect(BrokerConfiguration.problems(folder: folder) == [])
         #expect(try upgrade() == [])
     }
@@ -125,6 +128,35 @@ import Testing
         let before = try conf()
         #expect(throws: BrokerUpgradeError.self) { try upgrade() }
         #expect(try conf() == before)
+    }
+
+    @Test func thePluginIsLoadedFromWhereItIsAndItsAbsenceIsTold() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try configuration.write()
+        try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
+        let fresh = try conf()
+        let library = try #require(BrokerGuard.find())
+        // A library that was moved, with the option left as it was and others' plugins beside it.
+        let others = "plugin /x/other.so\nplugin_opt_unrestricted theirs\n"
+        let moved = fresh.replacingOccurrences(of: library, with: "/nowhere/libBrokerGuard.so") + others
+        try PrivateFile.write(moved, to: folder + "/mosquitto.conf")
+        #expect(BrokerConfiguration.problems(folder: folder).contains { $0.contains("/nowhere/libBrokerGuard.so is not there") })
+        #expect(try upgrade().count == 1)
+        #expect(try conf() == fresh + others)
+        #expect(BrokerConfiguration.problems(folder: folder) == [])
+        // One of the last version: only the plugin and what belongs to it are new.
+        var old = configuration
+        old.guardLibrary = nil
+        try PrivateFile.write(old.configuration, to: folder + "/mosquitto.conf")
+        #expect(BrokerConfiguration.problems(folder: folder).contains { $0.contains("(libBrokerGuard.so) is not loaded (say") })
+        try PrivateFile.write(configuration.accessList + "\nuser c2c3\ntopic read SRUP/#\n", to: folder + "/acl")
+        #expect(try upgrade().first?.hasPrefix("renewed") == true)
+        #expect(try conf() == fresh.replacingOccurrences(of: "c2c2 monitor\n", with: "c2c2 monitor c2c3\n"))
+        // Without the library there is nothing to load, and the operator is told so, not to say upgrade.
+        let problem = BrokerConfiguration.guardProblem(BrokerFile(old.configuration), users: [], library: nil)
+        #expect(problem?.words.contains("any participant can fill") == true && problem?.isCurable == false)
+        try PrivateFile.write(old.configuration, to: folder + "/mosquitto.conf")
+        #expect(try old.upgrade(authority: authority, host: "localhost") == [])
     }
 
     @Test func aFreshFolderHasNothingToRenew() throws {

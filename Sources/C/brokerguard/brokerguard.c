@@ -1,0 +1,151 @@
+// A plugin for Mosquitto 2.0: who may subscribe to what.
+//
+// Mosquitto's acl_file rules what is published and what is delivered, but lets everybody have every subscription, without
+// limit; each is kept in memory and in the store. Here a participant has the three filters of its own, and no others:
+//
+//   SRUP/<username>   SRUP/<username>/#   SRUP/servers/<username>/#
+//
+//   plugin /usr/lib/srup-c2/libBrokerGuard.so
+//   plugin_opt_unrestricted c2c2 monitor           users who may subscribe to anything
+//
+// On all other questions it has no opinion (MOSQ_ERR_PLUGIN_DEFER), so that the acl_file answers them. Shared
+// subscriptions ($share/NAME/FILTER) are filters like any other: not the participant's own.
+// The broker has one thread, and calls everything here on it.
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <mosquitto.h>
+#include <mosquitto_broker.h>
+#include <mosquitto_plugin.h>
+
+#include "brokerguard.h"
+
+struct guard {
+    mosquitto_plugin_id_t *identifier;
+    char *unrestricted; // names between single spaces, one before the first and after the last
+    unsigned long denied;
+    time_t logged;
+};
+
+// What a stranger does gives one line a minute at most.
+static const time_t log_interval = 60;
+
+static bool is_unrestricted(const struct guard *guard, const char *username) {
+    size_t length = strlen(username);
+    if (!guard->unrestricted || length == 0 || strchr(username, ' ')) return false;
+    for (const char *found = guard->unrestricted; (found = strstr(found, username)); found++) {
+        if (found[-1] == ' ' && found[length] == ' ') return true;
+    }
+    return false;
+}
+
+// Whether `filter` begins with `text`; then it is moved behind it.
+static bool take(const char **filter, const char *text) {
+    size_t length = strlen(text);
+    if (strncmp(*filter, text, length) != 0) return false;
+    *filter += length;
+    return true;
+}
+
+static bool is_own(const char *filter, const char *username) {
+    // A name with these would be a wildcard itself; the key service certifies hexadecimal digits only.
+    if (*username == 0 || strpbrk(username, "/+#$")) return false;
+    if (!take(&filter, "SRUP/")) return false;
+    bool is_server = take(&filter, "servers/");
+    if (!take(&filter, username)) return false;
+    return strcmp(filter, "/#") == 0 || (!is_server && *filter == 0);
+}
+
+static void count_denied(struct guard *guard, const char *username) {
+    guard->denied++;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (guard->logged != 0 && now.tv_sec - guard->logged < log_interval) return;
+    // The name is from a certificate, and not its holder's choice.
+    mosquitto_log_printf(
+        MOSQ_LOG_NOTICE, "srup: %lu subscriptions denied that are not the subscriber's own, the last one to %.32s", guard->denied,
+        username ? username : "nobody");
+    guard->denied = 0;
+    guard->logged = now.tv_sec;
+}
+
+static int check(int event, void *data, void *context) {
+    (void)event;
+    struct mosquitto_evt_acl_check *question = data;
+    struct guard *guard = context;
+    if (question->access != MOSQ_ACL_SUBSCRIBE) return MOSQ_ERR_PLUGIN_DEFER;
+    const char *username = mosquitto_client_username(question->client);
+    if (username && question->topic) {
+        if (is_unrestricted(guard, username) || is_own(question->topic, username)) return MOSQ_ERR_PLUGIN_DEFER;
+    }
+    count_denied(guard, username);
+    return MOSQ_ERR_ACL_DENIED;
+}
+
+int mosquitto_plugin_version(int count, const int *versions) {
+    for (int i = 0; i < count; i++) {
+        if (versions[i] == MOSQ_PLUGIN_VERSION) return MOSQ_PLUGIN_VERSION;
+    }
+    return -1;
+}
+
+// Every white space becomes one space, with one before and after.
+static char *normalised(const char *names) {
+    char *text = malloc(strlen(names) + 3), *end = text;
+    if (!text) return NULL;
+    *end++ = ' ';
+    for (; *names; names++) {
+        bool is_space = *names == ' ' || *names == '\t' || *names == '\r';
+        if (!is_space) {
+            *end++ = *names;
+        } else if (end[-1] != ' ') {
+            *end++ = ' ';
+        }
+    }
+    if (end[-1] != ' ') *end++ = ' ';
+    *end = 0;
+    return text;
+}
+
+int mosquitto_plugin_init(
+    mosquitto_plugin_id_t *identifier, void **context, struct mosquitto_opt *options, int count) {
+    struct guard *guard = calloc(1, sizeof *guard);
+    if (!guard) return MOSQ_ERR_NOMEM;
+    guard->identifier = identifier;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(options[i].key, "unrestricted") != 0 || guard->unrestricted) {
+            mosquitto_log_printf(MOSQ_LOG_ERR, "srup: plugin_opt_%s is not known here, or given twice", options[i].key);
+            free(guard->unrestricted);
+            free(guard);
+            return MOSQ_ERR_INVAL;
+        }
+        guard->unrestricted = normalised(options[i].value);
+        if (!guard->unrestricted) {
+            free(guard);
+            return MOSQ_ERR_NOMEM;
+        }
+    }
+    int code = mosquitto_callback_register(identifier, MOSQ_EVT_ACL_CHECK, check, NULL, guard);
+    if (code != MOSQ_ERR_SUCCESS) {
+        free(guard->unrestricted);
+        free(guard);
+        return code;
+    }
+    *context = guard;
+    return MOSQ_ERR_SUCCESS;
+}
+
+int mosquitto_plugin_cleanup(void *context, struct mosquitto_opt *options, int count) {
+    (void)options;
+    (void)count;
+    struct guard *guard = context;
+    if (!guard) return MOSQ_ERR_SUCCESS;
+    int code = mosquitto_callback_unregister(guard->identifier, MOSQ_EVT_ACL_CHECK, check, NULL);
+    free(guard->unrestricted);
+    free(guard);
+    return code;
+}

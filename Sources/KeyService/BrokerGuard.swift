@@ -1,0 +1,110 @@
+import Glibc
+import SRUP
+import Storage
+
+/// Mosquitto's plugin that rules who may subscribe to what (`Sources/C/brokerguard`): the access list rules only what is
+/// published and delivered, and lets everybody have any number of subscriptions, each of which the broker keeps in memory.
+enum BrokerGuard {
+    static let fileName = "libBrokerGuard.so"
+    /// Where the package has it.
+    static let packaged = "/usr/lib/srup-c2/" + fileName
+    /// Its option with the users that may subscribe to anything.
+    static let option = "plugin_opt_unrestricted"
+
+    /// The library: beside this program, as `swift build` puts it, or where the package has it; `nil`: nowhere.
+    static func find() -> String? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+        let count = readlink("/proc/self/exe", &buffer, Int(PATH_MAX))
+        let program = String(decoding: buffer.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let beside = program.lastIndex(of: "/").map { String(program[...$0]) + fileName }
+        return [beside, packaged].compactMap { $0 }.first(where: PublicFile.exists)
+    }
+}
+
+extension BrokerFile {
+    /// Where the plugin is loaded.
+    private var guardLine: Int? {
+        lines.indices.last { index in
+            guard let pair = Self.pair(lines[index]) else { return false }
+            return pair.key == "plugin" && pair.value.hasSuffix("/" + BrokerGuard.fileName)
+        }
+    }
+
+    /// The file that is loaded as the plugin; `nil`: none.
+    var guardPath: String? { guardLine.flatMap { Self.pair(lines[$0]) }.map { String($0.value) } }
+
+    /// The option's line: those of a plugin stand between it and the next plugin.
+    private var guardOption: Int? {
+        guard let start = guardLine else { return nil }
+        let end = lines.indices.first { $0 > start && Self.pair(lines[$0])?.key == "plugin" } ?? lines.count
+        return (start..<end).last { Self.pair(lines[$0])?.key == Substring(BrokerGuard.option) }
+    }
+
+    /// The users that the plugin lets subscribe to anything.
+    var unrestricted: [String] {
+        guard let value = guardOption.flatMap({ Self.pair(lines[$0])?.value }) else { return [] }
+        return value.split(whereSeparator: \.isWhitespace).map(String.init)
+    }
+
+    /// The users that an access list has lines of their own for.
+    var users: [String] {
+        lines.compactMap { line in
+            guard let pair = Self.pair(line), pair.key == "user" else { return nil }
+            return String(pair.value)
+        }
+    }
+
+    /// Has the plugin loaded, and lets these users subscribe to anything.
+    mutating func setGuard(_ path: String, unrestricted: [String]) {
+        let option = BrokerGuard.option + " " + unrestricted.joined(separator: " ")
+        guard let line = guardLine else {
+            lines.insert(contentsOf: ["plugin " + path, option], at: placeOfGuard)
+            return
+        }
+        if let old = guardOption { lines[old] = option } else { lines.insert(option, at: line + 1) }
+        lines[line] = "plugin " + path
+    }
+
+    /// Behind the access list, and the options of a plugin that stands there.
+    private var placeOfGuard: Int {
+        let end = lines.last == "" ? lines.count - 1 : lines.count
+        guard let list = lines.indices.last(where: { Self.pair(lines[$0])?.key == "acl_file" }) else { return end }
+        return lines.indices.first {
+            $0 > list && Self.pair(lines[$0])?.key.hasPrefix("plugin_opt_") != true
+        } ?? end
+    }
+}
+
+extension BrokerConfiguration {
+    /// What is wrong with the plugin in a mosquitto.conf, in words.
+    ///
+    /// - Parameters:
+    ///   - users: who has lines of their own in the access list.
+    ///   - library: where the plugin is.
+    /// - Returns: the problem, and whether an upgrade cures it; `nil`: nothing is wrong.
+    static func guardProblem(
+        _ file: BrokerFile, users: [String], library: String?
+    ) -> (words: String, isCurable: Bool)? {
+        guard let path = file.guardPath else {
+            guard library != nil else {
+                return (
+                    "\(BrokerGuard.fileName) is neither beside srup-c2 nor in \(BrokerGuard.packaged): without this plugin any "
+                        + "participant can fill the broker's memory with subscriptions", false
+                )
+            }
+            return ("the plugin that limits subscriptions (\(BrokerGuard.fileName)) is not loaded", true)
+        }
+        guard PublicFile.exists(path) else {
+            return ("the plugin \(path) is not there, without which the broker does not start", library != nil)
+        }
+        let allowed = file.unrestricted
+        let missing = users.filter { !allowed.contains($0) }
+        guard missing.isEmpty else {
+            return (
+                "\(missing.joined(separator: ", ")) may not subscribe to what the access list allows "
+                    + "(\(BrokerGuard.option))", true
+            )
+        }
+        return nil
+    }
+}

@@ -1,0 +1,2 @@
+#pragma once
+// Preloaded into programs by tests; nobody calls it from Swift.
