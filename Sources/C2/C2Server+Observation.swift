@@ -42,7 +42,7 @@ extension C2Server {
     }
 
     /// Takes a step of a join. If it cannot be taken, the join is over: its place is free again, and the device is told.
-    private func carryOn(_ join: C2State.Pending, _ step: () throws -> Void) {
+    func carryOn(_ join: C2State.Pending, _ step: () throws -> Void) {
         do {
             try step()
         } catch {
@@ -221,7 +221,7 @@ extension C2Server {
         }
     }
 
-    private func conclude(_ join: C2State.Pending, _ status: Status, why: String) throws {
+    func conclude(_ join: C2State.Pending, _ status: Status, why: String) throws {
         joins.remove(join.device)
         // On disk the answer comes first: a crash in between is recognised by its token, and no device waits in vain.
         if status == .joinSuccess {

@@ -125,7 +125,11 @@ public actor C2Server: Service {
     private func remove(_ id: DeviceID) throws {
         logger.notice("\(id) is removed, as the operator says")
         participant.audit("removed", "\(id): by the operator")
-        end(id)
+        events.record("removed", ["device": id.hex])
+        // A join under way has an answer to get.
+        if let join = joins[id]?.join {
+            carryOn(join) { try conclude(join, .joinFail, why: "removed by the operator") }
+        }
         try participant.state.setJoined(id, false)
         try send(.terminateCommand, to: id)
         gone(id, why: "was removed")

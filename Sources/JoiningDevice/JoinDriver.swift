@@ -126,6 +126,7 @@ public actor JoinDriver {
             planNothing()
             logger.warning("the server has removed this device from its network (\(why))")
             events.record("left", ["why": why])
+            if askingSince != nil { await outcome.set(.notLetIn) }
         case .action(let id): logger.info("action \(id)")
         case .observationRequested: logger.warning("asked to observe, which this device cannot")
         }

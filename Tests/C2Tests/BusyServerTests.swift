@@ -101,6 +101,7 @@ import Testing
 
     @Test func sixteenDevicesAllJoinASlowServerThatLosesItsState() async throws {
         let network = try TestNetwork()
+        defer { network.close() }
         let server = try SlowServer(network, perJoin: .seconds(2))
         var devices: [Device] = []
         for number in 0..<16 as Range<UInt64> { devices.append(try await Device(DeviceID(0x100 + number), network)) }
@@ -114,6 +115,7 @@ import Testing
 
     @Test func anAnswerToAnEarlierRequestStillCounts() async throws {
         let network = try TestNetwork()
+        defer { network.close() }
         // Every answer comes after the device has asked again.
         let server = try SlowServer(network, perJoin: .seconds(30))
         let first = try await Device(DeviceID(0x101), network)
@@ -126,6 +128,7 @@ import Testing
     @Test func theVersionThatTheServerUnderstandsIsFound() async throws {
         for version in ProtocolVersion.allCases {
             let network = try TestNetwork()
+            defer { network.close() }
             let server = try SlowServer(network, perJoin: .zero, version: version)
             let device = try await Device(DeviceID(0x101), network)
             await network.advance(by: .seconds(120), step: .seconds(1))
@@ -136,6 +139,7 @@ import Testing
 
     @Test func refusedAfterAnObservationMeansAskAgain() async throws {
         let network = try TestNetwork()
+        defer { network.close() }
         let server = try SlowServer(network, perJoin: .zero)
         let device = try await Device(DeviceID(0x101), network, once: true)
         var refusals = 3
@@ -153,6 +157,7 @@ import Testing
 
     @Test func onceEndsWithoutAnyAnswer() async throws {
         let network = try TestNetwork()
+        defer { network.close() }
         let device = try await Device(DeviceID(0x101), network, once: true)
         await network.advance(by: .seconds(1000), step: .seconds(5))
         #expect(await device.outcome.result == .noAnswer)
@@ -160,6 +165,7 @@ import Testing
 
     @Test func afterTerminateAMemberObeysNothingButJoins() async throws {
         let network = try TestNetwork()
+        defer { network.close() }
         let server = try SlowServer(network, perJoin: .zero)
         let device = try await Device(DeviceID(0x101), network)
         await network.advance(by: .seconds(2), step: .seconds(1))
@@ -182,6 +188,7 @@ import Testing
 
     @Test func anObserverLooksAtNothingThatWaitedAtTheBroker() async throws {
         let network = try TestNetwork()
+        defer { network.close() }
         let server = try SlowServer(network, perJoin: .zero)
         let id = DeviceID(0x0B)
         let participant = try network.participant(id)

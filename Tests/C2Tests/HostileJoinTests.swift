@@ -63,6 +63,7 @@ import Testing
     @Test(arguments: tooHigh)
     func aNumberThatLeavesNoRoomForAnAnswerChangesNothing(_ sequence: UInt64) async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         let stranger = try scene.device(0xBAD)
         for body in [Body.observedJoinRequest(observer: scene.observer.id), .joinRequest, .humanJoinRequest] {
             scene.network.publish(
@@ -82,6 +83,7 @@ import Testing
 
     @Test func aPeerWhoseNumbersAreUsedUpStopsNeitherAJoinNorARestart() async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         // As an earlier version let it happen.
         let stranger = try scene.device(0xBAD)
         _ = try scene.server.participant.state.accept(SequenceNumber(.max), from: stranger.id, version: .v5)
@@ -98,6 +100,7 @@ import Testing
     @Test func anObserverThatLeavesEndsItsJoinsAndNotTheServer() async throws {
         for way in [Body.deregisterRequest, .resignRequest] {
             let scene = try await Scene()
+            defer { scene.network.close() }
             let device = try scene.device(0xD1)
             try device.ask(.observedJoinRequest(observer: scene.observer.id))
             await scene.network.settle()
@@ -111,6 +114,7 @@ import Testing
 
     @Test func aRestartFindsJoinsWhoseObserverOrDeviceIsGone() async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         for (device, observer) in [(0xD1, 0x0B), (0xD2, 0x77), (0x99, 0x0B)] as [(UInt64, UInt64)] {
             if device != 0x99 { try scene.server.know(DeviceID(device), type: "sensor") }
             try scene.server.state.save(
@@ -152,6 +156,7 @@ import Testing
 
     @Test func whoAsksAllTheTimeHasOneWatchAndOthersHaveTheRest() async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         let stranger = try scene.device(0xBAD)
         for second in 0..<120 {
             try stranger.ask(.observedJoinRequest(observer: scene.observer.id))
@@ -167,6 +172,7 @@ import Testing
 
     @Test func anObserverThatSaysTooMuchToDoIsNotAskedAgainAtOnce() async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         scene.observer.onMessage = { [observer = scene.observer] message in
             if message.body.type == .observationRequest {
                 try observer.say(.response(.observedJoinFail), message.token)
@@ -184,6 +190,7 @@ import Testing
 
     @Test func aFloodOfOneSenderIsDroppedBeforeItIsStored() async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         let lamp = try scene.device(0x1A, type: "lamp")
         try lamp.ask(.joinRequest)
         await scene.network.settle()
@@ -206,6 +213,7 @@ import Testing
 
     @Test func anObserverThatConnectsAnewIsAskedAgain() async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         let device = try scene.device(0xD1)
         try device.ask(.observedJoinRequest(observer: scene.observer.id))
         await scene.network.settle()

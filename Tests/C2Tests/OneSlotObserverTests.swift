@@ -84,6 +84,7 @@ import Testing
 
     @Test func theSecondDeviceWaitsForItsTurn() async throws {
         let scene = try await Scene(seed: 1)
+        defer { scene.network.close() }
         try scene.request(scene.unseen)
         await scene.network.settle()
         try scene.request(scene.seen)
@@ -100,6 +101,7 @@ import Testing
 
     @Test func anObserverThatHandlesSeveralIsAskedForSeveral() async throws {
         let scene = try await Scene(seed: 1)
+        defer { scene.network.close() }
         try scene.observer.puppet.say(
             .data(
                 id: Array(DataName.identification.utf8),
@@ -114,6 +116,7 @@ import Testing
 
     @Test func whatAStrangerTellsOfItselfChangesNothing() async throws {
         let scene = try await Scene(seed: 1)
+        defer { scene.network.close() }
         let stranger = try Puppet(DeviceID(0xE1), scene.network)
         try scene.server.know(stranger.id, type: "lamp")
         try stranger.ask(.joinRequest)

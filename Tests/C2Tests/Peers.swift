@@ -81,6 +81,7 @@ final class Puppet {
         self.network = network
         participant = try network.participant(id)
         serverKey = try TestNetwork.key(TestServer.id).publicKey
+        network.onClose { [weak self] in self?.onMessage = { _ in } }
         // The network holds it for as long as the test lasts.
         network.attach(id, ["SRUP/\(id.hex)"]) { event in
             guard case .message(let topic, let payload) = event,

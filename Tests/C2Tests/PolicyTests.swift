@@ -10,6 +10,7 @@ import Testing
 
     @Test func anObserverComesInOnlyWhenTheOperatorHasNamedIt() async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         let stranger = try scene.device(0xBAD, type: "observer")
         try stranger.ask(.joinRequest)
         await scene.network.settle()
@@ -34,6 +35,7 @@ import Testing
 
     @Test func aPolicyThatIsChangedLaterCountsForThoseInside() async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         let lamp = try scene.device(0x1A, type: "lamp")
         try lamp.ask(.joinRequest)
         await scene.network.settle()
@@ -63,6 +65,7 @@ import Testing
 
     @Test func whoIsRemovedIsToldAndOut() async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         let device = try scene.device(0xD1)
         try device.ask(.observedJoinRequest(observer: scene.observer.id))
         await scene.network.settle()
@@ -73,6 +76,13 @@ import Testing
         #expect(scene.network.count(.terminateCommand, to: device.id) == 1)
         #expect(try !scene.server.isMember(device.id))
         #expect(try scene.server.state.removals().isEmpty)
+        // In the middle of a join it gets its answer, too.
+        let third = try scene.device(0xD3)
+        try third.ask(.observedJoinRequest(observer: scene.observer.id))
+        await scene.network.settle()
+        try scene.server.state.askRemoval(of: third.id, now: 0)
+        await scene.network.advance(by: .seconds(2))
+        #expect(third.answers == [.joinFail])
         // An observer that is removed vouches for nobody, not even for whom it has been asked about.
         let other = try scene.device(0xD2)
         try other.ask(.observedJoinRequest(observer: scene.observer.id))
@@ -88,6 +98,7 @@ import Testing
     @Test func theAnswerDecidesMembershipForBothSides() async throws {
         for verdict in [Status.observedJoinInvalid, .observedJoinFail] {
             let scene = try await Scene()
+            defer { scene.network.close() }
             let id = DeviceID(0xD1)
             try scene.server.know(id, type: "sensor")
             let participant = try scene.network.participant(id)
@@ -126,6 +137,7 @@ import Testing
 
     @Test func aMemberThatIsLookedAtAgainIsNotTakenForSeenByARestart() async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         let device = try scene.device(0xD1)
         try device.ask(.observedJoinRequest(observer: scene.observer.id))
         await scene.network.settle()
@@ -177,6 +189,7 @@ import Testing
 
     @Test func anIdentityThatIsReplacedByItsOwnKeysWordIsDropped() async throws {
         let scene = try await Scene()
+        defer { scene.network.close() }
         let new = try Puppet(DeviceID(0x0C), scene.network)
         try scene.server.know(new.id, type: "observer")
         try scene.server.state.trust(new.id, now: 1)

@@ -21,6 +21,9 @@ final class TestNetwork: @unchecked Sendable {
     private var offline: Set<DeviceID> = []
     private var handlers: [DeviceID: (BrokerEvent) async -> Void] = [:]
     private var tickers: [DeviceID: () async -> Void] = [:]
+    /// What lets participants go that hold themselves; their files must not stay open: libmosquitto, in other tests of this
+    /// process, can use no descriptor above 1023.
+    private var cleanUps: [() -> Void] = []
     private let hands = Hands()
     var clock: Duration { hands.now }
     var random: SplitMix
@@ -60,10 +63,13 @@ final class TestNetwork: @unchecked Sendable {
 
     /// Lets go of all participants, who hold the network as it holds them, and of their files.
     func close() {
-        lock.withLock {
+        let cleanUps = lock.withLock {
             handlers.removeAll()
             tickers.removeAll()
+            defer { self.cleanUps.removeAll() }
+            return self.cleanUps
         }
+        for cleanUp in cleanUps { cleanUp() }
         try? FileManager.default.removeItem(atPath: folder)
     }
 
@@ -145,6 +151,8 @@ final class TestNetwork: @unchecked Sendable {
             tickers[id] = tick
         }
     }
+
+    func onClose(_ cleanUp: @escaping () -> Void) { lock.withLock { cleanUps.append(cleanUp) } }
 
     /// What is published to it waits, as for a persistent session.
     func disconnect(_ id: DeviceID) { lock.withLock { _ = offline.insert(id) } }

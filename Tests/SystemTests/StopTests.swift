@@ -34,9 +34,11 @@ import Testing
                 codes[code, default: 0] += 1
                 #expect(!FileManager.default.fileExists(atPath: world.picture("device")))
                 // Looked at anew each time.
+                let begin = EventFollower.clock()
                 try world.stage.must(
                     "srup-c2", ["remove", "--folder", world.stage.path("c2"), world.identities["device"] ?? ""],
                     as: "remove")
+                try world.events.wait(for: "c2", ["removed"], since: begin, within: 20)
             }
             #expect(codes == [0: Self.rounds], "\(world.stage.tail(of: "once"))")
         }
