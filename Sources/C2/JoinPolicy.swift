@@ -46,8 +46,8 @@ public struct C2Rules: Sendable {
         public var messageBurst = 60.0
         public var messagesPerSecond = 10.0
         /// Requests to join of one identity: so many at once, and so many a minute.
-        public var joinBurst = 12.0
-        public var joinsPerMinute = 15.0
+        public var joinBurst = 40.0
+        public var joinsPerMinute = 30.0
 
         public init() {}
     }

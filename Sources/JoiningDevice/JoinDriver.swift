@@ -122,11 +122,10 @@ public actor JoinDriver {
         case .nonce(let nonce, _): show(nonce)
         case .data(let id, let value): await told(id, value)
         case .left(let why):
-            takeDown()
-            planNothing()
             logger.warning("the server has removed this device from its network (\(why))")
             events.record("left", ["why": why])
-            if askingSince != nil { await outcome.set(.notLetIn) }
+            // It may have waited at the broker for days: a join under way has an answer of its own to come.
+            if askingSince == nil { planNothing() }
         case .action(let id): logger.info("action \(id)")
         case .observationRequested: logger.warning("asked to observe, which this device cannot")
         }

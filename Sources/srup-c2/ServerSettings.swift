@@ -106,7 +106,7 @@ struct ServerSettings {
         joins_by_one_observer = 96
         longest_join = "15 min"
         messages_per_second = 10     # of one sender
-        joins_per_minute = 15        # of one identity
+        joins_per_minute = 30        # of one identity
 
         """
     }

@@ -163,6 +163,18 @@ import Testing
         #expect(await device.outcome.result == .noAnswer)
     }
 
+    @Test func aRemovalThatWaitedAtTheBrokerEndsNoJoinThatIsUnderWay() async throws {
+        let network = try TestNetwork()
+        defer { network.close() }
+        let server = try SlowServer(network, perJoin: .seconds(3))
+        let device = try await Device(DeviceID(0x101), network, once: true)
+        try server.puppet.send(
+            .terminateCommand, to: DeviceID(0x101), on: .member(DeviceID(0x101)), token: .random())
+        await network.advance(by: .seconds(10), step: .seconds(1))
+        #expect(await device.outcome.result == .joined)
+        #expect(device.member.isJoined)
+    }
+
     @Test func afterTerminateAMemberObeysNothingButJoins() async throws {
         let network = try TestNetwork()
         defer { network.close() }

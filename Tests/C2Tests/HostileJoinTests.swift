@@ -46,13 +46,18 @@ import Testing
             if let request { try observer.say(.response(status), request.token) }
         }
 
+        /// Lets a device ask for the observer, and the observer answer.
+        func observe(_ device: Puppet, _ verdict: Status) async throws {
+            try device.ask(.observedJoinRequest(observer: observer.id))
+            await network.settle()
+            try answer(verdict)
+            await network.settle()
+        }
+
         /// A device that comes now is let in.
         func expectAnHonestJoin(_ number: UInt64) async throws {
             let honest = try device(number)
-            try honest.ask(.observedJoinRequest(observer: observer.id))
-            await network.settle()
-            try answer(.observedJoinValid)
-            await network.settle()
+            try await observe(honest, .observedJoinValid)
             #expect(honest.answers == [.joinSuccess])
         }
     }
@@ -155,7 +160,10 @@ import Testing
     }
 
     @Test func whoAsksAllTheTimeHasOneWatchAndOthersHaveTheRest() async throws {
-        let scene = try await Scene()
+        let scene = try await Scene {
+            $0.limits.joinBurst = 12
+            $0.limits.joinsPerMinute = 15
+        }
         defer { scene.network.close() }
         let stranger = try scene.device(0xBAD)
         for second in 0..<120 {
