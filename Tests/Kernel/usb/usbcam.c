@@ -102,7 +102,7 @@ static void pump(struct camera *camera)
 {
     static uint8_t payload[payload_size];
     struct request request;
-    while (camera->frame_active && waiting_take(&camera->waiting, &request)) {
+    while (!camera->glitch_due && camera->frame_active && waiting_take(&camera->waiting, &request)) {
         size_t room = (request.length < payload_size ? request.length : payload_size) - payload_header;
         size_t left = camera->frame_length - camera->frame_sent;
         size_t count = left < room ? left : room;
@@ -134,8 +134,9 @@ static void glitch(struct camera *camera)
 {
     struct request request;
     unsigned count = 0;
-    // On a busy host there may be none just now: then it is the next.
-    camera->glitch_due = !camera->waiting.count;
+    // All that uvcvideo has in flight (UVC_URBS): with one left the stream would go on. On a busy host they may not all be here.
+    enum { in_flight = 5 };
+    camera->glitch_due = camera->waiting.count < in_flight;
     if (camera->glitch_due)
         return;
     camera->frame_active = false;
@@ -299,7 +300,7 @@ static void plug(struct camera *camera)
         reset_settings(camera);
         camera->probe = camera->committed = (struct probe){1, 1};
         camera->waiting.count = 0;
-        camera->frame_active = camera->stalled = camera->hung = false;
+        camera->frame_active = camera->stalled = camera->hung = camera->glitch_due = false;
     }
     say("plugged");
 }
