@@ -46,7 +46,7 @@ struct camera {
     uint8_t *frame; // the frame on its way
     size_t frame_room, frame_length, frame_sent;
     bool frame_active, frame_identifier;
-    bool stalled, hung;
+    bool stalled, hung, glitch_due;
     unsigned truncate_at_start, truncate_left;
     unsigned long frames, truncated;
     int64_t next_frame; // nanoseconds of the monotonic clock
@@ -102,7 +102,7 @@ static void pump(struct camera *camera)
 {
     static uint8_t payload[payload_size];
     struct request request;
-    while (camera->frame_active && waiting_take(&camera->waiting, &request)) {
+    while (!camera->glitch_due && camera->frame_active && waiting_take(&camera->waiting, &request)) {
         size_t room = (request.length < payload_size ? request.length : payload_size) - payload_header;
         size_t left = camera->frame_length - camera->frame_sent;
         size_t count = left < room ? left : room;
@@ -128,6 +128,21 @@ static void start_stream(struct camera *camera)
     camera->truncate_left = camera->truncate_at_start;
     camera->next_frame = now();
     say("streaming %s %ux%u", format_name(camera), width, height);
+}
+
+static void glitch(struct camera *camera)
+{
+    struct request request;
+    unsigned count = 0;
+    // All that uvcvideo has in flight (UVC_URBS): with one left the stream would go on. On a busy host they may not all be here.
+    enum { in_flight = 5 };
+    camera->glitch_due = camera->waiting.count < in_flight;
+    if (camera->glitch_due)
+        return;
+    camera->frame_active = false;
+    for (; waiting_take(&camera->waiting, &request); count++)
+        cable_answer(&camera->cable, &request, -EPROTO, NULL, 0);
+    say("glitched %u", count);
 }
 
 // MARK: requests
@@ -255,7 +270,7 @@ static void handle_submit(struct camera *camera, const struct request *request)
         if (!request->to_host || request->length <= payload_header)
             die("unexpected bulk transfer (%u bytes)", request->length);
         waiting_add(&camera->waiting, request);
-        return pump(camera);
+        return camera->glitch_due ? glitch(camera) : pump(camera);
     }
     static uint8_t out[4096];
     int result = control(camera, request->setup, request->data, request->to_host ? 0 : request->length, out, sizeof out);
@@ -285,7 +300,7 @@ static void plug(struct camera *camera)
         reset_settings(camera);
         camera->probe = camera->committed = (struct probe){1, 1};
         camera->waiting.count = 0;
-        camera->frame_active = camera->stalled = camera->hung = false;
+        camera->frame_active = camera->stalled = camera->hung = camera->glitch_due = false;
     }
     say("plugged");
 }
@@ -296,16 +311,6 @@ static void unplug(struct camera *camera)
     camera->waiting.count = 0;
     camera->frame_active = false;
     say("unplugged");
-}
-
-static void glitch(struct camera *camera)
-{
-    struct request request;
-    unsigned count = 0;
-    camera->frame_active = false;
-    for (; waiting_take(&camera->waiting, &request); count++)
-        cable_answer(&camera->cable, &request, -EPROTO, NULL, 0);
-    say("glitched %u", count);
 }
 
 // MARK: pictures and commands
