@@ -275,7 +275,8 @@ public final class TapReader {
             let isOver =
                 lastGift.map { !receiver.isConnected && !receiver.link.hasToSend || now - $0 > limits.farewell }
                 ?? (now - start > limits.link)
-            if isOver || !isWanted() { receiver.deactivate() }
+            // Who has given something is told what became of it, even if nobody waits for more.
+            if isOver || (lastGift == nil && !isWanted()) { receiver.deactivate() }
             answer = receiver.next()
         }
         // Our DISC is the last word.
