@@ -27,12 +27,19 @@ final class FinderLineCount {
     func isAtMost(_ most: Int, _ plane: LumaPlane) -> Bool {
         var count = 0
         for y in 0..<plane.height {
-            let row = plane.base + y * plane.stride
-            zbar_scanner_new_scan(scanner)
-            for x in 0..<plane.width where zbar_scan_y(scanner, Int32(row[x])) == ZBAR_QRCODE { count += 1 }
-            for _ in 0..<2 where zbar_scanner_flush(scanner) == ZBAR_QRCODE { count += 1 }
+            let row = UnsafeBufferPointer(start: plane.base + y * plane.stride, count: plane.width)
+            // As zbar goes: to and fro. What looks like a pattern from one end may not from the other.
+            count += y % 2 == 0 ? lines(row) : lines(row.reversed())
             guard count <= most else { return false }
         }
         return true
+    }
+
+    private func lines(_ row: some Sequence<UInt8>) -> Int {
+        var count = 0
+        zbar_scanner_new_scan(scanner)
+        for level in row where zbar_scan_y(scanner, Int32(level)) == ZBAR_QRCODE { count += 1 }
+        for _ in 0..<2 where zbar_scanner_flush(scanner) == ZBAR_QRCODE { count += 1 }
+        return count
     }
 }

@@ -3,9 +3,9 @@ import Luma
 
 /// Looks for what is no QR code in a stream of frames: one small piece of work at a time, so that no frame waits.
 ///
-/// In turn: Data Matrix in a part of the frame; bars at any angle; Data Matrix in the next part; zbar in a quarter of the
-/// rows. A device that shows such a code shows it for seconds: after a second or so all of a frame has been looked at. What
-/// was found is read again in its place a few times a second.
+/// A piece is Data Matrix in a part of the frame, bars at any angle, or zbar in a quarter of the rows (``LookPlan``). A device
+/// that shows such a code shows it for seconds: within a second or so all that has changed has been looked at. What was found
+/// is read again in its place a few times a second.
 ///
 /// Not safe to use from several threads.
 final class OtherCodes {
@@ -26,7 +26,8 @@ final class OtherCodes {
     private var ballot = LinearBallot()
     private var seen: [Seen] = []
     private var frame = 0
-    private var number = 0
+    private var plan = LookPlan([])
+    private var (width, height) = (0, 0)
 
     /// - Parameter symbologies: without QR.
     init(_ symbologies: Set<Symbology>) {
@@ -37,33 +38,69 @@ final class OtherCodes {
     /// The codes in a frame, as far as those that are known and the next piece of work show them.
     ///
     /// - Parameters:
-    ///   - isSearching: do the next piece of work.
+    ///   - change: of the same frames.
+    ///   - isTurn: the next piece of work may be done, when there is any.
+    ///   - isBeside: a QR code is read: then pieces are rarer.
     ///   - grounds: of QR codes: nothing is looked for there.
-    func read(_ plane: LumaPlane, isSearching: Bool, without grounds: [[Place]]) -> [Reading] {
+    func read(
+        _ plane: LumaPlane, _ change: SceneChange, isTurn: Bool, isBeside: Bool, without grounds: [[Place]]
+    ) -> [Reading] {
         frame &+= 1
+        if plane.width != width || plane.height != height {
+            (width, height) = (plane.width, plane.height)
+            plan = LookPlan(pieces())
+        }
         var readings = followed(plane)
-        if isSearching { readings.add(searched(plane, grounds)) }
+        if isTurn, let (index, box) = plan.next(in: frame, change, isBeside: isBeside) {
+            readings.add(searched(plane, index, box, grounds))
+        }
         readings.add(ballot.elected(in: frame))
         for reading in readings { note(reading, lastTry: frame) }
         return readings
     }
 
-    private func searched(_ plane: LumaPlane, _ grounds: [[Place]]) -> [Reading] {
-        number &+= 1
-        let round = number / 4
-        let isLinear = !symbologies.isDisjoint(with: Symbology.linear)
-        switch number % 4 {
-        case 1 where symbologies.contains(.dataMatrix): return dataMatrix(plane, 2 * round, grounds)
-        case 3 where symbologies.contains(.dataMatrix): return dataMatrix(plane, 2 * round + 1, grounds)
-        case 2 where isLinear: count(LinearLocator.read(plane, scan: scanner.scan))
-        case 0 where isLinear: count(bars(plane, round % Self.bands))
-        default: break
+    private func searched(_ plane: LumaPlane, _ index: Int, _ box: PixelBox, _ grounds: [[Place]]) -> [Reading] {
+        let piece = plan.pieces[index]
+        switch piece.kind {
+        case .dataMatrix(let level, let isOnly):
+            let (readings, next) = dataMatrix(plane, box, level, isOnly, skipped: piece.next ?? 0, grounds)
+            plan.looked(index, in: frame, next: next)
+            return readings
+        case .bars:
+            let part = plane.cut(box)
+            count(
+                LinearLocator.read(without(grounds, part, box.origin, scale: 1), scan: scanner.scan), box.left, box.top)
+        case .uprightBars:
+            let part = plane.cut(box)
+            count(scanner.tallies(without(grounds, part, box.origin, scale: 1)), box.left, box.top)
         }
+        plan.looked(index, in: frame)
         return []
     }
 
+    /// All that can be looked at in a frame, in such an order that no kind of code waits long.
+    private func pieces() -> [LookPlan.Piece] {
+        var pieces: [LookPlan.Piece] = []
+        if symbologies.contains(.dataMatrix) { pieces = Self.parts(width: width, height: height) }
+        guard !symbologies.isDisjoint(with: Symbology.linear) else { return pieces }
+        var linear = [LookPlan.Piece(.bars, PixelBox(left: 0, top: 0, right: width, bottom: height))]
+        linear += (0..<Self.bands).map { band in
+            let top = height * band / Self.bands
+            let end = max(min(height, top + height / Self.bands + 32), top + 1)
+            return LookPlan.Piece(.uprightBars, PixelBox(left: 0, top: top, right: width, bottom: min(end, height)))
+        }
+        for (index, piece) in linear.enumerated() where !piece.area.isEmpty {
+            pieces.insert(piece, at: min(2 * index + 1, pieces.count))
+        }
+        return pieces
+    }
+
     /// Lets linear codes be counted; those that are not sure yet are looked at again soon.
-    private func count(_ tallies: [LinearBallot.Tally]) {
+    private func count(_ found: [LinearBallot.Tally], _ left: Int, _ top: Int) {
+        let tallies = found.map { tally in
+            LinearBallot.Tally(
+                reading: tally.reading.moved { .init(x: $0.x + left, y: $0.y + top) }, lines: tally.lines)
+        }
         ballot.add(tallies, frame: frame)
         for tally in tallies { note(tally.reading, lastTry: frame - Self.again + 2) }
     }
@@ -128,37 +165,27 @@ final class OtherCodes {
     /// In a part of a small frame, and of a large one, so many grey levels are looked at; the others when its turn comes again.
     private static let (smallWork, largeWork) = (120_000, 240_000)
 
-    private struct Part {
-        let level, left, top, width, height: Int
-        let isWhole: Bool
-    }
-
-    /// For each part the place where looking goes on, when the work has not lasted for all.
-    private var next: [Int: Int] = [:]
-
-    /// In the `index`th part of the frame, counted on and on.
-    private func dataMatrix(_ plane: LumaPlane, _ index: Int, _ grounds: [[Place]]) -> [Reading] {
-        let parts = Self.parts(width: plane.width, height: plane.height)
-        let number = index % parts.count
-        let part = parts[number]
+    private func dataMatrix(
+        _ plane: LumaPlane, _ box: PixelBox, _ level: Int, _ isOnly: Bool, skipped: Int, _ grounds: [[Place]]
+    ) -> (readings: [Reading], next: Int?) {
         pyramid.take(plane)
         defer { pyramid.clear() }
-        guard let whole = pyramid.level(part.level) else { return [] }
-        let (width, height) = (min(part.width, whole.width - part.left), min(part.height, whole.height - part.top))
-        guard width > 0, height > 0 else { return [] }
-        let cut = LumaPlane(
-            base: whole.base + part.top * whole.stride + part.left, width: width, height: height, stride: whole.stride)
-        let plane = without(grounds, cut, Place(Float(part.left), Float(part.top)), scale: 1 / Float(1 << part.level))
+        guard let whole = pyramid.level(level) else { return ([], nil) }
+        let scaled = PixelBox(
+            left: box.left >> level, top: box.top >> level, right: min(box.right >> level, whole.width),
+            bottom: min(box.bottom >> level, whole.height))
+        guard !scaled.isEmpty else { return ([], nil) }
+        let part = without(grounds, whole.cut(scaled), scaled.origin, scale: 1 / Float(1 << level))
         var effort = DataMatrixReader.Effort()
         effort.samples = whole.width <= 2 * Self.smallPart.width ? Self.smallWork : Self.largeWork
         // Larger ones are in a smaller copy, too.
-        if !part.isWhole { effort.longestSide = Float(Self.overlap) * 1.5 }
-        effort.skipped = next[number] ?? 0
-        let (readings, lookedAt) = Reading.dataMatrix(plane, effort)
-        next[number] = lookedAt
-        return readings.map { reading in
-            reading.moved { .init(x: ($0.x + part.left) << part.level, y: ($0.y + part.top) << part.level) }
+        if !isOnly { effort.longestSide = Float(Self.overlap) * 1.5 }
+        effort.skipped = skipped
+        let (readings, lookedAt) = Reading.dataMatrix(part, effort)
+        let moved = readings.map { reading in
+            reading.moved { .init(x: ($0.x + scaled.left) << level, y: ($0.y + scaled.top) << level) }
         }
+        return (moved, lookedAt)
     }
 
     /// The part with grounds of one tone: edges of QR codes are many, and none is a Data Matrix's.
@@ -183,22 +210,23 @@ final class OtherCodes {
         return LumaPlane(base: pixels, width: plane.width, height: plane.height, stride: plane.width)
     }
 
-    private static func parts(width: Int, height: Int) -> [Part] {
+    private static func parts(width: Int, height: Int) -> [LookPlan.Piece] {
         let most = width <= 2 * smallPart.width ? smallPart : largePart
-        var parts: [Part] = []
+        var parts: [LookPlan.Piece] = []
         var level = 0
         while true {
-            let (width, height) = (width >> level, height >> level)
-            let (lefts, tops) = (starts(width, most.width), starts(height, most.height))
+            let (small, low) = (width >> level, height >> level)
+            let (lefts, tops) = (starts(small, most.width), starts(low, most.height))
+            let isOnly = lefts.count * tops.count == 1
             for top in tops {
                 for left in lefts {
-                    parts.append(
-                        Part(
-                            level: level, left: left, top: top, width: most.width, height: most.height,
-                            isWhole: lefts.count * tops.count == 1))
+                    let area = PixelBox(
+                        left: left << level, top: top << level, right: min(left + most.width, small) << level,
+                        bottom: min(top + most.height, low) << level)
+                    if !area.isEmpty { parts.append(.init(.dataMatrix(level: level, isOnly: isOnly), area)) }
                 }
             }
-            if lefts.count * tops.count == 1 { return parts }
+            if isOnly { return parts }
             level += 1
         }
     }
@@ -212,16 +240,19 @@ final class OtherCodes {
 
     // MARK: Bars
 
+    /// Upright bars are looked for in such a part of the rows, and in some that it shares with the next.
     private static let bands = 4
+}
 
-    /// In a quarter of the rows, and in some that it shares with the next.
-    private func bars(_ plane: LumaPlane, _ index: Int) -> [LinearBallot.Tally] {
-        let top = plane.height * index / Self.bands
-        let height = max(min(plane.height - top, plane.height / Self.bands + 32), 1)
-        let band = LumaPlane(
-            base: plane.base + top * plane.stride, width: plane.width, height: height, stride: plane.stride)
-        return scanner.tallies(band).map { tally in
-            .init(reading: tally.reading.moved { .init(x: $0.x, y: $0.y + top) }, lines: tally.lines)
-        }
+extension PixelBox {
+    fileprivate var origin: Place { Place(Float(left), Float(top)) }
+}
+
+extension LumaPlane {
+    /// A box that lies in it.
+    fileprivate func cut(_ box: PixelBox) -> LumaPlane {
+        LumaPlane(
+            base: base + box.top * stride + box.left, width: box.right - box.left, height: box.bottom - box.top,
+            stride: stride)
     }
 }

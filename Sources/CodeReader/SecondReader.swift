@@ -2,8 +2,9 @@ import Luma
 
 /// zbar as a second reader of QR codes: it gets the parts of a picture where finder patterns are that gave no text.
 ///
-/// Its search is much weaker than ours, and here it fails elsewhere (measured on photographs): rarely, but not never, it
-/// reads what we do not.
+/// Its search is much weaker than ours, and what it reads alone is little: of 167 photographs of the corpus none, of 480
+/// drawn scenes one (a reflection over the symbol); five more as streams a few frames before ours. What it is here for as
+/// much is to contradict.
 ///
 /// Not safe to use from several threads.
 final class SecondReader {

@@ -1,7 +1,7 @@
 import Luma
 
 /// Reads a stream of frames: QR codes in every frame, others a piece at a time (see `OtherCodes`), in every other frame as
-/// long as no QR code is read and more rarely beside one.
+/// long as no QR code is read; beside one only where something has changed, and more rarely elsewhere.
 ///
 /// A QR code that is in view is followed from frame to frame; what a single frame does not give, several together may. No
 /// code ends the search for others: all in view are read within a second or so, each again several times a second, but not
@@ -9,10 +9,6 @@ import Luma
 ///
 /// Not safe to use from several threads.
 public final class StreamReader {
-    /// Beside a QR code a piece of work is done for others in every so manieth frame: for so many frames after something has
-    /// changed in the picture, and then.
-    private static let (hurry, hurriedFrames, period) = (2, 45, 12)
-
     private let tracker: QRTracker?
     /// Where QR codes are looked for, too.
     private let others: OtherCodes?
@@ -20,6 +16,8 @@ public final class StreamReader {
     private let alone: CodeReader?
     private var change = SceneChange()
     private var number = 0
+    /// A change of the last so many frames is of late: 1.5 s.
+    private static let late = 45
 
     /// - Parameter symbologies: what to look for.
     public init(_ symbologies: Set<Symbology>) {
@@ -42,12 +40,13 @@ public final class StreamReader {
         guard let tracker else { return alone?.read(plane) ?? [] }
         // Looking harder for a QR code and looking for other codes take turns.
         let isTurnOfOthers = others != nil && number % 2 == 0
-        var readings = tracker.read(plane, isHarder: !isTurnOfOthers)
+        change.look(at: plane, frame: number, without: tracker.grounds)
+        var readings = tracker.read(plane, isHarder: !isTurnOfOthers, changed: change.box(since: number - Self.late))
         guard let others else { return readings }
-        change.look(at: plane, frame: number)
-        let period = number - change.last <= Self.hurriedFrames ? Self.hurry : Self.period
-        let isSearching = readings.isEmpty ? isTurnOfOthers : number % period == 0
-        readings.add(others.read(plane, isSearching: isSearching, without: tracker.grounds))
+        let isBeside = !readings.isEmpty
+        readings.add(
+            others.read(
+                plane, change, isTurn: isBeside || isTurnOfOthers, isBeside: isBeside, without: tracker.grounds))
         return readings
     }
 }

@@ -14,14 +14,23 @@ struct EdgeSegment {
     /// Each pixel is visited once, so the work is bounded by the picture's size. The growing of regions follows the line
     /// segment detector of Grompone von Gioi et al. (2012), without its statistics.
     static func find(_ field: GradientField, least: Float, most longest: Float = .infinity) -> [EdgeSegment] {
-        var finder = Finder(field)
         var segments: [EdgeSegment] = []
-        for y in 2..<max(2, field.height - 2) {
-            for x in 2..<max(2, field.width - 2) {
-                guard let segment = finder.grow(x, y), segment.length >= least, segment.length <= longest else {
-                    continue
+        let count = field.width * field.height
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: count) { region in
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: count) { free in
+                GradientField.units.withUnsafeBufferPointer { units in
+                    _ = free.initialize(from: field.direction)
+                    guard let region = region.baseAddress, let free = free.baseAddress, let units = units.baseAddress
+                    else { return }
+                    let finder = Finder(width: field.width, free: free, region: region, units: units)
+                    for y in 2..<max(2, field.height - 2) {
+                        for x in 2..<max(2, field.width - 2) where free[y * field.width + x] != GradientField.flat {
+                            guard let segment = finder.grow(x, y), segment.length >= least, segment.length <= longest
+                            else { continue }
+                            segments.append(segment)
+                        }
+                    }
                 }
-                segments.append(segment)
             }
         }
         segments.sort { $0.length > $1.length }
@@ -29,70 +38,78 @@ struct EdgeSegment {
     }
 
     private struct Finder {
-        let field: GradientField
+        let width: Int
         /// Directions of the pixels that are in no region yet.
-        private var free: [UInt8]
-        private var region: [Int32] = []
+        let free: UnsafeMutablePointer<UInt8>
+        /// The pixels of a region; there is room for all.
+        let region: UnsafeMutablePointer<Int32>
+        /// ``GradientField/units``.
+        let units: UnsafePointer<Vector>
 
-        init(_ field: GradientField) {
-            self.field = field
-            free = field.direction
-            region.reserveCapacity(1024)
-        }
-
-        mutating func grow(_ x: Int, _ y: Int) -> EdgeSegment? {
-            let width = field.width
+        func grow(_ x: Int, _ y: Int) -> EdgeSegment? {
             let start = y * width + x
-            guard free[start] != GradientField.flat else { return nil }
-            region.removeAll(keepingCapacity: true)
-            region.append(Int32(start))
-            var sum = GradientField.units[Int(free[start])]
+            region[0] = Int32(start)
+            var count = 1
             var mean = free[start]
+            var sum = units[Int(mean)]
             free[start] = GradientField.flat
             var next = 0
-            free.withUnsafeMutableBufferPointer { free in
-                while next < region.count {
-                    let at = Int(region[next])
-                    next += 1
-                    // The directions' border of flat pixels keeps this within the picture.
-                    for step in [-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1] {
-                        let neighbour = free[at + step]
+            while next < count {
+                let at = Int(region[next])
+                next += 1
+                // The directions' border of flat pixels keeps this within the picture.
+                for row in -1...1 {
+                    for place in at + row * width - 1...at + row * width + 1 {
+                        let neighbour = free[place]
                         guard neighbour != GradientField.flat else { continue }
                         let turn = (Int(neighbour) - Int(mean) + 48) & 31
-                        guard (14...18).contains(turn) else { continue }
-                        free[at + step] = GradientField.flat
-                        region.append(Int32(at + step))
-                        sum += GradientField.units[Int(neighbour)]
-                        if region.count & 7 == 0 { mean = Self.nearest(sum) }
+                        guard turn >= 14, turn <= 18 else { continue }
+                        free[place] = GradientField.flat
+                        region[count] = Int32(place)
+                        count += 1
+                        sum += units[Int(neighbour)]
+                        if count & 7 == 0 { mean = nearest(sum, to: mean) }
                     }
                 }
             }
-            return region.count < 12 ? nil : fit(sum.unit)
+            return count < 12 ? nil : fit(count, sum.unit)
         }
 
-        private static func nearest(_ sum: Vector) -> UInt8 {
-            var best = 0
-            var most = -Float.infinity
-            for (index, unit) in GradientField.units.enumerated() where unit.dot(sum) > most {
-                most = unit.dot(sum)
-                best = index
+        /// The direction of a sum, which has turned little since it was the one that is known.
+        private func nearest(_ sum: Vector, to known: UInt8) -> UInt8 {
+            var best = known
+            var most = units[Int(known)].dot(sum)
+            for turn in 29...35 {
+                let direction = (Int(known) + turn) & 31
+                let share = units[direction].dot(sum)
+                if share > most { (best, most) = (UInt8(direction), share) }
             }
-            return UInt8(best)
+            return best
+        }
+
+        @inline(__always)
+        private func place(_ index: Int) -> Vector {
+            let (y, x) = region[index].quotientAndRemainder(dividingBy: Int32(width))
+            return Vector(Float(x), Float(y))
         }
 
         /// The line through the region's pixels; `nil` when they are not long and narrow.
-        private func fit(_ slope: Vector) -> EdgeSegment? {
-            let width = field.width
-            var mean = Vector.zero
-            for at in region { mean += Vector(Float(Int(at) % width), Float(Int(at) / width)) }
-            mean /= Float(region.count)
-            var (xx, xy, yy): (Float, Float, Float) = (0, 0, 0)
-            for at in region {
-                let d = Vector(Float(Int(at) % width), Float(Int(at) / width)) - mean
-                xx += d.x * d.x
-                xy += d.x * d.y
-                yy += d.y * d.y
+        private func fit(_ count: Int, _ slope: Vector) -> EdgeSegment? {
+            // From the first pixel on, so that nothing is lost in large numbers.
+            let first = place(0)
+            var sum = Vector.zero
+            var squares = Vector.zero
+            var product: Float = 0
+            for index in 1..<count {
+                let d = place(index) - first
+                sum += d
+                squares += d * d
+                product += d.x * d.y
             }
+            let offset = sum / Float(count)
+            let mean = first + offset
+            let (xx, yy) = (squares.x - sum.x * offset.x, squares.y - sum.y * offset.y)
+            let xy = product - sum.x * offset.y
             // The principal axis is the eigenvector of the larger eigenvalue.
             let middle = (xx + yy) / 2
             let root = ((xx - yy) * (xx - yy) / 4 + xy * xy).squareRoot()
@@ -101,8 +118,8 @@ struct EdgeSegment {
             guard middle - root < 0.06 * (middle + root) else { return nil }
             let normal = axis.turned.dot(slope) > 0 ? axis.turned : -axis.turned
             var (low, high): (Float, Float) = (0, 0)
-            for at in region {
-                let along = (Vector(Float(Int(at) % width), Float(Int(at) / width)) - mean).dot(axis)
+            for index in 0..<count {
+                let along = (place(index) - mean).dot(axis)
                 low = min(low, along)
                 high = max(high, along)
             }

@@ -6,8 +6,9 @@ import Luma
 /// This project's reader for Benchmarks/recognition/compare.py.
 ///
 ///   recognition-benchmark serve      answers lines "KIND<tab>SYMBOLOGIES<tab>FILE" of standard input with a line of JSON
-///                                    each; KIND is still, or stream (the picture twenty times, as a camera shows it)
+///                                    each; KIND is still, or stream (the picture thirty times, as a camera shows it)
 ///   recognition-benchmark streams N  reads drawn streams of N seeds: one line of JSON for each (see StreamTrial)
+///   recognition-benchmark frames     what a frame of a 1280x720 stream costs (see FrameTimes)
 ///
 /// Times are CPU time of the reading thread, in milliseconds; decoding the file is not counted.
 @main
@@ -17,8 +18,9 @@ enum RecognitionBenchmark {
         switch (arguments.first, arguments.count) {
         case ("serve", 1): Server().run()
         case ("streams", 2): StreamTrial.runAll(seeds: UInt64(arguments[1]) ?? 1)
+        case ("frames", 1): FrameTimes.run()
         default:
-            say("usage: recognition-benchmark serve | streams SEEDS", to: STDERR_FILENO)
+            say("usage: recognition-benchmark serve | streams SEEDS | frames", to: STDERR_FILENO)
             exit(2)
         }
     }

@@ -35,7 +35,7 @@ final class Server {
         let reader = StreamReader(symbologies)
         var codes: [Reading] = []
         var times: [Double] = []
-        for _ in 0..<20 {
+        for _ in 0..<30 {
             let (found, time) = timed { picture.withPlane { reader.read($0) } }
             times.append(time)
             codes += found.filter { !codes.contains($0) }

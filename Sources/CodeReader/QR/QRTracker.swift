@@ -15,6 +15,8 @@ final class QRTracker {
     /// In so many frames it is looked for others although symbols were read: once in the picture as it is, once in its
     /// smaller copies, once harder.
     private static let period = 8
+    /// Of those looks, only every so manieth is at all of the frame; the others are where it has changed of late.
+    private static let rounds = 4
     /// Of the symbols that are read, each is read again in at least every so manieth frame.
     private static let rotation = 4
     /// At most so many symbols are followed.
@@ -57,8 +59,10 @@ final class QRTracker {
 
     /// The QR codes that are read in the next frame. When there are many, not each is read in every frame.
     ///
-    /// - Parameter isHarder: also in a sharper copy of a part of it, when nothing is found without.
-    func read(_ plane: LumaPlane, isHarder: Bool = true) -> [Reading] {
+    /// - Parameters:
+    ///   - isHarder: also in a sharper copy of a part of it, when nothing is found without.
+    ///   - changed: where it has changed of late; `nil`: nowhere. Beside a symbol that is read others are looked for there.
+    func read(_ plane: LumaPlane, isHarder: Bool = true, changed: PixelBox? = nil) -> [Reading] {
         frame &+= 1
         // By the golden section, in the plane by its like: successive frames begin far from one another.
         search.start = (Float(frame) * 0.618).truncatingRemainder(dividingBy: 1)
@@ -68,7 +72,7 @@ final class QRTracker {
         tracks.removeAll { $0.isForgotten(in: frame) }
         var findings = QRFindings()
         follow(plane, &findings)
-        look(plane, isHarder, &findings)
+        look(plane, isHarder, changed, &findings)
         var readings = findings.readings
         readings.add(secondReadings(plane, findings))
         setAim(findings)
@@ -161,7 +165,9 @@ final class QRTracker {
     // MARK: Looking
 
     /// Everywhere, when nothing was read; when something was, with a part of that effort, in turn.
-    private func look(_ plane: LumaPlane, _ isHarder: Bool, _ findings: inout QRFindings) {
+    private func look(
+        _ plane: LumaPlane, _ isHarder: Bool, _ changed: PixelBox?, _ findings: inout QRFindings
+    ) {
         let units = Self.units + Self.unitsPerMegapixel * plane.width * plane.height / 1_000_000
         let levels = QRSearch.levels(width: plane.width, height: plane.height)
         var budget = WorkBudget(units)
@@ -170,6 +176,7 @@ final class QRTracker {
             .map(\.symbol.grid.corners)
         var found = QRFindings()
         let slot = frame % Self.period
+        let isWhole = frame / Self.period % Self.rounds == 0
         if findings.readings.isEmpty {
             found.add(everywhere(plane, levels, &budget))
             if found.readings.isEmpty, isHarder {
@@ -179,13 +186,16 @@ final class QRTracker {
             }
         } else if frame - lastNew <= 2 {
             // Where one has just come into view there may be more.
-            found.add(everywhere(plane, frame % 2 == 0 ? [0] : levels, &budget))
-        } else if slot == 0 {
-            found.add(everywhere(plane, [0], &budget))
-        } else if slot == Self.period / 2 {
-            found.add(everywhere(plane, levels.filter { $0 > 0 }, &budget))
-        } else if slot == Self.period - 1 {
-            budget.lend(units / 5) { found.add(harder(plane, nil, &$0)) }
+            found.add(everywhere(plane, frame % 2 == 0 ? [0] : levels, in: changed, &budget))
+        } else if isWhole || changed != nil {
+            let part = isWhole ? nil : changed
+            if slot == 0 {
+                found.add(everywhere(plane, [0], in: part, &budget))
+            } else if slot == Self.period / 2 {
+                found.add(everywhere(plane, levels.filter { $0 > 0 }, in: part, &budget))
+            } else if slot == Self.period - 1 {
+                budget.lend(units / 5) { found.add(harder(plane, nil, &$0)) }
+            }
         }
         search.known = []
         note(found)
@@ -223,9 +233,17 @@ final class QRTracker {
     }
 
     /// At some levels, the coarsest first; those after the first that gives something are left to other frames.
-    private func everywhere(_ plane: LumaPlane, _ levels: [Int], _ budget: inout WorkBudget) -> QRFindings {
+    ///
+    /// - Parameter box: only there.
+    private func everywhere(
+        _ plane: LumaPlane, _ levels: [Int], in box: PixelBox? = nil, _ budget: inout WorkBudget
+    ) -> QRFindings {
         var findings = QRFindings()
-        search.begin(plane)
+        let part = box.map {
+            plane.part(from: Place(Float($0.left), Float($0.top)), to: Place(Float($0.right), Float($0.bottom)))
+        }
+        guard let (plane, origin) = part ?? (plane, Place.zero) else { return findings }
+        search.begin(plane, origin: origin)
         defer { search.end() }
         for (index, level) in levels.enumerated() {
             // Each level may use half of what is left; the finest, which comes last, all.
