@@ -10,7 +10,7 @@ import Testing
 
 /// One connection to the broker that publishes and hears.
 final class Peer: Sendable {
-    private let link: BrokerLink
+    let link: BrokerLink
     private let running: Task<Void, any Error>
     private let reading: Task<Void, Never>
     private struct Heard {
@@ -89,7 +89,8 @@ final class Peer: Sendable {
         let server = try Peer(rig.credentials(rig.server), as: "server")
         let monitor = try Peer(rig.monitor, as: "ears", ["SRUP/#"])
         let a = try Peer(
-            rig.credentials(DeviceID(0xA1)), as: "spy", ["SRUP/a1", "SRUP/b2", "SRUP/#", "#", "$SYS/#", "SRUP/servers/c2c2/a1"])
+            rig.credentials(DeviceID(0xA1)), as: "spy",
+            ["SRUP/a1", "SRUP/b2", "SRUP/#", "#", "$SYS/#", "SRUP/servers/c2c2/a1"])
         for peer in [server, monitor, a] { #expect(await peer.wait { $0.connections > 0 }) }
         // What came before all had subscribed does not count.
         while !a.topics.contains("SRUP/a1") || !monitor.topics.contains("SRUP/c2c2") {
@@ -223,7 +224,8 @@ final class Peer: Sendable {
         let result = try rig.run(
             "/usr/bin/mosquitto_sub",
             [
-                "-h", "localhost", "-p", "\(rig.brokerPort)", "--cafile", rig.ca, "--cert", address.certificateFile, "--key",
+                "-h", "localhost", "-p", "\(rig.brokerPort)", "--cafile", rig.ca, "--cert", address.certificateFile,
+                "--key",
                 address.keyFile, "-d", "-W", "1", "-i", "SRUP Client: x",
             ] + arguments + filters.flatMap { ["-t", $0] })
         let line = result.output.split(separator: "\n").first { $0.hasPrefix("Subscribed (mid: 1): ") } ?? ""
@@ -247,7 +249,8 @@ final class Peer: Sendable {
             if isReloaded { kill(broker, SIGHUP) }
             #expect(try granted(rig, device, own + others) == [0, 0, 0] + others.map { _ in 128 })
             #expect(
-                try granted(rig, device, own + others, ["-V", "mqttv5", "-q", "1"]) == [1, 1, 1] + others.map { _ in 135 })
+                try granted(rig, device, own + others, ["-V", "mqttv5", "-q", "1"]) == [1, 1, 1]
+                    + others.map { _ in 135 })
             let all = ["SRUP/servers/c2c2/#", "SRUP/a1", "SRUP/#"]
             #expect(try granted(rig, rig.credentials(rig.server), all) == [0, 0, 0])
             #expect(try granted(rig, rig.monitor, all) == [0, 0, 0])

@@ -117,7 +117,8 @@ import Testing
         #expect(list.contains("user c2c3\ntopic read SRUP/x\n\n") && list.hasSuffix(configuration.monitorAccess))
         // Whom somebody has given access of its own may subscribe to it.
         let library = try #require(BrokerGuard.find())
-        #expect(text.contains("acl_file \(folder)/acl\nplugin \(library)\nplugin_opt_unrestricted c2c2 monitor c2c3\n\n"))
+        #expect(
+            text.contains("acl_file \(folder)/acl\nplugin \(library)\nplugin_opt_unrestricted c2c2 monitor c2c3\n\n"))
         #expect(BrokerConfiguration.problems(folder: folder) == [])
         #expect(try upgrade() == [])
     }
@@ -140,7 +141,10 @@ import Testing
         let others = "plugin /x/other.so\nplugin_opt_unrestricted theirs\n"
         let moved = fresh.replacingOccurrences(of: library, with: "/nowhere/libBrokerGuard.so") + others
         try PrivateFile.write(moved, to: folder + "/mosquitto.conf")
-        #expect(BrokerConfiguration.problems(folder: folder).contains { $0.contains("/nowhere/libBrokerGuard.so is not there") })
+        #expect(
+            BrokerConfiguration.problems(folder: folder).contains {
+                $0.contains("/nowhere/libBrokerGuard.so is not there")
+            })
         #expect(try upgrade().count == 1)
         #expect(try conf() == fresh + others)
         #expect(BrokerConfiguration.problems(folder: folder) == [])
@@ -148,7 +152,10 @@ import Testing
         var old = configuration
         old.guardLibrary = nil
         try PrivateFile.write(old.configuration, to: folder + "/mosquitto.conf")
-        #expect(BrokerConfiguration.problems(folder: folder).contains { $0.contains("(libBrokerGuard.so) is not loaded (say") })
+        #expect(
+            BrokerConfiguration.problems(folder: folder).contains {
+                $0.contains("(libBrokerGuard.so) is not loaded (say")
+            })
         try PrivateFile.write(configuration.accessList + "\nuser c2c3\ntopic read SRUP/#\n", to: folder + "/acl")
         #expect(try upgrade().first?.hasPrefix("renewed") == true)
         #expect(try conf() == fresh.replacingOccurrences(of: "c2c2 monitor\n", with: "c2c2 monitor c2c3\n"))
