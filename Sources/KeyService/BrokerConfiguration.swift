@@ -21,8 +21,6 @@ public struct BrokerConfiguration: Sendable {
 
     static func path(_ folder: String) -> String { folder + "/mosquitto.conf" }
     static func accessListPath(_ folder: String) -> String { folder + "/acl" }
-    /// Where the broker leaves its process's number, for those who have it read its certificate anew.
-    static func processPath(_ folder: String) -> String { folder + "/broker.pid" }
 
     /// Writes the files.
     ///
@@ -37,14 +35,13 @@ public struct BrokerConfiguration: Sendable {
 
     func configuration(isRoot: Bool) -> String {
         """
-        # Mosquitto for a SRUP network, written by "srup-c2 init". Run it with: mosquitto -c \(folder)/mosquitto.conf
+        # Mosquitto for a SRUP network, written by "srup-c2 init". Run it with: srup-c2 broker --folder \(folder)
+        # (not: mosquitto -c …, which would keep a certificate after it has ended).
         # After an update of srup-c2: srup-c2 upgrade --folder \(folder)
         per_listener_settings false
         allow_anonymous false
         acl_file \(folder)/acl
         \(guardLines)
-        # By it the key service has new certificates read (SIGHUP).
-        pid_file \(Self.processPath(folder))
 
         listener \(port) \(bind)
         cafile \(folder)/ca.crt

@@ -14,13 +14,8 @@ struct BrokerSetting: Sendable {
         { Int($0).map(range.contains) ?? false }
     }
 
-    /// Those of a server's folder. Later versions add theirs at the end.
-    static func all(folder: String) -> [BrokerSetting] {
-        let process = BrokerConfiguration.processPath(folder)
-        return common + [BrokerSetting(key: "pid_file", value: process) { $0 == process }]
-    }
-
-    private static let common: [BrokerSetting] = [
+    /// Later versions add theirs at the end.
+    static let all: [BrokerSetting] = [
         BrokerSetting(key: "use_username_as_clientid", value: "true", isListeners: true) { $0 == "true" },
         BrokerSetting(key: "max_qos", value: "1", isListeners: true, accepts: number(0...1)),
         BrokerSetting(key: "max_connections", value: "10000", isListeners: true, accepts: number(1...1_000_000)),
@@ -123,7 +118,7 @@ extension BrokerConfiguration {
         let file = path(folder)
         if let text = try? PublicFile.read(file) {
             let lines = BrokerFile(text)
-            for setting in BrokerSetting.all(folder: folder) where !lines.has(setting) {
+            for setting in BrokerSetting.all where !lines.has(setting) {
                 found.append("\(file): \"\(setting.key) \(setting.value)\" is missing")
             }
             if let problem = guardProblem(lines, users: users(in: folder), library: BrokerGuard.find()) {
@@ -169,7 +164,7 @@ extension BrokerConfiguration {
         let path = Self.path(folder)
         let text = try PublicFile.read(path)
         var file = BrokerFile(text)
-        let missing = BrokerSetting.all(folder: folder).filter { !file.has($0) }
+        let missing = BrokerSetting.all.filter { !file.has($0) }
         let users = Self.users(in: folder)
         let needsGuard = Self.guardProblem(file, users: users, library: guardLibrary)?.isCurable == true
         guard !missing.isEmpty || needsGuard else { return [] }

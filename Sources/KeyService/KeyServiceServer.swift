@@ -11,7 +11,7 @@ public struct KeyServiceServer: Service {
     private let routes: KeyServiceRoutes
     private let bind: String
     private let port: Int
-    private let tls: TLSConfiguration
+    private let certificate: ServingCertificate
     private let onRunning: @Sendable (Int) async -> Void
 
     /// How long a connection may say nothing, in seconds.
@@ -19,7 +19,7 @@ public struct KeyServiceServer: Service {
 
     /// - Parameters:
     ///   - key: the service's own, for what it signs.
-    ///   - certificateFile: PEM, for HTTPS.
+    ///   - certificateFile: PEM, for HTTPS; a new one is served without a restart.
     ///   - keyFile: PEM.
     ///   - port: 0 for any that is free.
     ///   - onRunning: is told the port.
@@ -33,11 +33,7 @@ public struct KeyServiceServer: Service {
         self.bind = bind
         self.port = port
         self.onRunning = onRunning
-        var tls = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMFile(certificateFile).map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: keyFile, format: .pem)))
-        tls.minimumTLSVersion = .tlsv12
-        self.tls = tls
+        certificate = try ServingCertificate(certificateFile: certificateFile, keyFile: keyFile, logger: logger)
     }
 
     public func run() async throws {
@@ -64,7 +60,7 @@ public struct KeyServiceServer: Service {
                 maxHeaderFieldSize: 4096, maxHeaderListSize: 16384, maxHeaderFieldCount: 64))
         return Application(
             router: routes.router(),
-            server: try .tls(.http1(configuration: http), tlsConfiguration: tls),
+            server: try .tls(.http1(configuration: http), tlsConfiguration: certificate.configuration),
             configuration: .init(
                 address: .hostname(bind, port: port), serverName: nil,
                 // Above what the table lets in: those it closes count until they are gone.

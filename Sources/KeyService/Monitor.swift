@@ -16,9 +16,6 @@ import Storage
 public enum Monitor {
     /// The certificate's common name, and the user's name in the access list.
     public static let name = "monitor"
-    /// With less than this left the certificate is made anew, in days.
-    static let renewalDays = 30
-
     /// Its folder in the server's.
     public static func folder(in folder: String) -> String { folder + "/" + name }
 
@@ -43,7 +40,9 @@ public enum Monitor {
         guard PublicFile.exists(path), let text = try? PublicFile.read(path) else {
             return "\(self.folder(in: folder)): there is no identity for tools that watch"
         }
-        guard let days = Authority.daysLeft(text), days >= renewalDays else {
+        // A key service that runs would have renewed it.
+        let least = Double(ServerCertificates.warningDays) * 86400
+        guard let dates = Authority.dates(text), dates.end - Authority.systemTime() >= least else {
             return "\(path): the certificate ends soon, or has ended"
         }
         return nil

@@ -102,7 +102,7 @@ struct Initialise: ParsableCommand {
 
             Now run, each in a terminal of its own or as a service:
               srup-c2 key-service --folder \(folder)
-              mosquitto -c \(folder)/mosquitto.conf
+              srup-c2 broker --folder \(folder)
               srup-c2 run --folder \(folder)
             and give \(folder)/ca.crt to whoever registers:
               srup-observer register --url https://\(place):\(keyServicePort) --ca ca.crt
@@ -115,7 +115,8 @@ struct KeyServiceCommand: AsyncParsableCommand {
         commandName: "key-service",
         abstract: "Run the key service: registration and keys over HTTPS.",
         discussion:
-            "Needs the folder of \"srup-c2 init\". Stops on SIGTERM. Exit codes: 0 stopped, 1 failed, 78 configuration."
+            "Needs the folder of \"srup-c2 init\". It also renews the certificates in it, of key service, broker, C2 server and "
+            + "authority, in good time. Stops on SIGTERM. Exit codes: 0 stopped, 1 failed, 78 configuration."
     )
 
     @OptionGroup var folder: FolderOptions
@@ -132,12 +133,16 @@ struct KeyServiceCommand: AsyncParsableCommand {
             var policy = KeyServicePolicy(
                 brokerHost: SettingsForm.inURL(settings.host), brokerPort: settings.brokerPort, server: identity.id)
             policy.isActive = settings.isOpen
+            let authority = try Authority(folder: folder)
             let server = try KeyServiceServer(
-                authority: try Authority(folder: folder),
+                authority: authority,
                 state: try KeyServiceState(path: KeyServiceState.path(in: folder)),
                 policy: policy, key: identity.key, bind: settings.bind, port: settings.keyServicePort,
                 certificateFile: folder + "/https.crt", keyFile: folder + "/https.key", logger: logger)
-            try await Program.run([server], logger: logger)
+            let care = CertificateCare(
+                folder: folder, certificates: ServerCertificates(folder: folder, authority: authority),
+                broker: identity.broker, logger: logger)
+            try await Program.run([care, server], logger: logger)
         } catch {
             throw Program.failure(error, code: .configuration)
         }

@@ -9,7 +9,7 @@ struct SRUPC2: AsyncParsableCommand {
             A new network:
               srup-c2 init --folder DIR --host c2.example.net
               srup-c2 key-service --folder DIR
-              mosquitto -c DIR/mosquitto.conf
+              srup-c2 broker --folder DIR
               srup-c2 run --folder DIR
               srup-c2 trust --folder DIR <identity of an observer>
             After an update of srup-c2:
@@ -17,8 +17,8 @@ struct SRUPC2: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Initialise.self, CheckCommand.self, Upgrade.self, KeyServiceCommand.self, Serve.self, Trust.self,
-            Devices.self,
+            Initialise.self, CheckCommand.self, Upgrade.self, KeyServiceCommand.self, BrokerCommand.self, Serve.self,
+            Trust.self, Devices.self,
             Remove.self, Identities.self, Forget.self, ServerTokenCommand.self,
         ])
 }

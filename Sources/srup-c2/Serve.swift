@@ -61,7 +61,7 @@ struct Serve: AsyncParsableCommand {
         commandName: "run",
         abstract: "Run the C2 server: let devices in by the rules, with observers' help.",
         discussion: """
-            Needs the folder of "srup-c2 init", the broker (mosquitto -c DIR/mosquitto.conf) and the key service \
+            Needs the folder of "srup-c2 init", the broker (srup-c2 broker) and the key service \
             (srup-c2 key-service). Rules come from [policy] and [observation] in DIR/c2.toml; options add to them. An observer \
             comes in and vouches only after "srup-c2 trust <identity>". Stops on SIGTERM; joins under way go on after a restart.
 
@@ -99,7 +99,8 @@ struct Serve: AsyncParsableCommand {
             logger.notice("C2 server \(identity.id)")
             for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
             events.record("started", ["id": identity.id.hex])
-            try await Program.run([server, link], logger: logger)
+            let watch = CertificateWatch(folder: folder.folder, link: link, logger: logger)
+            try await Program.run([watch, server, link], logger: logger)
         } catch let error as SettingsError {
             throw Program.failure(error, code: .configuration)
         } catch let error as PartyError {
@@ -213,7 +214,8 @@ struct Remove: ParsableCommand {
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Check c2.toml, and say what its policies mean.",
+        commandName: "check",
+        abstract: "Check c2.toml, say what its policies mean, and what is wrong with broker and certificates.",
         discussion: "Exit codes: 0 nothing is wrong, 78 the configuration is wrong.")
 
     @OptionGroup var folder: FolderOptions
@@ -225,7 +227,10 @@ struct CheckCommand: ParsableCommand {
                 print("\(type): \(policy.words)")
             }
             print("all other types: \(rules.otherwise.words)")
-            for warning in rules.warnings { print("warning: \(warning)") }
+            let problems = BrokerConfiguration.problems(folder: folder.folder)
+            for warning in rules.warnings + problems + ServerCertificates.problems(folder: folder.folder) {
+                print("warning: \(warning)")
+            }
         } catch {
             throw Program.failure(error, code: .configuration)
         }

@@ -58,11 +58,13 @@ extension DisplayOptions {
 struct RegisterDevice: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "register", abstract: "Make an identity and register it with the key service.",
-        discussion: "Exit codes: 0 registered, 1 refused, 69 the key service cannot be reached or has no room now.")
+        discussion:
+            "\"srup-device run\" renews the certificate by itself; --renew does so at once. Exit codes: 0 registered, 1 refused, 69 the key service cannot be reached or has no room now."
+    )
 
     @OptionGroup var state: StateOptions
     @Option(help: ArgumentHelp("The key service.", valueName: "https://…"))
-    var url: String
+    var url: String?
     @Option(
         help: ArgumentHelp("PEM file of the authority that signed the key service's certificate.", valueName: "file"))
     var ca: String?
@@ -74,8 +76,15 @@ struct RegisterDevice: AsyncParsableCommand {
     var server: String?
     @Flag(help: "Replace the identity that is there by a new one.")
     var replace = false
+    @Flag(help: "Only fetch a new certificate for the identity that is there.")
+    var renew = false
 
     func validate() throws {
+        guard (url == nil) == renew else {
+            throw ValidationError(
+                renew ? "--renew asks the key service that is known: without --url" : "--url is needed")
+        }
+        guard !(renew && replace) else { throw ValidationError("--renew or --replace") }
         if let server, DeviceID(hex: server) == nil {
             throw ValidationError("--server must be an identity in lower-case hexadecimal")
         }
@@ -83,8 +92,15 @@ struct RegisterDevice: AsyncParsableCommand {
 
     func run() async throws {
         do {
+            guard let url else {
+                try await Registrar.renew(in: state.folder) { print($0) }
+                print("renewed")
+                return
+            }
             if Identity.exists(in: state.folder) && !replace {
-                throw PartyError.identity("there is an identity in \(state.folder) already; --replace drops it")
+                throw PartyError.identity(
+                    "there is an identity in \(state.folder) already; --renew fetches a new certificate for it, --replace "
+                        + "drops it")
             }
             let id = try await Registrar.register(
                 at: url, authorityFile: ca, type: type, folder: state.folder,

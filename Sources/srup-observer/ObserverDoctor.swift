@@ -26,7 +26,8 @@ struct ObserverDoctor {
             findings += [Finding("network", .skipped, "key service and broker are left out (--offline)")]
         } else {
             findings.append(await keyService(observer, identity))
-            findings.append(broker(identity, report))
+            findings += await keyServiceCertificate(observer, identity)
+            findings += await broker(identity, report)
         }
         findings += keeper(report, isRegistered: identity != nil || report != nil)
         return findings.map { $0.under(observer.name) }
@@ -83,13 +84,16 @@ struct ObserverDoctor {
 
     private func certificates(_ folder: String) -> [Finding] {
         guard Identity.exists(in: folder) else { return [] }
-        return [
-            certificate(folder + "/certificate.pem", "certificate", remedy: "srup-observer register --renew"),
-            certificate(
-                folder + "/ca.pem", "authority's certificate",
-                remedy: "the C2 server's operator must renew the authority; then srup-observer register --renew"),
-            keyFits(folder), keys(folder),
-        ]
+        var authorities = [("/ca.pem", "authority's certificate")]
+        if PublicFile.exists(folder + "/https-ca.pem") {
+            authorities.append(("/https-ca.pem", "key service's authority"))
+        }
+        return [certificate(folder + "/certificate.pem", "certificate", remedy: "srup-observer register --renew")]
+            + authorities.map { file, name in
+                certificate(
+                    folder + file, name,
+                    remedy: "srup-observer register --renew; if that does not help, ask the C2 server's operator")
+            } + [keyFits(folder), keys(folder)]
     }
 
     private func keys(_ folder: String) -> Finding {
@@ -106,15 +110,21 @@ struct ObserverDoctor {
         } catch {
             return Finding(name, .problem, error.description, remedy: remedy)
         }
-        return switch Certificate.validity(text) {
-        case nil: Finding(name, .problem, "\(path) is no certificate", remedy: remedy)
+        return judge(text, name, path, remedy: remedy)
+    }
+
+    /// - Parameter place: where the certificate was seen.
+    private func judge(_ text: String, _ name: String, _ place: String, remedy: String) -> Finding {
+        switch Certificate.validity(text) {
+        case nil: Finding(name, .problem, "\(place) is no certificate", remedy: remedy)
         case .future(let days):
             Finding(
                 name, .problem, "begins only in \(days) days: the clock is wrong",
                 remedy: "set this machine's clock (see clock)")
         case .ended(let days): Finding(name, .problem, "ended \(days) days ago", remedy: remedy)
-        case .valid(let days) where days < 14:
-            Finding(name, .warning, "\(days) days left", remedy: remedy)
+        // It should have been renewed a month ago.
+        case .valid(let days) where days < Registrar.warningDays:
+            Finding(name, .warning, "\(days) days left, and it was not renewed", remedy: remedy)
         case .valid(let days): Finding(name, .ok, "\(days) days left")
         }
     }
@@ -165,7 +175,33 @@ struct ObserverDoctor {
         }
     }
 
-    private func broker(_ identity: Identity?, _ report: StatusCommand.Report?) -> Finding {
+    /// As a connection shows it; what goes wrong with that is said elsewhere.
+    private func keyServiceCertificate(
+        _ observer: ObserverSettings.LogicalObserver, _ identity: Identity?
+    ) async -> [Finding] {
+        let kept = observer.stateFolder + "/https-ca.pem"
+        guard let url = observer.keyServiceURL ?? identity?.keyService,
+            let probe = BrokerProbe(
+                url: url, authorityFile: observer.authorityFile ?? (PublicFile.exists(kept) ? kept : nil)),
+            case .welcome(_, let certificate) = await probe.outcome()
+        else { return [] }
+        return [judge(certificate, "key service's certificate", url, remedy: Self.askOperator)]
+    }
+
+    private static let askOperator = "tell the C2 server's operator: srup-c2 check, and the log of srup-c2 key-service"
+
+    private func broker(_ identity: Identity?, _ report: StatusCommand.Report?) async -> [Finding] {
+        guard let identity else { return [broker(nil, report, .unreachable(""))] }
+        let outcome = await BrokerProbe(identity.broker).outcome()
+        let finding = broker(identity, report, outcome)
+        guard case .welcome(_, let certificate) = outcome else { return [finding] }
+        let place = "\(identity.broker.host):\(identity.broker.port)"
+        return [finding, judge(certificate, "broker's certificate", place, remedy: Self.askOperator)]
+    }
+
+    private func broker(
+        _ identity: Identity?, _ report: StatusCommand.Report?, _ outcome: BrokerProbe.Outcome
+    ) -> Finding {
         let name = "broker"
         guard let identity else {
             let says = report?.broker.map { "\($0): only root or its owner can try it" }
@@ -173,8 +209,8 @@ struct ObserverDoctor {
         }
         let place = "\(identity.broker.host):\(identity.broker.port)"
         let authority = "is the observer still registered there? ask the operator; srup-observer register --renew"
-        return switch BrokerProbe(identity.broker).run() {
-        case .welcome(let version): Finding(name, .ok, "\(place) takes our certificate (\(version))")
+        return switch outcome {
+        case .welcome(let version, _): Finding(name, .ok, "\(place) takes our certificate (\(version))")
         case .nameUnknown(let why):
             Finding(
                 name, .problem, "\(place): the name cannot be resolved: \(why)",

@@ -77,7 +77,7 @@ struct RunningObserver {
     }
 
     var services: [any Service] {
-        [Renewal(folder: folder, logger: logger), member, link] + witnesses
+        [Renewal(folder: folder, link: link, logger: logger), member, link] + witnesses
     }
 
     func announce() {

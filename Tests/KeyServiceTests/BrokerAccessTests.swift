@@ -10,7 +10,7 @@ import Testing
 
 /// One connection to the broker that publishes and hears.
 final class Peer: Sendable {
-    private let link: BrokerLink
+    let link: BrokerLink
     private let running: Task<Void, any Error>
     private let reading: Task<Void, Never>
     private struct Heard {

@@ -67,7 +67,7 @@ import Testing
                     (try? Certificate.check(certificate, for: id, key: key)) == nil
                 }
             ),
-            ("a certificate's dates", { Certificate.daysLeft(certificate) == nil }),
+            ("a certificate's dates", { Certificate.validity(certificate) == nil }),
             ("a public key", { (try? PublicKey(pem: publicKey)) == nil }),
             ("a private key", { (try? PrivateKey(pem: privateKey)) == nil }),
         ]

@@ -46,7 +46,8 @@ import Testing
         #expect(report["observer"]?.state == .problem)
         for name in [
             "configuration", "state folder", "registered", "certificate", "authority's certificate", "broker key",
-            "key service", "broker", "camera", "camera light",
+            "key service's authority", "key service", "key service's certificate", "broker", "broker's certificate",
+            "camera", "camera light",
         ] { #expect(report[name]?.state == .ok, "\(name): \(report[name]?.says ?? "absent")") }
 
         // It runs. Its session at the broker is not disturbed by being looked at.

@@ -12,11 +12,14 @@
 // subscriptions ($share/NAME/FILTER) are filters like any other: not the participant's own.
 // The broker has one thread, and calls everything here on it.
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
@@ -111,8 +114,18 @@ static char *normalised(const char *names) {
     return text;
 }
 
+// Under "srup-c2 broker" the broker ends with it, even if that one is killed: else it would keep the port from the next one.
+static bool stay_with_keeper(void) {
+    const char *keeper = getenv("SRUP_BROKER_KEEPER");
+    if (!keeper) return true;
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) return true;
+    // It may have ended before.
+    return getppid() == (pid_t)atol(keeper);
+}
+
 int mosquitto_plugin_init(
     mosquitto_plugin_id_t *identifier, void **context, struct mosquitto_opt *options, int count) {
+    if (!stay_with_keeper()) return MOSQ_ERR_UNKNOWN;
     struct guard *guard = calloc(1, sizeof *guard);
     if (!guard) return MOSQ_ERR_NOMEM;
     guard->identifier = identifier;

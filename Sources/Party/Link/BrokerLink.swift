@@ -5,6 +5,7 @@ import Limits
 import Linux
 import Logging
 import ServiceLifecycle
+import Storage
 import Synchronization
 
 /// Where the broker is and what proves who we are there.
@@ -63,6 +64,10 @@ public final class BrokerLink: Service, Sendable {
         /// The broker has accepted us; what is to follow is done when libmosquitto has sent again what was on its way.
         var isAccepted = false
         var isStopping = false
+        /// Somebody wants the connection made anew.
+        var isRenewing = false
+        /// Certificate and authority as they were read for the last connection.
+        var credentials: [String]?
         var hasEnded = false
         /// Published and not confirmed, by our number; `handed` once libmosquitto has it.
         var pending: [(id: Int64, topic: String, payload: [UInt8], handed: Bool)] = []
@@ -158,6 +163,27 @@ public final class BrokerLink: Service, Sendable {
         events.finish()
     }
 
+    /// Makes the connection anew, soon: what was under way goes on in the new one, as after a loss.
+    public func reconnect() {
+        state.withLock { $0.isRenewing = true }
+        mosquitto_disconnect(client.pointer)
+        wakeUp.signal()
+    }
+
+    /// The same if certificate or authority is another than when the link connected last. libmosquitto reads them then only.
+    public func reconnectIfRenewed() {
+        guard let present = credentials() else { return }
+        if let used = state.withLock({ $0.credentials }), used != present { reconnect() }
+    }
+
+    /// `nil`: one cannot be read.
+    private func credentials() -> [String]? {
+        guard let certificate = try? PublicFile.read(address.certificateFile),
+            let authority = try? PublicFile.read(address.caFile)
+        else { return nil }
+        return [certificate, authority]
+    }
+
     private func stop() {
         state.withLock { $0.isStopping = true }
         events.release()
@@ -185,6 +211,11 @@ public final class BrokerLink: Service, Sendable {
         var hasTried = false
         while !isStopping {
             lastError.withLock { $0 = "" }
+            let credentials = credentials()
+            state.withLock { state in
+                state.isRenewing = false
+                state.credentials = credentials
+            }
             var code: Int32
             if hasTried {
                 code = mosquitto_reconnect(pointer)
@@ -207,6 +238,11 @@ public final class BrokerLink: Service, Sendable {
                 return state.isConnected
             }
             if isStopping { break }
+            if state.withLock({ $0.isRenewing }) {
+                events.send(.disconnected("the connection is made anew with the renewed certificate"))
+                delay = Self.firstDelay
+                continue
+            }
             if wasConnected && ContinuousClock.now - start > .seconds(10) { delay = Self.firstDelay }
             events.send(.disconnected(explanation(code, systemError)))
             let jittered = delay * Double.random(in: 0.5...1)

@@ -1,13 +1,14 @@
 import COpenSSL
 import Glibc
+import Linux
 
 /// Whether a broker can be reached and takes our certificate: a TLS handshake and nothing after it. No MQTT is spoken, so
-/// that the session of an observer that runs with the same identity is not taken over.
+/// that the session of an observer that runs with the same identity is not taken over. Other TLS servers can be asked, too.
 public struct BrokerProbe: Sendable {
     /// How far it came.
     public enum Outcome: Sendable, Hashable {
-        /// With the protocol's version ("TLSv1.3").
-        case welcome(version: String)
+        /// With the protocol's version ("TLSv1.3") and the server's certificate in PEM.
+        case welcome(version: String, certificate: String)
         case nameUnknown(String)
         case unreachable(String)
         /// The broker's certificate is not signed by the authority, or for another name, or not valid now.
@@ -18,12 +19,39 @@ public struct BrokerProbe: Sendable {
         case ours(String)
     }
 
-    private let address: BrokerAddress
+    private let host: String
+    private let port: UInt16
+    /// PEM file; `nil`: the system's authorities.
+    private let authorityFile: String?
+    /// PEM files: certificate and key; `nil`: the server wants none.
+    private let own: (certificate: String, key: String)?
     private let limit: Duration
 
     public init(_ address: BrokerAddress, limit: Duration = .seconds(8)) {
-        self.address = address
+        host = address.host
+        port = address.port
+        authorityFile = address.caFile
+        own = (address.certificateFile, address.keyFile)
         self.limit = limit
+    }
+
+    /// For a server at `https://HOST[:PORT]`; `nil` when the address is none.
+    public init?(url: String, authorityFile: String?, limit: Duration = .seconds(8)) {
+        guard url.hasPrefix("https://") else { return nil }
+        let place = url.dropFirst("https://".count).prefix { $0 != "/" }
+        guard let (host, port) = KeyServiceClient.broker(String(place)) else { return nil }
+        self.host = host
+        self.port = place.hasSuffix(":\(port)") ? port : 443
+        self.authorityFile = authorityFile
+        own = nil
+        self.limit = limit
+    }
+
+    /// The same on a thread of its own.
+    public func outcome() async -> Outcome {
+        await withCheckedContinuation { continuation in
+            DetachedThread.start { continuation.resume(returning: run()) }
+        }
     }
 
     /// Blocks, as long as the limit at most (but for the name's resolution, which has limits of its own).
@@ -32,7 +60,7 @@ public struct BrokerProbe: Sendable {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var found: UnsafeMutablePointer<addrinfo>?
-        let code = getaddrinfo(address.host, String(address.port), &hints, &found)
+        let code = getaddrinfo(host, String(port), &hints, &found)
         guard code == 0, let found else { return .nameUnknown(String(cString: gai_strerror(code))) }
         defer { freeaddrinfo(found) }
         var reason = "no address"
@@ -83,22 +111,28 @@ public struct BrokerProbe: Sendable {
         guard let context = SSL_CTX_new(TLS_client_method()) else { return .ours("no memory") }
         defer { SSL_CTX_free(context) }
         _ = srup_ssl_least_version(context)
-        SSL_CTX_set_default_passwd_cb(context, MachineKey.callback)
-        guard SSL_CTX_load_verify_locations(context, address.caFile, nil) == 1 else {
-            return .ours("\(address.caFile) cannot be used")
+        if let authorityFile {
+            guard SSL_CTX_load_verify_locations(context, authorityFile, nil) == 1 else {
+                return .ours("\(authorityFile) cannot be used")
+            }
+        } else {
+            SSL_CTX_set_default_verify_paths(context)
         }
-        guard SSL_CTX_use_certificate_chain_file(context, address.certificateFile) == 1,
-            SSL_CTX_use_PrivateKey_file(context, address.keyFile, SSL_FILETYPE_PEM) == 1,
-            SSL_CTX_check_private_key(context) == 1
-        else { return .ours("\(address.certificateFile) and \(address.keyFile) cannot be used together") }
+        SSL_CTX_set_default_passwd_cb(context, MachineKey.callback)
+        if let own {
+            guard SSL_CTX_use_certificate_chain_file(context, own.certificate) == 1,
+                SSL_CTX_use_PrivateKey_file(context, own.key, SSL_FILETYPE_PEM) == 1,
+                SSL_CTX_check_private_key(context) == 1
+            else { return .ours("\(own.certificate) and \(own.key) cannot be used together") }
+        }
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
         guard let ssl = SSL_new(context) else { return .ours("no memory") }
         defer { SSL_free(ssl) }
         // An address in numbers is looked for among the certificate's addresses, a name among its names.
         let parameters = SSL_get0_param(ssl)
-        if X509_VERIFY_PARAM_set1_ip_asc(parameters, address.host) != 1 {
-            _ = srup_ssl_server_name(ssl, address.host)
-            X509_VERIFY_PARAM_set1_host(parameters, address.host, 0)
+        if X509_VERIFY_PARAM_set1_ip_asc(parameters, host) != 1 {
+            _ = srup_ssl_server_name(ssl, host)
+            X509_VERIFY_PARAM_set1_host(parameters, host, 0)
         }
         ERR_clear_error()
         SSL_set_fd(ssl, descriptor)
@@ -131,6 +165,7 @@ public struct BrokerProbe: Sendable {
     /// TLS 1.3 tells only after the handshake that our certificate is not wanted; a broker that is content says nothing.
     private func farewell(_ ssl: OpaquePointer, _ descriptor: Int32) -> Outcome {
         let version = String(cString: SSL_get_version(ssl))
+        let certificate = Self.certificate(ssl)
         let deadline = ContinuousClock.now + .milliseconds(600)
         var byte: UInt8 = 0
         while true {
@@ -140,7 +175,19 @@ public struct BrokerProbe: Sendable {
             guard Self.wait(descriptor, Int16(POLLIN), until: deadline) else { break }
         }
         SSL_shutdown(ssl)
-        return .welcome(version: version)
+        return .welcome(version: version, certificate: certificate)
+    }
+
+    private static func certificate(_ ssl: OpaquePointer) -> String {
+        guard let certificate = SSL_get1_peer_certificate(ssl), let bio = BIO_new(BIO_s_mem()) else { return "" }
+        defer {
+            X509_free(certificate)
+            BIO_free(bio)
+        }
+        PEM_write_bio_X509(bio, certificate)
+        var start: UnsafePointer<UInt8>?
+        let count = srup_BIO_get_mem_data(bio, &start)
+        return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
     }
 
     private static func lastError() -> String {

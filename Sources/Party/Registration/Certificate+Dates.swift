@@ -1,8 +1,9 @@
 import COpenSSL
+import Glibc
 import SRUP
 
 extension Certificate {
-    /// When a certificate is valid, seen from now.
+    /// When a certificate is valid, seen from a moment.
     public enum Validity: Sendable, Hashable {
         /// Days left.
         case valid(days: Int)
@@ -13,14 +14,49 @@ extension Certificate {
     }
 
     /// `nil` when the text is no certificate.
-    public static func validity(_ pem: String) -> Validity? {
+    ///
+    /// - Parameter now: seconds since 1970.
+    public static func validity(_ pem: String, now: Double = Participant.systemTime()) -> Validity? {
         guard let certificate = parse(pem) else { return nil }
         defer { X509_free(certificate) }
-        var (days, seconds): (Int32, Int32) = (0, 0)
-        guard ASN1_TIME_diff(&days, &seconds, nil, X509_get0_notBefore(certificate)) == 1 else { return nil }
-        if days > 0 || seconds > 0 { return .future(days: Int(days)) }
-        guard ASN1_TIME_diff(&days, &seconds, nil, X509_get0_notAfter(certificate)) == 1 else { return nil }
-        return days < 0 || seconds < 0 ? .ended(days: -Int(days)) : .valid(days: Int(days))
+        guard let begin = seconds(X509_get0_notBefore(certificate)), let end = seconds(X509_get0_notAfter(certificate))
+        else { return nil }
+        func days(_ seconds: Double) -> Int { Int(max(-1e6, min(1e6, seconds / 86400))) }
+        if now < begin { return .future(days: days(begin - now)) }
+        return now > end ? .ended(days: days(now - end)) : .valid(days: days(end - now))
+    }
+
+    private static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Double? {
+        var fields = tm()
+        guard ASN1_TIME_to_tm(time, &fields) == 1 else { return nil }
+        return Double(timegm(&fields))
+    }
+
+    /// Whether a certificate has to be made anew now: it is in its last ``Registrar/renewalDays``, has ended, or was made by
+    /// a clock that was wrong.
+    ///
+    /// - Parameter now: seconds since 1970.
+    public static func isDue(_ pem: String, now: Double) -> Bool {
+        switch validity(pem, now: now) {
+        case nil, .ended: true
+        case .future(let days): days >= 1
+        case .valid(let days): days < Registrar.renewalDays
+        }
+    }
+
+    /// Whether `new` is the certificate of the same authority as `old`, with the same name and key, and ends later.
+    static func isSuccessor(_ new: String, of old: String) -> Bool {
+        guard let new = parse(new), let old = parse(old) else { return false }
+        defer {
+            X509_free(new)
+            X509_free(old)
+            ERR_clear_error()
+        }
+        guard X509_NAME_cmp(X509_get_subject_name(new), X509_get_subject_name(old)) == 0,
+            EVP_PKEY_eq(X509_get0_pubkey(new), X509_get0_pubkey(old)) == 1,
+            let later = seconds(X509_get0_notAfter(new)), let earlier = seconds(X509_get0_notAfter(old))
+        else { return false }
+        return later > earlier
     }
 
     /// Whether a private key is the one that the certificate is for; `nil` when the text is no certificate.

@@ -52,16 +52,6 @@ public enum Certificate {
         }
     }
 
-    /// Days until a certificate ends, negative when it has; `nil` when the text is no certificate.
-    public static func daysLeft(_ pem: String) -> Int? {
-        guard let certificate = parse(pem) else { return nil }
-        defer { X509_free(certificate) }
-        var days: Int32 = 0
-        var seconds: Int32 = 0
-        guard ASN1_TIME_diff(&days, &seconds, nil, X509_get0_notAfter(certificate)) == 1 else { return nil }
-        return seconds < 0 ? Int(days) - 1 : Int(days)
-    }
-
     static func parse(_ pem: String) -> OpaquePointer? {
         guard pem.utf8.count <= 65536, let bio = BIO_new(BIO_s_mem()) else { return nil }
         defer { BIO_free(bio) }

@@ -93,21 +93,42 @@ public enum Registrar {
         let accessKey = try Identity.privateKey(folder + "/access.pem")
         progress("fetching a new certificate")
         let (certificate, authority) = try await service.access(identity.id, key: identity.key, accessKey: accessKey)
+        try renewAuthority(authority, in: folder)
         try Identity.saveCertificate(certificate, authority: authority, in: folder)
     }
 
-    /// A certificate with less than this left is renewed, in days.
-    public static let renewalDays = 30
+    /// A certificate with less than this left is renewed, in days: a month is for trying.
+    public static let renewalDays = 60
+    /// With less than this left somebody has to be told, in days.
+    public static let warningDays = 30
+
+    /// Whether the certificate in `folder`, or its authority's, has to be fetched anew now.
+    ///
+    /// - Parameter now: seconds since 1970.
+    /// - Throws: ``PrivateFileError``.
+    public static func isRenewalDue(in folder: String, now: Double) throws -> Bool {
+        for name in ["/certificate.pem", "/ca.pem"]
+        where Certificate.isDue(try PublicFile.read(folder + name), now: now) { return true }
+        return false
+    }
 
     /// Renews the certificate in `folder` when it ends soon; at other times asks nobody.
     ///
+    /// - Parameter now: seconds since 1970.
     /// - Returns: whether it was renewed.
     /// - Throws: as ``renew(in:progress:)``.
-    public static func renewIfDue(in folder: String) async throws -> Bool {
-        let text = try PublicFile.read(folder + "/certificate.pem")
-        guard (Certificate.daysLeft(text) ?? -1) < renewalDays else { return false }
+    public static func renewIfDue(in folder: String, now: Double = Participant.systemTime()) async throws -> Bool {
+        guard try isRenewalDue(in: folder, now: now) else { return false }
         try await renew(in: folder) { _ in }
         return true
+    }
+
+    /// The authority renews its own certificate in good time, with the same key; the copy by which the key service is believed
+    /// has to follow.
+    private static func renewAuthority(_ authority: String, in folder: String) throws {
+        let path = folder + "/https-ca.pem"
+        guard PublicFile.exists(path), Certificate.isSuccessor(authority, of: try PublicFile.read(path)) else { return }
+        try PrivateFile.write(authority, to: path, mode: 0o644)
     }
 
     /// The HTTPS authority is kept beside the identity: the key service is asked again later.

@@ -1,0 +1,89 @@
+import ArgumentParser
+import Glibc
+import KeyService
+import Linux
+import Logging
+import Program
+import Storage
+
+struct BrokerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "broker",
+        abstract: "Run the broker: Mosquitto, started anew when its certificate or the authority's was renewed.",
+        discussion: """
+            Needs the folder of "srup-c2 init". Every ten months participants lose their connection for a moment; what waits for \
+            them at the broker is kept. Stops on SIGTERM. Exit codes: 0 stopped, 1 the broker has ended by itself (its log says \
+            why), 69 Mosquitto is not installed, 78 there is no such folder.
+            """)
+
+    @OptionGroup var folder: FolderOptions
+
+    // Not by SIGHUP, at which Mosquitto reads its certificate, but 2.0.11 also enters each absent participant's session into
+    // its list of sessions to expire once more: when such a one has come back, the list holds memory that was freed.
+    func run() throws {
+        let logger = Program.logger("broker", level: .info)
+        let configuration = folder.folder + "/mosquitto.conf"
+        guard PublicFile.exists(configuration) else {
+            Program.complain("there is no \(configuration); is \(folder.folder) the right folder?")
+            throw ExitCode(Program.Code.configuration.rawValue)
+        }
+        guard let mosquitto = Self.places.first(where: { access($0, X_OK) == 0 }) else {
+            Program.complain("Mosquitto is not installed (looked for \(Self.places.joined(separator: ", ")))")
+            throw ExitCode(Program.Code.unavailable.rawValue)
+        }
+        StopSignals.take()
+        // From this thread, the first: the broker ends with it (libBrokerGuard.so).
+        setenv("SRUP_BROKER_KEEPER", "\(getpid())", 1)
+        while !StopSignals.came {
+            let broker: pid_t
+            do {
+                broker = try ChildProcess.start(mosquitto, ["-c", configuration])
+            } catch {
+                throw Program.failure(error)
+            }
+            if let end = endOrRenewal(of: broker, logger) {
+                Program.complain("the broker: \(end)")
+                throw ExitCode(Program.Code.failure.rawValue)
+            }
+            kill(broker, SIGTERM)
+            // It writes its store.
+            if ChildProcess.wait(broker, until: .now + .seconds(StopSignals.came ? 9 : 60)) == nil {
+                logger.error("the broker did not end in time and was killed")
+            }
+        }
+    }
+
+    private static let places = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"]
+    /// Renewed certificates come within seconds of each other.
+    private static let calm = Duration.seconds(3)
+
+    /// Waits until the broker is to be ended; tells if it has ended by itself.
+    private func endOrRenewal(of broker: pid_t, _ logger: Logger) -> ChildProcess.End? {
+        let files = ["ca.crt", "broker.crt"].map { folder.folder + "/" + $0 }
+        let first = files.map(Self.stamp)
+        var last = (first, since: ContinuousClock.now)
+        while !StopSignals.came {
+            if let end = ChildProcess.reap(broker) { return end }
+            let present = files.map(Self.stamp)
+            if present != last.0 { last = (present, since: .now) }
+            if present != first, .now - last.since >= Self.calm, isUsable() {
+                logger.notice("the certificate was renewed: starting the broker anew")
+                return nil
+            }
+            usleep(200_000)
+        }
+        return nil
+    }
+
+    private func isUsable() -> Bool {
+        let base = folder.folder + "/broker"
+        return (try? ServerCertificates.fit(certificateFile: base + ".crt", keyFile: base + ".key")) == true
+    }
+
+    /// What changes with a file: each is replaced as a whole.
+    private static func stamp(_ file: String) -> [Int] {
+        var status = stat()
+        guard stat(file, &status) == 0 else { return [] }
+        return [Int(status.st_ino), Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+    }
+}
