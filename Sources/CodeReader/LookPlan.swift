@@ -49,6 +49,8 @@ struct LookPlan {
     private var lastLook = 0
     private var lastWhole = 0
     private var number = 0
+    /// So many pieces at once were urgent since none was.
+    private var mostUrgent = 0
 
     init(_ pieces: [Piece]) {
         self.pieces = pieces
@@ -63,6 +65,9 @@ struct LookPlan {
         // What has not been looked at since it changed comes before what has been once.
         let urgent = owed.isEmpty ? [] : self.owed(change, twice: false)
         if !urgent.isEmpty { owed = urgent }
+        // The pace is kept when few are left: the last would wait as long as all before it.
+        mostUrgent = urgent.isEmpty ? 0 : max(mostUrgent, urgent.count)
+        let wait = urgent.isEmpty ? Self.second : max(2, Self.patience / mostUrgent)
         number &+= 1
         let isWholeDue =
             isBeside
@@ -71,8 +76,7 @@ struct LookPlan {
         let chosen: (index: Int, box: PixelBox)?
         if isWholeDue {
             chosen = pieces.indices.min { pieces[$0].lastWhole < pieces[$1].lastWhole }.map { ($0, pieces[$0].area) }
-        } else if !isBeside || frame - lastLook >= (urgent.isEmpty ? Self.second : max(2, Self.patience / urgent.count))
-        {
+        } else if !isBeside || frame - lastLook >= wait {
             chosen = owed.min { pieces[$0.index].last < pieces[$1.index].last }
         } else {
             chosen = nil
