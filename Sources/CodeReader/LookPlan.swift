@@ -37,6 +37,8 @@ struct LookPlan {
 
     /// Beside a QR code all that has changed has been looked at within so many frames.
     private static let patience = 24
+    /// What has been looked at once since it changed is looked at again by a piece in every so manieth frame.
+    private static let second = 6
     /// A piece of what does not change is looked at again in every so manieth frame: beside a QR code; there, while other
     /// parts change; and where no QR code is read.
     private static let (again, againInHurry, againAlone) = (16, 32, 4)
@@ -47,6 +49,8 @@ struct LookPlan {
     private var lastLook = 0
     private var lastWhole = 0
     private var number = 0
+    /// So many pieces at once were urgent since none was.
+    private var mostUrgent = 0
 
     init(_ pieces: [Piece]) {
         self.pieces = pieces
@@ -57,11 +61,13 @@ struct LookPlan {
     /// - Parameters:
     ///   - isBeside: a QR code is read, and everything else can wait a little.
     mutating func next(in frame: Int, _ change: SceneChange, isBeside: Bool) -> (index: Int, box: PixelBox)? {
-        let owed: [(index: Int, box: PixelBox)] = pieces.indices.compactMap { index in
-            change.box(in: pieces[index].area, since: pieces[index].done.before).map {
-                (index, $0.grown(by: pieces[index].margin, in: pieces[index].area))
-            }
-        }
+        var owed = self.owed(change, twice: true)
+        // What has not been looked at since it changed comes before what has been once.
+        let urgent = owed.isEmpty ? [] : self.owed(change, twice: false)
+        if !urgent.isEmpty { owed = urgent }
+        // The pace is kept when few are left: the last would wait as long as all before it.
+        mostUrgent = urgent.isEmpty ? 0 : max(mostUrgent, urgent.count)
+        let wait = urgent.isEmpty ? Self.second : max(2, Self.patience / mostUrgent)
         number &+= 1
         let isWholeDue =
             isBeside
@@ -70,7 +76,7 @@ struct LookPlan {
         let chosen: (index: Int, box: PixelBox)?
         if isWholeDue {
             chosen = pieces.indices.min { pieces[$0].lastWhole < pieces[$1].lastWhole }.map { ($0, pieces[$0].area) }
-        } else if !isBeside || frame - lastLook >= max(2, Self.patience / max(owed.count, 1)) {
+        } else if !isBeside || frame - lastLook >= wait {
             chosen = owed.min { pieces[$0.index].last < pieces[$1.index].last }
         } else {
             chosen = nil
@@ -83,6 +89,16 @@ struct LookPlan {
         }
         (lastLook, pieces[chosen.index].last) = (frame, frame)
         return chosen
+    }
+
+    /// The pieces in which something has changed since they were done, and where.
+    private func owed(_ change: SceneChange, twice: Bool) -> [(index: Int, box: PixelBox)] {
+        pieces.indices.compactMap { index in
+            let piece = pieces[index]
+            return change.box(in: piece.area, since: twice ? piece.done.before : piece.done.last).map {
+                (index, $0.grown(by: piece.margin, in: piece.area))
+            }
+        }
     }
 
     /// What was to be looked at has been.

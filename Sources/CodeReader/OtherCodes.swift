@@ -25,6 +25,7 @@ final class OtherCodes {
     private let masked = Scratch<UInt8>(0)
     private var ballot = LinearBallot()
     private var seen: [Seen] = []
+    private var doubts = UnreadCodes()
     private var frame = 0
     private var plan = LookPlan([])
     private var (width, height) = (0, 0)
@@ -34,6 +35,9 @@ final class OtherCodes {
         self.symbologies = symbologies
         scanner = ZbarScanner(symbologies.intersection(Symbology.linear), isUpright: true)
     }
+
+    /// Where Data Matrix symbols are that were found several times in the last second, and could not be read.
+    var unread: [Aim] { doubts.aims(in: frame) }
 
     /// The codes in a frame, as far as those that are known and the next piece of work show them.
     ///
@@ -51,11 +55,15 @@ final class OtherCodes {
             plan = LookPlan(pieces())
         }
         var readings = followed(plane)
+        if let aim = doubts.due(in: frame) { readings.add(dataMatrix(plane, around: aim.corners)) }
         if isTurn, let (index, box) = plan.next(in: frame, change, isBeside: isBeside) {
             readings.add(searched(plane, index, box, grounds))
         }
         readings.add(ballot.elected(in: frame))
-        for reading in readings { note(reading, lastTry: frame) }
+        for reading in readings {
+            note(reading, lastTry: frame)
+            doubts.read(reading.corners)
+        }
         return readings
     }
 
@@ -96,12 +104,13 @@ final class OtherCodes {
     }
 
     /// Lets linear codes be counted; those that are not sure yet are looked at again soon.
-    private func count(_ found: [LinearBallot.Tally], _ left: Int, _ top: Int) {
+    private func count(_ found: [LinearBallot.Tally], _ left: Int, _ top: Int, isKnown: Bool = false) {
         let tallies = found.map { tally in
             LinearBallot.Tally(
                 reading: tally.reading.moved { .init(x: $0.x + left, y: $0.y + top) }, lines: tally.lines)
         }
         ballot.add(tallies, frame: frame)
+        guard !isKnown else { return }
         for tally in tallies { note(tally.reading, lastTry: frame - Self.again + 2) }
     }
 
@@ -131,19 +140,28 @@ final class OtherCodes {
     }
 
     private func again(_ plane: LumaPlane, _ reading: Reading) -> [Reading] {
-        let places = reading.corners.map { Place(Float($0.x), Float($0.y)) }
-        guard let first = places.first else { return [] }
+        guard reading.symbology != .dataMatrix else { return dataMatrix(plane, around: reading.corners) }
+        guard let part = Self.part(of: plane, around: reading.corners) else { return [] }
+        count(
+            LinearLocator.read(part.plane, scan: scanner.scan) + scanner.tallies(part.plane), Int(part.origin.x),
+            Int(part.origin.y), isKnown: true)
+        return []
+    }
+
+    private static func part(
+        of plane: LumaPlane, around corners: [Reading.Point]
+    ) -> (plane: LumaPlane, origin: Place)? {
+        let places = corners.map { Place(Float($0.x), Float($0.y)) }
+        guard let first = places.first else { return nil }
         let low = places.reduce(first) { pointwiseMin($0, $1) }
         let high = places.reduce(first) { pointwiseMax($0, $1) }
         let margin = (high - low) * 0.25 + Place(repeating: 24)
-        guard let part = plane.part(from: low - margin, to: high + margin) else { return [] }
-        let (left, top) = (Int(part.origin.x), Int(part.origin.y))
-        func moved(_ reading: Reading) -> Reading { reading.moved { .init(x: $0.x + left, y: $0.y + top) } }
-        guard reading.symbology == .dataMatrix else {
-            let tallies = LinearLocator.read(part.plane, scan: scanner.scan) + scanner.tallies(part.plane)
-            ballot.add(tallies.map { .init(reading: moved($0.reading), lines: $0.lines) }, frame: frame)
-            return []
-        }
+        return plane.part(from: low - margin, to: high + margin)
+    }
+
+    /// In the place of one that was found before.
+    private func dataMatrix(_ plane: LumaPlane, around corners: [Reading.Point]) -> [Reading] {
+        guard let part = Self.part(of: plane, around: corners) else { return [] }
         pyramid.take(part.plane)
         defer { pyramid.clear() }
         var level = 0
@@ -151,9 +169,21 @@ final class OtherCodes {
         guard let small = pyramid.level(level) else { return [] }
         var effort = DataMatrixReader.Effort()
         effort.samples = Self.smallWork
-        return Reading.dataMatrix(small, effort).readings.map { reading in
-            moved(reading.moved { .init(x: $0.x << level, y: $0.y << level) })
+        return noted(Reading.dataMatrix(small, effort), level, left: Int(part.origin.x), top: Int(part.origin.y))
+    }
+
+    /// The readings in the frame; what is unread is remembered.
+    ///
+    /// - Parameters:
+    ///   - left, top: where what was looked at begins in the frame.
+    private func noted(
+        _ found: (readings: [Reading], lookedAt: Int?, unread: [Aim]), _ level: Int, left: Int, top: Int
+    ) -> [Reading] {
+        let move = { (point: Reading.Point) in
+            Reading.Point(x: (point.x << level) + left, y: (point.y << level) + top)
         }
+        for aim in found.unread { doubts.found(aim.moved(scale: Float(1 << level), move), frame: frame) }
+        return found.readings.map { $0.moved(move) }
     }
 
     // MARK: Data Matrix
@@ -181,11 +211,9 @@ final class OtherCodes {
         // Larger ones are in a smaller copy, too.
         if !isOnly { effort.longestSide = Float(Self.overlap) * 1.5 }
         effort.skipped = skipped
-        let (readings, lookedAt) = Reading.dataMatrix(part, effort)
-        let moved = readings.map { reading in
-            reading.moved { .init(x: ($0.x + scaled.left) << level, y: ($0.y + scaled.top) << level) }
-        }
-        return (moved, lookedAt)
+        let found = Reading.dataMatrix(part, effort)
+        let readings = noted(found, level, left: scaled.left << level, top: scaled.top << level)
+        return (readings, found.lookedAt)
     }
 
     /// The part with grounds of one tone: edges of QR codes are many, and none is a Data Matrix's.

@@ -32,7 +32,7 @@ public final class StreamReader {
 
     /// Where symbols were seen in the last second that could not be read in it: not places that merely look a little like
     /// one.
-    public var unread: [Aim] { tracker?.unread ?? [] }
+    public var unread: [Aim] { (tracker?.unread ?? []) + (others?.unread ?? []) }
 
     /// The codes in the next frame.
     public func read(_ plane: LumaPlane) -> [Reading] {

@@ -9,6 +9,16 @@ public struct DataMatrixSymbol: Sendable, Hashable {
     public let isGS1: Bool
 }
 
+/// A Data Matrix whose sides are where a symbol has them, solid and dashed, and whose codewords make no text.
+public struct UnreadDataMatrix: Sendable, Hashable {
+    /// As of ``DataMatrixSymbol``.
+    public let corners: [SIMD2<Float>]
+    /// Size of a module, in pixels.
+    public let module: Float
+    /// Grey levels of the dark and the light modules of its sides, on average.
+    public let dark, light: Float
+}
+
 /// Finds and reads Data Matrix symbols of ECC 200 (ISO/IEC 16022), turned and tilted, dark on light and light on dark.
 ///
 /// Edges that make an L are found first; then rays from the ends of its arms count the dashes of the other two sides, which
@@ -37,18 +47,32 @@ public enum DataMatrixReader {
         public init() {}
     }
 
+    /// What a picture shows.
+    public struct Findings: Sendable {
+        public internal(set) var symbols: [DataMatrixSymbol] = []
+        /// What could not be read.
+        public internal(set) var unread: [UnreadDataMatrix] = []
+        /// How many places have been looked at, counted from the first, `nil` when all have.
+        public internal(set) var lookedAt: Int?
+    }
+
     /// The symbols in a picture.
     ///
     /// - Returns: the symbols; and how many places have been looked at, counted from the first, `nil` when all have.
     public static func read(
         _ plane: LumaPlane, _ effort: Effort = Effort()
     ) -> (symbols: [DataMatrixSymbol], lookedAt: Int?) {
-        guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= mostPixels else { return ([], nil) }
+        let findings = look(plane, effort)
+        return (findings.symbols, findings.lookedAt)
+    }
+
+    /// The symbols in a picture, and those that could not be read.
+    public static func look(_ plane: LumaPlane, _ effort: Effort = Effort()) -> Findings {
+        var findings = Findings()
+        guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= mostPixels else { return findings }
         let field = GradientField(plane)
         let edges = EdgeSegment.find(field, least: leastSide, most: effort.longestSide)
         let candidates = FinderL.find(edges, most: mostPlaces)
-        var found: [DataMatrixSymbol] = []
-        var lookedAt: Int?
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
             let work = Work(effort.samples)
@@ -60,7 +84,7 @@ public enum DataMatrixReader {
             var dashed: [DashedSymbol] = []
             for (index, place) in candidates.enumerated().dropFirst(effort.skipped) {
                 guard !work.isDone else {
-                    lookedAt = index
+                    findings.lookedAt = index
                     break
                 }
                 // Smoothing takes away small modules; noise takes away dashes that were not smoothed.
@@ -69,13 +93,16 @@ public enum DataMatrixReader {
             }
             dashed.sort { $0.score > $1.score }
             let reading = Work(effort.samples)
-            for one in dashed where found.count < most && !reading.isDone {
+            for one in dashed where findings.symbols.count < most && !reading.isDone {
                 // Beside a symbol that was read others are looked for, and none within it.
-                guard !found.contains(where: { $0.surrounds(one.place.corner) }) else { continue }
-                if let symbol = one.candidate.read(one.upper, one.right, reading) { found.append(symbol) }
+                guard !findings.symbols.contains(where: { $0.surrounds(one.place.corner) }) else { continue }
+                let (symbol, unread) = one.candidate.read(one.upper, one.right, reading)
+                if let symbol { findings.symbols.append(symbol) }
+                if let unread, findings.unread.count < most { findings.unread.append(unread) }
             }
         }
-        return (found, lookedAt)
+        findings.unread.removeAll { one in findings.symbols.contains { $0.surrounds(one.middle) } }
+        return findings
     }
 
     /// An L with at least one dashed side that is regular enough to be one.
@@ -99,6 +126,10 @@ public enum DataMatrixReader {
             guard regularity > (upper == nil || right == nil ? 0.88 : 0.72) else { return nil }
         }
     }
+}
+
+extension UnreadDataMatrix {
+    fileprivate var middle: Vector { corners.reduce(.zero, +) / Float(max(corners.count, 1)) }
 }
 
 extension DataMatrixSymbol {

@@ -63,10 +63,15 @@ struct SymbolCandidate {
         return (upper, right)
     }
 
+    /// The symbol; or, when it cannot be read, what stands there for sure.
+    ///
     /// - Parameter work: what reading may cost.
-    func read(_ upper: DashedSide?, _ right: DashedSide?, _ work: Work) -> DataMatrixSymbol? {
+    func read(
+        _ upper: DashedSide?, _ right: DashedSide?, _ work: Work
+    ) -> (symbol: DataMatrixSymbol?, unread: UnreadDataMatrix?) {
         var sampler = sampler
         sampler.work = work
+        var unread: UnreadDataMatrix?
         for (size, corner) in guesses(upper, right) where !work.isDone {
             guard
                 var grid = SymbolGrid(size, corners: [finder.top, corner, finder.right, finder.corner], sampler)
@@ -75,11 +80,19 @@ struct SymbolCandidate {
             grid.refine(least: contrast * 0.35 / 255)
             guard grid.fit * 255 > contrast * 0.5 else { continue }
             if let text = grid.decode() {
-                return DataMatrixSymbol(text: text.bytes, corners: grid.corners, isGS1: text.isGS1)
+                return (DataMatrixSymbol(text: text.bytes, corners: grid.corners, isGS1: text.isGS1), nil)
+            }
+            if unread == nil, let upper, let right, upper.modules == size.columns, right.modules == size.rows,
+                min(upper.regularity, right.regularity) > Self.leastRegularity
+            {
+                unread = grid.unread(contrast)
             }
         }
-        return nil
+        return (nil, unread)
     }
+
+    /// Both dashed sides of what counts as a symbol although it cannot be read are at least so regular.
+    private static let leastRegularity: Float = 0.88
 
     /// Sizes and far corners that the dashed sides speak for, the likeliest first.
     private func guesses(_ upper: DashedSide?, _ right: DashedSide?) -> [(SymbolSize, Vector)] {

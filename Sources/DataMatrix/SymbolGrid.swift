@@ -104,6 +104,32 @@ struct SymbolGrid {
         return nil
     }
 
+    /// The symbol as one that cannot be read, when its sides are as clear as a symbol's and its modules are dark and light
+    /// by turns: clutter with dashes around it mostly is not.
+    ///
+    /// - Parameter contrast: of its solid sides.
+    func unread(_ contrast: Float) -> UnreadDataMatrix? {
+        guard fit * 255 > contrast * 0.75 else { return nil }
+        let levels = moduleLevels()
+        let threshold = middle(levels, 0...size.rows - 1, 0...size.columns - 1)
+        var (darks, clear, count) = (0, 0, 0)
+        for row in 1..<size.rows - 1 {
+            for column in 1..<size.columns - 1 {
+                let level = levels[row * size.columns + column]
+                count += 1
+                if level < threshold { darks += 1 }
+                if abs(level - threshold) > contrast * 0.2 { clear += 1 }
+            }
+        }
+        guard darks * 4 > count, darks * 4 < count * 3, clear * 3 > count * 2 else { return nil }
+        let dark = levels.filter { $0 < threshold }.reduce(0, +) / Float(max(levels.count { $0 < threshold }, 1))
+        let light = levels.filter { $0 >= threshold }.reduce(0, +) / Float(max(levels.count { $0 >= threshold }, 1))
+        let turned: (Float) -> Float = { sampler.isInverted ? 255 - $0 : $0 }
+        return UnreadDataMatrix(
+            corners: corners, module: (corners[1] - corners[0]).length / Float(size.columns),
+            dark: min(turned(dark), turned(light)), light: max(turned(dark), turned(light)))
+    }
+
     /// The mean of five places within each module.
     private func moduleLevels() -> [Float] {
         var levels = [Float](repeating: 0, count: size.rows * size.columns)

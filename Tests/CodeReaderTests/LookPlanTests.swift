@@ -61,7 +61,9 @@ import Testing
         for (_, box) in near {
             #expect(box.joined(square) == box && box.area < Self.frame.area / 2)
         }
-        #expect(looks(&plan, &change, try picture(square: square), 170...250).count <= 6)
+        _ = looks(&plan, &change, try picture(square: square), 121...150)
+        // What is done is done.
+        #expect(looks(&plan, &change, try picture(square: square), 151...230).count <= 6)
     }
 
     @Test func aReadCodesOwnGroundDoesNotChangeUntilItIsGone() throws {

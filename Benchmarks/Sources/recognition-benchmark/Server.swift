@@ -35,11 +35,15 @@ final class Server {
         let reader = StreamReader(symbologies)
         var codes: [Reading] = []
         var times: [Double] = []
+        // Symbols at once that were located and not read.
+        var unread = 0
         for _ in 0..<30 {
             let (found, time) = timed { picture.withPlane { reader.read($0) } }
             times.append(time)
             codes += found.filter { !codes.contains($0) }
+            unread = max(unread, reader.unread.count)
         }
-        return "{\"codes\": \(codes.json), \"ms\": [\(times.map { "\($0)" }.joined(separator: ", "))]}"
+        return
+            "{\"codes\": \(codes.json), \"unread\": \(unread), \"ms\": [\(times.map { "\($0)" }.joined(separator: ", "))]}"
     }
 }
