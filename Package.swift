@@ -15,13 +15,30 @@ func library(_ module: String, at folder: String, pkgConfig: String, apt: String
         name: module, path: "Sources/C/\(folder)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources)
+/// A room: a module of the house, in the folder that says its domain.
+func room(
+    _ name: String, in domain: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(domain)/\(name)", swiftSettings: settings)
+}
+
+/// A program. It is imported by nobody.
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: "Sources/Programs/\(name)")
+}
+
+func tests(
+    _ name: String, in domain: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil
+) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(domain)/\(name)", resources: resources)
 }
 
 /// Rooms that work on every pixel are optimised in debug builds too: unoptimised they take seconds a frame, and
 /// what is tested in them is a stream. Overflow and bounds are checked all the same.
 let fast: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+/// Loaded into foreign programs: nothing of Swift's comes along.
+let preloaded: [LinkerSetting] = [.unsafeFlags(["-static-stdlib", "-nostartfiles", "-Xlinker", "--as-needed"])]
 
 let package = Package(
     name: "srup-observer",
@@ -53,6 +70,8 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     ],
     targets: [
+        // MARK: C: one folder a library
+
         library("COpenSSL", at: "openssl", pkgConfig: "openssl", apt: "libssl-dev"),
         library("CMosquitto", at: "mosquitto", pkgConfig: "libmosquitto", apt: "libmosquitto-dev"),
         library("CSQLite", at: "sqlite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
@@ -76,93 +95,111 @@ let package = Package(
         // Loaded by Mosquitto. It needs nothing of Swift's, which the linker would bring along.
         .target(
             name: "BrokerGuard", path: "Sources/C/brokerguard",
-            linkerSettings: [.unsafeFlags(["-static-stdlib", "-nostartfiles", "-Xlinker", "--as-needed"])]),
+            linkerSettings: preloaded),
 
-        .target(name: "Linux", dependencies: ["CLinux"]),
-        .target(name: "SRUP", dependencies: ["COpenSSL"]),
-        .target(name: "Storage", dependencies: ["CSQLite"]),
-        .target(name: "Settings", dependencies: ["CTOML", "Linux"]),
-        .target(name: "Observation"),
-        .target(name: "Witness", dependencies: ["CLinux", "Linux", "Limits", log, lifecycle]),
-        .target(name: "Luma", swiftSettings: fast),
-        .target(name: "Camera", dependencies: ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
-        .target(name: "ReedSolomon", swiftSettings: fast),
-        .target(name: "CodeReader", dependencies: ["Luma", "CZbar", "DataMatrix", "ReedSolomon"], swiftSettings: fast),
-        .target(name: "DataMatrix", dependencies: ["Luma", "ReedSolomon"], swiftSettings: fast),
-        .target(name: "Presentation", dependencies: ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
-        .target(name: "Seeded", swiftSettings: fast),
-        .target(
-            name: "Scene", dependencies: ["Luma", "Presentation", "DataMatrix", "ReedSolomon", "Seeded", "CDmtx"],
-            swiftSettings: fast),
-        .target(name: "NearField"),
-        .target(name: "NearFieldLink", dependencies: ["NearField", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
-        .target(name: "Limits", dependencies: [log]),
-        .target(
-            name: "Party",
-            dependencies: ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
+        // MARK: Support: what every room may lean on
 
-        .target(name: "Program", dependencies: ["Linux", arguments, log, lifecycle]),
-        .target(name: "Signals", dependencies: ["CGPIO"]),
-        .target(name: "Doctor", dependencies: ["Linux", "CLinux", "Program"]),
-        .target(name: "CertificateRequests", dependencies: ["SRUP", "COpenSSL"]),
-        .target(
-            name: "KeyService",
-            dependencies: [
+        room("Linux", in: "Support", ["CLinux"]),
+        room("Limits", in: "Support", [log]),
+        room("Storage", in: "Support", ["CSQLite"]),
+        room("Settings", in: "Support", ["CTOML", "Linux"]),
+        room("Program", in: "Support", ["Linux", arguments, log, lifecycle]),
+
+        // MARK: Protocol: the messages, on the wire and as JSON
+
+        room("SRUP", in: "Protocol", ["COpenSSL"]),
+        room("Workbench", in: "Protocol", ["SRUP", "Linux", "Seeded"]),
+
+        // MARK: Network: who takes part, the C2 server, the key service
+
+        room(
+            "Party", in: "Network",
+            ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
+        room("C2", in: "Network", ["SRUP", "Party", "Limits", "Storage", "Linux", log, lifecycle]),
+        room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
+        room(
+            "KeyService", in: "Network",
+            [
                 "CertificateRequests", "SRUP", "Storage", "COpenSSL", log, lifecycle,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
             ]),
-        .target(name: "C2", dependencies: ["SRUP", "Party", "Limits", "Storage", "Linux", log, lifecycle]),
 
-        .target(name: "Eyes", dependencies: ["Camera", "CodeReader", "Luma", arguments]),
-        .target(name: "Aiming", dependencies: ["Luma", "CodeReader"]),
-        .target(name: "AimPage", dependencies: ["Luma", "CMicroHTTPD", "CTurboJPEG"]),
-        .executableTarget(
-            name: "srup-witness",
-            dependencies: [
+        // MARK: Observer: verdicts, the witness's line, what it shows and examines
+
+        room("Observation", in: "Observer"),
+        room("Witness", in: "Observer", ["CLinux", "Linux", "Limits", log, lifecycle]),
+        room("Signals", in: "Observer", ["CGPIO"]),
+        room("Doctor", in: "Observer", ["Linux", "CLinux", "Program"]),
+
+        // MARK: Vision: from the camera to the code's text
+
+        room("Luma", in: "Vision", settings: fast),
+        room("Camera", in: "Vision", ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
+        room("ReedSolomon", in: "Vision", settings: fast),
+        room("DataMatrix", in: "Vision", ["Luma", "ReedSolomon"], settings: fast),
+        room("CodeReader", in: "Vision", ["Luma", "CZbar", "DataMatrix", "ReedSolomon"], settings: fast),
+        room("Aiming", in: "Vision", ["Luma", "CodeReader"]),
+        room("AimPage", in: "Vision", ["Luma", "CMicroHTTPD", "CTurboJPEG"]),
+        room("Eyes", in: "Vision", ["Camera", "CodeReader", "Luma", arguments]),
+
+        // MARK: NFC: the protocols of a tap, and the reader behind libnfc
+
+        room("NearField", in: "NFC"),
+        room("NearFieldLink", in: "NFC", ["NearField", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
+
+        // MARK: Device: what joins, and how it shows its value
+
+        room("Presentation", in: "Device", ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
+        room("JoiningDevice", in: "Device", ["SRUP", "Party", "Limits", "Presentation", log, lifecycle]),
+
+        // MARK: Programs: one command line each
+
+        program(
+            "srup-witness",
+            [
                 "Eyes", "Witness", "Camera", "CodeReader", "Luma", "Aiming", "AimPage", "Presentation", "NearField",
                 "NearFieldLink", "Linux", "Program", arguments,
             ]),
-        .executableTarget(
-            name: "srup-observer",
-            dependencies: [
+        program(
+            "srup-observer",
+            [
                 "SRUP", "Party", "Observation", "Witness", "Limits", "Settings", "Program", "Storage", "Doctor",
-                "Signals", "Linux",
-                log, lifecycle, arguments,
+                "Signals", "Linux", log, lifecycle, arguments,
             ]),
-        .target(name: "Workbench", dependencies: ["SRUP", "Linux", "Seeded"]),
-        .executableTarget(
-            name: "srup",
-            dependencies: ["SRUP", "Party", "Storage", "Program", "Workbench", "Linux", log, lifecycle, arguments]),
-        .target(name: "JoiningDevice", dependencies: ["SRUP", "Party", "Limits", "Presentation", log, lifecycle]),
-        .executableTarget(
-            name: "srup-device",
-            dependencies: [
-                "SRUP", "Party", "JoiningDevice", "Presentation", "Program", "Storage", log, lifecycle, arguments,
-            ]),
-        .executableTarget(
-            name: "srup-c2",
-            dependencies: [
+        program(
+            "srup-device",
+            ["SRUP", "Party", "JoiningDevice", "Presentation", "Program", "Storage", log, lifecycle, arguments]),
+        program(
+            "srup-c2",
+            [
                 "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", "Linux", log, lifecycle,
                 arguments,
             ]),
-        .target(name: "Stage", dependencies: ["Linux"]),
-        .target(
-            name: "FuzzTargets",
-            dependencies: [
-                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "Camera", "Settings", "Witness", "Party",
-                "CertificateRequests",
-            ]),
-        .executableTarget(
-            name: "srup-fuzz",
-            dependencies: [
+        program("srup", ["SRUP", "Party", "Storage", "Program", "Workbench", "Linux", log, lifecycle, arguments]),
+        program("srup-demo", ["Stage", arguments]),
+        program("srup-scene", ["Scene", "Camera", "Luma", "CPNG", arguments]),
+        program(
+            "srup-fuzz",
+            [
                 "FuzzTargets", "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "Luma", "Scene", "Seeded",
                 arguments,
             ]),
-        .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
-        .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "CPNG", arguments]),
 
+        // MARK: Testing: what tests, demo and benchmarks stand on
+
+        room("Seeded", in: "Testing", settings: fast),
+        room("Stage", in: "Testing", ["Linux"]),
+        room(
+            "Scene", in: "Testing", ["Luma", "Presentation", "DataMatrix", "ReedSolomon", "Seeded", "CDmtx"],
+            settings: fast),
+        room(
+            "FuzzTargets", in: "Testing",
+            [
+                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "Camera", "Settings", "Witness", "Party",
+                "CertificateRequests",
+            ]),
         // Simulated hardware: PN532 chips that share one field.
         .target(
             name: "ChipSimulator", dependencies: ["NearField", "CLinux"], path: "hardware/pn532-simulator/Simulator"),
@@ -170,56 +207,61 @@ let package = Package(
             name: "srup-pn532-simulator", dependencies: ["ChipSimulator", arguments],
             path: "hardware/pn532-simulator/Program"),
         .target(name: "I2CShim", path: "hardware/pn532-simulator/I2CShim"),
-        // Preloaded in tests: years in minutes.
-        .target(
-            name: "ClockShim", path: "Tests/ClockShim",
-            linkerSettings: [.unsafeFlags(["-static-stdlib", "-nostartfiles", "-Xlinker", "--as-needed"])]),
+        // Years in minutes.
+        .target(name: "ClockShim", path: "Tests/Testing/ClockShim", linkerSettings: preloaded),
 
-        tests("SRUPTests", ["SRUP", "COpenSSL"], resources: [.copy("vectors")]),
-        tests("WorkbenchTests", ["Workbench", "SRUP"]),
-        tests("LimitsTests", ["Limits", log]),
-        tests("C2Tests", ["C2", "JoiningDevice", "Limits", "Party", "Presentation", "SRUP", "Storage", log]),
-        tests("PartyTests", ["Party", "SRUP", "Storage", log]),
-        tests("KeyServiceTests", ["KeyService", "Linux", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
+        // MARK: Tests, in the same order
+
+        tests("LinuxTests", in: "Support", ["Linux", "Program", log]),
+        tests("LimitsTests", in: "Support", ["Limits", log]),
+        tests("SettingsTests", in: "Support", ["Settings", "Camera", "NearFieldLink"]),
+        tests("SRUPTests", in: "Protocol", ["SRUP", "COpenSSL"], resources: [.copy("vectors")]),
+        tests("WorkbenchTests", in: "Protocol", ["Workbench", "SRUP"]),
+        tests("PartyTests", in: "Network", ["Party", "SRUP", "Storage", log]),
         tests(
-            "SystemTests",
+            "C2Tests", in: "Network",
+            ["C2", "JoiningDevice", "Limits", "Party", "Presentation", "SRUP", "Storage", log]),
+        tests(
+            "KeyServiceTests", in: "Network",
+            ["KeyService", "Linux", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
+        tests("ObservationTests", in: "Observer", ["Observation", "Witness", log]),
+        tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
+        tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
+        tests(
+            "ApplianceTests", in: "Observer", ["Stage", "Witness", "Linux", "Party", "SRUP", "Storage", log]),
+        tests(
+            "CameraTests", in: "Vision", ["Camera", "CodeReader", "Linux", "Luma", "Scene", "Stage"],
+            resources: [.copy("cameras")]),
+        tests("ReedSolomonTests", in: "Vision", ["ReedSolomon"]),
+        tests("DataMatrixTests", in: "Vision", ["DataMatrix", "Luma", "Scene", "Seeded", "ReedSolomon", "CDmtx"]),
+        tests(
+            "CodeReaderTests", in: "Vision", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "Seeded"],
+            resources: [.copy("cases")]),
+        tests(
+            "AimTests", in: "Vision",
+            ["Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Presentation", "Scene", "Seeded", "Stage"]),
+        tests("NearFieldTests", in: "NFC", ["NearField", "ChipSimulator"], resources: [.copy("cases")]),
+        tests(
+            "ReaderTests", in: "NFC", ["Stage", "Witness", "NearFieldLink", "ChipSimulator", "Linux", log, lifecycle],
+            resources: [.copy("nfcpy")]),
+        tests("PresentationTests", in: "Device", ["Presentation", "CodeReader", "Camera", "Luma"]),
+        tests("SceneTests", in: "Testing", ["Scene", "CodeReader", "Presentation", "Luma", "Seeded"]),
+        tests("FuzzTests", in: "Testing", ["FuzzTargets"]),
+        tests(
+            "SystemTests", in: "EndToEnd",
             [
                 "Stage", "SRUP", "Party", "Storage", "Linux", "CLinux", "Program", "Camera", "CodeReader", "Luma",
-                "Scene",
-                log, lifecycle,
+                "Scene", log, lifecycle,
             ]),
-        tests("DoctorTests", ["Doctor", "Linux", "Program"]),
-        tests("SignalsTests", ["Signals", "Linux", "Program"]),
-        tests("SettingsTests", ["Settings", "Camera", "NearFieldLink"]),
-        tests("LinuxTests", ["Linux", "Program", log]),
-        tests("ApplianceTests", ["Stage", "Witness", "Linux", "Party", "SRUP", "Storage", log]),
-        tests("NearFieldTests", ["NearField", "ChipSimulator"], resources: [.copy("cases")]),
-        tests(
-            "ReaderTests", ["Stage", "Witness", "NearFieldLink", "ChipSimulator", "Linux", log, lifecycle],
-            resources: [.copy("nfcpy")]),
-        tests(
-            "CameraTests", ["Camera", "CodeReader", "Linux", "Luma", "Scene", "Stage"], resources: [.copy("cameras")]),
-        tests(
-            "CodeReaderTests", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "Seeded"],
-            resources: [.copy("cases")]),
-        tests("DataMatrixTests", ["DataMatrix", "Luma", "Scene", "Seeded", "ReedSolomon", "CDmtx"]),
-        tests("ReedSolomonTests", ["ReedSolomon"]),
-        tests("FuzzTests", ["FuzzTargets"]),
-        tests("PresentationTests", ["Presentation", "CodeReader", "Camera", "Luma"]),
-        tests("SceneTests", ["Scene", "CodeReader", "Presentation", "Luma", "Seeded"]),
-        tests(
-            "AimTests",
-            ["Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Presentation", "Scene", "Seeded", "Stage"]),
-        tests("ObservationTests", ["Observation", "Witness", log]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
 
-// The fuzzer that goes by coverage brings its own main, and links only with its runtime: Tests/Fuzz/run asks for it.
+// The fuzzer that goes by coverage brings its own main, and links only with its runtime: Tests/Lanes/Fuzz/run asks for it.
 if Context.environment["SRUP_FUZZ_COVERAGE"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "srup-fuzz-coverage", dependencies: ["FuzzTargets"],
+            name: "srup-fuzz-coverage", dependencies: ["FuzzTargets"], path: "Sources/Programs/srup-fuzz-coverage",
             swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
 }

@@ -1,0 +1,102 @@
+import Foundation
+import Stage
+import Testing
+
+/// Simulated readers, our programs on them, and nfcpy.
+struct Readers {
+    let stage: Stage
+    let chips: ReaderStage
+
+    /// The Python that has nfcpy 1.0.4 (deploy/setup --tests makes it); `nil` when there is none.
+    static let python: String? = {
+        // As a path, not standardised: that would follow the link out of the virtual environment.
+        let own = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../../.build/nfcpy/bin/python"
+        for path in [own, "/usr/bin/python3"] where FileManager.default.isExecutableFile(atPath: path) {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: path)
+            process.arguments = ["-c", "import nfc, ndef; assert nfc.__version__ == '1.0.4'"]
+            process.standardError = FileHandle.nullDevice
+            guard (try? process.run()) != nil else { continue }
+            process.waitUntilExit()
+            if process.terminationStatus == 0 { return path }
+        }
+        return nil
+    }()
+
+    static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("nfcpy/peer.py").path
+
+    /// Runs `body` with chips "a" (the observer's) and "b" on serial lines, and "i" on I2C.
+    static func with(_ arguments: [String] = ["--immediate"], _ body: (Readers) throws -> Void) throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let readers = Readers(
+            stage: stage, chips: try ReaderStage(stage, serial: ["a", "b", "c"], i2c: ["i"], arguments))
+        do {
+            try body(readers)
+        } catch let failure as Stage.Failure {
+            Issue.record("\(failure.description)\n\(stage.tail(of: "read"))\n\(stage.tail(of: "write"))")
+        }
+    }
+
+    // MARK: Our programs
+
+    func startRead(_ arguments: [String] = [], on chip: String = "a") throws {
+        try stage.start(
+            "srup-witness", ["nfc", "read", "--json", "--device", chips.connstring(chip)] + arguments, as: "read")
+        try wait("the reader to open") { try lines("read").contains { $0["event"] as? String == "ready" } }
+    }
+
+    /// Over the simulated I2C bus: the shim is preloaded.
+    func startI2CRead() throws {
+        let shim = Stage.ownFolder + "/libI2CShim.so"
+        try stage.start(
+            "env",
+            [
+                "LD_PRELOAD=\(shim)", "SRUP_I2C_SOCKET=\(chips.bus("i"))", Stage.ownFolder + "/srup-witness", "nfc",
+                "read",
+                "--json", "--device", "pn532_i2c:/dev/i2c-1",
+            ], as: "read")
+        try wait("the reader to open") { try lines("read").contains { $0["event"] as? String == "ready" } }
+    }
+
+    func startWrite(_ text: String, _ arguments: [String] = ["--keep", "--pause", "0"], on chip: String = "b") throws {
+        try stage.start(
+            "srup-witness", ["nfc", "write", "--json", "--device", chips.connstring(chip), text] + arguments,
+            as: "write")
+    }
+
+    /// What a program of ours has said so far.
+    func lines(_ role: String) throws -> [[String: Any]] {
+        let text = (try? String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap {
+            try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+        }
+    }
+
+    func taps() throws -> [[String: Any]] { try lines("read").filter { $0["event"] as? String == "tap" } }
+
+    static func text(_ tap: [String: Any]) -> String? {
+        (tap["records"] as? [[String: Any]])?.first?["text"] as? String
+    }
+
+    /// Waits for a condition; what it waited for is told when it does not come.
+    func wait(_ what: String, within seconds: Double = 15, _ condition: () throws -> Bool) throws {
+        let deadline = Date().timeIntervalSinceReferenceDate + seconds
+        while Date().timeIntervalSinceReferenceDate < deadline {
+            if try condition() { return }
+            usleep(10_000)
+        }
+        throw Stage.Failure(description: "waited \(seconds) s for \(what)")
+    }
+
+    // MARK: nfcpy
+
+    /// Runs nfcpy to its end; what it has said.
+    func nfcpy(_ arguments: [String], within seconds: Int = 60) throws -> [[String: Any]] {
+        let role = "nfcpy-\(UUID().uuidString.prefix(8))"
+        let code = try stage.run(try #require(Self.python), [Self.script] + arguments, as: role, within: seconds)
+        guard code == 0 else { throw Stage.Failure(description: "nfcpy failed:\n\(stage.tail(of: role))") }
+        return try lines(role)
+    }
+}

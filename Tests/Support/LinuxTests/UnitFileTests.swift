@@ -1,0 +1,24 @@
+import Foundation
+import Testing
+
+/// The unit files of systemd that the packages bring.
+@Suite struct UnitFileTests {
+    static let files: [URL] = {
+        let deploy = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../../deploy")
+            .standardizedFileURL
+        let found = FileManager.default.enumerator(at: deploy, includingPropertiesForKeys: nil)
+        return (found?.allObjects ?? []).compactMap { $0 as? URL }.filter { $0.pathExtension == "service" }
+    }()
+
+    @Test func everyServiceSaysHowManyFilesItMayOpen() throws {
+        #expect(Self.files.count >= 12)
+        for file in Self.files where !file.deletingLastPathComponent().path.hasSuffix(".d") {
+            var isDirectory: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: file.path, isDirectory: &isDirectory), !isDirectory.boolValue
+            else { continue }
+            let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+            let limit = lines.first { $0.hasPrefix("LimitNOFILE=") }.flatMap { Int($0.dropFirst("LimitNOFILE=".count)) }
+            #expect((256...65536).contains(limit ?? 0), "\(file.lastPathComponent)")
+        }
+    }
+}
