@@ -4,8 +4,10 @@ import Testing
 /// The unit files of systemd that the packages bring.
 @Suite struct UnitFileTests {
     static let files: [URL] = {
-        let deploy = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../../deploy")
-            .standardizedFileURL
+        let deploy = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+            "../../../deploy"
+        )
+        .standardizedFileURL
         let found = FileManager.default.enumerator(at: deploy, includingPropertiesForKeys: nil)
         return (found?.allObjects ?? []).compactMap { $0 as? URL }.filter { $0.pathExtension == "service" }
     }()
