@@ -73,6 +73,8 @@ let package = Package(
         .target(name: "CCurl", dependencies: ["CLazy"], path: "Sources/C/curl"),
         .target(name: "CMicroHTTPD", dependencies: ["CLazy"], path: "Sources/C/microhttpd"),
         .target(name: "CNFCSleep", path: "Sources/C/nfcsleep"),
+        // What links it wipes all memory that it frees: the programs that come to know a nonce.
+        .target(name: "CWiping", path: "Sources/C/wiping"),
         // Loaded by Mosquitto. It needs nothing of Swift's, which the linker would bring along.
         .target(
             name: "BrokerGuard", path: "Sources/C/brokerguard",
@@ -122,13 +124,13 @@ let package = Package(
             name: "srup-witness",
             dependencies: [
                 "Eyes", "Witness", "Camera", "CodeReader", "Luma", "Aiming", "AimPage", "Presentation", "NearField",
-                "NearFieldLink", "Linux", "Program", arguments,
+                "NearFieldLink", "Linux", "Program", "CWiping", arguments,
             ]),
         .executableTarget(
             name: "srup-observer",
             dependencies: [
                 "SRUP", "Party", "Observation", "Witness", "Limits", "Settings", "Program", "Storage", "Doctor",
-                "Signals", "Linux",
+                "Signals", "Linux", "CLinux", "CWiping",
                 log, lifecycle, arguments,
             ]),
         .target(name: "Workbench", dependencies: ["SRUP", "Linux", "Seeded"]),
@@ -139,13 +141,14 @@ let package = Package(
         .executableTarget(
             name: "srup-device",
             dependencies: [
-                "SRUP", "Party", "JoiningDevice", "Presentation", "Program", "Storage", log, lifecycle, arguments,
+                "SRUP", "Party", "JoiningDevice", "Presentation", "Program", "Storage", "CWiping", log, lifecycle,
+                arguments,
             ]),
         .executableTarget(
             name: "srup-c2",
             dependencies: [
-                "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", "Linux", log, lifecycle,
-                arguments,
+                "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", "Linux", "CWiping", log,
+                lifecycle, arguments,
             ]),
         .target(name: "Stage", dependencies: ["Linux"]),
         .target(
