@@ -92,6 +92,8 @@ let package = Package(
         .target(name: "CCurl", dependencies: ["CLazy"], path: "Sources/C/curl"),
         .target(name: "CMicroHTTPD", dependencies: ["CLazy"], path: "Sources/C/microhttpd"),
         .target(name: "CNFCSleep", path: "Sources/C/nfcsleep"),
+        // What links it wipes all memory that it frees: the programs that come to know a nonce.
+        .target(name: "CWiping", path: "Sources/C/wiping"),
         // Loaded by Mosquitto. It needs nothing of Swift's, which the linker would bring along.
         .target(
             name: "BrokerGuard", path: "Sources/C/brokerguard",
@@ -160,22 +162,25 @@ let package = Package(
             "srup-witness",
             [
                 "Eyes", "Witness", "Camera", "CodeReader", "Luma", "Aiming", "AimPage", "Presentation", "NearField",
-                "NearFieldLink", "Linux", "Program", arguments,
+                "NearFieldLink", "Linux", "Program", "CWiping", arguments,
             ]),
         program(
             "srup-observer",
             [
                 "SRUP", "Party", "Observation", "Witness", "Limits", "Settings", "Program", "Storage", "Doctor",
-                "Signals", "Linux", log, lifecycle, arguments,
+                "Signals", "Linux", "CLinux", "CWiping", log, lifecycle, arguments,
             ]),
         program(
             "srup-device",
-            ["SRUP", "Party", "JoiningDevice", "Presentation", "Program", "Storage", log, lifecycle, arguments]),
+            [
+                "SRUP", "Party", "JoiningDevice", "Presentation", "Program", "Storage", "CWiping", log, lifecycle,
+                arguments,
+            ]),
         program(
             "srup-c2",
             [
-                "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", "Linux", log, lifecycle,
-                arguments,
+                "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", "Linux", "CWiping", log,
+                lifecycle, arguments,
             ]),
         program("srup", ["SRUP", "Party", "Storage", "Program", "Workbench", "Linux", log, lifecycle, arguments]),
         program("srup-demo", ["Stage", arguments]),

@@ -58,3 +58,30 @@ static inline int srup_clock_is_synchronised(void) {
     if (adjtimex(&clock) < 0) return -1;
     return (clock.status & STA_UNSYNC) == 0;
 }
+
+#include <alloca.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+// As above.
+extern int pthread_getattr_np(pthread_t, pthread_attr_t *);
+extern int madvise(void *, size_t, int);
+
+// Forgets what calls that have returned left on the calling thread's stack: whole pages go back to the kernel (4 is
+// MADV_DONTNEED: they read as zeros), the rest is overwritten. Not inlined, since its frame has to lie below the caller's.
+__attribute__((noinline, unused)) static void srup_wipe_stack(void) {
+    pthread_attr_t attributes;
+    void *lowest = NULL;
+    size_t whole = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+    pthread_attr_getstack(&attributes, &lowest, &whole);
+    pthread_attr_destroy(&attributes);
+    // Some is kept for what is called from here.
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), kept = 8192;
+    uintptr_t highest = ((uintptr_t)__builtin_frame_address(0) - kept) & ~(page - 1);
+    if (highest <= (uintptr_t)lowest + page + kept) return;
+    madvise(lowest, highest - (uintptr_t)lowest, 4);
+    explicit_bzero(alloca(page + kept), page + kept);
+}

@@ -3,6 +3,9 @@ import Linux
 import Synchronization
 
 /// Lines of bounded length over a stream socket; blocking, for a thread of its own.
+///
+/// Lines hold values that were seen, the nonce among them: what was handed on is overwritten here, the caller drops its line
+/// soon, and the programs wipe what they free (`CWiping`).
 public final class LineSocket: Sendable {
     public enum Failure: Error, Sendable, CustomStringConvertible {
         case closed
@@ -20,7 +23,7 @@ public final class LineSocket: Sendable {
 
     /// Owned by this object.
     public let descriptor: Int32
-    private let buffer = Mutex<[UInt8]>([])
+    private let buffer = Mutex(LineBuffer())
 
     public init(descriptor: Int32) {
         self.descriptor = descriptor
@@ -66,21 +69,16 @@ public final class LineSocket: Sendable {
             let ready = poll(&pollers, 2, timeout)
             if ready < 0 && errno == EINTR { continue }
             guard ready > 0, pollers[0].revents != 0 else { return nil }
-            var chunk = [UInt8](repeating: 0, count: WitnessLine.maximumLength)
-            let count = read(descriptor, &chunk, chunk.count)
+            let count = buffer.withLock { $0.fill(from: descriptor) }
             if count < 0 && (errno == EINTR || errno == EAGAIN) { continue }
             guard count > 0 else { throw .closed }
-            buffer.withLock { $0.append(contentsOf: chunk.prefix(count)) }
         }
     }
 
     private func buffered() throws(Failure) -> String? {
         let outcome = buffer.withLock { buffer -> Result<String?, Failure> in
-            guard let end = buffer.firstIndex(of: 10) else {
-                return buffer.count >= WitnessLine.maximumLength ? .failure(.lineTooLong) : .success(nil)
-            }
-            defer { buffer.removeSubrange(...end) }
-            return .success(String(decoding: buffer[..<end], as: UTF8.self))
+            if let line = buffer.line() { return .success(line) }
+            return buffer.isFull ? .failure(.lineTooLong) : .success(nil)
         }
         return try outcome.get()
     }
@@ -89,13 +87,16 @@ public final class LineSocket: Sendable {
     ///
     /// - Throws: ``Failure``.
     public func write(_ line: String) throws(Failure) {
-        var bytes = Array((line + "\n").utf8)[...]
-        while !bytes.isEmpty {
-            let sent = bytes.withUnsafeBytes {
-                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        var bytes = Array((line + "\n").utf8)
+        defer { explicit_bzero(&bytes, bytes.count) }
+        var done = 0
+        while done < bytes.count {
+            let sent = bytes.withUnsafeBytes { bytes in
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+                return send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             }
             if sent > 0 {
-                bytes = bytes.dropFirst(sent)
+                done += sent
                 continue
             }
             if errno == EINTR { continue }

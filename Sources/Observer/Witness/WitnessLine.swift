@@ -59,6 +59,14 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Whether it holds a value, which may be a nonce.
+    var hasValue: Bool {
+        switch self {
+        case .seen, .tapped: true
+        default: false
+        }
+    }
+
     /// The line without its end.
     public var description: String {
         switch self {

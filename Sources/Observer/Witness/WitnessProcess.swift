@@ -203,6 +203,7 @@ public final class WitnessProcess: Service, Sendable {
             lines += 1
             guard lines <= Self.mostLines else { return "it talks too much" }
             guard let said = WitnessLine(line) else { return "it said something that is not in the protocol" }
+            defer { if said.hasValue { srup_wipe_stack() } }
             switch said {
             case .hello(let kind):
                 guard kind == name else { return "it is a \(kind) witness, not a \(name) witness" }

@@ -1,3 +1,4 @@
+import CLinux
 import Limits
 import Logging
 import Observation
@@ -118,6 +119,7 @@ actor ObservationDesk {
 
     private func saw(_ sighting: Sighting) {
         finish(watches.saw(sighting, at: now))
+        srup_wipe_stack()
     }
 
     private func tick() {

@@ -56,7 +56,7 @@ final class CameraEye: Eye {
 
     func start(_ server: WitnessServer, _ symbologies: Set<Symbology>) {
         session.start {
-            let reader = StreamReader(symbologies)
+            var reader = StreamReader(symbologies)
             var frames: UInt64 = 0
             var lastWord = ContinuousClock.now
             var pace = SightingPace()
@@ -82,6 +82,11 @@ final class CameraEye: Eye {
                     guard ContinuousClock.now - lastWord >= .seconds(1) else { return }
                     lastWord = .now
                     server.say(.alive(frames: frames))
+                },
+                onRest: {
+                    // They remember what they have read.
+                    reader = StreamReader(symbologies)
+                    pace = SightingPace()
                 },
                 tuner: tuner)
         }

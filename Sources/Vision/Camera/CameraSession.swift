@@ -19,16 +19,19 @@ public struct CameraHandlers {
     public var onFrame: (LumaPlane) -> Void
     /// Called at least once a second while awake, so that a watchdog can tell a quiet camera from one whose driver hangs.
     public var onIdle: () -> Void
+    /// Called when it begins to rest: whatever is kept of the frames shall go.
+    public var onRest: () -> Void
     /// Sets the camera; `nil` when it shall be left as it is.
     public var tuner: CameraTuner?
 
     public init(
         onEvent: @escaping (CameraEvent) -> Void, onFrame: @escaping (LumaPlane) -> Void,
-        onIdle: @escaping () -> Void = {}, tuner: CameraTuner? = nil
+        onIdle: @escaping () -> Void = {}, onRest: @escaping () -> Void = {}, tuner: CameraTuner? = nil
     ) {
         self.onEvent = onEvent
         self.onFrame = onFrame
         self.onIdle = onIdle
+        self.onRest = onRest
         self.tuner = tuner
     }
 }
@@ -105,6 +108,9 @@ public final class CameraSession: Sendable {
             _ = srup_eventfd_drain(interrupt)
             guard shouldLook else {
                 lastProblem = nil
+                handlers.onRest()
+                // What decoders had on this thread's stack.
+                srup_wipe_stack()
                 pause(-1)
                 continue
             }
