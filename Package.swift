@@ -101,7 +101,12 @@ let package = Package(
             name: "Party",
             dependencies: ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
 
-        .target(name: "Program", dependencies: ["Linux", arguments, log, lifecycle]),
+        .target(
+            name: "Program",
+            dependencies: [
+                "Linux", arguments, log, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
         .target(name: "Signals", dependencies: ["CGPIO"]),
         .target(name: "Doctor", dependencies: ["Linux", "CLinux", "Program"]),
         .target(name: "CertificateRequests", dependencies: ["SRUP", "COpenSSL"]),
@@ -160,7 +165,7 @@ let package = Package(
                 "FuzzTargets", "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "Luma", "Scene", "Seeded",
                 arguments,
             ]),
-        .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
+        .executableTarget(name: "srup-demo", dependencies: ["Program", "Stage", arguments]),
         .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "CPNG", arguments]),
 
         // Simulated hardware: PN532 chips that share one field.
