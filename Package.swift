@@ -105,7 +105,12 @@ let package = Package(
         room("Limits", in: "Support", [log]),
         room("Storage", in: "Support", ["CSQLite"]),
         room("Settings", in: "Support", ["CTOML", "Linux"]),
-        room("Program", in: "Support", ["Linux", arguments, log, lifecycle]),
+        room(
+            "Program", in: "Support",
+            [
+                "Linux", arguments, log, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
 
         // MARK: Protocol: the messages, on the wire and as JSON
 
@@ -183,7 +188,7 @@ let package = Package(
                 lifecycle, arguments,
             ]),
         program("srup", ["SRUP", "Party", "Storage", "Program", "Workbench", "Linux", log, lifecycle, arguments]),
-        program("srup-demo", ["Stage", arguments]),
+        program("srup-demo", ["Program", "Stage", arguments]),
         program("srup-scene", ["Scene", "Camera", "Luma", "CPNG", arguments]),
         program(
             "srup-fuzz",

@@ -1,16 +1,8 @@
 #pragma once
 // What Swift's Glibc module leaves out.
-#include <spawn.h>
 #include <sys/eventfd.h>
 
 static inline int srup_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
-
-// Declared by glibc (2.34 and later) only with _GNU_SOURCE, which a module's header cannot set for <spawn.h>.
-extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
-
-static inline int srup_spawn_close_from(posix_spawn_file_actions_t *actions, int from) {
-    return posix_spawn_file_actions_addclosefrom_np(actions, from);
-}
 
 static inline void srup_eventfd_write(int fd) { eventfd_write(fd, 1); }
 // Whether anything had been written.
@@ -84,4 +76,81 @@ __attribute__((noinline, unused)) static void srup_wipe_stack(void) {
     if (highest <= (uintptr_t)lowest + page + kept) return;
     madvise(lowest, highest - (uintptr_t)lowest, 4);
     explicit_bzero(alloca(page + kept), page + kept);
+}
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+
+// Declared by glibc (2.34 and later) only with _GNU_SOURCE.
+extern int close_range(unsigned int first, unsigned int last, int flags);
+
+struct srup_child {
+    const char *path;
+    char *const *arguments;
+    char *const *environment;
+    // Descriptors: number `there[i]` in the child is `here[i]` in the parent; what is from `first_closed` on is closed.
+    const int *there;
+    const int *here;
+    int descriptors;
+    int first_closed;
+    int has_own_group;
+    // What it gets when the thread that started it ends; 0: nothing. prctl(2), PR_SET_PDEATHSIG
+    int death_signal;
+};
+
+// posix_spawn(3) knows no death signal. Only system calls between vfork and exec: the memory is still the parent's.
+// Returns the process, or a negative errno.
+__attribute__((noinline, unused)) static pid_t srup_start_child(const struct srup_child *child) {
+    const pid_t parent = getpid();
+    volatile int error = 0;
+    sigset_t all, none, before;
+    sigfillset(&all);
+    sigemptyset(&none);
+    // No handler of ours may run in the child, on this memory.
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t process = vfork();
+    if (process == 0) {
+        for (int number = 1; number < 65; number++) {
+            struct sigaction action;
+            // SIGKILL, SIGSTOP and those of the C library cannot be asked for.
+            if (sigaction(number, NULL, &action) != 0 || action.sa_handler == SIG_DFL) continue;
+            action.sa_handler = SIG_DFL;
+            action.sa_flags = 0;
+            sigaction(number, &action, NULL);
+        }
+        if (child->death_signal != 0) {
+            prctl(PR_SET_PDEATHSIG, child->death_signal);
+            // The parent may have ended before.
+            if (getppid() != parent) _exit(127);
+        }
+        if (child->has_own_group) setpgid(0, 0);
+        for (int i = 0; i < child->descriptors; i++) {
+            // A descriptor that stays where it is would be closed on exec, and dup2 does nothing about that.
+            int code = child->here[i] == child->there[i] ? fcntl(child->here[i], F_SETFD, 0)
+                                                         : dup2(child->here[i], child->there[i]);
+            if (code < 0) {
+                error = errno;
+                _exit(127);
+            }
+        }
+        if (close_range((unsigned)child->first_closed, ~0u, 0) != 0) {
+            // A kernel before 5.9.
+            for (int number = child->first_closed; number < 4096; number++) close(number);
+        }
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        execve(child->path, child->arguments, child->environment);
+        error = errno;
+        _exit(127);
+    }
+    int failure = process < 0 ? errno : error;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure == 0) return process;
+    if (process > 0) {
+        int status;
+        while (waitpid(process, &status, 0) < 0 && errno == EINTR) {}
+    }
+    return -failure;
 }

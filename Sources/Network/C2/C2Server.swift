@@ -12,7 +12,7 @@ public actor C2Server: Service {
     nonisolated let participant: Participant
     let state: C2State
     let directory: any KeyDirectory
-    let rules: C2Rules
+    private(set) var rules: C2Rules
     let events: EventLog
     let time: Timekeeper
     /// For lines that peers cause.
@@ -48,6 +48,17 @@ public actor C2Server: Service {
         causedLog = BoundedLog(participant.logger, time: time)
         messageBudget = SenderBudget(burst: rules.limits.messageBurst, perSecond: rules.limits.messagesPerSecond)
         joinBudget = SenderBudget(burst: rules.limits.joinBurst, perSecond: rules.limits.joinsPerMinute / 60)
+    }
+
+    /// Goes by other rules from now on; joins under way keep what they were promised.
+    public func use(_ new: C2Rules) {
+        let old = rules
+        rules = new
+        for warning in rules.warnings where !old.warnings.contains(warning) { logger.warning("\(warning)") }
+        guard new.limits != old.limits else { return }
+        let limits = new.limits
+        messageBudget = SenderBudget(burst: limits.messageBurst, perSecond: limits.messagesPerSecond)
+        joinBudget = SenderBudget(burst: limits.joinBurst, perSecond: limits.joinsPerMinute / 60)
     }
 
     /// The subscriptions a server begins with.

@@ -36,6 +36,9 @@ public struct KeyServiceServer: Service {
         certificate = try ServingCertificate(certificateFile: certificateFile, keyFile: keyFile, logger: logger)
     }
 
+    /// Takes registrations from now on, or none.
+    public func set(isActive: Bool) { routes.door.set(isOpen: isActive) }
+
     public func run() async throws {
         let application = try application()
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -3,6 +3,7 @@ import Hummingbird
 import Logging
 import SRUP
 import Storage
+import Synchronization
 
 /// What is known of a request besides itself.
 struct KeyServiceContext: RequestContext {
@@ -21,6 +22,8 @@ struct KeyServiceRoutes: Sendable {
     let authority: Authority
     let state: KeyServiceState
     let policy: KeyServicePolicy
+    /// Whether registrations are taken now.
+    let door: Door
     let key: PrivateKey
     let logger: Logger
     private let registrations: RateTable
@@ -30,10 +33,19 @@ struct KeyServiceRoutes: Sendable {
         self.authority = authority
         self.state = state
         self.policy = policy
+        door = Door(isOpen: policy.isActive)
         self.key = key
         self.logger = logger
         registrations = RateTable(policy.registrations)
         proofs = RateTable(policy.proofs)
+    }
+
+    /// What may be opened and closed while the service runs.
+    final class Door: Sendable {
+        private let state: Mutex<Bool>
+        init(isOpen: Bool) { state = Mutex(isOpen) }
+        var isOpen: Bool { state.withLock { $0 } }
+        func set(isOpen: Bool) { state.withLock { $0 = isOpen } }
     }
 
     /// Requests above this size are refused, in bytes.
@@ -64,7 +76,7 @@ struct KeyServiceRoutes: Sendable {
     }
 
     private func add(to group: RouterGroup<KeyServiceContext>, _ shape: Shape) {
-        group.get("status") { _, _ in try json(["active": policy.isActive ? "true" : "false"], identity: true) }
+        group.get("status") { _, _ in try json(["active": door.isOpen ? "true" : "false"], identity: true) }
         group.post("register") { request, context in
             try await answer(request, context, registrations) { try register($0, shape) }
         }
@@ -106,7 +118,7 @@ struct KeyServiceRoutes: Sendable {
         var object: [String: any Sendable] = values
         if identity {
             // "active" is a boolean on the wire.
-            object["active"] = policy.isActive
+            object["active"] = door.isOpen
             object["identity"] = policy.server.hex
         }
         let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
@@ -193,7 +205,7 @@ struct KeyServiceRoutes: Sendable {
     // MARK: The steps of a registration
 
     private func register(_ values: [String: String], _ shape: Shape) throws -> Response {
-        guard policy.isActive else { throw Refusal(status: .forbidden, words: "registration is closed") }
+        guard door.isOpen else { throw Refusal(status: .forbidden, words: "registration is closed") }
         let id = try identity(values)
         let type = values["type"] ?? "default"
         guard Self.isType(type) else {

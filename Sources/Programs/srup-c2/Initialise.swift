@@ -116,7 +116,8 @@ struct KeyServiceCommand: AsyncParsableCommand {
         abstract: "Run the key service: registration and keys over HTTPS.",
         discussion:
             "Needs the folder of \"srup-c2 init\". It also renews the certificates in it, of key service, broker, C2 server and "
-            + "authority, in good time. Stops on SIGTERM. Exit codes: 0 stopped, 1 failed, 78 configuration."
+            + "authority, in good time. Stops on SIGTERM. On SIGHUP it reads log level and key_service.open again; when its terminal "
+            + "has gone it stops. Exit codes: 0 stopped, 1 failed, 78 configuration."
     )
 
     @OptionGroup var folder: FolderOptions
@@ -128,6 +129,7 @@ struct KeyServiceCommand: AsyncParsableCommand {
         let folder = folder.folder
         do {
             let settings = try ServerSettings.load(folder)
+            Program.setLogLevel(verbose ? .debug : settings.logLevel)
             let (identity, _) = try Identity.load(from: folder + "/server")
             try PrivateFile.withContents(of: folder + "/https.key") { _ in }
             var policy = KeyServicePolicy(
@@ -142,7 +144,16 @@ struct KeyServiceCommand: AsyncParsableCommand {
             let care = CertificateCare(
                 folder: folder, certificates: ServerCertificates(folder: folder, authority: authority),
                 broker: identity.broker, logger: logger)
-            try await Program.run([care, server], logger: logger)
+            try await Program.run([care, server], logger: logger) {
+                do {
+                    let settings = try ServerSettings.load(folder)
+                    Program.setLogLevel(verbose ? .debug : settings.logLevel)
+                    server.set(isActive: settings.isOpen)
+                    logger.notice("read \(folder)/c2.toml again: log and key_service.open are as it says")
+                } catch {
+                    logger.error("the configuration is wrong, the earlier one stays in use: \(error)")
+                }
+            }
         } catch {
             throw Program.failure(error, code: .configuration)
         }

@@ -64,6 +64,7 @@ struct Serve: AsyncParsableCommand {
             Needs the folder of "srup-c2 init", the broker (srup-c2 broker) and the key service \
             (srup-c2 key-service). Rules come from [policy] and [observation] in DIR/c2.toml; options add to them. An observer \
             comes in and vouches only after "srup-c2 trust <identity>". Stops on SIGTERM; joins under way go on after a restart.
+            On SIGHUP it reads policies, observation, limits and log level again; when its terminal has gone it stops.
 
             Exit codes: 0 stopped, 1 failed, 78 the folder or its configuration is wrong, or a server runs in it already.
             """)
@@ -78,7 +79,9 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let logger = Program.logger("srup-c2", level: verbose ? .debug : .info)
         do {
-            let rules = try rules.apply(to: try ServerSettings.load(folder.folder).rules)
+            let settings = try ServerSettings.load(folder.folder)
+            Program.setLogLevel(verbose ? .debug : settings.logLevel)
+            let rules = try rules.apply(to: settings.rules)
             let home = folder.folder + "/server"
             let (identity, state) = try Identity.load(from: home)
             let lock = try FolderLock(home)
@@ -100,7 +103,7 @@ struct Serve: AsyncParsableCommand {
             for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
             events.record("started", ["id": identity.id.hex])
             let watch = CertificateWatch(folder: folder.folder, link: link, logger: logger)
-            try await Program.run([watch, server, link], logger: logger)
+            try await Program.run([watch, server, link], logger: logger) { await reload(server, logger) }
         } catch let error as SettingsError {
             throw Program.failure(error, code: .configuration)
         } catch let error as PartyError {
@@ -109,6 +112,21 @@ struct Serve: AsyncParsableCommand {
             throw Program.failure(error, code: .configuration)
         } catch {
             throw Program.failure(error)
+        }
+    }
+}
+
+extension Serve {
+    /// A configuration that is wrong changes nothing.
+    private func reload(_ server: C2Server, _ logger: Logger) async {
+        do {
+            let settings = try ServerSettings.load(folder.folder)
+            let rules = try self.rules.apply(to: settings.rules)
+            Program.setLogLevel(verbose ? .debug : settings.logLevel)
+            await server.use(rules)
+            logger.notice("read \(folder.folder)/c2.toml again: log, policies, observation and limits are as it says")
+        } catch {
+            logger.error("the configuration is wrong, the earlier one stays in use: \(error)")
         }
     }
 }

@@ -1,4 +1,5 @@
 import C2
+import Logging
 import Settings
 
 /// `c2.toml` in the server's folder, which "srup-c2 init" writes.
@@ -8,6 +9,7 @@ struct ServerSettings {
     var keyServicePort = 8443
     var brokerPort = 8883
     var isOpen = true
+    var logLevel = Logger.Level.info
     var rules = C2Rules()
 
     static func load(_ folder: String) throws(SettingsError) -> ServerSettings {
@@ -18,6 +20,7 @@ struct ServerSettings {
         if let bind = try file.string("bind", allowed: bindForm, isBind) {
             settings.bind = SettingsForm.withoutBrackets(bind)
         }
+        settings.logLevel = try file.choice("log", default: LogWord.info).level
         settings.keyServicePort = try file.integer("key_service.port", default: 8443, in: 1...65535)
         settings.isOpen = try file.boolean("key_service.open", default: true)
         settings.brokerPort = try file.integer("broker.port", default: 8883, in: 1...65535)
@@ -43,6 +46,11 @@ struct ServerSettings {
             throw file.problem("broker.port", "must not be that of the key service, \(settings.keyServicePort)")
         }
         return settings
+    }
+
+    private enum LogWord: String, CaseIterable {
+        case debug, info, notice, warning, error
+        var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
     }
 
     static let hostForm = "a host name or an address, as devices reach this machine: \"c2.example.net\", \"192.0.2.7\""
@@ -72,9 +80,11 @@ struct ServerSettings {
     static func text(host: String, bind: String, keyServicePort: Int, brokerPort: Int) -> String {
         """
         # The C2 server, its key service and its broker. Written by "srup-c2 init"; change it as you like.
+        # Read again on SIGHUP (systemctl reload): log, open, [policy], [observation], [limits]; the rest at the next start.
         # (After a change of host, bind or broker.port: srup-c2 init in a new folder, since certificates name the host.)
         host = "\(host)"             # as devices reach this machine
         bind = "\(bind)"
+        log = "info"                 # debug, info, notice, warning, error
 
         [key_service]
         port = \(keyServicePort)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Program
 import Stage
 
 @main
@@ -13,7 +14,8 @@ struct Demo: ParsableCommand {
             with --camera it is a real camera, and you hold the code in front of it. With --nfc the devices tap: the real \
             libnfc drives simulated PN532 chips; with --reader and --device-reader they are real ones, and you tap.
 
-            Exit codes: 0 the three verdicts came out as they must, 1 they did not.
+            Exit codes: 0 the three verdicts came out as they must, 1 they did not, 128 and the signal's number: it was \
+            stopped (141: nobody reads what it tells). Nothing is left running then, and of the folder nothing but with --keep.
             """)
 
     @Option(help: ArgumentHelp("Use this camera instead of the drawn scene (/dev/video0, auto).", valueName: "camera"))
@@ -65,12 +67,14 @@ struct Demo: ParsableCommand {
     }
 
     func run() throws {
+        signal(SIGPIPE, SIG_IGN)
         let stage = try Stage(keeping: keep)
-        let interrupted = onInterrupt(stage)
-        defer {
-            interrupted.forEach { $0.cancel() }
+        // Ctrl-C, a terminal that is closed, and a service manager leave nothing running either.
+        StopSignals.whenOneComes { number in
             stage.close()
+            _exit(128 + number)
         }
+        defer { stage.close() }
         do {
             try play(stage)
         } catch let failure as Stage.Failure {
@@ -79,24 +83,13 @@ struct Demo: ParsableCommand {
         }
     }
 
-    /// Ctrl-C leaves nothing running either.
-    private func onInterrupt(_ stage: Stage) -> [any DispatchSourceSignal] {
-        nonisolated(unsafe) let stage = stage
-        return [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                stage.close()
-                _exit(130)
-            }
-            source.resume()
-            return source
-        }
-    }
-
     private func play(_ stage: Stage) throws {
         let world = try World(stage)
-        let story = Narrator()
+        let story = Narrator {
+            // Nobody reads it any more: as if SIGPIPE had ended it.
+            stage.close()
+            _exit(128 + SIGPIPE)
+        }
         story.chapter("Setting the stage")
         try world.prepare()
         story.say("keys and certificates made: an authority, the key service's, the broker's, the C2 server's")
@@ -132,7 +125,7 @@ struct Demo: ParsableCommand {
             Act(title: "Act 3: nothing is shown", device: "device-3", shows: .nothing, expected: "FAILED"),
         ]
         let outcomes = try acts.map { try perform($0, world, story, eye) }
-        show(outcomes)
+        show(outcomes, story)
         guard
             outcomes.allSatisfy({ $0.verdicts.last == $0.act.expected && $0.admitted == ($0.act.expected == "VALID") })
         else { throw Stage.Failure(description: "a verdict is not what it must be") }
@@ -249,14 +242,14 @@ struct Demo: ParsableCommand {
         }
     }
 
-    private func show(_ outcomes: [Outcome]) {
+    private func show(_ outcomes: [Outcome], _ story: Narrator) {
         func row(_ columns: [String]) -> String {
             zip(columns, [10, 34, 18, 10, 8]).map {
                 $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0)
             }
             .joined(separator: "  ")
         }
-        print("\n" + row(["device", nfc ? "at the reader" : "before the camera", "verdicts", "joined", "seconds"]))
+        story.tell("\n" + row(["device", nfc ? "at the reader" : "before the camera", "verdicts", "joined", "seconds"]))
         for outcome in outcomes {
             let shown =
                 switch outcome.act.shows {
@@ -264,7 +257,7 @@ struct Demo: ParsableCommand {
                 case .impostor: "another value"
                 case .nothing: "nothing"
                 }
-            print(
+            story.tell(
                 row([
                     outcome.act.device, shown, outcome.verdicts.joined(separator: ", "),
                     outcome.admitted ? "yes" : "no",
@@ -278,17 +271,26 @@ struct Demo: ParsableCommand {
 final class Narrator {
     private let start = EventFollower.clock()
     private var last = EventFollower.clock()
+    private let whenDeaf: () -> Void
+
+    /// - Parameter whenDeaf: called when nobody reads what is told.
+    init(whenDeaf: @escaping () -> Void) {
+        self.whenDeaf = whenDeaf
+    }
+
+    func tell(_ line: String) {
+        print(line)
+        if fflush(nil) != 0 { whenDeaf() }
+    }
 
     func say(_ text: String, at time: Double = EventFollower.clock()) {
         let stamp = String(format: "%7.3f s  +%6.3f s", max(0, time - start), max(0, time - last))
         last = max(last, time)
-        print("\(stamp)  \(text)")
-        fflush(nil)
+        tell("\(stamp)  \(text)")
     }
 
     func chapter(_ title: String) {
-        print("\n\(title)")
-        fflush(nil)
+        tell("\n\(title)")
     }
 
     static func words(_ event: StageEvent, byTap: Bool) -> String? {

@@ -17,7 +17,8 @@ struct Join: AsyncParsableCommand {
             observer that the server has named (or --observer), shows the nonce as a QR code or presents it by tap (--present), \
             and takes it down when the answer has come. A member asks now and then whether it still belongs (--confirm).
 
-            The certificate for the broker is renewed in its last two months.
+            The certificate for the broker is renewed in its last two months. Stops on SIGTERM, SIGINT and SIGHUP, and takes \
+            down what it shows.
 
             With --once it ends with the answer, or after --patience without one. Exit codes: 0 joined (without --once: \
             stopped), 1 not let in, 69 no answer, 78 no usable identity, or another program runs with it.

@@ -38,6 +38,9 @@ actor ObservationDesk {
         watches = Watches(rules: rules, now: .zero)
     }
 
+    /// Judges by other rules from now on; a watch that is open keeps its deadline.
+    func use(_ rules: WatchRules) { watches.rules = rules }
+
     private var now: Duration { ContinuousClock.now - start }
     private var logger: Logger { participant.logger }
 

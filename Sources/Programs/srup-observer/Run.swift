@@ -35,6 +35,7 @@ struct Run: AsyncParsableCommand {
         discussion: """
             Needs an identity (srup-observer register), or one for each [[observer]] block of the configuration. Holds the keys and the broker connection; opens no device: each eye \
             runs as a process of its own (srup-witness), started from here. Stops on SIGTERM.
+            On SIGHUP it reads log and [observe] of its configuration again; when its terminal has gone it stops.
 
             Exit codes: 0 stopped, 1 failed, 69 something outside is missing, 78 configuration or identity is wrong.
             """)
@@ -51,7 +52,7 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try configuration.load()
-        let logger = Program.logger("srup-observer", level: Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info)
+        let logger = Program.logger("srup-observer", level: settings.logLevel.level)
         do {
             try await observe(settings, logger)
         } catch let error as BrokerLinkError {
@@ -87,9 +88,28 @@ struct Run: AsyncParsableCommand {
         for observer in running { observer.announce() }
         let heart = Heart { for observer in observers { _ = await observer.report(since: started) } }
         try await Program.run(
-            [control, heart, signals.socket] + running.flatMap(\.services), logger: logger)
+            [control, heart, signals.socket] + running.flatMap(\.services), logger: logger
+        ) { await reload(observers, logger) }
         for observer in running { observer.events.record("stopped") }
     }
+}
+
+extension Run {
+    /// A configuration that is wrong changes nothing.
+    private func reload(_ observers: [RunningObserver], _ logger: Logger) async {
+        do {
+            let settings = try ObserverSettings.load(configuration.path)
+            Program.setLogLevel(settings.logLevel.level)
+            for observer in observers { await observer.use(settings.rules) }
+            logger.notice("read \(configuration.path) again: log and [observe] are as it says, the rest at the next start")
+        } catch {
+            logger.error("the configuration is wrong, the earlier one stays in use: \(error)")
+        }
+    }
+}
+
+extension ObserverSettings.LogLevel {
+    fileprivate var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
 }
 
 enum Version {

@@ -80,6 +80,8 @@ struct RunningObserver {
         [Renewal(folder: folder, link: link, logger: logger), member, link] + witnesses
     }
 
+    func use(_ rules: WatchRules) async { await desk.use(rules) }
+
     func announce() {
         logger.notice("observer \(identity.id), server \(server)")
         events.record("started", ["id": identity.id.hex])

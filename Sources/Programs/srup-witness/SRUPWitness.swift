@@ -35,7 +35,7 @@ struct CameraWitness: ParsableCommand {
         let wanted = try words.map { try Self.parse(Array($0.dropFirst())) } ?? self
         let camera = CameraEye(try wanted.eye.session())
         // What was set on the camera is put back, also when the service is stopped: cameras keep it.
-        StopSignals.whenOneComes {
+        StopSignals.whenOneComes { _ in
             camera.stop()
             Glibc.exit(EXIT_SUCCESS)
         }

@@ -22,7 +22,7 @@ public enum ChildProcess {
         return (own.lastIndex(of: "/").map { String(own[...$0]) } ?? "") + name
     }
 
-    /// Starts a program; the caller reaps it (``reap(_:)``).
+    /// Starts a program; the caller reaps it (``reap(_:)``). It ends with us, however we end.
     ///
     /// - Parameters:
     ///   - executable: its path.
@@ -31,39 +31,40 @@ public enum ChildProcess {
     ///   - descriptors: descriptor there to descriptor here; what is not named among 0, 1 and 2 is inherited, all others
     ///     are closed.
     ///   - ownGroup: in a process group of its own, so that Ctrl-C in our terminal does not reach it.
+    ///   - lastSignal: what the kernel sends it when we have ended; `nil`: nothing, it outlives us.
     /// - Throws: ``Failure``.
     public static func start(
         _ executable: String, _ arguments: [String], environment: [String: String]? = nil,
-        descriptors: [Int32: Int32] = [:], ownGroup: Bool = true
+        descriptors: [Int32: Int32] = [:], ownGroup: Bool = true, lastSignal: Int32? = SIGTERM
     ) throws(Failure) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for (there, here) in descriptors.sorted(by: { $0.key < $1.key }) {
-            posix_spawn_file_actions_adddup2(&actions, here, there)
-        }
-        srup_spawn_close_from(&actions, max(descriptors.keys.max() ?? 0, 2) + 1)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        let flags =
-            Int32(POSIX_SPAWN_SETSIGMASK) | Int32(POSIX_SPAWN_SETSIGDEF) | (ownGroup ? Int32(POSIX_SPAWN_SETPGROUP) : 0)
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-        var argv: [UnsafeMutablePointer<CChar>?] = [strdup(executable)] + arguments.map { strdup($0) } + [nil]
-        var variables: [UnsafeMutablePointer<CChar>?] =
+        let argv: [UnsafeMutablePointer<CChar>?] = [strdup(executable)] + arguments.map { strdup($0) } + [nil]
+        let variables: [UnsafeMutablePointer<CChar>?] =
             (environment?.map { strdup("\($0.key)=\($0.value)") } ?? ours()) + [nil]
         defer { for pointer in argv + variables { free(pointer) } }
-        var process: pid_t = 0
-        let code = posix_spawn(&process, executable, &actions, &attributes, &argv, &variables)
-        guard code == 0 else {
-            throw Failure(description: "\(executable) cannot be started: \(String(cString: strerror(code)))")
+        let pairs = descriptors.sorted { $0.key < $1.key }
+        let process = executable.withCString { path in
+            argv.withUnsafeBufferPointer { argv in
+                variables.withUnsafeBufferPointer { variables in
+                    pairs.map(\.key).withUnsafeBufferPointer { there in
+                        pairs.map(\.value).withUnsafeBufferPointer { here in
+                            nonisolated(unsafe) var child = srup_child()
+                            child.path = path
+                            child.arguments = argv.baseAddress
+                            child.environment = variables.baseAddress
+                            child.there = there.baseAddress
+                            child.here = here.baseAddress
+                            child.descriptors = Int32(pairs.count)
+                            child.first_closed = max(pairs.last?.key ?? 0, 2) + 1
+                            child.has_own_group = ownGroup ? 1 : 0
+                            child.death_signal = lastSignal ?? 0
+                            return Nursery.shared.run { srup_start_child(&child) }
+                        }
+                    }
+                }
+            }
+        }
+        guard process > 0 else {
+            throw Failure(description: "\(executable) cannot be started: \(String(cString: strerror(-process)))")
         }
         return process
     }

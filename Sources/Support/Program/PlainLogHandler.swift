@@ -1,21 +1,34 @@
 import Linux
 import Logging
+import Synchronization
 
 /// Hands on what is logged with everything harmless in it that came from elsewhere: one event is one line, and steers no
 /// terminal, whoever chose its words.
 public struct PlainLogHandler: LogHandler {
     private var inner: any LogHandler
+    /// `nil`: the program's.
+    private var ownLevel: Logger.Level?
+
+    /// The level of all loggers that were given none of their own; it may be changed at any time.
+    final class CommonLevel: Sendable {
+        private let level = Mutex(Logger.Level.info)
+        var value: Logger.Level { level.withLock { $0 } }
+        func set(_ new: Logger.Level) { level.withLock { $0 = new } }
+    }
+    static let commonLevel = CommonLevel()
 
     /// The longest message, in bytes; what is above is cut.
     public static let maximumMessage = 8192
 
     public init(_ inner: any LogHandler) {
         self.inner = inner
+        // What is left out is decided here.
+        self.inner.logLevel = .trace
     }
 
     public var logLevel: Logger.Level {
-        get { inner.logLevel }
-        set { inner.logLevel = newValue }
+        get { ownLevel ?? Self.commonLevel.value }
+        set { ownLevel = newValue }
     }
 
     public var metadata: Logger.Metadata {

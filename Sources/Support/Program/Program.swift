@@ -16,17 +16,25 @@ public enum Program {
     }
 
     /// A logger on standard error, whose lines are harmless to a terminal.
+    ///
+    /// - Parameter level: of all loggers of the program, see ``setLogLevel(_:)``.
     public static func logger(_ label: String, level: Logger.Level) -> Logger {
-        var logger = Logger(label: label) { PlainLogHandler(StreamLogHandler.standardError(label: $0)) }
-        logger.logLevel = level
-        return logger
+        setLogLevel(level)
+        return Logger(label: label) { PlainLogHandler(StreamLogHandler.standardError(label: $0)) }
     }
 
-    /// Runs services until one of them fails or SIGTERM or SIGINT comes; then stops them in reverse order, in 2 s.
+    /// Changes how much is logged, from now on and by all loggers; but for those that were given a level of their own.
+    public static func setLogLevel(_ level: Logger.Level) { PlainLogHandler.commonLevel.set(level) }
+
+    /// Runs services until one of them fails or SIGTERM, SIGINT or SIGHUP comes; then stops them in reverse order, in 2 s.
     ///
+    /// - Parameter reload: what SIGHUP asks a service for, where it does not stop it (see ``HangUps``).
     /// - Throws: what a service throws.
-    public static func run(_ services: [any Service], logger: Logger) async throws {
+    public static func run(
+        _ services: [any Service], logger: Logger, reload: (@Sendable () async -> Void)? = nil
+    ) async throws {
         signal(SIGPIPE, SIG_IGN)
+        let services = services + [HangUps(reload: reload)]
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         let ending = OrderlyService.Ending()

@@ -19,9 +19,9 @@ public enum StopSignals {
         pthread_sigmask(SIG_SETMASK, &none, nil)
     }
 
-    /// Calls `body` on a thread of its own when one has come: for programs that block in something that signals do not end.
+    /// Calls `body` with its number on a thread of its own when one has come: for programs that block in something that signals do not end.
     /// To be called before other threads are started: they inherit that the signals are left to this one.
-    public static func whenOneComes(_ body: @escaping @Sendable () -> Void) {
+    public static func whenOneComes(_ body: @escaping @Sendable (Int32) -> Void) {
         var awaited = sigset_t()
         sigemptyset(&awaited)
         for number in [SIGTERM, SIGINT, SIGHUP] where !(number == SIGHUP && isIgnored(number)) {
@@ -32,12 +32,12 @@ public enum StopSignals {
         DetachedThread.start {
             var (awaited, number) = (signals, Int32(0))
             while sigwait(&awaited, &number) != 0 {}
-            body()
+            body(number)
         }
     }
 
     /// As nohup(1) leaves it for a program that shall outlive its terminal.
-    private static func isIgnored(_ number: Int32) -> Bool {
+    static func isIgnored(_ number: Int32) -> Bool {
         var action = sigaction()
         guard sigaction(number, nil, &action) == 0 else { return false }
         return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1

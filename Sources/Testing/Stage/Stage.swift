@@ -1,8 +1,12 @@
 import Foundation
 import Linux
+import Synchronization
 
-/// Everything the demo starts, in one temporary folder; ``close()`` leaves nothing running and nothing behind.
-public final class Stage {
+/// Everything the demo starts, in one temporary folder; ``close()`` leaves nothing running and nothing behind. Nor does a
+/// process that is killed: its children end with it, and a sweeper, which outlives it, removes the folder.
+///
+/// May be closed on another thread than the one that works with it: what that one starts afterwards fails.
+public final class Stage: Sendable {
     public struct Failure: Error, CustomStringConvertible {
         public let description: String
 
@@ -18,8 +22,15 @@ public final class Stage {
 
     public let folder: String
     public let binaries: String
-    private var processes: [(name: String, process: pid_t)] = []
+    private struct State {
+        var processes: [(name: String, process: pid_t)] = []
+        /// Those that ``run(_:_:as:within:)`` waits for, and reaps.
+        var awaited: Set<pid_t> = []
+        var isClosed = false
+    }
+    private let state = Mutex(State())
     private let keeps: Bool
+    private let sweeper: Sweeper?
 
     /// - Parameters:
     ///   - folder: where everything lies, kept at the end; `nil`: a temporary one, removed at the end.
@@ -30,6 +41,7 @@ public final class Stage {
         self.folder = folder ?? FileManager.default.temporaryDirectory.path + "/srup-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(
             atPath: self.folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        sweeper = keeps ? nil : try Sweeper(folder: self.folder)
     }
 
     public func path(_ name: String) -> String { folder + "/" + name }
@@ -65,13 +77,24 @@ public final class Stage {
 
     /// Starts something that goes on until ``stop(_:)`` or ``close()``.
     public func start(_ name: String, _ arguments: [String], as role: String) throws {
-        processes.append((role, try spawn(name, arguments, log: role)))
+        try state.withLock { state in
+            guard !state.isClosed else { throw Self.closed }
+            state.processes.append((role, try spawn(name, arguments, log: role)))
+        }
     }
+
+    private static let closed = Failure(description: "the stage is closed")
 
     /// Runs something to its end, a minute at most if nothing else is said; returns its exit code, -1 when it was killed.
     @discardableResult
     public func run(_ name: String, _ arguments: [String], as role: String, within seconds: Int = 60) throws -> Int32 {
-        let process = try spawn(name, arguments, log: role)
+        let process = try state.withLock { state in
+            guard !state.isClosed else { throw Self.closed }
+            let process = try spawn(name, arguments, log: role)
+            state.awaited.insert(process)
+            return process
+        }
+        defer { _ = state.withLock { $0.awaited.remove(process) } }
         if case .exited(let code) = ChildProcess.wait(process, until: .now + .seconds(seconds)) { return code }
         return -1
     }
@@ -101,24 +124,32 @@ public final class Stage {
 
     /// Sends a signal and waits for the end; the exit code, `nil` when it had to be killed or was not running.
     public func end(_ role: String, _ signal: Int32, within seconds: Int = 20) -> Int32? {
-        guard let process = processes.first(where: { $0.name == role })?.process else { return nil }
-        processes.removeAll { $0.name == role }
+        guard let process = take(role).first else { return nil }
         kill(process, signal)
         if case .exited(let code) = ChildProcess.wait(process, until: .now + .seconds(seconds)) { return code }
         return nil
     }
 
     public func processIdentifier(_ role: String) -> Int32? {
-        processes.removeAll { ChildProcess.reap($0.process) != nil }
-        return processes.first { $0.name == role }?.process
+        state.withLock { state in
+            state.processes.removeAll { ChildProcess.reap($0.process) != nil }
+            return state.processes.first { $0.name == role }?.process
+        }
     }
 
     private func end(_ role: String, _ signal: Int32) {
-        for (_, process) in processes.filter({ $0.name == role }) {
+        for process in take(role) {
             kill(process, signal)
             _ = ChildProcess.wait(process, until: .now + .seconds(4))
         }
-        processes.removeAll { $0.name == role }
+    }
+
+    /// Who ends a process reaps it: from here on it is not listed any more.
+    private func take(_ role: String) -> [pid_t] {
+        state.withLock { state in
+            defer { state.processes.removeAll { $0.name == role } }
+            return state.processes.filter { $0.name == role }.map(\.process)
+        }
     }
 
     /// The end of a program's log, for error messages.
@@ -127,11 +158,18 @@ public final class Stage {
         return text.split(separator: "\n").suffix(12).map { "    \($0)" }.joined(separator: "\n")
     }
 
+    /// Ends all that runs and removes the folder; without effect the second time.
     public func close() {
-        for (_, process) in processes.reversed() { kill(process, SIGTERM) }
-        for (_, process) in processes.reversed() { _ = ChildProcess.wait(process, until: .now + .seconds(4)) }
-        processes.removeAll()
+        let processes = state.withLock { state -> [pid_t] in
+            defer { state.processes.removeAll() }
+            state.isClosed = true
+            for process in state.awaited { kill(process, SIGKILL) }
+            return state.processes.reversed().map(\.process)
+        }
+        for process in processes { kill(process, SIGTERM) }
+        for process in processes { _ = ChildProcess.wait(process, until: .now + .seconds(4)) }
         if !keeps { try? FileManager.default.removeItem(atPath: folder) }
+        if !FileManager.default.fileExists(atPath: folder) { sweeper?.dismiss() }
     }
 
     /// A TCP port on loopback that is free now.

@@ -9,8 +9,6 @@ enum RPiProcess {
     private static let pipeSize: Int32 = 1 << 20
     /// F_SETPIPE_SZ, which glibc's headers give to GNU programs only. fcntl(2).
     private static let setPipeSize: Int32 = 1031
-    /// Lets a process end with us, also when we are killed; part of util-linux, which every Debian has.
-    private static let leash = "/usr/bin/setpriv"
 
     /// - Returns: the process, where its pictures come, and what it says.
     /// - Throws: ``CameraError/failed(_:doing:why:)``.
@@ -26,11 +24,10 @@ enum RPiProcess {
         }
         defer { close(words.write) }
         _ = fcntl(pictures.write, setPipeSize, pipeSize)
-        let isLeashed = access(leash, X_OK) == 0
         do throws(ChildProcess.Failure) {
             let process = try ChildProcess.start(
-                isLeashed ? leash : program, (isLeashed ? ["--pdeathsig", "KILL", program] : []) + arguments,
-                environment: environment, descriptors: [0: null, 1: pictures.write, 2: words.write])
+                program, arguments, environment: environment,
+                descriptors: [0: null, 1: pictures.write, 2: words.write], lastSignal: SIGKILL)
             return (process, pictures.read, RPiWords(words.read))
         } catch {
             close(pictures.read)
