@@ -140,6 +140,14 @@ let package = Package(
         room("Signals", in: "Observer", ["CGPIO"]),
         room("Doctor", in: "Observer", ["Linux", "CLinux", "Program"]),
 
+        room(
+            "Keeper", in: "Observer",
+            [
+                "SRUP", "Party", "Observation", "Witness", "Limits", "Settings", "Program", "Signals", "Linux",
+                "CLinux",
+                log, lifecycle,
+            ]),
+
         // MARK: Vision: from the camera to the code's text
 
         room("Luma", in: "Vision", settings: fast),
@@ -172,7 +180,8 @@ let package = Package(
         program(
             "srup-observer",
             [
-                "SRUP", "Party", "Observation", "Witness", "Limits", "Settings", "Program", "Storage", "Doctor",
+                "Keeper", "SRUP", "Party", "Observation", "Witness", "Limits", "Settings", "Program", "Storage",
+                "Doctor",
                 "Signals", "Linux", "CLinux", "CWiping", log, lifecycle, arguments,
             ]),
         program(
@@ -189,7 +198,7 @@ let package = Package(
             ]),
         program("srup", ["SRUP", "Party", "Storage", "Program", "Workbench", "Linux", log, lifecycle, arguments]),
         program("srup-demo", ["Program", "Stage", arguments]),
-        program("srup-scene", ["Scene", "Camera", "Luma", "CPNG", arguments]),
+        program("srup-scene", ["Scene", "Camera", "Luma", "CPNG", "Program", arguments]),
         program(
             "srup-fuzz",
             [

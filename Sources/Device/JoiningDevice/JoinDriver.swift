@@ -127,7 +127,7 @@ public actor JoinDriver {
             // It may have waited at the broker for days: a join under way has an answer of its own to come.
             if askingSince == nil { planNothing() }
         case .action(let id): logger.info("action \(id)")
-        case .observationRequested: logger.warning("asked to observe, which this device cannot")
+        case .observationAnnounced, .observationWithdrawn, .observationRequested: break
         }
     }
 

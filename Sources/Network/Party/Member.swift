@@ -16,7 +16,12 @@ public enum MemberEvent: Sendable {
     case joinTimedOut(JoinKind)
     /// The nonce to be shown: to an observer, or to a person.
     case nonce(Nonce, JoinKind)
-    /// We are to look at `device`, which should show the nonce.
+    /// We shall be asked to look at something: the request is being stored. Eyes that need time to open begin now.
+    case observationAnnounced
+    /// It was announced, and there is nothing to look at after all.
+    case observationWithdrawn
+    /// We are to look at `device`, which should show the nonce. That we owe the verdict is stored
+    /// (``PartyState/Request/Kind/duty``).
     case observationRequested(token: Token, device: DeviceID, Nonce)
     case data(id: [UInt8], value: [UInt8])
     case action(UInt8)
@@ -292,11 +297,44 @@ public actor Member: Service {
             guard let (signed, topic) = try participant.read(payload, topic: name) else { return }
             guard topic == .member(participant.id) else { throw Rejection.wrongTopic(name) }
             guard signed.message.sender == server else { throw Rejection.unknownSender(signed.message.sender) }
-            try await act(on: try participant.admit(signed, key: serverKey))
+            let message = try participant.verified(signed, key: serverKey)
+            guard let duty = duty(message) else {
+                try participant.take(message)
+                return try await act(on: message)
+            }
+            try await begin(duty, message)
         } catch let rejection as Rejection {
             participant.rejections.record(rejection)
         } catch {
             participant.causedLog.log(.error, about: "messages", "a message could not be handled: \(error)")
+        }
+    }
+
+    /// What we owe for `message`, when it is a request to observe that we may follow.
+    private func duty(_ message: Message) -> PartyState.Request? {
+        guard case .observationRequest(let device, _) = message.body, isJoined, isConfirmed,
+            behaviour.identification.observations != nil
+        else { return nil }
+        return PartyState.Request(token: message.token, kind: .duty, peer: server, subject: device)
+    }
+
+    /// Stores what we owe with the message's number, so that a crash loses neither alone, while the eyes open.
+    private func begin(_ duty: PartyState.Request, _ message: Message) async throws {
+        await handler(.observationAnnounced)
+        do {
+            try participant.take(message, opening: duty)
+            do {
+                try await act(on: message)
+            } catch let rejection as Rejection {
+                // What we cannot read we cannot look for: the server need not wait for its time to run out.
+                try participant.send(
+                    .response(.observedJoinFail), to: server, on: .member(participant.id), token: duty.token,
+                    answering: .duty)
+                throw rejection
+            }
+        } catch {
+            await handler(.observationWithdrawn)
+            throw error
         }
     }
 
@@ -332,6 +370,7 @@ public actor Member: Service {
     private func obey(_ message: Message) async throws {
         switch message.body {
         case .observationRequest(let device, let envelope):
+            guard behaviour.identification.observations != nil else { throw Rejection.unexpected(message.body.type) }
             guard isConfirmed else { throw Rejection.tooOld(message.body.type) }
             let nonce = try open(envelope)
             await handler(.observationRequested(token: message.token, device: device, nonce))

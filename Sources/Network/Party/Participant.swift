@@ -90,16 +90,34 @@ public final class Participant: Sendable {
     /// - Throws: ``Rejection``; ``StorageError`` when the counter could not be stored, in which case the message must
     ///   not be acted on either.
     public func admit(_ signed: SignedMessage, key: PublicKey?) throws -> Message {
+        let message = try verified(signed, key: key)
+        try take(message)
+        return message
+    }
+
+    /// The message, if `key` has signed it. It may be an old one: see ``take(_:opening:)``.
+    ///
+    /// - Throws: ``Rejection``.
+    public func verified(_ signed: SignedMessage, key: PublicKey?) throws(Rejection) -> Message {
         let message = signed.message
-        guard let key else { throw Rejection.unknownSender(message.sender) }
+        guard let key else { throw .unknownSender(message.sender) }
         guard message.sequence <= .highestAccepted else {
-            throw Rejection.noRoomToAnswer(message.sender, got: message.sequence)
+            throw .noRoomToAnswer(message.sender, got: message.sequence)
         }
-        guard signed.isSigned(by: key) else { throw Rejection.badSignature(message.sender) }
-        if let last = try state.accept(message.sequence, from: message.sender, version: message.version) {
+        guard signed.isSigned(by: key) else { throw .badSignature(message.sender) }
+        return message
+    }
+
+    /// Takes the sequence number of a verified message.
+    ///
+    /// - Parameter opening: the request that the message makes, stored together with the number.
+    /// - Throws: ``Rejection/replayed(_:got:last:)``, ``StorageError``: the message must not be acted on.
+    public func take(_ message: Message, opening: PartyState.Request? = nil) throws {
+        if let last = try state.accept(
+            message.sequence, from: message.sender, version: message.version, opening: opening)
+        {
             throw Rejection.replayed(message.sender, got: message.sequence, last: last)
         }
-        return message
     }
 
     /// The broker has confirmed a message.

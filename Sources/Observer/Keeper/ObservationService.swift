@@ -6,53 +6,63 @@ import Party
 import SRUP
 import Witness
 
-/// The keeper's desk: opens a watch for each request, shows it what the witnesses see, and sends each verdict once.
-actor ObservationDesk {
+/// What an observation needs of a witness: a process of its own in the programs (``WitnessProcess``).
+package protocol ObservingWitness: Sendable {
+    /// Somebody waits for what it sees.
+    func wake()
+    func rest()
+}
+
+extension WitnessProcess: ObservingWitness {}
+
+/// Opens a watch for each request, shows it what the witnesses see, and sends each verdict once.
+package actor ObservationService {
     private let participant: Participant
     private let server: DeviceID
     private let events: EventLog
     private let name: String
-    private let signals: SignalBoard
+    private let signals: SignalBoard?
+    private let time: Timekeeper
     /// What witnesses and the server cause.
     private let causedLog: BoundedLog
     private var watches: Watches<Token>
     private var subjects: [Token: DeviceID] = [:]
     private var hasAnsweredLeftOvers = false
-    private var witnesses: [WitnessProcess] = []
+    private var witnesses: [any ObservingWitness] = []
     private var timer: Task<Void, Never>?
-    private let start = ContinuousClock.now
-    private(set) var verdicts: [String: Int] = [:]
-    private(set) var eyes: [String: String] = [:]
+    package private(set) var verdicts: [String: Int] = [:]
+    package private(set) var eyes: [String: String] = [:]
 
     /// - Parameter name: of the logical observer.
-    init(
-        _ participant: Participant, server: DeviceID, rules: WatchRules, events: EventLog, name: String,
-        signals: SignalBoard
+    package init(
+        _ participant: Participant, server: DeviceID, rules: WatchRules, events: EventLog, name: String = "",
+        signals: SignalBoard? = nil, time: Timekeeper = .monotonic
     ) {
+        self.time = time
         self.name = name
         self.signals = signals
         self.participant = participant
         self.server = server
         self.events = events
         causedLog = BoundedLog(participant.logger)
-        watches = Watches(rules: rules, now: .zero)
+        watches = Watches(rules: rules, now: time.now())
     }
 
     /// Judges by other rules from now on; a watch that is open keeps its deadline.
-    func use(_ rules: WatchRules) { watches.rules = rules }
+    package func use(_ rules: WatchRules) { watches.rules = rules }
 
-    private var now: Duration { ContinuousClock.now - start }
+    private var now: Duration { time.now() }
     private var logger: Logger { participant.logger }
 
-    func use(_ witnesses: [WitnessProcess]) {
+    package func use(_ witnesses: [any ObservingWitness]) {
         self.witnesses = witnesses
     }
 
-    var openWatches: Int { watches.count }
+    package var openWatches: Int { watches.count }
 
     /// Answers what an earlier run has left open: their nonces were in memory only, so that FAILED is the honest answer
     /// and the server can ask again at once. Not before the server has let us in: what it asks in reply would come too early.
-    func answerLeftOvers() {
+    private func answerLeftOvers() {
         guard !hasAnsweredLeftOvers else { return }
         hasAnsweredLeftOvers = true
         do {
@@ -67,39 +77,46 @@ actor ObservationDesk {
         }
     }
 
+    /// What happens to the observer as a member of its network.
+    package func handle(_ event: MemberEvent) {
+        switch event {
+        case .observationAnnounced:
+            // Some cameras take a second to open: not after the disk, but beside it.
+            for witness in witnesses { witness.wake() }
+        case .observationWithdrawn: restIfIdle()
+        case .observationRequested(let token, let device, let nonce): observe(device, nonce, token: token)
+        case .joined: answerLeftOvers()
+        default: break
+        }
+    }
+
     /// Begins to look for `nonce`; an earlier request about the same device is forgotten without an answer, since its server
     /// waits for this one's only.
-    func observe(_ device: DeviceID, _ nonce: Nonce, token: Token) {
-        let old = subjects.first { $0.value == device }?.key
-        do {
-            try participant.state.open(.init(token: token, kind: .duty, peer: server, subject: device), replacing: old)
-        } catch {
-            causedLog.log(.error, about: "the state file", "\(error)")
-            return
-        }
-        if let old {
+    private func observe(_ device: DeviceID, _ nonce: Nonce, token: Token) {
+        if let old = subjects.first(where: { $0.value == device })?.key {
             subjects[old] = nil
             watches.close(old, at: now)
         }
         let fingerprint = nonce.withBytes { Watches<Token>.fingerprint(of: $0) }
         guard watches.open(token, fingerprint: fingerprint, at: now, matches: { nonce.matches($0) }) else {
             answer(token, device: device, .failed("too many observations at once"), elapsed: .zero, to: server)
+            restIfIdle()
             return
         }
         subjects[token] = device
         causedLog.log(.info, about: device, "looking for \(device)")
         events.record("looking", ["device": device.hex])
         for witness in witnesses { witness.wake() }
-        signals.watches(name, watches.count)
+        signals?.watches(name, watches.count)
         schedule()
     }
 
     /// What a witness has said.
-    func heard(_ event: WitnessEvent, from witness: String) {
+    package func heard(_ event: WitnessEvent, from witness: String) {
         switch event {
         case .ready(let what):
             eyes[witness] = "ready: \(what)"
-            signals.eye(name, witness, isBlind: false)
+            signals?.eye(name, witness, isBlind: false)
             causedLog.log(.info, about: witness, "the \(witness) sees: \(what)")
             watches.witness(witness, problem: nil, at: now)
             schedule()
@@ -108,7 +125,7 @@ actor ObservationDesk {
                 causedLog.log(.warning, about: witness, "the \(witness) cannot see: \(why)")
             }
             eyes[witness] = "lost: \(why)"
-            signals.eye(name, witness, isBlind: !watches.isEmpty)
+            signals?.eye(name, witness, isBlind: !watches.isEmpty)
             watches.witness(witness, problem: why, at: now)
             schedule()
         case .seen(let value, let how):
@@ -125,7 +142,8 @@ actor ObservationDesk {
         srup_wipe_stack()
     }
 
-    private func tick() {
+    /// Does what is due.
+    package func tick() {
         finish(watches.tick(at: now))
         schedule()
     }
@@ -133,11 +151,7 @@ actor ObservationDesk {
     private func schedule() {
         timer?.cancel()
         guard let deadline = watches.nextDeadline else { return }
-        let delay = max(deadline - now, .zero)
-        timer = Task { [weak self] in
-            guard (try? await Task.sleep(for: delay)) != nil else { return }
-            await self?.tick()
-        }
+        timer = time.wake(at: deadline) { [weak self] in await self?.tick() }
     }
 
     private func finish(_ ended: [Watches<Token>.Ended]) {
@@ -145,11 +159,14 @@ actor ObservationDesk {
             let device = subjects.removeValue(forKey: end.id)
             answer(end.id, device: device, end.verdict, elapsed: end.elapsed, to: server)
         }
-        if !ended.isEmpty { signals.watches(name, watches.count) }
-        if !ended.isEmpty && watches.isEmpty {
-            for witness in witnesses { witness.rest() }
-            timer?.cancel()
-        }
+        if !ended.isEmpty { signals?.watches(name, watches.count) }
+        if !ended.isEmpty { restIfIdle() }
+    }
+
+    private func restIfIdle() {
+        guard watches.isEmpty else { return }
+        for witness in witnesses { witness.rest() }
+        timer?.cancel()
     }
 
     private func answer(_ token: Token, device: DeviceID?, _ verdict: Verdict, elapsed: Duration, to peer: DeviceID) {
@@ -167,7 +184,7 @@ actor ObservationDesk {
             return
         }
         verdicts[verdict.name, default: 0] += 1
-        signals.verdict(verdict.name)
+        signals?.verdict(verdict.name)
         let name = device?.hex ?? "?"
         let milliseconds = Int((elapsed / .milliseconds(1)).rounded())
         let how =

@@ -8,21 +8,21 @@ import ServiceLifecycle
 import Witness
 
 /// One logical observer at work: its identity, its membership, its desk and its witnesses.
-struct RunningObserver {
+package struct RunningObserver {
     private let name: String
     private let folder: String
     private let identity: Identity
     private let server: DeviceID
     private let member: Member
-    private let desk: ObservationDesk
+    private let desk: ObservationService
     private let witnesses: [WitnessProcess]
     private let link: BrokerLink
     private let logger: Logger
-    let events: EventLog
+    package let events: EventLog
 
     /// - Parameter path: the configuration file, for error messages.
     /// - Throws: ``PartyError``, ``BrokerLinkError``.
-    init(
+    package init(
         _ observer: ObserverSettings.LogicalObserver, _ settings: ObserverSettings, events: EventLog, _ path: String,
         witnessSockets: String?, signals: SignalBoard, _ logger: Logger
     ) async throws {
@@ -48,14 +48,14 @@ struct RunningObserver {
         else {
             throw PartyError.identity("the key service does not know the C2 server \(server)")
         }
-        let desk = ObservationDesk(
+        let desk = ObservationService(
             participant, server: server, rules: settings.rules, events: events, name: observer.name, signals: signals)
         self.desk = desk
         witnesses = observer.eyes.map { Self.witness($0, observer.name, in: witnessSockets, desk, logger) }
         await desk.use(witnesses)
         let log = logger
         let identification = Identification(
-            program: "srup-observer \(Version.text)", observations: settings.rules.mostWatches)
+            program: "srup-observer \(Release.version)", observations: settings.rules.mostWatches)
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
         var behaviour = Member.Behaviour(rejoin: settings.rejoin, identification: identification)
@@ -76,19 +76,20 @@ struct RunningObserver {
         return id
     }
 
-    var services: [any Service] {
+    package var services: [any Service] {
         [Renewal(folder: folder, link: link, logger: logger), member, link] + witnesses
     }
 
-    func use(_ rules: WatchRules) async { await desk.use(rules) }
+    package func use(_ rules: WatchRules) async { await desk.use(rules) }
 
-    func announce() {
+    package func announce() {
         logger.notice("observer \(identity.id), server \(server)")
         events.record("started", ["id": identity.id.hex])
     }
 
     private static func witness(
-        _ eye: ObserverSettings.Eye, _ observer: String, in sockets: String?, _ desk: ObservationDesk, _ logger: Logger
+        _ eye: ObserverSettings.Eye, _ observer: String, in sockets: String?, _ desk: ObservationService,
+        _ logger: Logger
     ) -> WitnessProcess {
         // In the order of the thread's calls: one stream per witness, drained by one task.
         let (stream, continuation) = AsyncStream<WitnessEvent>.makeStream(bufferingPolicy: .bufferingOldest(1024))
@@ -110,19 +111,18 @@ struct RunningObserver {
     }
 
     private static func handle(
-        _ event: MemberEvent, _ desk: ObservationDesk, _ events: EventLog, _ logger: Logger, _ outside: BoundedLog,
+        _ event: MemberEvent, _ desk: ObservationService, _ events: EventLog, _ logger: Logger, _ outside: BoundedLog,
         _ id: DeviceID
     ) async {
+        await desk.handle(event)
         switch event {
-        case .observationRequested(let token, let device, let nonce): await desk.observe(device, nonce, token: token)
         case .connected: events.record("connected")
         case .disconnected(let why): events.record("disconnected", ["why": why])
         case .joined(let again):
-            await desk.answerLeftOvers()
             if !again { events.record("joined") }
         case .refused:
             events.record("refused")
-            outside.log(.warning, about: "refused", StatusCommand.waitingWords(id.hex) + "; asking again")
+            outside.log(.warning, about: "refused", ObserverReport.waitingWords(id.hex) + "; asking again")
         case .joinFailed:
             events.record("refused")
             outside.log(.error, about: "refused", "the server does not let this observer in; asking again later")
@@ -130,12 +130,12 @@ struct RunningObserver {
             outside.log(.warning, about: "no answer", "the server does not answer our request to join; asking again")
         case .left(let why):
             outside.log(.warning, about: "left", "the server has removed this observer from its network (\(why))")
-        case .data, .action, .nonce: break
+        default: break
         }
     }
 
-    func report(since start: ContinuousClock.Instant) async -> StatusCommand.Report {
-        var report = StatusCommand.Report()
+    package func report(since start: ContinuousClock.Instant) async -> ObserverReport {
+        var report = ObserverReport()
         report.name = name.isEmpty ? nil : name
         report.running = true
         report.identity = identity.id.hex
@@ -149,18 +149,18 @@ struct RunningObserver {
         report.verdicts = await desk.verdicts
         report.rejected = member.participant.rejections.counts
         report.uptimeSeconds = Int((ContinuousClock.now - start) / .seconds(1))
-        report.lastObservations = StatusCommand.observations(member.participant.state)
+        report.lastObservations = ObserverReport.observations(member.participant.state)
         return report
     }
 }
 
 extension ObserverSettings.LogicalObserver {
     /// What marks its events when there are several.
-    var tag: [String: String] { name.isEmpty ? [:] : ["observer": name] }
+    package var tag: [String: String] { name.isEmpty ? [:] : ["observer": name] }
 }
 
 extension ObserverSettings.Eye {
-    var kind: String {
+    package var kind: String {
         switch self {
         case .camera: "camera"
         case .nfc: "nfc"
@@ -168,7 +168,7 @@ extension ObserverSettings.Eye {
     }
 
     /// The witness's arguments.
-    var arguments: [String] {
+    package var arguments: [String] {
         switch self {
         case .camera(let camera):
             ["camera", "--device", camera.device, "--size", "\(camera.width)x\(camera.height)"]
@@ -179,7 +179,7 @@ extension ObserverSettings.Eye {
 
     /// How long to wait at most before a witness that has died is started again: libnfc's `abort()` at one garbled byte
     /// must not cost a tap.
-    var longestPause: Duration {
+    package var longestPause: Duration {
         switch self {
         case .camera: .seconds(10)
         case .nfc: .milliseconds(400)

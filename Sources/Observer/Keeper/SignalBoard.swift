@@ -5,7 +5,7 @@ import Synchronization
 
 /// What all logical observers of the box are doing, as one word on the signal socket: a fault anywhere is shown first,
 /// then looking, then waiting.
-final class SignalBoard: Sendable {
+package final class SignalBoard: Sendable {
     private struct Part {
         var isJoined = false
         var isConnected = false
@@ -18,12 +18,12 @@ final class SignalBoard: Sendable {
         }
     }
 
-    let socket: SignalSocket
+    package let socket: SignalSocket
     private let parts = Mutex<[String: Part]>([:])
 
     /// - Parameter names: of the logical observers.
     /// - Throws: ``ControlSocket/Failure``.
-    init(path: String, names: [String]) throws(ControlSocket.Failure) {
+    package init(path: String, names: [String]) throws(ControlSocket.Failure) {
         parts.withLock { parts in
             for name in names { parts[name] = Part() }
         }
@@ -65,7 +65,7 @@ final class SignalBoard: Sendable {
         case .disconnected: disconnected(name)
         case .joined: joined(name, true)
         case .refused, .joinFailed, .left: joined(name, false)
-        case .joinTimedOut, .nonce, .observationRequested, .data, .action: break
+        default: break
         }
     }
 

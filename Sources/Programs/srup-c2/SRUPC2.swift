@@ -1,4 +1,5 @@
 import ArgumentParser
+import Program
 
 @main
 struct SRUPC2: AsyncParsableCommand {
@@ -15,7 +16,7 @@ struct SRUPC2: AsyncParsableCommand {
             After an update of srup-c2:
               srup-c2 upgrade --folder DIR
             """,
-        version: "0.1.0",
+        version: Release.version,
         subcommands: [
             Initialise.self, CheckCommand.self, Upgrade.self, KeyServiceCommand.self, BrokerCommand.self, Serve.self,
             Trust.self, Devices.self,

@@ -108,7 +108,7 @@ struct Join: AsyncParsableCommand {
             identity.broker, clientID: identity.clientID, subscriptions: ["SRUP/\(identity.id.hex)"], logger: logger)
         let participant = Participant(id: identity.id, key: identity.key, state: state, link: link, logger: logger)
         var behaviour = Member.Behaviour(
-            rejoin: nil, identification: Identification(program: "srup-device \(SRUPDevice.version)"))
+            rejoin: nil, identification: Identification(program: "srup-device \(Release.version)"))
         behaviour.moderatedTimeout = .seconds(patience)
         behaviour.firstVersion = ProtocolVersion(rawValue: firstVersion) ?? .preferred
         let outcome = Outcome(once: once)

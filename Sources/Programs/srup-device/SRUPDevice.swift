@@ -6,7 +6,6 @@ import SRUP
 
 @main
 struct SRUPDevice: AsyncParsableCommand {
-    static let version = "0.1.0"
     static let configuration = CommandConfiguration(
         commandName: "srup-device",
         abstract: "The reference joining device of a SRUP network.",
@@ -15,7 +14,7 @@ struct SRUPDevice: AsyncParsableCommand {
               srup-device register --url https://c2.example.net:8443 --ca ca.pem --type sensor
               srup-device run
             """,
-        version: version,
+        version: Release.version,
         subcommands: [RegisterDevice.self, Join.self, Show.self])
 }
 

@@ -1,3 +1,4 @@
+import Keeper
 import Settings
 
 /// The configuration file of the boot partition: what it says, and the same without its Wi-Fi passphrase.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Doctor
 import Glibc
+import Keeper
 import Linux
 import Party
 import Program
@@ -57,7 +58,7 @@ struct DoctorCommand: AsyncParsableCommand {
         } catch {
             note([Self.finding(error)])
         }
-        note(MachineChecks(root).all(version: Version.text) + CardChecks(root).all() + [ClockChecks.clock()])
+        note(MachineChecks(root).all(version: Release.version) + CardChecks(root).all() + [ClockChecks.clock()])
         let folder = settings?.stateFolder ?? ObserverSettings.defaultState
         note([DiskChecks.partition(of: folder)])
         if let settings { note(Self.led(settings.signal, root)) }

@@ -1,5 +1,6 @@
 import Doctor
 import Glibc
+import Keeper
 import Program
 
 /// Examines what the observers look with; what needs a device opened is asked from srup-witness.

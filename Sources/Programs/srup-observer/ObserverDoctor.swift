@@ -1,5 +1,6 @@
 import Doctor
 import Glibc
+import Keeper
 import Party
 import Program
 import SRUP
@@ -19,7 +20,7 @@ struct ObserverDoctor {
     func examine(_ observer: ObserverSettings.LogicalObserver) async -> [Finding] {
         let folder = StateFolderChecks(observer.stateFolder)
         var findings = [folder.permissions()]
-        let report = StatusCommand.live(settings)?.first { ($0.name ?? "") == observer.name }
+        let report = ObserverReport.live(settings)?.first { ($0.name ?? "") == observer.name }
         let identity = registered(observer, report, folder, &findings)
         if folder.isReadable { findings += certificates(observer.stateFolder) }
         if isOffline {
@@ -36,7 +37,7 @@ struct ObserverDoctor {
     // MARK: Identity
 
     private func registered(
-        _ observer: ObserverSettings.LogicalObserver, _ report: StatusCommand.Report?, _ folder: StateFolderChecks,
+        _ observer: ObserverSettings.LogicalObserver, _ report: ObserverReport?, _ folder: StateFolderChecks,
         _ findings: inout [Finding]
     ) -> Identity? {
         guard folder.isReadable, Identity.exists(in: observer.stateFolder) else {
@@ -190,7 +191,7 @@ struct ObserverDoctor {
 
     private static let askOperator = "tell the C2 server's operator: srup-c2 check, and the log of srup-c2 key-service"
 
-    private func broker(_ identity: Identity?, _ report: StatusCommand.Report?) async -> [Finding] {
+    private func broker(_ identity: Identity?, _ report: ObserverReport?) async -> [Finding] {
         guard let identity else { return [broker(nil, report, .unreachable(""))] }
         let outcome = await BrokerProbe(identity.broker).outcome()
         let finding = broker(identity, report, outcome)
@@ -200,7 +201,7 @@ struct ObserverDoctor {
     }
 
     private func broker(
-        _ identity: Identity?, _ report: StatusCommand.Report?, _ outcome: BrokerProbe.Outcome
+        _ identity: Identity?, _ report: ObserverReport?, _ outcome: BrokerProbe.Outcome
     ) -> Finding {
         let name = "broker"
         guard let identity else {
@@ -230,7 +231,7 @@ struct ObserverDoctor {
 
     // MARK: The running observer
 
-    private func keeper(_ report: StatusCommand.Report?, isRegistered: Bool) -> [Finding] {
+    private func keeper(_ report: ObserverReport?, isRegistered: Bool) -> [Finding] {
         let name = "observer"
         guard let report else {
             let socket = settings.stateFolder + "/control.sock"

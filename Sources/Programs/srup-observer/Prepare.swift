@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Keeper
 import Program
 import Settings
 import Storage

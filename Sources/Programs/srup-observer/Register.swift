@@ -1,4 +1,5 @@
 import ArgumentParser
+import Keeper
 import Party
 import Program
 

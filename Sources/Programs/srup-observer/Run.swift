@@ -1,4 +1,5 @@
 import ArgumentParser
+import Keeper
 import Logging
 import Observation
 import Party
@@ -81,9 +82,9 @@ struct Run: AsyncParsableCommand {
         let started = ContinuousClock.now
         let observers = running
         let control = try ControlSocket(path: settings.stateFolder + "/control.sock") {
-            var reports: [StatusCommand.Report] = []
+            var reports: [ObserverReport] = []
             for observer in observers { reports.append(await observer.report(since: started)) }
-            return StatusCommand.encoded(reports)
+            return ObserverReport.encoded(reports)
         }
         for observer in running { observer.announce() }
         let heart = Heart { for observer in observers { _ = await observer.report(since: started) } }
@@ -101,7 +102,8 @@ extension Run {
             let settings = try ObserverSettings.load(configuration.path)
             Program.setLogLevel(settings.logLevel.level)
             for observer in observers { await observer.use(settings.rules) }
-            logger.notice("read \(configuration.path) again: log and [observe] are as it says, the rest at the next start")
+            logger.notice(
+                "read \(configuration.path) again: log and [observe] are as it says, the rest at the next start")
         } catch {
             logger.error("the configuration is wrong, the earlier one stays in use: \(error)")
         }
@@ -110,8 +112,4 @@ extension Run {
 
 extension ObserverSettings.LogLevel {
     fileprivate var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
-}
-
-enum Version {
-    static let text = "0.1.0"
 }

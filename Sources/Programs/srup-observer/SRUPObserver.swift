@@ -1,4 +1,5 @@
 import ArgumentParser
+import Program
 
 @main
 struct SRUPObserver: AsyncParsableCommand {
@@ -11,7 +12,7 @@ struct SRUPObserver: AsyncParsableCommand {
               srup-observer run
               srup-observer status
             """,
-        version: Version.text,
+        version: Release.version,
         subcommands: [
             Register.self, Run.self, StatusCommand.self, DoctorCommand.self, SignalCommand.self, Scan.self,
             Capture.self, Aim.self, NFC.self, Prepare.self,

@@ -13,7 +13,7 @@ struct SRUPWitness: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "srup-witness",
         abstract: "The eyes of srup-observer: started by it, not by hand.",
-        version: "0.1.0",
+        version: Release.version,
         subcommands: [
             CameraWitness.self, NFC.self, Serve.self, Scan.self, Capture.self, Check.self, AimCommand.self,
         ])

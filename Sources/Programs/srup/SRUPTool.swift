@@ -15,7 +15,7 @@ struct SRUPTool: AsyncParsableCommand {
             srup decode --json < hex-lines | srup encode > the-same-hex-lines
             srup listen --folder DIR/monitor
             """,
-        version: "0.1.0",
+        version: Release.version,
         subcommands: [Decode.self, Encode.self, Listen.self])
 }
 

@@ -159,6 +159,13 @@ public final class Database: Sendable {
         try run { connection throws(StorageError) in try connection.query(sql, values) }
     }
 
+    /// Reads, without the write lock that a transaction takes: nobody has to wait for it, and nothing is written.
+    ///
+    /// - Throws: ``StorageError``.
+    public func read(_ sql: String, _ values: [Value] = []) throws(StorageError) -> [Row] {
+        try run { connection throws(StorageError) in try connection.query(sql, values) }
+    }
+
     private func run<Result: Sendable>(
         _ body: (Connection) throws(StorageError) -> Result
     ) throws(StorageError) -> Result {

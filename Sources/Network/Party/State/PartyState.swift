@@ -96,11 +96,10 @@ public final class PartyState: Sendable {
     public func joinedPeers() throws(StorageError) -> [Peer] { try peers(where: "joined = 1", []) }
 
     private func peers(where condition: String, _ values: [Value]) throws(StorageError) -> [Peer] {
-        try database.transaction { connection throws(StorageError) in
-            try connection.query(
-                "SELECT id, public_key, type, version, joined, sent, received, admission, admission_token, answered FROM peers WHERE \(condition) ORDER BY id",
-                values)
-        }.compactMap { row in
+        try database.read(
+            "SELECT id, public_key, type, version, joined, sent, received, admission, admission_token, answered FROM peers WHERE \(condition) ORDER BY id",
+            values
+        ).compactMap { row in
             guard let id = row.unsigned(0) else { return nil }
             return Peer(
                 id: DeviceID(id), key: row.text(1).flatMap { try? PublicKey(pem: $0) }, type: row.text(2),
@@ -169,9 +168,11 @@ public final class PartyState: Sendable {
     /// Takes a verified message's number: `nil` when it is the highest from this peer so far (it is on disk then),
     /// otherwise the number that it had to exceed.
     ///
+    /// - Parameter opening: a request that the message makes, stored with the number: a crash leaves both or neither. It
+    ///   takes the place of an open one of the same kind, peer and subject, for which nobody waits any more.
     /// - Throws: ``StorageError``.
     public func accept(
-        _ sequence: SequenceNumber, from id: DeviceID, version: ProtocolVersion
+        _ sequence: SequenceNumber, from id: DeviceID, version: ProtocolVersion, opening: Request? = nil
     ) throws(StorageError) -> SequenceNumber? {
         try database.transaction { connection throws(StorageError) in
             try Self.insertPeer(id, connection)
@@ -181,6 +182,14 @@ public final class PartyState: Sendable {
             try connection.query(
                 "UPDATE peers SET received = ?, version = ? WHERE id = ?", .unsigned(sequence.value),
                 .integer(Int64(version.rawValue)), .unsigned(id.value))
+            if let opening {
+                if let subject = opening.subject {
+                    try connection.query(
+                        "DELETE FROM requests WHERE kind = ? AND peer = ? AND subject = ?",
+                        .text(opening.kind.rawValue), .unsigned(opening.peer.value), .unsigned(subject.value))
+                }
+                try Self.insert(opening, connection)
+            }
             return nil
         }
     }
@@ -310,11 +319,15 @@ public final class PartyState: Sendable {
     public func open(_ request: Request, replacing old: Token?) throws(StorageError) {
         try database.transaction { connection throws(StorageError) in
             if let old { try connection.query("DELETE FROM requests WHERE token = ?", .blob(old.bytes)) }
-            try connection.query(
-                "INSERT OR REPLACE INTO requests (token, kind, peer, subject) VALUES (?, ?, ?, ?)",
-                .blob(request.token.bytes), .text(request.kind.rawValue), .unsigned(request.peer.value),
-                request.subject.map { .unsigned($0.value) } ?? .null)
+            try Self.insert(request, connection)
         }
+    }
+
+    private static func insert(_ request: Request, _ connection: Connection) throws(StorageError) {
+        try connection.query(
+            "INSERT OR REPLACE INTO requests (token, kind, peer, subject) VALUES (?, ?, ?, ?)",
+            .blob(request.token.bytes), .text(request.kind.rawValue), .unsigned(request.peer.value),
+            request.subject.map { .unsigned($0.value) } ?? .null)
     }
 
     /// Ends the request that has this token, kind and peer and returns it: whoever calls second gets `nil`.

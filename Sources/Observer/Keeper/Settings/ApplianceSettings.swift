@@ -1,33 +1,33 @@
 import Settings
 
 /// What the image takes from the file on its boot partition besides the observer's own configuration.
-struct ApplianceSettings {
-    struct WiFi: Hashable {
-        var ssid: String
+package struct ApplianceSettings {
+    package struct WiFi: Hashable {
+        package var ssid: String
         /// `nil` for an open network, and when it has been moved to the state partition.
-        var passphrase: String?
-        var isOpen: Bool
+        package var passphrase: String?
+        package var isOpen: Bool
         /// Two letters: which channels are allowed.
-        var country: String
-        var isHidden: Bool
+        package var country: String
+        package var isHidden: Bool
     }
 
-    enum Updates: String, CaseIterable { case none, security }
+    package enum Updates: String, CaseIterable { case none, security }
 
-    var hostname: String?
+    package var hostname: String?
     /// A public key that may log in as user "observer"; without one there is no SSH.
-    var sshKey: String?
-    var updates = Updates.none
-    var timeServer: String?
-    var wifi: WiFi?
+    package var sshKey: String?
+    package var updates = Updates.none
+    package var timeServer: String?
+    package var wifi: WiFi?
 
     /// What stands in the file after a passphrase was moved: stars, as many as it had characters.
-    static func isMoved(_ passphrase: String) -> Bool { passphrase.allSatisfy { $0 == "*" } }
+    package static func isMoved(_ passphrase: String) -> Bool { passphrase.allSatisfy { $0 == "*" } }
 
     /// Reads `[appliance]` and `[wifi]`.
     ///
     /// - Throws: ``SettingsError``.
-    init(_ file: inout SettingsFile) throws(SettingsError) {
+    package init(_ file: inout SettingsFile) throws(SettingsError) {
         hostname = try file.string("appliance.hostname")
         if let hostname, !Self.isHostname(hostname) {
             throw file.problem(

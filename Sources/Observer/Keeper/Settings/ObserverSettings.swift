@@ -2,60 +2,64 @@ import Observation
 import Settings
 
 /// The appliance's configuration file.
-struct ObserverSettings {
+package struct ObserverSettings {
     /// An identity of its own on the network, and what it looks with.
-    struct LogicalObserver {
+    package struct LogicalObserver {
         /// Empty when there is only one and it has no name.
-        var name = ""
-        var stateFolder: String
-        var keyServiceURL: String?
-        var authorityFile: String?
-        var deviceType: String
+        package var name = ""
+        package var stateFolder: String
+        package var keyServiceURL: String?
+        package var authorityFile: String?
+        package var deviceType: String
         /// Overrides what registration has told.
-        var server: String?
-        var eyes: [Eye]
+        package var server: String?
+        package var eyes: [Eye]
     }
 
     /// What an observer looks with.
-    enum Eye {
+    package enum Eye {
         case camera(CameraSettings)
         case nfc(NFCSettings)
     }
 
-    struct CameraSettings {
-        var device = "auto"
-        var width = 1280
-        var height = 720
-        var symbologies: [String] = []
+    package struct CameraSettings {
+        package var device = "auto"
+        package var width = 1280
+        package var height = 720
+        package var symbologies: [String] = []
+
+        package init() {}
     }
 
-    struct NFCSettings {
-        var device = "auto"
+    package struct NFCSettings {
+        package var device = "auto"
+
+        package init() {}
     }
 
-    static let defaultState = "/var/lib/srup-observer"
+    package static let defaultState = "/var/lib/srup-observer"
 
-    var stateFolder = defaultState
-    var rejoin: Duration = .seconds(600)
+    package var stateFolder = defaultState
+    package var rejoin: Duration = .seconds(600)
     /// 4 or 5.
-    var firstVersion = 5
-    var rules = WatchRules()
-    var signal = SignalSettings()
-    var logLevel = LogLevel.info
-    var observers: [LogicalObserver] = []
+    package var firstVersion = 5
+    package var rules = WatchRules()
+    package var signal = SignalSettings()
+    package var logLevel = LogLevel.info
+    package var observers: [LogicalObserver] = []
 
     private init() {}
 
     /// Only the image's first steps (``Prepare``) use it.
-    var appliance: ApplianceSettings?
+    package var appliance: ApplianceSettings?
 
-    enum LogLevel: String, CaseIterable { case debug, info, notice, warning, error }
+    package enum LogLevel: String, CaseIterable { case debug, info, notice, warning, error }
 
-    static let defaultPath = "/etc/srup-observer/srup-observer.toml"
+    package static let defaultPath = "/etc/srup-observer/srup-observer.toml"
     /// How many logical observers one box may hold.
-    static let mostObservers = 16
+    package static let mostObservers = 16
 
-    static let example = """
+    package static let example = """
         # srup-observer.toml: every key with its default; leave out what you do not change.
         state = "/var/lib/srup-observer"       # keys, counters, audit log (mode 0700)
         log = "info"                           # debug, info, notice, warning, error
@@ -104,7 +108,7 @@ struct ObserverSettings {
         # device = "pn532_i2c:/dev/i2c-1"
         """
 
-    static func load(_ path: String) throws(SettingsError) -> ObserverSettings {
+    package static func load(_ path: String) throws(SettingsError) -> ObserverSettings {
         var file = try SettingsFile(path: path)
         var settings = try ObserverSettings(&file)
         // What lies beside the file is named without its folder.
@@ -117,7 +121,7 @@ struct ObserverSettings {
         return settings
     }
 
-    init(_ file: inout SettingsFile) throws(SettingsError) {
+    package init(_ file: inout SettingsFile) throws(SettingsError) {
         var settings = ObserverSettings()
         settings.stateFolder = try file.path("state") ?? settings.stateFolder
         settings.logLevel = try file.choice("log", default: settings.logLevel)

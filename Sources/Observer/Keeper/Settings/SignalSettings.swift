@@ -2,17 +2,17 @@ import Settings
 import Signals
 
 /// What shows the observer's state to people.
-struct SignalSettings {
-    var led = SignalAddress.auto
-    var buzzer = SignalAddress.none
-    var isActiveLow = false
+package struct SignalSettings {
+    package var led = SignalAddress.auto
+    package var buzzer = SignalAddress.none
+    package var isActiveLow = false
 
-    init() {}
+    package init() {}
 
     /// Reads `[signal]`.
     ///
     /// - Throws: ``SettingsError``.
-    init(_ file: inout SettingsFile) throws(SettingsError) {
+    package init(_ file: inout SettingsFile) throws(SettingsError) {
         led = try Self.address("signal.led", &file) ?? led
         buzzer = try Self.address("signal.buzzer", &file) ?? buzzer
         if buzzer == .auto {
