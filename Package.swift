@@ -219,6 +219,12 @@ let package = Package(
                 "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "Camera", "Settings", "Witness", "Party",
                 "CertificateRequests",
             ]),
+        room(
+            "TestNetwork", in: "Testing",
+            [
+                "C2", "JoiningDevice", "Keeper", "Limits", "Observation", "Party", "Presentation", "Seeded", "SRUP",
+                "Storage", "Witness", log,
+            ]),
         // Simulated hardware: PN532 chips that share one field.
         .target(
             name: "ChipSimulator", dependencies: ["NearField", "CLinux"], path: "hardware/pn532-simulator/Simulator"),
@@ -239,7 +245,7 @@ let package = Package(
         tests("PartyTests", in: "Network", ["Party", "SRUP", "Storage", log]),
         tests(
             "C2Tests", in: "Network",
-            ["C2", "JoiningDevice", "Limits", "Party", "Presentation", "SRUP", "Storage", log]),
+            ["TestNetwork", "C2", "JoiningDevice", "Limits", "Party", "Presentation", "SRUP", "Storage", log]),
         tests(
             "KeyServiceTests", in: "Network",
             ["KeyService", "Linux", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
@@ -266,6 +272,9 @@ let package = Package(
         tests("PresentationTests", in: "Device", ["Presentation", "CodeReader", "Camera", "Luma"]),
         tests("SceneTests", in: "Testing", ["Scene", "CodeReader", "Presentation", "Luma", "Seeded"]),
         tests("FuzzTests", in: "Testing", ["FuzzTargets"]),
+        tests(
+            "ModelTests", in: "EndToEnd",
+            ["TestNetwork", "C2", "JoiningDevice", "Observation", "Party", "SRUP", "Seeded"]),
         tests(
             "SystemTests", in: "EndToEnd",
             [

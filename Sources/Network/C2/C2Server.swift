@@ -77,7 +77,7 @@ public actor C2Server: Service {
         heart.cancel()
     }
 
-    func handle(_ event: BrokerEvent) {
+    package func handle(_ event: BrokerEvent) {
         switch event {
         case .connected:
             announcedDisconnection = false
@@ -94,7 +94,7 @@ public actor C2Server: Service {
     }
 
     /// After a restart: listen to those who belong, and go on with the joins under way.
-    func begin() throws {
+    package func begin() throws {
         for warning in rules.warnings { logger.warning("\(warning)") }
         try participant.resume()
         for peer in try participant.state.joinedPeers() {
@@ -107,7 +107,7 @@ public actor C2Server: Service {
     }
 
     /// Does what is due.
-    func tick() {
+    package func tick() {
         let now = time.now()
         if now >= nextLookAtOrders {
             nextLookAtOrders = now + Self.ordersEvery

@@ -129,7 +129,7 @@ public actor Member: Service {
     }
 
     /// What ``run()`` does first.
-    func begin() throws {
+    package func begin() throws {
         try participant.state.remember(server, key: serverKey)
         if try participant.state.peer(server)?.lastReceived == SequenceNumber.none {
             try participant.state.setVersion(behaviour.firstVersion, of: server)
@@ -137,7 +137,7 @@ public actor Member: Service {
         try participant.resume()
     }
 
-    func handle(_ event: BrokerEvent) async {
+    package func handle(_ event: BrokerEvent) async {
         switch event {
         case .connected:
             announcedDisconnection = false
@@ -216,7 +216,7 @@ public actor Member: Service {
     }
 
     /// Does what is due.
-    func tick() async {
+    package func tick() async {
         let now = time.now()
         if let current = attempt, current.deadline <= now { await timedOut(current) }
         if let due = rejoinAt, due <= now {

@@ -1,26 +1,25 @@
+import C2
 import Foundation
 import Logging
+import Party
 import SRUP
 import Synchronization
 
-@testable import C2
-@testable import Party
-
 /// The C2 server on the test network; can be restarted over the same state.
-final class TestServer {
-    static let id = DeviceID(0x5E)
-    let network: TestNetwork
-    private(set) var server: C2Server
-    let participant: Participant
-    let state: C2State
-    var rules: C2Rules
+package final class TestServer {
+    package static let id = DeviceID(0x5E)
+    package let network: TestNetwork
+    package private(set) var server: C2Server
+    package let participant: Participant
+    package let state: C2State
+    package var rules: C2Rules
 
-    struct NoDirectory: KeyDirectory {
-        func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)? { nil }
-        func belongs(_ id: DeviceID) {}
+    package struct NoDirectory: KeyDirectory {
+        package func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)? { nil }
+        package func belongs(_ id: DeviceID) {}
     }
 
-    init(_ network: TestNetwork, _ change: (inout C2Rules) -> Void = { _ in }) async throws {
+    package init(_ network: TestNetwork, _ change: (inout C2Rules) -> Void = { _ in }) async throws {
         self.network = network
         var rules = C2Rules()
         rules.policies["sensor"] = .observed
@@ -52,31 +51,31 @@ final class TestServer {
     }
 
     /// As after a crash: what was in memory is gone.
-    func restart(_ change: (inout C2Rules) -> Void = { _ in }) async throws {
+    package func restart(_ change: (inout C2Rules) -> Void = { _ in }) async throws {
         change(&rules)
         server = try Self.made(network, participant, state, rules)
         try await start()
     }
 
     /// Makes an identity known, as the key service does.
-    func know(_ id: DeviceID, type: String) throws {
+    package func know(_ id: DeviceID, type: String) throws {
         try participant.state.remember(id, key: TestNetwork.key(id).publicKey, type: type)
     }
 
-    func isMember(_ id: DeviceID) throws -> Bool { try participant.state.peer(id)?.isJoined ?? false }
+    package func isMember(_ id: DeviceID) throws -> Bool { try participant.state.peer(id)?.isJoined ?? false }
 }
 
 /// A participant that says what the test wants, properly signed and numbered.
-final class Puppet {
-    let id: DeviceID
-    let participant: Participant
-    let network: TestNetwork
-    private(set) var heard: [Message] = []
+package final class Puppet {
+    package let id: DeviceID
+    package let participant: Participant
+    package let network: TestNetwork
+    package private(set) var heard: [Message] = []
     /// Called for each message from the server.
-    var onMessage: (Message) throws -> Void = { _ in }
+    package var onMessage: (Message) throws -> Void = { _ in }
     private var serverKey: PublicKey?
 
-    init(_ id: DeviceID, _ network: TestNetwork) throws {
+    package init(_ id: DeviceID, _ network: TestNetwork) throws {
         self.id = id
         self.network = network
         participant = try network.participant(id)
@@ -95,20 +94,20 @@ final class Puppet {
     }
 
     @discardableResult
-    func ask(_ body: Body) throws -> Token {
+    package func ask(_ body: Body) throws -> Token {
         let token = Token.random()
         try participant.send(body, to: TestServer.id, on: .joins(server: TestServer.id, from: id), token: token)
         return token
     }
 
-    func say(_ body: Body, _ token: Token = .random()) throws {
+    package func say(_ body: Body, _ token: Token = .random()) throws {
         try participant.send(body, to: TestServer.id, on: .member(id), token: token)
     }
 
-    var answers: [Status] { network.answers(to: id, from: TestServer.id) }
+    package var answers: [Status] { network.answers(to: id, from: TestServer.id) }
 
     /// The nonces it was sent.
-    func nonce(_ message: Message) throws -> Nonce? {
+    package func nonce(_ message: Message) throws -> Nonce? {
         switch message.body {
         case .observedJoinResponse(let envelope), .observationRequest(_, let envelope):
             try envelope.openNonce(with: participant.key)
@@ -118,36 +117,44 @@ final class Puppet {
 }
 
 /// What stands in front of an observer: which values can be seen there.
-final class View {
-    var values: [Nonce] = []
-    func shows(_ nonce: Nonce) -> Bool { values.contains(nonce) }
+package final class View {
+    package var values: [Nonce] = []
+
+    package init() {}
+    package func shows(_ nonce: Nonce) -> Bool { values.contains(nonce) }
 }
 
 /// An observer as the reference implementation makes one (srup-wire 4.3, 8.9): each request is looked for, and every answer
 /// carries the token of the last request, whichever device it is about.
-final class ReferenceObserver {
-    let puppet: Puppet
+package final class ReferenceObserver {
+    package let puppet: Puppet
     private let view: View
     private var slot: Token?
-    private(set) var looks: [(nonce: Nonce, until: Duration)] = []
+    package private(set) var looks: [(nonce: Nonce, until: Duration)] = []
 
-    init(_ id: DeviceID, _ network: TestNetwork, _ view: View) throws {
+    private let patience: Duration
+    /// What it has recognised, oldest first.
+    package private(set) var valid: [Nonce] = []
+
+    package init(_ id: DeviceID, _ network: TestNetwork, _ view: View, patience: Duration = .seconds(60)) throws {
+        self.patience = patience
         puppet = try Puppet(id, network)
         self.view = view
         puppet.onMessage = { message in
             guard case .observationRequest = message.body, let nonce = try self.puppet.nonce(message) else { return }
             self.slot = message.token
-            self.looks.append((nonce, network.clock + .seconds(60)))
+            self.looks.append((nonce, network.clock + patience))
         }
     }
 
     /// Looks once at what is in view; answers what it sees, or what it has not seen in time.
-    func look() throws {
+    package func look() throws {
         for (index, look) in looks.enumerated().reversed() {
             let status: Status? =
                 view.shows(look.nonce)
                 ? .observedJoinValid : look.until <= puppet.network.clock ? .observedJoinFail : nil
             guard let status, let token = slot else { continue }
+            if status == .observedJoinValid { valid.append(look.nonce) }
             looks.remove(at: index)
             try puppet.say(.response(status), token)
         }

@@ -1,35 +1,36 @@
+import C2
 import Foundation
 import Limits
 import Logging
+import Party
 import SRUP
+import Seeded
 import Storage
 import Synchronization
-
-@testable import C2
-@testable import Party
 
 /// A broker in memory and a clock that only the test moves: joins, retries, timeouts and restarts of minutes run in
 /// milliseconds, in an order that a seed decides.
 ///
 /// What one participant publishes reaches each subscriber in order; between subscribers any order is possible.
-final class TestNetwork: @unchecked Sendable {
+package final class TestNetwork: @unchecked Sendable {
     // Used by one test at a time; participants publish from within the calls that the test awaits.
     private let lock = NSLock()
     private var inboxes: [DeviceID: [(topic: String, payload: [UInt8])]] = [:]
     private var confirmations: [DeviceID: [Int64]] = [:]
     private var filters: [DeviceID: Set<String>] = [:]
     private var offline: Set<DeviceID> = []
+    private var publishesLeft: [DeviceID: Int] = [:]
     private var handlers: [DeviceID: (BrokerEvent) async -> Void] = [:]
     private var tickers: [DeviceID: () async -> Void] = [:]
     /// What lets participants go that hold themselves; their files must not stay open: libmosquitto, in other tests of this
     /// process, can use no descriptor above 1023.
     private var cleanUps: [() -> Void] = []
     private let hands = Hands()
-    var clock: Duration { hands.now }
-    var random: SplitMix
-    let folder: String
+    package var clock: Duration { hands.now }
+    package var random: SplitMix64
+    package let folder: String
     /// Everything that was published, for looking on.
-    private(set) var published: [(sender: DeviceID, topic: String, payload: [UInt8])] = []
+    package private(set) var published: [(sender: DeviceID, topic: String, payload: [UInt8])] = []
 
     /// Outlives the network: a timeout that nobody waits for any more may still ask it.
     private final class Hands: Sendable {
@@ -38,19 +39,8 @@ final class TestNetwork: @unchecked Sendable {
         func move(to moment: Duration) { time.withLock { $0 = moment } }
     }
 
-    struct SplitMix: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
-    init(seed: UInt64 = 1) throws {
-        random = SplitMix(state: seed)
+    package init(seed: UInt64 = 1) throws {
+        random = SplitMix64(seed: seed)
         // In memory where there is such a place: thousands of commits need not wait for a disk.
         let base = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm/" : NSTemporaryDirectory()
         folder = base + "srup-network-\(UUID().uuidString)"
@@ -62,7 +52,7 @@ final class TestNetwork: @unchecked Sendable {
     deinit { close() }
 
     /// Lets go of all participants, who hold the network as it holds them, and of their files.
-    func close() {
+    package func close() {
         let cleanUps = lock.withLock {
             handlers.removeAll()
             tickers.removeAll()
@@ -81,47 +71,53 @@ final class TestNetwork: @unchecked Sendable {
     }()
     private static let folders = Mutex<[String]>([])
 
-    var time: Timekeeper { .manual { [hands] in hands.now } }
+    package var time: Timekeeper { .manual { [hands] in hands.now } }
     /// Seconds since 1970, moving with the clock.
-    var wallClock: @Sendable () -> Double { { [hands] in 1_800_000_000 + hands.now / .seconds(1) } }
+    package var wallClock: @Sendable () -> Double { { [hands] in 1_800_000_000 + hands.now / .seconds(1) } }
 
     // MARK: Keys
 
     /// Making one takes a tenth of a second; identities share these, which nothing here depends on.
-    static let keys: [PrivateKey] = (0..<6).compactMap { _ in try? PrivateKey.generate() }
-    static func key(_ id: DeviceID) -> PrivateKey { keys[Int(id.value % UInt64(keys.count))] }
+    package static let keys: [PrivateKey] = (0..<6).compactMap { _ in try? PrivateKey.generate() }
+    package static func key(_ id: DeviceID) -> PrivateKey { keys[Int(id.value % UInt64(keys.count))] }
 
     // MARK: Participants
 
-    final class Link: MessageLink {
-        let id: DeviceID
+    package final class Link: MessageLink {
+        package let id: DeviceID
         private weak let network: TestNetwork?
-        let events = BrokerEvents()
-        var place: String { "memory" }
-        var isConnected: Bool { network?.isOnline(id) ?? false }
+        package let events = BrokerEvents()
+        package var place: String { "memory" }
+        package var isConnected: Bool { network?.isOnline(id) ?? false }
 
-        init(_ id: DeviceID, _ network: TestNetwork) {
+        package init(_ id: DeviceID, _ network: TestNetwork) {
             self.id = id
             self.network = network
         }
 
-        func publish(_ payload: [UInt8], to topic: String, id number: Int64) {
+        package func publish(_ payload: [UInt8], to topic: String, id number: Int64) {
             network?.publish(payload, to: topic, from: id, number)
         }
-        func subscribe(_ filter: String) { network?.subscribe(id, filter) }
-        func unsubscribe(_ filter: String) { network?.unsubscribe(id, filter) }
+        package func subscribe(_ filter: String) { network?.subscribe(id, filter) }
+        package func unsubscribe(_ filter: String) { network?.unsubscribe(id, filter) }
     }
 
-    func isOnline(_ id: DeviceID) -> Bool { lock.withLock { !offline.contains(id) } }
-    func subscribe(_ id: DeviceID, _ filter: String) { lock.withLock { _ = filters[id, default: []].insert(filter) } }
-    func unsubscribe(_ id: DeviceID, _ filter: String) { lock.withLock { _ = filters[id]?.remove(filter) } }
+    package func isOnline(_ id: DeviceID) -> Bool { lock.withLock { !offline.contains(id) } }
+    package func subscribe(_ id: DeviceID, _ filter: String) {
+        lock.withLock { _ = filters[id, default: []].insert(filter) }
+    }
+    package func unsubscribe(_ id: DeviceID, _ filter: String) { lock.withLock { _ = filters[id]?.remove(filter) } }
 
-    func isSubscribed(_ id: DeviceID, to filter: String) -> Bool {
+    package func isSubscribed(_ id: DeviceID, to filter: String) -> Bool {
         lock.withLock { filters[id]?.contains(filter) == true }
     }
 
-    func publish(_ payload: [UInt8], to topic: String, from sender: DeviceID, _ number: Int64 = 0) {
+    package func publish(_ payload: [UInt8], to topic: String, from sender: DeviceID, _ number: Int64 = 0) {
         lock.withLock {
+            if let left = publishesLeft[sender] {
+                guard left > 0 else { return }
+                publishesLeft[sender] = left - 1
+            }
             published.append((sender, topic, payload))
             for (id, wanted) in filters where wanted.contains(where: { Self.matches($0, topic) }) {
                 inboxes[id, default: []].append((topic, payload))
@@ -134,14 +130,14 @@ final class TestNetwork: @unchecked Sendable {
         filter == topic || filter.hasSuffix("/#") && topic.hasPrefix(filter.dropLast(1))
     }
 
-    func participant(_ id: DeviceID, key: PrivateKey? = nil, name: String? = nil) throws -> Participant {
+    package func participant(_ id: DeviceID, key: PrivateKey? = nil, name: String? = nil) throws -> Participant {
         Participant(
             id: id, key: key ?? Self.key(id), state: try PartyState(path: "\(folder)/\(name ?? id.hex).db"),
             link: Link(id, self), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, wallClock: wallClock)
     }
 
     /// From now on `handle` gets what the broker has for `id`, and `tick` is called whenever the clock has moved.
-    func attach(
+    package func attach(
         _ id: DeviceID, _ filters: [String], handle: @escaping (BrokerEvent) async -> Void,
         tick: @escaping () async -> Void = {}
     ) {
@@ -152,12 +148,12 @@ final class TestNetwork: @unchecked Sendable {
         }
     }
 
-    func onClose(_ cleanUp: @escaping () -> Void) { lock.withLock { cleanUps.append(cleanUp) } }
+    package func onClose(_ cleanUp: @escaping () -> Void) { lock.withLock { cleanUps.append(cleanUp) } }
 
     /// What is published to it waits, as for a persistent session.
-    func disconnect(_ id: DeviceID) { lock.withLock { _ = offline.insert(id) } }
+    package func disconnect(_ id: DeviceID) { lock.withLock { _ = offline.insert(id) } }
 
-    func connect(_ id: DeviceID) async {
+    package func connect(_ id: DeviceID) async {
         let handler = lock.withLock { () -> ((BrokerEvent) async -> Void)? in
             offline.remove(id)
             return handlers[id]
@@ -165,10 +161,57 @@ final class TestNetwork: @unchecked Sendable {
         await handler?(.connected)
     }
 
+    // MARK: Faults
+
+    /// After so many more messages nothing that `id` publishes arrives or is confirmed, as when it crashes between storing a
+    /// message and sending it. `nil` ends that.
+    package func cut(_ id: DeviceID, after messages: Int?) { lock.withLock { publishesLeft[id] = messages } }
+
+    /// Those for whom there is a message.
+    package var waiting: [DeviceID] { lock.withLock { inboxes.filter { !$0.value.isEmpty }.keys.sorted() } }
+
+    /// A message arrives that its sender has not sent now.
+    package func inject(_ payload: [UInt8], to topic: String) {
+        lock.withLock {
+            for (id, wanted) in filters where wanted.contains(where: { Self.matches($0, topic) }) {
+                inboxes[id, default: []].append((topic, payload))
+            }
+        }
+    }
+
+    /// The next message for `id` never arrives.
+    package func lose(_ id: DeviceID) {
+        lock.withLock { if inboxes[id]?.isEmpty == false { inboxes[id]?.removeFirst() } }
+    }
+
+    /// The next message for `id` arrives twice.
+    package func duplicate(_ id: DeviceID) {
+        lock.withLock {
+            guard let first = inboxes[id]?.first else { return }
+            inboxes[id]?.insert(first, at: 0)
+        }
+    }
+
+    /// The next message for `id` comes last.
+    package func delay(_ id: DeviceID) {
+        lock.withLock {
+            guard inboxes[id]?.isEmpty == false, let first = inboxes[id]?.removeFirst() else { return }
+            inboxes[id]?.append(first)
+        }
+    }
+
+    /// What was published since the last call, oldest first; it is forgotten here.
+    package func takePublished() -> [(sender: DeviceID, topic: String, payload: [UInt8])] {
+        lock.withLock {
+            defer { published.removeAll(keepingCapacity: true) }
+            return published
+        }
+    }
+
     // MARK: Time
 
     /// Delivers one message to somebody for whom there is one; `false` when there is none.
-    func step() async -> Bool {
+    package func step() async -> Bool {
         let chosen = lock.withLock { () -> (handler: (BrokerEvent) async -> Void, event: BrokerEvent)? in
             let ready = handlers.keys.filter { id in
                 !offline.contains(id) && (inboxes[id]?.isEmpty == false || confirmations[id]?.isEmpty == false)
@@ -188,22 +231,26 @@ final class TestNetwork: @unchecked Sendable {
     }
 
     /// Delivers until nothing is left.
-    func settle() async {
+    package func settle() async {
         for _ in 0..<100_000 { guard await step() else { return } }
     }
 
     /// Moves the clock, in steps, with all deliveries and timeouts in between.
-    func advance(by duration: Duration, step size: Duration = .milliseconds(500)) async {
+    ///
+    /// - Parameter delivers: without it only the clock moves and what is due happens.
+    package func advance(
+        by duration: Duration, step size: Duration = .milliseconds(500), delivers: Bool = true
+    ) async {
         let end = clock + duration
         while clock < end {
             hands.move(to: min(clock + size, end))
             for tick in lock.withLock({ tickers.sorted { $0.key < $1.key }.map(\.value) }) { await tick() }
-            await settle()
+            if delivers { await settle() }
         }
     }
 
     /// The statuses that `server` has answered `device` with, in order.
-    func answers(to device: DeviceID, from server: DeviceID) -> [Status] {
+    package func answers(to device: DeviceID, from server: DeviceID) -> [Status] {
         lock.withLock { published }.compactMap { entry in
             guard entry.sender == server, entry.topic == "SRUP/\(device.hex)",
                 let message = try? SignedMessage(parsing: entry.payload).message,
@@ -213,7 +260,7 @@ final class TestNetwork: @unchecked Sendable {
         }
     }
 
-    func count(_ type: MessageType, to device: DeviceID) -> Int {
+    package func count(_ type: MessageType, to device: DeviceID) -> Int {
         lock.withLock { published }.count { entry in
             entry.topic == "SRUP/\(device.hex)"
                 && (try? SignedMessage(parsing: entry.payload).message.body.type) == type

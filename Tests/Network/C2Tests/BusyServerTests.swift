@@ -3,6 +3,7 @@ import JoiningDevice
 import Logging
 import Presentation
 import SRUP
+import TestNetwork
 import Testing
 
 @testable import C2

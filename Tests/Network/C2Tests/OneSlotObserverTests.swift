@@ -1,4 +1,5 @@
 import SRUP
+import TestNetwork
 import Testing
 
 @testable import C2

@@ -11,6 +11,7 @@ public final class PartyState: Sendable {
     public static let stride: UInt64 = 16
 
     public let database: Database
+    private let keys = KeyCache()
 
     /// - Parameter use: ``Database/Use/look`` for who only reports.
     /// - Throws: ``StorageError``.
@@ -102,7 +103,7 @@ public final class PartyState: Sendable {
         ).compactMap { row in
             guard let id = row.unsigned(0) else { return nil }
             return Peer(
-                id: DeviceID(id), key: row.text(1).flatMap { try? PublicKey(pem: $0) }, type: row.text(2),
+                id: DeviceID(id), key: row.text(1).flatMap { keys.key($0) }, type: row.text(2),
                 version: ProtocolVersion(rawValue: UInt8(truncatingIfNeeded: row.integer(3) ?? 0)) ?? .preferred,
                 isJoined: row.integer(4) == 1,
                 admission: row.text(7).flatMap { Admission.Way(rawValue: $0) }.flatMap { way in

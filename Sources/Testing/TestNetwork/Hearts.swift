@@ -1,0 +1,162 @@
+import JoiningDevice
+import Keeper
+import Limits
+import Logging
+import Observation
+import Party
+import Presentation
+import SRUP
+import Synchronization
+import Witness
+
+/// A joining device of ours on the test network; can be restarted over the same state.
+package final class TestDevice {
+    package let id: DeviceID
+    package let participant: Participant
+    private let network: TestNetwork
+    private let behaviour: JoinDriver.Behaviour
+    private let timeout: Duration
+    package private(set) var member: Member
+    package private(set) var driver: JoinDriver
+    private let display = Display()
+
+    /// What it shows.
+    private final class Display: NoncePresenter {
+        let value = Mutex<[UInt8]?>(nil)
+        func show(_ text: UnsafeRawBufferPointer) throws {
+            value.withLock { $0 = Hex.decode(String(decoding: text, as: UTF8.self)) }
+        }
+        func clear() throws { value.withLock { $0 = nil } }
+    }
+
+    package init(
+        _ id: DeviceID, _ network: TestNetwork, _ behaviour: JoinDriver.Behaviour = .init(),
+        timeout: Duration = .seconds(20)
+    ) async throws {
+        self.id = id
+        self.network = network
+        self.behaviour = behaviour
+        self.timeout = timeout
+        participant = try network.participant(id)
+        (member, driver) = try await Self.made(participant, network, behaviour, display, timeout)
+        try await start()
+    }
+
+    private static func made(
+        _ participant: Participant, _ network: TestNetwork, _ behaviour: JoinDriver.Behaviour, _ display: Display,
+        _ timeout: Duration
+    ) async throws -> (Member, JoinDriver) {
+        let driver = JoinDriver(
+            presenter: display, events: try EventLog(path: nil), logger: participant.logger,
+            outcome: Outcome(once: false), behaviour: behaviour, time: network.time)
+        var manners = Member.Behaviour(rejoin: nil, identification: Identification(program: "test"))
+        manners.joinTimeout = timeout
+        manners.moderatedTimeout = timeout * 8
+        manners.earlierTokens = timeout * 8
+        let member = Member(
+            participant, server: TestServer.id, serverKey: try TestNetwork.key(TestServer.id).publicKey,
+            behaviour: manners, time: network.time
+        ) { event in await driver.handle(event) }
+        await driver.use(member)
+        return (member, driver)
+    }
+
+    private func start() async throws {
+        let (member, driver) = (member, driver)
+        network.attach(id, ["SRUP/\(id.hex)"]) {
+            await member.handle($0)
+        } tick: {
+            await member.tick()
+            await driver.tick()
+        }
+        try await member.begin()
+        await network.connect(id)
+    }
+
+    /// As after a crash: what was in memory is gone, and with it what the display showed.
+    package func restart() async throws {
+        try? display.clear()
+        network.cut(id, after: nil)
+        (member, driver) = try await Self.made(participant, network, behaviour, display, timeout)
+        try await start()
+    }
+
+    /// The 16 bytes that can be seen on it.
+    package var shown: [UInt8]? { display.value.withLock { $0 } }
+}
+
+/// An observer of ours on the test network: its membership and its observations, with a camera that sees what the test says.
+package final class TestObserver {
+    package let id: DeviceID
+    package let participant: Participant
+    private let network: TestNetwork
+    private let rules: WatchRules
+    private let timeout: Duration
+    package private(set) var member: Member
+    package private(set) var service: ObservationService
+    private let eye = Eye()
+
+    private final class Eye: ObservingWitness {
+        let isAwake = Mutex(false)
+        func wake() { isAwake.withLock { $0 = true } }
+        func rest() { isAwake.withLock { $0 = false } }
+    }
+
+    package init(
+        _ id: DeviceID, _ network: TestNetwork, rules: WatchRules, timeout: Duration = .seconds(20)
+    ) async throws {
+        self.id = id
+        self.network = network
+        self.rules = rules
+        self.timeout = timeout
+        participant = try network.participant(id)
+        (member, service) = try Self.made(participant, network, rules, timeout)
+        try await start()
+    }
+
+    private static func made(
+        _ participant: Participant, _ network: TestNetwork, _ rules: WatchRules, _ timeout: Duration
+    ) throws -> (Member, ObservationService) {
+        let service = ObservationService(
+            participant, server: TestServer.id, rules: rules, events: try EventLog(path: nil), time: network.time)
+        var manners = Member.Behaviour(
+            rejoin: timeout * 3, identification: Identification(program: "test", observations: rules.mostWatches))
+        manners.joinTimeout = timeout
+        let member = Member(
+            participant, server: TestServer.id, serverKey: try TestNetwork.key(TestServer.id).publicKey,
+            behaviour: manners, time: network.time
+        ) { event in await service.handle(event) }
+        return (member, service)
+    }
+
+    private func start() async throws {
+        let (member, service) = (member, service)
+        eye.rest()
+        await service.use([eye])
+        await service.heard(.ready("the test"), from: "camera")
+        network.attach(id, ["SRUP/\(id.hex)"]) {
+            await member.handle($0)
+        } tick: {
+            await member.tick()
+            await service.tick()
+        }
+        try await member.begin()
+        await network.connect(id)
+    }
+
+    /// As after a crash: what was in memory is gone.
+    package func restart() async throws {
+        network.cut(id, after: nil)
+        (member, service) = try Self.made(participant, network, rules, timeout)
+        try await start()
+    }
+
+    /// Sees a value once, if it is looking.
+    ///
+    /// - Returns: whether it was.
+    package func see(_ value: [UInt8]) async -> Bool {
+        guard eye.isAwake.withLock({ $0 }) else { return false }
+        await service.heard(.seen(value, how: "qr at 0,0 to 9,9 of 64x64"), from: "camera")
+        return true
+    }
+}

@@ -1,0 +1,381 @@
+import C2
+import JoiningDevice
+import Observation
+import Party
+import SRUP
+import Seeded
+import TestNetwork
+
+/// Server, two observers and two devices of ours, with everybody who would like to be let in unseen, and a network that
+/// loses, repeats and reorders: each step is something that can happen, chosen by a seed. After each step the invariants are
+/// checked that hold whatever happens.
+///
+/// What the network and the attackers can do is more than a broker allows: they know every token, and may send again
+/// whatever was ever sent.
+final class Model {
+    let network: TestNetwork
+    private let server: TestServer
+    private let observers: [TestObserver]
+    /// One place for one token, as a reference observer; trusted.
+    private let reference: ReferenceObserver
+    private let referenceView = View()
+    /// Registered as an observer, never trusted; says VALID to everything.
+    private let stranger: Puppet
+    /// Trusted, and asked to look like the others; says VALID also about what others were asked.
+    private let traitor: Puppet
+    /// Stand before one of the observers, now and then.
+    private let devices: [TestDevice]
+    /// Never stands before any.
+    private let impostor: Puppet
+    private var places: [DeviceID: Place] = [:]
+
+    private enum Place: CaseIterable { case away, first, second, both, reference }
+
+    /// The last steps, for who has to find out.
+    private(set) var story: [String] = []
+    private(set) var steps = 0
+
+    // What must hold.
+    private var wasSeen: Set<DeviceID> = []
+    private var members: Set<DeviceID> = []
+    private var usedAdmissions: Set<Token> = []
+    private var sent: [Pair: [UInt64: [UInt8]]] = [:]
+    private var answered: [Pair: Set<Token>] = [:]
+    private var history: [(sender: DeviceID, topic: String, payload: [UInt8])] = []
+    private var tokens: [Token] = []
+
+    private struct Pair: Hashable {
+        let sender: DeviceID
+        let peer: DeviceID
+    }
+
+    /// Something that must never happen has happened.
+    struct Violation: Error, CustomStringConvertible {
+        let what: String
+        let story: [String]
+        var description: String { what + "\n  " + story.joined(separator: "\n  ") }
+    }
+
+    init(seed: UInt64) async throws {
+        network = try TestNetwork(seed: seed)
+        server = try await TestServer(network) { rules in
+            rules.observationTimeout = .seconds(10)
+            rules.observationRest = .seconds(20)
+            rules.limits.longestJoin = .seconds(60)
+            rules.limits.joinsPerMinute = 6000
+            rules.limits.joinBurst = 10000
+            rules.limits.messageBurst = 100_000
+            rules.limits.messagesPerSecond = 10000
+        }
+        let ids = Self.identities
+        for id in ids.observers { try server.know(id, type: "observer") }
+        for id in [ids.reference, ids.stranger, ids.traitor] { try server.know(id, type: "observer") }
+        for id in ids.devices + [ids.impostor] { try server.know(id, type: "sensor") }
+        for id in ids.observers + [ids.reference, ids.traitor] { try server.state.trust(id, now: 0) }
+        var rules = WatchRules()
+        rules.timeout = .seconds(8)
+        rules.invalidAfter = .seconds(2)
+        rules.displayTime = .seconds(3)
+        rules.settle = .milliseconds(500)
+        rules.staleFor = .seconds(30)
+        var made: [TestObserver] = []
+        for id in ids.observers { made.append(try await TestObserver(id, network, rules: rules, timeout: .seconds(5))) }
+        observers = made
+        reference = try ReferenceObserver(ids.reference, network, referenceView, patience: .seconds(15))
+        stranger = try Puppet(ids.stranger, network)
+        traitor = try Puppet(ids.traitor, network)
+        impostor = try Puppet(ids.impostor, network)
+        var behaviour = JoinDriver.Behaviour()
+        behaviour.retry = .seconds(3)
+        behaviour.confirm = .seconds(30)
+        behaviour.patience = .seconds(60)
+        var devices: [TestDevice] = []
+        for id in ids.devices { devices.append(try await TestDevice(id, network, behaviour, timeout: .seconds(5))) }
+        self.devices = devices
+        try reference.puppet.ask(.joinRequest)
+        try traitor.ask(.joinRequest)
+        await network.settle()
+    }
+
+    private static let identities = (
+        observers: [DeviceID(0xB1), DeviceID(0xB2)], reference: DeviceID(0xB3), stranger: DeviceID(0xB4),
+        traitor: DeviceID(0xB5), devices: [DeviceID(0xD1), DeviceID(0xD2)], impostor: DeviceID(0xD3)
+    )
+
+    func close() { network.close() }
+
+    // MARK: Steps
+
+    /// One thing happens.
+    func step() async throws {
+        steps += 1
+        let everybody = observers.map(\.id) + devices.map(\.id) + [TestServer.id]
+        let somebody = pick(everybody)
+        let choice = network.random.below(100)
+        switch choice {
+        case ..<42:
+            note("deliver")
+            _ = await network.step()
+        case ..<52: await look()
+        case ..<58: await pass(.milliseconds(100 * (1 + network.random.below(20))))
+        case ..<60: await pass(.seconds(2 + network.random.below(20)))
+        case ..<64: try await fault()
+        case ..<68: await replay()
+        case ..<72:
+            let device = pick(devices).id
+            places[device] = pick(Place.allCases)
+            note("\(device) goes to \(places[device] ?? .away)")
+        case ..<76: try await restart(somebody)
+        case ..<79: cut(somebody)
+        case ..<82: await away(somebody)
+        case ..<88: try attackAsImpostor()
+        case ..<93: try forge()
+        case ..<95: try answerAsReference()
+        default: try orders()
+        }
+        try check()
+    }
+
+    private func pick<Element>(_ from: [Element]) -> Element { from[network.random.below(from.count)] }
+
+    private func note(_ what: String) {
+        story.append(what)
+        if story.count > 400 { story.removeFirst(200) }
+    }
+
+    /// A camera looks once at what stands before it.
+    private func look() async {
+        let index = network.random.below(observers.count)
+        let observer = observers[index]
+        for device in devices {
+            let place = places[device.id] ?? .away
+            guard let shown = device.shown, place == .both || place == (index == 0 ? .first : .second) else { continue }
+            if await observer.see(shown) {
+                note("\(observer.id) sees \(device.id)")
+                wasSeen.insert(device.id)
+            }
+        }
+        if network.random.below(4) == 0 { _ = await observer.see(Array(repeating: 7, count: 16)) }
+    }
+
+    private func pass(_ duration: Duration) async {
+        note("\(duration) pass")
+        await network.advance(by: duration, step: max(.milliseconds(500), duration / 8), delivers: false)
+    }
+
+    private func fault() async throws {
+        let waiting = network.waiting
+        guard !waiting.isEmpty else { return }
+        let id = pick(waiting)
+        switch network.random.below(3) {
+        case 0:
+            note("lost for \(id)")
+            network.lose(id)
+        case 1:
+            note("twice for \(id)")
+            network.duplicate(id)
+        default:
+            note("last for \(id)")
+            network.delay(id)
+        }
+    }
+
+    /// Something that was said once is said again, to everybody who listens there.
+    private func replay() async {
+        guard !history.isEmpty else { return }
+        let old = pick(history)
+        note("replay of a message of \(old.sender) on \(old.topic)")
+        network.inject(old.payload, to: old.topic)
+    }
+
+    private func restart(_ id: DeviceID) async throws {
+        note("\(id) restarts")
+        if id == TestServer.id {
+            network.cut(id, after: nil)
+            try await server.restart()
+        }
+        for observer in observers where observer.id == id { try await observer.restart() }
+        for device in devices where device.id == id { try await device.restart() }
+    }
+
+    /// It will crash after some message that it has stored and not sent.
+    private func cut(_ id: DeviceID) {
+        let after = network.random.below(3)
+        note("\(id) is cut off after \(after) messages")
+        network.cut(id, after: after)
+    }
+
+    private func away(_ id: DeviceID) async {
+        if network.isOnline(id) {
+            note("\(id) is offline")
+            network.disconnect(id)
+        } else {
+            note("\(id) is online")
+            await network.connect(id)
+        }
+    }
+
+    /// Who never shows anything tries every way in.
+    private func attackAsImpostor() throws {
+        let named = pick(observers.map(\.id) + [reference.puppet.id, stranger.id, traitor.id, impostor.id])
+        note("the impostor asks for \(named)")
+        try impostor.ask(network.random.below(4) == 0 ? .joinRequest : .observedJoinRequest(observer: named))
+    }
+
+    /// VALID, from who was not asked: with a token that somebody else was sent.
+    private func forge() throws {
+        guard !tokens.isEmpty else { return }
+        let token = tokens[max(0, tokens.count - 1 - network.random.below(12))]
+        let forger = pick([stranger, traitor, impostor])
+        // What it was asked itself, a trusted observer may answer as it likes: trust is all the server has.
+        guard !forger.heard.contains(where: { $0.token == token && $0.body.type == .observationRequest }) else {
+            return
+        }
+        note("\(forger.id) says VALID for \(token)")
+        try forger.say(.response(.observedJoinValid), token)
+    }
+
+    private func answerAsReference() throws {
+        referenceView.values = []
+        for device in devices where places[device.id] == .reference {
+            guard let shown = device.shown, let nonce = Nonce(bytes: shown) else { continue }
+            referenceView.values.append(nonce)
+        }
+        let before = reference.valid
+        try reference.look()
+        // Only what it has recognised counts as seen.
+        for nonce in reference.valid.dropFirst(before.count) {
+            for device in devices where device.shown.map({ nonce.matches($0) }) == true { wasSeen.insert(device.id) }
+        }
+        note("the reference observer looks")
+    }
+
+    /// The operator.
+    private func orders() throws {
+        let device = pick(devices).id
+        if network.random.below(3) > 0 {
+            note("the operator removes \(device)")
+            try server.state.askRemoval(of: device, now: 0)
+        } else {
+            let observer = observers[1].id
+            let isTrusted = try server.state.trusted().contains(observer)
+            note("the operator \(isTrusted ? "distrusts" : "trusts") \(observer)")
+            if isTrusted {
+                try server.state.distrust(observer)
+            } else {
+                try server.state.trust(observer, now: 0)
+            }
+        }
+    }
+
+    // MARK: Invariants
+
+    /// - Throws: ``Violation``.
+    private func check() throws {
+        let published = network.takePublished()
+        for message in published { try take(message) }
+        // Who belongs changes only together with a message about it.
+        guard published.contains(where: { $0.sender == TestServer.id }) || steps % 8 == 0 else { return }
+        for id in devices.map(\.id) + [impostor.id, stranger.id] {
+            let peer = try server.participant.state.peer(id)
+            guard peer?.isJoined == true else {
+                if members.remove(id) != nil { wasSeen.remove(id) }
+                continue
+            }
+            let admission = peer?.admission?.token
+            if !members.contains(id) {
+                guard wasSeen.contains(id) else { throw violation("\(id) was let in unseen") }
+                if let admission, !usedAdmissions.insert(admission).inserted {
+                    throw violation("\(id) was let in twice by one verdict")
+                }
+                note("\(id) is let in")
+            }
+            members.insert(id)
+        }
+    }
+
+    private func violation(_ what: String) -> Violation { Violation(what: what, story: story) }
+
+    /// Looks on at what was published.
+    private func take(_ message: (sender: DeviceID, topic: String, payload: [UInt8])) throws {
+        guard let parsed = try? SignedMessage(parsing: message.payload).message else { return }
+        history.append(message)
+        if history.count > 300 { history.removeFirst(150) }
+        let peer: DeviceID
+        if message.sender == TestServer.id {
+            guard let id = DeviceID(hex: String(message.topic.suffix(16))) else { return }
+            peer = id
+        } else {
+            peer = TestServer.id
+        }
+        let pair = Pair(sender: message.sender, peer: peer)
+        let number = parsed.sequence.value
+        if let before = sent[pair]?[number] {
+            guard before == message.payload else {
+                throw violation("\(message.sender) has used number \(number) twice")
+            }
+            return
+        }
+        sent[pair, default: [:]][number] = message.payload
+        if sent[pair]?.count ?? 0 > 200, let oldest = sent[pair]?.keys.min() { sent[pair]?[oldest] = nil }
+        if case .observationRequest = parsed.body { tokens.append(parsed.token) }
+        if tokens.count > 64 { tokens.removeFirst(32) }
+        guard case .response = parsed.body else { return }
+        let isOurs = message.sender == TestServer.id || observers.contains { $0.id == message.sender }
+        if isOurs, answered[pair, default: []].insert(parsed.token).inserted == false {
+            throw violation("\(message.sender) has answered \(parsed.token) twice")
+        }
+        if answered[pair]?.count ?? 0 > 2000 { answered[pair] = [parsed.token] }
+    }
+
+    // MARK: The end
+
+    /// Faults and attacks end, everybody is there, both devices stand before both observers: in the end both have joined,
+    /// and both sides say so.
+    func quiet() async throws {
+        note("all is quiet")
+        network.cut(TestServer.id, after: nil)
+        try await server.restart()
+        for observer in observers {
+            network.cut(observer.id, after: nil)
+            try server.state.trust(observer.id, now: 0)
+            if !network.isOnline(observer.id) { await network.connect(observer.id) }
+            try await observer.restart()
+        }
+        for device in devices {
+            places[device.id] = .both
+            if !network.isOnline(device.id) { await network.connect(device.id) }
+            try await device.restart()
+        }
+        if !network.isOnline(TestServer.id) { await network.connect(TestServer.id) }
+        for _ in 0..<600 {
+            await network.advance(by: .seconds(1), step: .milliseconds(500))
+            for _ in observers + observers { await look() }
+            await network.settle()
+            try check()
+            if try agree() == nil { return }
+        }
+        throw violation("after 600 s of quiet: \(try agree() ?? "")")
+    }
+
+    /// What is not as it should be in the end.
+    private func agree() throws -> String? {
+        for device in devices {
+            let theirs = try server.isMember(device.id)
+            guard theirs == device.member.isJoined else {
+                return "\(device.id) says \(device.member.isJoined), the server \(theirs)"
+            }
+            guard theirs else { return "\(device.id) has not joined" }
+            guard device.shown == nil else { return "\(device.id) still shows its nonce" }
+        }
+        for observer in observers {
+            guard try server.isMember(observer.id), observer.member.isJoined else {
+                return "observer \(observer.id) has not joined"
+            }
+            guard try observer.participant.state.requests(.duty).isEmpty else {
+                return "observer \(observer.id) owes a verdict"
+            }
+        }
+        return nil
+    }
+}
