@@ -103,7 +103,7 @@ let package = Package(
             name: "Party",
             dependencies: ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
 
-        .target(name: "Program", dependencies: ["Linux", arguments, log, lifecycle]),
+        .target(name: "Program", dependencies: ["Linux", "CLinux", arguments, log, lifecycle]),
         .target(name: "Signals", dependencies: ["CGPIO"]),
         .target(name: "Doctor", dependencies: ["Linux", "CLinux", "Program"]),
         .target(name: "CertificateRequests", dependencies: ["SRUP", "COpenSSL"]),
@@ -164,7 +164,7 @@ let package = Package(
                 arguments,
             ]),
         .executableTarget(name: "srup-demo", dependencies: ["Stage", arguments]),
-        .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "CPNG", arguments]),
+        .executableTarget(name: "srup-scene", dependencies: ["Scene", "Camera", "Luma", "Linux", "CPNG", arguments]),
 
         // Simulated hardware: PN532 chips that share one field.
         .target(

@@ -9,8 +9,6 @@ enum RPiProcess {
     private static let pipeSize: Int32 = 1 << 20
     /// F_SETPIPE_SZ, which glibc's headers give to GNU programs only. fcntl(2).
     private static let setPipeSize: Int32 = 1031
-    /// Lets a process end with us, also when we are killed; part of util-linux, which every Debian has.
-    private static let leash = "/usr/bin/setpriv"
 
     /// - Returns: the process, where its pictures come, and what it says.
     /// - Throws: ``CameraError/failed(_:doing:why:)``.
@@ -26,11 +24,10 @@ enum RPiProcess {
         }
         defer { close(words.write) }
         _ = fcntl(pictures.write, setPipeSize, pipeSize)
-        let isLeashed = access(leash, X_OK) == 0
         do throws(ChildProcess.Failure) {
             let process = try ChildProcess.start(
-                isLeashed ? leash : program, (isLeashed ? ["--pdeathsig", "KILL", program] : []) + arguments,
-                environment: environment, descriptors: [0: null, 1: pictures.write, 2: words.write])
+                program, arguments, environment: environment,
+                descriptors: [0: null, 1: pictures.write, 2: words.write], leash: .kill)
             return (process, pictures.read, RPiWords(words.read))
         } catch {
             close(pictures.read)
@@ -74,14 +71,8 @@ enum RPiProcess {
     /// ``stop(_:)``'s.
     static func end(of process: pid_t) -> String {
         let deadline = ContinuousClock.now + patience
-        var information = siginfo_t()
         while ContinuousClock.now < deadline {
-            let code = waitid(P_PID, id_t(process), &information, Int32(WEXITED | WNOHANG | WNOWAIT))
-            if code == 0, information.si_signo == SIGCHLD {
-                let status = information._sifields._sigchld.si_status
-                return information.si_code == CLD_EXITED
-                    ? ChildProcess.End.exited(status).description : ChildProcess.End.killed(signal: status).description
-            }
+            if let end = ChildProcess.ended(process) { return end.description }
             usleep(2000)
         }
         return "it has closed its output"

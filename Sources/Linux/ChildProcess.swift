@@ -31,11 +31,23 @@ public enum ChildProcess {
     ///   - descriptors: descriptor there to descriptor here; what is not named among 0, 1 and 2 is inherited, all others
     ///     are closed.
     ///   - ownGroup: in a process group of its own, so that Ctrl-C in our terminal does not reach it.
+    ///   - leash: the signal that the kernel sends it when the calling thread has ended, also when we were killed; `nil`:
+    ///     none. The thread has to live as long as the child. By setpriv of util-linux, which every Debian has; without it
+    ///     there is no leash.
     /// - Throws: ``Failure``.
     public static func start(
         _ executable: String, _ arguments: [String], environment: [String: String]? = nil,
-        descriptors: [Int32: Int32] = [:], ownGroup: Bool = true
+        descriptors: [Int32: Int32] = [:], ownGroup: Bool = true, leash: Leash? = nil
     ) throws(Failure) -> pid_t {
+        if let leash, access(leashProgram, X_OK) == 0 {
+            // Its own complaint would be that there is no such program.
+            guard access(executable, X_OK) == 0 else {
+                throw Failure(description: "\(executable) cannot be started: \(String(cString: strerror(errno)))")
+            }
+            return try start(
+                leashProgram, ["--pdeathsig", leash.rawValue, executable] + arguments, environment: environment,
+                descriptors: descriptors, ownGroup: ownGroup)
+        }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -66,6 +78,21 @@ public enum ChildProcess {
             throw Failure(description: "\(executable) cannot be started: \(String(cString: strerror(code)))")
         }
         return process
+    }
+
+    /// How a child learns that we are no more.
+    public enum Leash: String, Sendable {
+        /// It has something to put back before it ends.
+        case ask = "TERM"
+        case kill = "KILL"
+    }
+    private static let leashProgram = "/usr/bin/setpriv"
+
+    /// Kills a process that we have started in a group of its own, and whatever it has started in that group; reaps it.
+    public static func end(_ process: pid_t) {
+        // Before it is reaped: until then the number of the group is nobody else's.
+        kill(-process, SIGKILL)
+        while reap(process) == nil { usleep(1000) }
     }
 
     private static func ours() -> [UnsafeMutablePointer<CChar>?] {
@@ -99,6 +126,15 @@ public enum ChildProcess {
         if code < 0 { return errno == EINTR ? nil : .exited(0) }
         guard code == process else { return nil }
         return status & 0x7F == 0 ? .exited(status >> 8 & 0xFF) : .killed(signal: status & 0x7F)
+    }
+
+    /// How a process has ended, which stays to be reaped; `nil` while it runs.
+    public static func ended(_ process: pid_t) -> End? {
+        var information = siginfo_t()
+        let code = waitid(P_PID, id_t(process), &information, Int32(WEXITED | WNOHANG | WNOWAIT))
+        guard code == 0, information.si_signo == SIGCHLD else { return nil }
+        let status = information._sifields._sigchld.si_status
+        return information.si_code == CLD_EXITED ? .exited(status) : .killed(signal: status)
     }
 
     /// Waits for the end, at most until `deadline`; then kills the process (and its group) and returns `nil`.
