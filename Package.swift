@@ -108,7 +108,7 @@ let package = Package(
         room(
             "Program", in: "Support",
             [
-                "Linux", arguments, log, lifecycle,
+                "Linux", "CLinux", arguments, log, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
 
@@ -198,7 +198,7 @@ let package = Package(
             ]),
         program("srup", ["SRUP", "Party", "Storage", "Program", "Workbench", "Linux", log, lifecycle, arguments]),
         program("srup-demo", ["Program", "Stage", arguments]),
-        program("srup-scene", ["Scene", "Camera", "Luma", "CPNG", "Program", arguments]),
+        program("srup-scene", ["Scene", "Camera", "Luma", "Linux", "CPNG", "Program", arguments]),
         program(
             "srup-fuzz",
             [

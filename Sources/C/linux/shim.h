@@ -154,3 +154,12 @@ __attribute__((noinline, unused)) static pid_t srup_start_child(const struct sru
     }
     return -failure;
 }
+
+#include <sys/socket.h>
+
+// Who connected a Unix socket, by user; unix(7), SO_PEERCRED, whose structure the headers give to GNU programs only.
+static inline uid_t srup_peer_user(int fd) {
+    struct { pid_t process; uid_t user; gid_t group; } peer = {0, (uid_t)-1, 0};
+    socklen_t size = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.user : (uid_t)-1;
+}

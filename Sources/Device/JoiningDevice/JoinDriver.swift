@@ -175,7 +175,7 @@ public actor JoinDriver {
 
     private func told(_ id: [UInt8], _ value: [UInt8]) async {
         guard case .nobodyNamed? = next?.what, id == Array(DataName.observer.utf8),
-            let named = DeviceID(hex: String(decoding: value.prefix(16), as: UTF8.self))
+            let named = DeviceID(participant: String(decoding: value.prefix(16), as: UTF8.self))
         else { return }
         await moderated(named)
     }

@@ -50,9 +50,15 @@ public struct CommandPresenter: NoncePresenter {
     }
 
     private func spawn(input: Int32, _ mode: String) throws(PresentationError) -> pid_t {
-        let script = "SRUP_DISPLAY=\(mode); export SRUP_DISPLAY; \(command)"
+        // When we are killed the shell is told, and takes with it what it has started: all of its group. It hears that at once
+        // since it waits for a command in the background, which would have an empty input without the detour.
+        let script = """
+            SRUP_DISPLAY=\(mode); export SRUP_DISPLAY; trap 'kill -9 0' TERM; exec 3<&0
+            /bin/sh -c "$1" <&3 3<&- & wait $!
+            """
         do throws(ChildProcess.Failure) {
-            return try ChildProcess.start("/bin/sh", ["-c", script], descriptors: [0: input])
+            return try ChildProcess.start(
+                "/bin/sh", ["-c", script, "display", command], descriptors: [0: input])
         } catch {
             throw .commandFailed(command, how: "could not be started: \(error)")
         }

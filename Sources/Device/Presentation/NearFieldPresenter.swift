@@ -86,9 +86,10 @@ public final class NearFieldPresenter: NoncePresenter {
             var line = state.value + [10]
             _ = write(ends[1], line, line.count)
             explicit_bzero(&line, line.count)
-            guard let process = try? ChildProcess.start(executable, arguments, descriptors: [0: ends[0]]) else {
-                return nil
-            }
+            guard
+                let process = try? ChildProcess.start(
+                    executable, arguments, descriptors: [0: ends[0]], lastSignal: SIGKILL)
+            else { return nil }
             state.process = process
             return process
         }

@@ -16,6 +16,8 @@ public enum PresentationError: Error, Sendable, Hashable, CustomStringConvertibl
     case cannotEncode
     case badAddress(String)
     case cannotWrite(String, why: String)
+    /// What is there must not be replaced or removed.
+    case badFile(String)
     case noFramebuffer(String, why: String)
     case tooSmall(String)
     case commandFailed(String, how: String)
@@ -26,6 +28,7 @@ public enum PresentationError: Error, Sendable, Hashable, CustomStringConvertibl
         case .badAddress(let text):
             "\"\(text)\" is no way to show a code: say terminal, png:FILE, fb:/dev/fb0, nfc, nfc:READER, nfc-card:READER or command:CMD"
         case .cannotWrite(let path, let why): "\(path) cannot be written: \(why)"
+        case .badFile(let why): why
         case .noFramebuffer(let path, let why): "\(path) is no framebuffer that can be used: \(why)"
         case .tooSmall(let path): "\(path) is too small for the code"
         case .commandFailed(let command, let how): "the display command \"\(command)\" \(how)"
@@ -82,11 +85,18 @@ public enum PresenterAddress: Sendable, Hashable {
         }
     }
 
+    /// Said at once, not when the first nonce has come.
+    private static func png(_ path: String) throws(PresentationError) -> PNGPresenter {
+        let presenter = PNGPresenter(path: path)
+        try presenter.check()
+        return presenter
+    }
+
     /// - Throws: ``PresentationError``.
     public func presenter() throws(PresentationError) -> any NoncePresenter {
         switch self {
         case .terminal: TerminalPresenter()
-        case .png(let path): PNGPresenter(path: path)
+        case .png(let path): try Self.png(path)
         case .framebuffer(let path): try FramebufferPresenter(path: path)
         case .command(let command): CommandPresenter(command)
         case .nfc(let reader, let asCard): NearFieldPresenter(reader: reader, asCard: asCard)

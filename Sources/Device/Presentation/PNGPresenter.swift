@@ -1,8 +1,9 @@
 import CPNG
 import Glibc
+import Linux
 
 /// Keeps a PNG file up to date: written beside it and renamed, so that a reader never sees half a picture. There is no
-/// file while nothing is shown.
+/// file while nothing is shown. Only a regular file of one's own is replaced or removed.
 public struct PNGPresenter: NoncePresenter {
     public let path: String
     private let scale: Int
@@ -18,6 +19,7 @@ public struct PNGPresenter: NoncePresenter {
     }
 
     public func show(_ hex: UnsafeRawBufferPointer) throws {
+        try check()
         let temporary = "\(path).\(getpid()).new"
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
@@ -33,7 +35,19 @@ public struct PNGPresenter: NoncePresenter {
     }
 
     public func clear() throws {
+        guard try check() else { return }
         guard unlink(path) == 0 || errno == ENOENT else { throw failure() }
+    }
+
+    /// - Returns: whether there is a file.
+    /// - Throws: ``PresentationError/badFile(_:)`` when there is something else.
+    @discardableResult
+    func check() throws(PresentationError) -> Bool {
+        do throws(OutputFile.Failure) {
+            return try OutputFile.checkReplaceable(path)
+        } catch {
+            throw .badFile(error.description)
+        }
     }
 
     private func failure() -> PresentationError { .cannotWrite(path, why: String(cString: strerror(errno))) }

@@ -43,7 +43,8 @@ package enum CertificateRequestKey {
         var start: UnsafePointer<UInt8>?
         let count = srup_BIO_get_mem_data(out, &start)
         do throws(CryptoError) {
-            return try PublicKey(pem: String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self))
+            let pem = String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+            return try PublicKey(pem: pem).checked()
         } catch {
             throw CertificateRequestError(description: error.description)
         }

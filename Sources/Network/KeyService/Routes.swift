@@ -100,7 +100,7 @@ struct KeyServiceRoutes: Sendable {
     }
 
     private func entry(_ context: KeyServiceContext) throws -> KeyServiceState.Entry? {
-        guard let id = context.parameters.get("id").flatMap({ DeviceID(hex: $0) }) else { return nil }
+        guard let id = context.parameters.get("id").flatMap({ DeviceID(participant: $0) }) else { return nil }
         return try state.entry(id)
     }
 
@@ -184,6 +184,7 @@ struct KeyServiceRoutes: Sendable {
                 status: .badRequest,
                 words: "\"identity\" must be 1 to 16 lower-case hexadecimal digits, no leading zeros")
         }
+        guard !id.isNobodys else { throw Refusal(status: .badRequest, words: "identity 0 is nobody's") }
         return id
     }
 
@@ -261,7 +262,7 @@ struct KeyServiceRoutes: Sendable {
 
     private func publicKey(_ values: [String: String]) throws -> PublicKey {
         do {
-            return try PublicKey(pemBody: try value("key", values))
+            return try PublicKey(pemBody: try value("key", values)).checked()
         } catch let error as CryptoError {
             throw Refusal(status: .badRequest, words: "\"key\": \(error)")
         }

@@ -11,6 +11,9 @@ import Foundation
 /// What happens, as one JSON object per line, for programs that follow along (the demo, tests, a status display).
 /// Never holds a nonce. A file above 64 MiB is moved to FILE.old and begun anew: others cause these lines, and must not fill
 /// the disk.
+///
+/// The file is one's own, and no symbolic link; a FIFO with a reader, a terminal and `/dev/null` will do, too
+/// (``OutputFile``). What does not fit into a FIFO at once is dropped.
 public final class EventLog: Sendable {
     private struct File {
         var descriptor: Int32
@@ -32,19 +35,36 @@ public final class EventLog: Sendable {
             file = Mutex(File(descriptor: -1, size: 0))
             return
         }
-        let opened = Self.opened(path)
-        guard opened.descriptor >= 0 else {
-            throw PartyError.cannotWrite("\(path) cannot be opened: \(String(cString: strerror(errno)))")
+        let opened: File
+        do throws(OutputFile.Failure) {
+            opened = try Self.opened(path)
+        } catch {
+            throw PartyError.events(error.description)
         }
         file = Mutex(opened)
     }
 
-    private static func opened(_ path: String) -> File {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    private static func opened(_ path: String) throws(OutputFile.Failure) -> File {
+        let (descriptor, kind) = try OutputFile.open(path, O_APPEND)
         var status = stat()
         // Only files are moved: a device or a pipe stays what it is, however much goes through it.
-        let isFile = descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        let isFile = kind == .file && fstat(descriptor, &status) == 0
         return File(descriptor: descriptor, size: isFile ? Int(status.st_size) : .min)
+    }
+
+    /// Moves a file that has grown large, unless something else has taken its place, or that of the old one.
+    private func beginAnew(_ file: inout File) {
+        let old = path + ".old"
+        guard (try? OutputFile.checkReplaceable(path)) == true, (try? OutputFile.checkReplaceable(old)) != nil,
+            rename(path, old) == 0, let opened = try? Self.opened(path)
+        else {
+            // It is full, and says no more.
+            close(file.descriptor)
+            file = File(descriptor: -1, size: 0)
+            return
+        }
+        close(file.descriptor)
+        file = opened
     }
 
     deinit {
@@ -64,11 +84,7 @@ public final class EventLog: Sendable {
         guard let json = try? encoder.encode(line) else { return }
         let bytes = Array((String(decoding: json, as: UTF8.self).withEscapesInJSON + "\n").utf8)
         file.withLock { file in
-            if file.size > Self.maximumSize {
-                close(file.descriptor)
-                rename(path, path + ".old")
-                file = Self.opened(path)
-            }
+            if file.size > Self.maximumSize { beginAnew(&file) }
             // One write for the line, so that lines of several processes in one file do not mix.
             if file.descriptor >= 0 { file.size += max(0, write(file.descriptor, bytes, bytes.count)) }
         }

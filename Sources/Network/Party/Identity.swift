@@ -125,13 +125,15 @@ public struct Identity: Sendable {
     /// Loads the identity and opens its state.
     ///
     /// - Parameter use: of the state; ``Database/Use/look`` for who only reports.
-    /// - Throws: ``PartyError/notRegistered(folder:)``; ``PrivateFileError`` when a key file is open to others;
+    /// - Throws: ``PartyError/notRegistered(folder:)``; ``PartyError/identity(_:)`` when others may change what is in the
+    ///   folder; ``PrivateFileError`` when a key file is open to others;
     ///   ``PartyError/bound(path:)`` when keys are encrypted for a machine and its key is not there;
     ///   ``StorageError``; ``CryptoError``.
     public static func load(
         from folder: String, machineKey: SecretBytes? = MachineKey.own, use: Database.Use = .change
     ) throws -> (Identity, PartyState) {
         guard exists(in: folder) else { throw PartyError.notRegistered(folder: folder) }
+        try check(folder)
         let key = try privateKey(folder + "/identity.pem", machineKey)
         // libmosquitto reads this file itself; here only its mode is judged.
         try PrivateFile.withContents(of: folder + "/access.pem") { _ in }
@@ -153,6 +155,15 @@ public struct Identity: Sendable {
             server: try state.value("server").flatMap { DeviceID(hex: $0) },
             serverKey: try state.value("server.key").flatMap { try? PublicKey(pem: $0) })
         return (identity, state)
+    }
+
+    private static func check(_ folder: String) throws {
+        do {
+            try PrivateFolder.check(folder)
+        } catch {
+            if error.isFolders { throw PartyError.identity(error.description) }
+            throw error
+        }
     }
 
     /// Reads a private key file of mode 0600.

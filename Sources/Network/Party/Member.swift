@@ -351,7 +351,7 @@ public actor Member: Service {
             await handler(.nonce(try offered(envelope, message.token), .humanModerated))
         case .data(let id, let value) where id == Array(DataName.observer.utf8):
             // Advice for the next join, so it counts for those outside.
-            adviser = DeviceID(hex: String(decoding: value.prefix(16), as: UTF8.self))
+            adviser = DeviceID(participant: String(decoding: value.prefix(16), as: UTF8.self))
             await handler(.data(id: id, value: value))
         default:
             guard isJoined else { throw Rejection.notJoined(message.body.type) }

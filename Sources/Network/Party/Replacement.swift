@@ -22,7 +22,7 @@ public struct Replacement: Sendable, Hashable, CustomStringConvertible {
     /// Reads what ``description`` writes.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: ":", maxSplits: 1)
-        guard parts.count == 2, parts[1].utf8.count <= 1024, let old = DeviceID(hex: parts[0]),
+        guard parts.count == 2, parts[1].utf8.count <= 1024, let old = DeviceID(participant: parts[0]),
             let signature = Data(base64Encoded: String(parts[1]))
         else { return nil }
         self.old = old

@@ -14,10 +14,11 @@ public enum Topic: Hashable, Sendable, CustomStringConvertible {
         guard parts.first == "SRUP" else { return nil }
         switch parts.count {
         case 2:
-            guard let id = DeviceID(hex: parts[1]) else { return nil }
+            guard let id = DeviceID(participant: parts[1]) else { return nil }
             self = .member(id)
         case 4:
-            guard parts[1] == "servers", let server = DeviceID(hex: parts[2]), let from = DeviceID(hex: parts[3])
+            guard parts[1] == "servers", let server = DeviceID(participant: parts[2]),
+                let from = DeviceID(participant: parts[3])
             else { return nil }
             self = .joins(server: server, from: from)
         default: return nil

@@ -69,7 +69,7 @@ package struct RunningObserver {
     }
 
     private static func parsed(_ text: String) throws -> DeviceID {
-        guard let id = DeviceID(hex: text) else {
+        guard let id = DeviceID(participant: text) else {
             throw PartyError.identity(
                 "server.id must be the server's identity in lower-case hexadecimal, not \"\(text)\"")
         }

@@ -19,7 +19,8 @@ public enum WitnessEvent: Sendable, Hashable {
 /// hangs or talks nonsense.
 ///
 /// A process that we start gets one end of a Unix socket as descriptor 3 and nothing else of ours: no key, no state, no
-/// other descriptor. It ends by itself when that socket closes, so that a killed keeper leaves none behind. Under a service
+/// other descriptor. It ends by itself when that socket closes, and takes with it what it has started, so that a killed keeper
+/// leaves none behind; one that has ended, or does not end, is killed with its whole group. Under a service
 /// manager we start none: we connect to the witness's socket, which starts it, as a user and in a sandbox of its own.
 public final class WitnessProcess: Service, Sendable {
     /// "camera" or "nfc", as in the log and in verdicts.
@@ -164,7 +165,8 @@ public final class WitnessProcess: Service, Sendable {
                 state.socket = nil
                 state.process = 0
             }
-            if process > 0 { _ = ChildProcess.wait(process, until: .now) }
+            // With all that it has started.
+            if process > 0 { ChildProcess.end(process) }
         }
         if isAwake { try? socket.write(WitnessCommand.wake.description) }
         return listen(to: socket, process)
@@ -219,9 +221,9 @@ public final class WitnessProcess: Service, Sendable {
 
     private func exitReason(_ process: pid_t) -> String {
         guard process > 0 else { return "it closed its socket (see journalctl -u 'srup-witness@*')" }
-        // The socket closes a moment before the process can be reaped.
+        // The socket closes a moment before the process has ended.
         for _ in 0..<20 {
-            if let end = ChildProcess.reap(process) { return end.description }
+            if let end = ChildProcess.ended(process) { return end.description }
             usleep(10_000)
         }
         return "it closed its socket"

@@ -27,6 +27,11 @@ struct BrokerCommand: ParsableCommand {
             Program.complain("there is no \(configuration); is \(folder.folder) the right folder?")
             throw ExitCode(Program.Code.configuration.rawValue)
         }
+        do {
+            for place in [folder.folder, folder.folder + "/broker-data"] { try PrivateFolder.check(place) }
+        } catch {
+            throw Program.failure(error, code: .configuration)
+        }
         guard let mosquitto = Self.places.first(where: { access($0, X_OK) == 0 }) else {
             Program.complain("Mosquitto is not installed (looked for \(Self.places.joined(separator: ", ")))")
             throw ExitCode(Program.Code.unavailable.rawValue)

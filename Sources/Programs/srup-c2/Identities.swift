@@ -105,7 +105,7 @@ struct Forget: ParsableCommand {
 
     private func ids() throws -> [DeviceID] {
         try identity.map { text in
-            guard let id = DeviceID(hex: text) else {
+            guard let id = DeviceID(participant: text) else {
                 throw ValidationError(
                     "an identity is 1 to 16 lower-case hexadecimal digits, not \"\(text.withoutControls)\"")
             }

@@ -159,7 +159,7 @@ struct IdentityArgument: ExpressibleByArgument {
     let id: DeviceID
 
     init?(argument: String) {
-        guard let id = DeviceID(hex: argument) else { return nil }
+        guard let id = DeviceID(participant: argument) else { return nil }
         self.id = id
     }
 }

@@ -114,7 +114,7 @@ struct Prepare: ParsableCommand {
 
     /// Overwrites a file where it stands: a new one would leave the old bytes on the card.
     private static func overwrite(_ path: String, with bytes: [UInt8]) throws {
-        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { throw PrepareError(description: String(cString: strerror(errno))) }
         defer { close(descriptor) }
         guard pwrite(descriptor, bytes, bytes.count, 0) == bytes.count, fsync(descriptor) == 0 else {

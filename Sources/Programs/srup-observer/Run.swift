@@ -7,6 +7,7 @@ import Program
 import SRUP
 import ServiceLifecycle
 import Settings
+import Storage
 import Witness
 
 #if canImport(FoundationEssentials)
@@ -70,6 +71,14 @@ struct Run: AsyncParsableCommand {
         // Said first: without an identity there may be no folder for the sockets either.
         for observer in settings.observers where !Identity.exists(in: observer.stateFolder) {
             throw PartyError.notRegistered(folder: observer.stateFolder)
+        }
+        // Several have their folders in it.
+        for folder in Set(settings.observers.map(\.stateFolder) + [settings.stateFolder]) {
+            do {
+                try PrivateFolder.check(folder, isOurs: true)
+            } catch {
+                throw PartyError.identity(error.description)
+            }
         }
         let signals = try SignalBoard(
             path: SignalSocket.path(state: settings.stateFolder), names: settings.observers.map(\.name))

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CPNG
 import Glibc
+import Linux
 import Luma
 import Scene
 
@@ -143,8 +144,7 @@ enum PictureFile {
     }
 
     static func write(_ bytes: [UInt8], to path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw failure(path) }
+        let (descriptor, _) = try OutputFile.open(path, O_TRUNC, mode: 0o644)
         defer { close(descriptor) }
         var written = 0
         while written < bytes.count {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Camera
 import Glibc
+import Linux
 import Luma
 import Scene
 
@@ -67,7 +68,7 @@ struct Play: ParsableCommand {
             try write([Array("P5\n\(width) \(height)\n255\n".utf8), frame], toFile: output)
             return
         }
-        let stamps = stamp.map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) }
+        let stamps = try stamp.map { try OutputFile.open($0, O_APPEND).descriptor }
         let out = FrameOutput(path: output, header: "YUV4MPEG2 W\(width) H\(height) F\(fps):1 Ip A1:1 Cmono\n")
         let start = ContinuousClock.now
         var number = 0
@@ -92,8 +93,7 @@ struct Play: ParsableCommand {
     }
 
     private func write(_ parts: [[UInt8]], toFile path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw ValidationError("\(path): \(String(cString: strerror(errno)))") }
+        let (descriptor, _) = try OutputFile.open(path, O_TRUNC)
         defer { close(descriptor) }
         for part in parts where Glibc.write(descriptor, part, part.count) != part.count {
             throw ValidationError("\(path): \(String(cString: strerror(errno)))")
@@ -166,7 +166,9 @@ final class FrameOutput {
         while true {
             var status = stat()
             let isFIFO = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
-            descriptor = open(path, O_WRONLY | O_CLOEXEC | (isFIFO ? O_NONBLOCK : O_CREAT | O_TRUNC), 0o600)
+            descriptor =
+                isFIFO
+                ? open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK) : try OutputFile.open(path, O_TRUNC).descriptor
             if descriptor >= 0 {
                 // From here on writing may wait for the reader.
                 if isFIFO { _ = fcntl(descriptor, F_SETFL, 0) }

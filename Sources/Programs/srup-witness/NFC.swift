@@ -62,6 +62,7 @@ struct NFCWitness: ParsableCommand {
         let eye = NFCEye(try wanted.reader.address(), server)
         server.serve(eye)
         eye.rest()
+        keeper.endAll()
     }
 }
 

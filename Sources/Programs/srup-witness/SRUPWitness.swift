@@ -37,11 +37,13 @@ struct CameraWitness: ParsableCommand {
         // What was set on the camera is put back, also when the service is stopped: cameras keep it.
         StopSignals.whenOneComes { _ in
             camera.stop()
+            keeper.endAll()
             Glibc.exit(EXIT_SUCCESS)
         }
         camera.start(server, try wanted.symbologies.parsed())
         server.serve(camera)
         camera.stop()
+        keeper.endAll()
     }
 }
 

@@ -28,6 +28,13 @@ struct KeeperOptions: ParsableArguments {
         }
         return (WitnessServer(descriptor: socket), nil)
     }
+
+    /// The last that a witness does when its keeper has gone: what it has started goes with it. A service manager sees to that
+    /// itself, and a group that is not ours alone is left alone.
+    func endAll() {
+        guard ServiceManager.listeningSocket == nil, getpgrp() == getpid() else { return }
+        kill(0, SIGKILL)
+    }
 }
 
 /// Prints an event at once: as text, or as a JSON object on a line.

@@ -69,6 +69,13 @@ public enum ChildProcess {
         return process
     }
 
+    /// Kills a process that we have started in a group of its own, and whatever it has started in that group; reaps it.
+    public static func end(_ process: pid_t) {
+        // Before it is reaped: until then the number of the group is nobody else's.
+        kill(-process, SIGKILL)
+        while reap(process) == nil { usleep(1000) }
+    }
+
     private static func ours() -> [UnsafeMutablePointer<CChar>?] {
         var copies: [UnsafeMutablePointer<CChar>?] = []
         var next = environ
@@ -100,6 +107,15 @@ public enum ChildProcess {
         if code < 0 { return errno == EINTR ? nil : .exited(0) }
         guard code == process else { return nil }
         return status & 0x7F == 0 ? .exited(status >> 8 & 0xFF) : .killed(signal: status & 0x7F)
+    }
+
+    /// How a process has ended, which stays to be reaped; `nil` while it runs.
+    public static func ended(_ process: pid_t) -> End? {
+        var information = siginfo_t()
+        let code = waitid(P_PID, id_t(process), &information, Int32(WEXITED | WNOHANG | WNOWAIT))
+        guard code == 0, information.si_signo == SIGCHLD else { return nil }
+        let status = information._sifields._sigchld.si_status
+        return information.si_code == CLD_EXITED ? .exited(status) : .killed(signal: status)
     }
 
     /// Waits for the end, at most until `deadline`; then kills the process (and its group) and returns `nil`.

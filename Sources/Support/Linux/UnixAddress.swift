@@ -23,4 +23,11 @@ public enum UnixAddress {
     public static func with(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
         with(Array(path.utf8), body)
     }
+
+    /// Removes a socket that was left behind at `path`; anything else stays, and `bind` says that the address is in use.
+    public static func removeAbandoned(_ path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return }
+        unlink(path)
+    }
 }

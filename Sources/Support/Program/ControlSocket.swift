@@ -15,7 +15,7 @@ public final class ControlSocket: Service, Sendable {
         self.path = path
         self.answer = answer
         if Self.ask(path) != nil { throw Failure(description: "another program is running with this state (\(path))") }
-        unlink(path)
+        UnixAddress.removeAbandoned(path)
         descriptor = Self.socket()
         let old = umask(0o177)
         let bound = UnixAddress.with(path) { bind(descriptor, $0, $1) }
@@ -61,7 +61,7 @@ public final class ControlSocket: Service, Sendable {
             shutdown(listening, Int32(SHUT_RDWR))
             continuation.finish()
         }
-        unlink(path)
+        UnixAddress.removeAbandoned(path)
     }
 
     /// What the program that listens at `path` answers; `nil` when none does.

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Linux
 import ServiceLifecycle
@@ -5,14 +6,20 @@ import Synchronization
 
 /// Says in one word a line what a program is doing, to whoever connects: the present word at once, then each change.
 ///
-/// Nothing secret is said, so everybody who reaches the path may listen. A listener that does not read is dropped.
+/// Nothing secret is said, so everybody who reaches the path may listen. A listener that does not read is dropped. Nobody is
+/// turned away: when there are too many, the user with the most loses the oldest, so that no user shuts out another's.
 public final class SignalSocket: Service, Sendable {
-    /// More listeners are turned away.
-    static let mostListeners = 8
+    static let mostListeners = 32
+
+    private struct Listener {
+        let descriptor: Int32
+        let user: uid_t
+    }
 
     private struct State {
         var word: String
-        var listeners: [Int32] = []
+        /// The oldest first.
+        var listeners: [Listener] = []
         var hasEnded = false
     }
 
@@ -27,7 +34,7 @@ public final class SignalSocket: Service, Sendable {
     public init(path: String, word: String) throws(ControlSocket.Failure) {
         self.path = path
         state = Mutex(State(word: word))
-        unlink(path)
+        UnixAddress.removeAbandoned(path)
         descriptor = ControlSocket.socket()
         let bound = UnixAddress.with(path) { bind(descriptor, $0, $1) }
         guard bound == 0, chmod(path, 0o666) == 0, listen(descriptor, 4) == 0 else {
@@ -52,8 +59,8 @@ public final class SignalSocket: Service, Sendable {
             guard passing || word != state.word else { return }
             if !passing { state.word = word }
             state.listeners.removeAll { listener in
-                if Self.say(word, to: listener) { return false }
-                close(listener)
+                if Self.say(word, to: listener.descriptor) { return false }
+                close(listener.descriptor)
                 return true
             }
         }
@@ -69,17 +76,27 @@ public final class SignalSocket: Service, Sendable {
         _ = fcntl(listener, F_SETFD, FD_CLOEXEC)
         let isIn = state.withLock { state -> Bool in
             state.listeners.removeAll { old in
-                guard Self.hasGone(old) else { return false }
-                close(old)
+                guard Self.hasGone(old.descriptor) else { return false }
+                close(old.descriptor)
                 return true
             }
-            guard !state.hasEnded, state.listeners.count < Self.mostListeners, Self.say(state.word, to: listener) else {
-                return false
+            guard !state.hasEnded, Self.say(state.word, to: listener) else { return false }
+            state.listeners.append(Listener(descriptor: listener, user: srup_peer_user(listener)))
+            if state.listeners.count > Self.mostListeners {
+                close(state.listeners.remove(at: Self.leastMissed(state.listeners.map(\.user))).descriptor)
             }
-            state.listeners.append(listener)
             return true
         }
         if !isIn { close(listener) }
+    }
+
+    /// Which one has to go: the oldest of the user who has the most; of users with as many, the one who came first.
+    ///
+    /// - Parameter users: of the listeners, the oldest first; not empty.
+    static func leastMissed(_ users: [uid_t]) -> Int {
+        let counts = Dictionary(users.map { ($0, 1) }, uniquingKeysWith: +)
+        let most = counts.values.max() ?? 0
+        return users.firstIndex { counts[$0] == most } ?? 0
     }
 
     private static func hasGone(_ listener: Int32) -> Bool {
@@ -106,10 +123,10 @@ public final class SignalSocket: Service, Sendable {
         // Or until it is cancelled.
         try? await gracefulShutdown()
         shutdown(descriptor, Int32(SHUT_RDWR))
-        unlink(path)
+        UnixAddress.removeAbandoned(path)
         state.withLock { state in
             state.hasEnded = true
-            for listener in state.listeners { close(listener) }
+            for listener in state.listeners { close(listener.descriptor) }
             state.listeners.removeAll()
         }
     }

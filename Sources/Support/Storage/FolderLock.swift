@@ -7,6 +7,11 @@ public final class FolderLock: Sendable {
 
     /// - Throws: ``FolderLockError``.
     public init(_ folder: String) throws(FolderLockError) {
+        do {
+            try PrivateFolder.check(folder, isOurs: true)
+        } catch {
+            throw .folder(error)
+        }
         let path = folder + "/lock"
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .failed(path: path, why: String(cString: strerror(errno))) }
@@ -35,12 +40,15 @@ public final class FolderLock: Sendable {
 public enum FolderLockError: Error, Sendable, Hashable, CustomStringConvertible {
     case inUse(folder: String, process: Int?)
     case failed(path: String, why: String)
+    /// Others could change what is in it.
+    case folder(PrivateFileError)
 
     public var description: String {
         switch self {
         case .inUse(let folder, let process):
             "another program is running with the state in \(folder)\(process.map { " (process \($0))" } ?? ""): stop it first"
         case .failed(let path, let why): "\(path) cannot be made: \(why)"
+        case .folder(let error): error.description
         }
     }
 }

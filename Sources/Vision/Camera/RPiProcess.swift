@@ -71,14 +71,8 @@ enum RPiProcess {
     /// ``stop(_:)``'s.
     static func end(of process: pid_t) -> String {
         let deadline = ContinuousClock.now + patience
-        var information = siginfo_t()
         while ContinuousClock.now < deadline {
-            let code = waitid(P_PID, id_t(process), &information, Int32(WEXITED | WNOHANG | WNOWAIT))
-            if code == 0, information.si_signo == SIGCHLD {
-                let status = information._sifields._sigchld.si_status
-                return information.si_code == CLD_EXITED
-                    ? ChildProcess.End.exited(status).description : ChildProcess.End.killed(signal: status).description
-            }
+            if let end = ChildProcess.ended(process) { return end.description }
             usleep(2000)
         }
         return "it has closed its output"

@@ -161,4 +161,24 @@ import Testing
             #expect(throws: PresentationError.badAddress(wrong)) { try PresenterAddress(wrong) }
         }
     }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can make device nodes"))
+    func aDeviceNodeIsNeitherReplacedNorRemoved() throws {
+        let folder = NSTemporaryDirectory() + "/node-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let node = folder + "/null"
+        // As /dev/null is.
+        #expect(mknod(node, S_IFCHR | 0o666, 1 << 8 | 3) == 0)
+        try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: node)
+        for path in [node, folder + "/link", folder] {
+            #expect(throws: PresentationError.self) { try PresenterAddress("png:\(path)").presenter() }
+            let presenter = PNGPresenter(path: path)
+            #expect(throws: PresentationError.self) { try with { try presenter.show($0) } }
+            #expect(throws: PresentationError.self) { try presenter.clear() }
+        }
+        var status = stat()
+        #expect(lstat(node, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["link", "null"])
+    }
 }

@@ -28,15 +28,6 @@ import Testing
         }
     }
 
-    private func child(of process: Int32) throws -> Int32 {
-        let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")
-        let children = threads.flatMap { thread in
-            let text = try? String(contentsOfFile: "/proc/\(process)/task/\(thread)/children", encoding: .utf8)
-            return (text ?? "").split(separator: " ").compactMap { Int32($0) }
-        }
-        return try #require(children.first)
-    }
-
     private static let mayLook = MemorySearch("00112233445566778899aabbccddeeff").finds(in: getppid()) != nil
 
     @Test(.enabled(if: mayLook, "this user may not look into other processes"))
@@ -84,7 +75,8 @@ import Testing
         let keeper = try #require(stage.processIdentifier("observer"))
         let hex = try Self.value(hidden)
         let suspects = [
-            Suspect(name: "keeper", process: keeper), Suspect(name: "witness", process: try child(of: keeper)),
+            Suspect(name: "keeper", process: keeper),
+            Suspect(name: "witness", process: try #require(PlacesTests.children(of: keeper).first)),
             Suspect(name: "device", process: try #require(stage.processIdentifier("device"))),
             Suspect(name: "server", process: try #require(stage.processIdentifier("c2"))),
         ]

@@ -1,8 +1,8 @@
 import Foundation
 import Linux
-import Program
 import Testing
 
+@testable import Program
 @testable import Signals
 
 @Suite struct SysfsLEDTests {
@@ -95,14 +95,29 @@ import Testing
         #expect(!slow.isConnected)
     }
 
-    @Test func tooManyListenersAreTurnedAway() async throws {
+    @Test func idleListenersShutNobodyOut() async throws {
         let socket = try SignalSocket(path: path, word: "waiting")
         let running = Task { try await socket.run() }
         defer { running.cancel() }
-        let listeners = (0..<10).map { _ in SignalListener() }
-        for listener in listeners { listener.connect(toAny: [path]) }
-        let heard = listeners.filter { words($0, 1) == ["waiting"] }
-        #expect(heard.count == 8)
+        let idle = (0..<40).map { _ in SignalListener() }
+        for listener in idle {
+            listener.connect(toAny: [path])
+            #expect(words(listener, 1) == ["waiting"])
+        }
+        let late = SignalListener()
+        late.connect(toAny: [path])
+        #expect(words(late, 1) == ["waiting"])
+        socket.publish("looking")
+        #expect(words(late, 1) == ["looking"])
+        // The oldest have made room.
+        #expect(idle.filter { words($0, 1) == ["looking"] }.count == SignalSocket.mostListeners - 1)
+    }
+
+    @Test func aUserWithManyListenersLosesHisOwn() {
+        #expect(SignalSocket.leastMissed([7, 5, 5, 6]) == 1)
+        #expect(SignalSocket.leastMissed([5, 6, 7]) == 0)
+        // Whoever comes anew and has the most pays for it.
+        #expect(SignalSocket.leastMissed([1, 2, 3, 2, 3, 3]) == 2)
     }
 
     @Test func theSignalProgramFollowsTheKeeperAndGivesTheLEDBack() async throws {

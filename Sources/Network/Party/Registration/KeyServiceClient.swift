@@ -112,7 +112,7 @@ public struct KeyServiceClient: Sendable {
             serverKey: values["key"].flatMap(publicKey))
     }
 
-    private static func id(_ text: String) -> DeviceID? { DeviceID(hex: text.lowercased()) }
+    private static func id(_ text: String) -> DeviceID? { DeviceID(participant: text.lowercased()) }
 
     /// Base64 of the whole PEM text; some releases send the base64 between the PEM's markers.
     private static func publicKey(_ text: String) -> PublicKey? {

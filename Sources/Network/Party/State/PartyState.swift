@@ -438,6 +438,8 @@ public enum PartyError: Error, Sendable, CustomStringConvertible {
     /// A key is encrypted for another machine.
     case boundElsewhere(path: String)
     case identity(String)
+    /// The file for events cannot be used.
+    case events(String)
 
     public var description: String {
         switch self {
@@ -450,7 +452,7 @@ public enum PartyError: Error, Sendable, CustomStringConvertible {
                 + "systemd service, or run this as root"
         case .boundElsewhere(let path):
             "\(path) is encrypted for another machine (or this machine's key was made anew): register again with --replace"
-        case .identity(let why): why
+        case .identity(let why), .events(let why): why
         }
     }
 }

@@ -7,6 +7,8 @@ public enum CryptoError: Error, Hashable, Sendable, CustomStringConvertible {
     case weakKey(bits: Int)
     /// The public exponent is not 65 537.
     case unusualExponent
+    /// The modulus is no product of two large primes: it is even, has a tiny factor, or is a prime or a power of one.
+    case unsoundModulus
     case cannotSign
     case cannotSeal
     /// The envelope cannot be opened with this key: one answer for every cause, so that it is no padding oracle.
@@ -20,6 +22,7 @@ public enum CryptoError: Error, Hashable, Sendable, CustomStringConvertible {
         case .notRSA: "the key is not an RSA key"
         case .weakKey(let bits): "the RSA key has \(bits) bits; at least \(KeyRules.minimumBits) are needed"
         case .unusualExponent: "the RSA key's public exponent is not 65537"
+        case .unsoundModulus: "the RSA key's modulus is no product of two large primes"
         case .cannotSign: "OpenSSL could not sign with this key"
         case .cannotSeal: "OpenSSL could not seal for this key"
         case .cannotOpen: "the envelope cannot be opened with this key"
@@ -33,4 +36,6 @@ public enum KeyRules {
     public static let minimumBits = 2048
     public static let maximumBits = 8192
     public static let exponent: UInt = 65537
+    /// The product of two large primes has no factor below (SP 800-56B, 6.4.2.2: 752).
+    static let smallPrimes = (2..<752).filter { number in (2..<28).allSatisfy { number <= $0 || number % $0 != 0 } }
 }

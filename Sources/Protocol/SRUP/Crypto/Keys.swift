@@ -31,6 +31,10 @@ private final class KeyBox: @unchecked Sendable {
             EVP_PKEY_free(key)
             throw .unusualExponent
         }
+        guard Self.hasNoSmallFactor(key) else {
+            EVP_PKEY_free(key)
+            throw .unsoundModulus
+        }
         guard let algorithm = EVP_MD_fetch(nil, "SHA256", nil), let digest = EVP_MD_CTX_new(),
             let operation = EVP_PKEY_CTX_new(key, nil),
             initialise(operation) == 1, EVP_PKEY_CTX_set_rsa_padding(operation, RSA_PKCS1_PADDING) == 1,
@@ -43,6 +47,14 @@ private final class KeyBox: @unchecked Sendable {
         self.digestAlgorithm = algorithm
         self.digest = digest
         self.operation = operation
+    }
+
+    /// Takes some microseconds: done for every key, wherever it comes from.
+    private static func hasNoSmallFactor(_ key: OpaquePointer) -> Bool {
+        var modulus: OpaquePointer?
+        guard EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &modulus) == 1 else { return false }
+        defer { BN_free(modulus) }
+        return KeyRules.smallPrimes.allSatisfy { BN_mod_word(modulus, UInt($0)) != 0 }
     }
 
     deinit {
@@ -92,7 +104,8 @@ public struct PublicKey: Sendable, Hashable {
 
     /// Reads `-----BEGIN PUBLIC KEY-----` (SubjectPublicKeyInfo).
     ///
-    /// - Throws: ``CryptoError`` unless it is an RSA key of at least 2048 bits with exponent 65 537.
+    /// - Throws: ``CryptoError`` unless it is an RSA key of at least 2048 bits with exponent 65 537 whose modulus has no tiny
+    ///   factor.
     public init(pem: String) throws(CryptoError) {
         guard pem.utf8.count <= 16384, let bio = BIO_new(BIO_s_mem()) else { throw .notAKey("PEM public key") }
         defer { BIO_free(bio) }
@@ -115,6 +128,21 @@ public struct PublicKey: Sendable, Hashable {
             lines.append(character)
         }
         try self.init(pem: "-----BEGIN PUBLIC KEY-----\n\(lines)\n-----END PUBLIC KEY-----\n")
+    }
+
+    /// Checks more than reading does, in a few milliseconds: that the modulus is neither a prime nor a power of one
+    /// (SP 800-56B, 6.4.2.2). For keys that are new to us.
+    ///
+    /// - Returns: the same key.
+    /// - Throws: ``CryptoError/unsoundModulus``.
+    public func checked() throws(CryptoError) -> PublicKey {
+        guard let context = EVP_PKEY_CTX_new(box.key, nil) else { throw .noMemory }
+        defer {
+            EVP_PKEY_CTX_free(context)
+            ERR_clear_error()
+        }
+        guard EVP_PKEY_public_check(context) == 1 else { throw .unsoundModulus }
+        return self
     }
 
     init(taking key: OpaquePointer) throws(CryptoError) {

@@ -26,6 +26,16 @@ public struct DeviceID: Hashable, Sendable, Comparable, CustomStringConvertible 
         self.value = value
     }
 
+    /// Whether it is 0, which nobody can have: identities are made of random UUIDs of version 4, and 0 is what is left when
+    /// one is forgotten. No message from it is believed, since nobody registers it.
+    public var isNobodys: Bool { value == 0 }
+
+    /// Reads the canonical text form of somebody's identity: ``init(hex:)``, and not 0.
+    public init?(participant text: some StringProtocol) {
+        self.init(hex: text)
+        if isNobodys { return nil }
+    }
+
     /// A new identity the way the reference makes one: the top 64 bits of a random version 4 UUID.
     public static func random() -> DeviceID {
         var generator = SystemRandomNumberGenerator()
