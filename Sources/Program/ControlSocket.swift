@@ -15,7 +15,10 @@ public final class ControlSocket: Service, Sendable {
         self.path = path
         self.answer = answer
         if Self.ask(path) != nil { throw Failure(description: "another program is running with this state (\(path))") }
-        unlink(path)
+        // Else "in use" would be said of a socket that lies on a file system that is read-only.
+        guard unlink(path) == 0 || errno == ENOENT else {
+            throw Failure(description: "\(path) cannot be replaced: \(String(cString: strerror(errno)))")
+        }
         descriptor = Self.socket()
         let old = umask(0o177)
         let bound = UnixAddress.with(path) { bind(descriptor, $0, $1) }

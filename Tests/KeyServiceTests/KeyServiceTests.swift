@@ -292,7 +292,7 @@ final class Rig: @unchecked Sendable {
         try await with { rig in
             let stranger = try Rig()
             defer { try? FileManager.default.removeItem(atPath: stranger.folder) }
-            await #expect(throws: KeyServiceError.untrusted(rig.url + "/KeyEx/register/status", authority: stranger.ca))
+            await #expect(throws: KeyServiceError.untrusted(rig.url + "/KeyEx/register/status", .otherAuthority, authority: stranger.ca))
             {
                 try await rig.client(ca: stranger.ca).isActive()
             }

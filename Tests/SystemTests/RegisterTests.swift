@@ -1,0 +1,132 @@
+import Foundation
+import Stage
+import Testing
+
+/// What registration looks at before it registers, what is said of files that may not be read, and where relative paths begin.
+@Suite(.serialized) struct RegisterTests {
+    private func text(_ stage: Stage, _ role: String) -> String {
+        (try? String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8)) ?? ""
+    }
+
+    private func identities(_ world: World) throws -> Int {
+        try? FileManager.default.removeItem(atPath: world.stage.path("log/identities.log"))
+        try world.stage.must(
+            "srup-c2", ["identities", "--folder", world.stage.path("c2"), "--json"], as: "identities")
+        return text(world.stage, "identities").split(separator: "\n").count
+    }
+
+    @Test func whatCannotBeKeptIsNotRegisteredAndPathsBeginBesideTheConfiguration() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let world = try World(stage)
+        try world.prepare()
+        try world.startKeyService()
+        let before = try identities(world)
+        try stage.write("", to: "file")
+        let device = ["register", "--url", world.url, "--ca", stage.path("c2/ca.crt"), "--state"]
+        #expect(try stage.run("srup-device", device + [stage.path("file/state")], as: "device") == 1)
+        #expect(text(stage, "device").contains("file cannot be made"))
+        try stage.write(
+            "state = \"file/state\"\n[registration]\nurl = \"\(world.url)\"\nca = \"c2/ca.crt\"\n", to: "wrong.toml")
+        #expect(try stage.run("srup-observer", ["register", "-c", stage.path("wrong.toml")], as: "observer") != 0)
+        #expect(try identities(world) == before)
+
+        try stage.write(
+            "state = \"some/state\"\n[registration]\nurl = \"\(world.url)\"\nca = \"c2/ca.crt\"\n", to: "right.toml")
+        #expect(try stage.run("srup-observer", ["register", "-c", stage.path("right.toml")], as: "right") == 0)
+        #expect(FileManager.default.fileExists(atPath: stage.path("some/state/identity.pem")))
+        #expect(!FileManager.default.fileExists(atPath: stage.path("some/state/room")))
+        #expect(try identities(world) == before + 1)
+
+        // Full: as many have registered as may.
+        let settings = stage.path("c2/c2.toml")
+        #expect(try String(contentsOfFile: settings, encoding: .utf8).contains("SIGHUP"))
+    }
+
+    @Test func whatMayNotBeReadIsNotCalledUnregistered() throws {
+        // Only root can be somebody else.
+        guard geteuid() == 0, FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv") else { return }
+        let stage = try Stage()
+        defer { stage.close() }
+        let programs = stage.path("bin")
+        try FileManager.default.createDirectory(atPath: programs, withIntermediateDirectories: false)
+        chmod(stage.folder, 0o755)
+        chmod(programs, 0o755)
+        for name in ["observer", "device", "c2"] {
+            try FileManager.default.copyItem(
+                atPath: Stage.ownFolder + "/srup-\(name)", toPath: programs + "/srup-\(name)")
+            try FileManager.default.createDirectory(
+                atPath: stage.path(name), withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+            for file in ["identity.pem", "c2.toml", "mosquitto.conf", "key-service.db"] {
+                try stage.write("", to: "\(name)/\(file)")
+            }
+        }
+        try stage.write("state = \"observer\"\n", to: "observer.toml")
+        chmod(stage.path("observer.toml"), 0o644)
+        let config = ["--config", stage.path("observer.toml")]
+        let folder = ["--folder", stage.path("c2")]
+        let commands: [(String, [String])] = [
+            ("srup-observer", ["status"] + config), ("srup-observer", ["run"] + config),
+            ("srup-observer", ["register", "--url", "https://localhost:1"] + config),
+            ("srup-device", ["run", "--once", "--state", stage.path("device")]),
+            ("srup-device", ["register", "--url", "https://localhost:1", "--state", stage.path("device")]),
+            ("srup-c2", ["broker"] + folder), ("srup-c2", ["identities"] + folder), ("srup-c2", ["trust"] + folder),
+        ]
+        for (index, (program, arguments)) in commands.enumerated() {
+            let role = "other-\(index)"
+            let code = try stage.run(
+                "/usr/bin/setpriv", ["--reuid=65534", "--clear-groups", programs + "/" + program] + arguments, as: role)
+            let said = text(stage, role)
+            #expect(code == 78 || code == 1, "\(program) \(arguments): \(code)")
+            #expect(said.contains("may not be read"), "\(program) \(arguments): \(said)")
+        }
+        _ = try stage.run(
+            "/usr/bin/setpriv",
+            ["--reuid=65534", "--clear-groups", programs + "/srup-observer", "doctor", "--offline"] + config,
+            as: "doctor")
+        #expect(!text(stage, "doctor").contains("not registered"), "\(text(stage, "doctor"))")
+        #expect(!text(stage, "doctor").contains("root or as root"))
+    }
+
+    /// By a wrong clock, another name and another authority: key service and broker, the same words.
+    @Test func aCertificateThatIsNotBelievedIsOneSentenceEverywhere() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let world = try World(stage)
+        try world.prepare()
+        try world.startKeyService()
+        try world.startBroker()
+        try world.registerDevice("device", type: "sensor")
+        try stage.must("srup-c2", ["init", "--folder", stage.path("other"), "--host", "localhost"], as: "other")
+        func register(_ role: String, ca: String = "c2/ca.crt", host: String = "localhost", clock: [String] = []) throws
+            -> String
+        {
+            let arguments = [
+                "register", "--state", stage.path(role), "--ca", stage.path(ca), "--url",
+                "https://\(host):\(world.keyServicePort)",
+            ]
+            let program = stage.binaries + "/srup-device"
+            let code =
+                clock.isEmpty
+                ? try stage.run(program, arguments, as: role)
+                : try stage.run("/usr/bin/faketime", clock + [program] + arguments, as: role)
+            #expect(code == 1, "\(role)")
+            return text(stage, role)
+        }
+        #expect(try register("authority", ca: "other/ca.crt").contains("is not signed by the authority in"))
+        #expect(try register("host", host: "127.0.0.1").contains("is for another host name"))
+        guard FileManager.default.isExecutableFile(atPath: "/usr/bin/faketime") else { return }
+        for (role, clock, words) in [
+            ("late", "+3y", "has expired"), ("early", "-3y", "is not valid yet"),
+        ] {
+            let key = try register(role, clock: ["-f", clock])
+            #expect(key.contains("the certificate of the key service at") && key.contains(words), "\(key)")
+            let device = ["run", "--once", "--patience", "6", "--state", stage.path("device"), "--server", "1"]
+            _ = try stage.run(
+                "/usr/bin/faketime", ["-f", clock, stage.binaries + "/srup-device"] + device.dropLast(2),
+                as: role + "-run", within: 60)
+            let link = text(stage, role + "-run")
+            #expect(link.contains("the certificate of the broker at") && link.contains(words), "\(link)")
+        }
+    }
+}
