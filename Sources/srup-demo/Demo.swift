@@ -253,7 +253,8 @@ struct Demo: ParsableCommand {
             }
             .joined(separator: "  ")
         }
-        story.tell("\n" + row(["device", nfc ? "at the reader" : "before the camera", "verdicts", "joined", "seconds"]))
+        story.tell(
+            "\n" + row(["device", nfc ? "at the reader" : "before the camera", "verdicts", "joined", "seconds"]))
         for outcome in outcomes {
             let shown =
                 switch outcome.act.shows {

@@ -30,7 +30,8 @@ struct DisplayOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "How to show the nonce: terminal, png:FILE (kept up to date), fb:/dev/fb0, command:CMD (a PNG on its standard "
-                + "input), or by tap nfc (any reader), nfc:READER or nfc-card:READER (as a card). Several may be given.", valueName: "how"))
+                + "input), or by tap nfc (any reader), nfc:READER or nfc-card:READER (as a card). Several may be given.",
+            valueName: "how"))
     var present: [String] = ["terminal"]
 
     func validate() throws {
@@ -66,7 +67,9 @@ struct RegisterDevice: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The key service.", valueName: "https://…"))
     var url: String?
     @Option(
-        help: ArgumentHelp("PEM file of the authority that signed the key service's certificate: ca.crt of \"srup-c2 init\".", valueName: "file"))
+        help: ArgumentHelp(
+            "PEM file of the authority that signed the key service's certificate: ca.crt of \"srup-c2 init\".",
+            valueName: "file"))
     var ca: String?
     @Option(help: "What kind of device this is; the C2 server decides by it how to let the device in.")
     var type = "default"

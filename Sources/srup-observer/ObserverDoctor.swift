@@ -155,7 +155,8 @@ struct ObserverDoctor {
             }
             return Finding(name, .ok, "fits the certificate")
         } catch {
-            return Finding(name, .problem, String(describing: error),
+            return Finding(
+                name, .problem, String(describing: error),
                 remedy: Self.remedy(error, otherwise: "srup-observer register --renew"))
         }
     }
@@ -183,7 +184,8 @@ struct ObserverDoctor {
             let remedy =
                 switch error {
                 case .badURL, .authority: "correct registration.url and registration.ca"
-                case .untrusted(_, .expired, _), .untrusted(_, .notYetValid, _): "is the clock right? then: \(Self.askOperator)"
+                case .untrusted(_, .expired, _), .untrusted(_, .notYetValid, _):
+                    "is the clock right? then: \(Self.askOperator)"
                 case .untrusted(_, .otherHost, _): "correct registration.url: the certificate says under which names"
                 case .untrusted: "is registration.ca the server's present authority?"
                 default: "is the server running, its port open, the name right? try: curl -v \(url)"

@@ -18,7 +18,9 @@ struct Register: AsyncParsableCommand {
     )
     var url: String?
     @Option(
-        help: ArgumentHelp("PEM file of the authority that signed the key service's certificate: ca.crt of \"srup-c2 init\".", valueName: "file"))
+        help: ArgumentHelp(
+            "PEM file of the authority that signed the key service's certificate: ca.crt of \"srup-c2 init\".",
+            valueName: "file"))
     var ca: String?
     @Option(help: ArgumentHelp("What to call ourselves there; instead of registration.type.", valueName: "type"))
     var type: String?

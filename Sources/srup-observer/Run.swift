@@ -101,7 +101,8 @@ extension Run {
             let settings = try ObserverSettings.load(configuration.path)
             Program.setLogLevel(settings.logLevel.level)
             for observer in observers { await observer.use(settings.rules) }
-            logger.notice("read \(configuration.path) again: log and [observe] are as it says, the rest at the next start")
+            logger.notice(
+                "read \(configuration.path) again: log and [observe] are as it says, the rest at the next start")
         } catch {
             logger.error("the configuration is wrong, the earlier one stays in use: \(error)")
         }

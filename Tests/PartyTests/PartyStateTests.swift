@@ -253,7 +253,9 @@ final class Scratch {
     }
 
     @Test func withoutAnIdentityItSaysSo() {
-        #expect(throws: PartyError.self) { try Identity.load(from: "/nonexistent") }
+        #expect(throws: PartyError.self) {
+            try Identity.load(from: NSTemporaryDirectory() + "absent-\(UUID().uuidString)")
+        }
     }
 }
 

@@ -95,7 +95,10 @@ import Testing
         func join(_ name: String) throws -> Int32? {
             try stage.run(
                 "srup-device",
-                ["run", "--state", stage.path(name), "--once", "--patience", "60", "--present", "png:\(stage.path(name)).png"],
+                [
+                    "run", "--state", stage.path(name), "--once", "--patience", "60", "--present",
+                    "png:\(stage.path(name)).png",
+                ],
                 as: name, within: 90)
         }
         try world.registerDevice("lamp", type: "lamp")
