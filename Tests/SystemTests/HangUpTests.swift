@@ -153,6 +153,8 @@ extension World {
         let fifo = try makeCamera(name)
         try registerObserver(name, camera: "fifo:\(fifo)", settings: World.quick)
         try trust(name)
+        let begin = EventFollower.clock()
         try startObserver(name)
+        try events.wait(for: name, ["connected"], since: begin, within: 30)
     }
 }

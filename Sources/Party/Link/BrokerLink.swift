@@ -322,7 +322,7 @@ public final class BrokerLink: Service, Sendable {
     }
 
     /// libmosquitto's words; it has none for all of its codes.
-    private static func words(_ code: Int32) -> String {
+    static func words(_ code: Int32) -> String {
         let words = String(cString: mosquitto_strerror(code))
         return words.hasPrefix("Unknown error") ? "libmosquitto's error \(code)" : words
     }
