@@ -59,4 +59,10 @@ long srup_curl_status(CURL *c) {
     return status;
 }
 
+long srup_curl_verified(CURL *c) {
+    long result = 0;
+    lib.curl_easy_getinfo(c, CURLINFO_SSL_VERIFYRESULT, &result);
+    return result;
+}
+
 const char *srup_curl_problem(CURLcode code) { return lib.curl_easy_strerror(code); }

@@ -219,8 +219,8 @@ public actor C2Server: Service {
                 try directoryAnswered(sender, found, payload: payload, topic: topic)
             } catch {
                 lookUps.remove(sender)
-                causedLog.log(
-                    .warning, about: "the key service", "the key service could not be asked for \(sender): \(error)")
+                // It may be our own disk: the error says what it is about.
+                causedLog.log(.warning, about: "looking up", "\(sender) could not be looked up: \(error)")
             }
         }
     }

@@ -55,7 +55,30 @@ public struct Identity: Sendable {
     public static func statePath(_ folder: String) -> String { folder + "/state.db" }
 
     /// Whether there is an identity in the folder.
-    public static func exists(in folder: String) -> Bool { access(folder + "/identity.pem", F_OK) == 0 }
+    ///
+    /// - Throws: ``PartyError/mayNotBeRead(path:why:)`` when that cannot be told: the folder is somebody else's.
+    public static func exists(in folder: String) throws(PartyError) -> Bool {
+        let path = folder + "/identity.pem"
+        if access(path, F_OK) == 0 { return true }
+        guard errno == EACCES else { return false }
+        throw .mayNotBeRead(path: path, why: String(cString: strerror(errno)))
+    }
+
+    /// Makes sure that what registration brings can be kept, before anything is registered: folder, rights, room on the disk.
+    ///
+    /// - Throws: ``PrivateFileError``, ``StorageError``.
+    public static func makeRoom(in folder: String) throws {
+        try PrivateFile.makeFolder(folder)
+        // More than keys, certificates and a new state file with its log take.
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 1)
+        defer { room.deallocate() }
+        room.initializeMemory(as: UInt8.self, repeating: 0x5A)
+        let probe = folder + "/room"
+        defer { unlink(probe) }
+        try PrivateFile.write(UnsafeRawBufferPointer(room), to: probe)
+        // Opened, and made if it is not there; a state file that is damaged or another user's shows here.
+        if access(statePath(folder), F_OK) == 0 { _ = try PartyState(path: statePath(folder)) }
+    }
 
     /// Writes a fresh identity. The key file comes last: a folder without it holds no identity.
     ///
@@ -98,7 +121,7 @@ public struct Identity: Sendable {
     /// - Returns: whether something did.
     /// - Throws: ``PrivateFileError``, ``CryptoError``; ``PartyError`` when a key is another machine's.
     public static func bind(in folder: String, to machineKey: SecretBytes? = MachineKey.own) throws -> Bool {
-        guard let machineKey, exists(in: folder) else { return false }
+        guard let machineKey, try exists(in: folder) else { return false }
         var isNew = false
         for path in ["/access.pem", "/identity.pem"].map({ folder + $0 }) where try !isBound(path) {
             try save(try privateKey(path, machineKey), path, machineKey)
@@ -125,14 +148,14 @@ public struct Identity: Sendable {
     /// Loads the identity and opens its state.
     ///
     /// - Parameter use: of the state; ``Database/Use/look`` for who only reports.
-    /// - Throws: ``PartyError/notRegistered(folder:)``; ``PartyError/identity(_:)`` when others may change what is in the
-    ///   folder; ``PrivateFileError`` when a key file is open to others;
+    /// - Throws: ``PartyError/notRegistered(folder:)``; ``PartyError/mayNotBeRead(path:why:)``; ``PartyError/identity(_:)``
+    ///   when others may change what is in the folder; ``PrivateFileError`` when a key file is open to others;
     ///   ``PartyError/bound(path:)`` when keys are encrypted for a machine and its key is not there;
     ///   ``StorageError``; ``CryptoError``.
     public static func load(
         from folder: String, machineKey: SecretBytes? = MachineKey.own, use: Database.Use = .change
     ) throws -> (Identity, PartyState) {
-        guard exists(in: folder) else { throw PartyError.notRegistered(folder: folder) }
+        guard try exists(in: folder) else { throw PartyError.notRegistered(folder: folder) }
         try check(folder)
         let key = try privateKey(folder + "/identity.pem", machineKey)
         // libmosquitto reads this file itself; here only its mode is judged.

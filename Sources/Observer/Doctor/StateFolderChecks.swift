@@ -35,7 +35,8 @@ public struct StateFolderChecks: Sendable {
         guard isReadable else {
             return Finding(
                 name, .skipped, "\(folder) belongs to \(Self.user(status.st_uid)) and may not be looked into",
-                remedy: "run the doctor as root or as \(Self.user(status.st_uid))")
+                remedy: "run the doctor as "
+                    + (status.st_uid == 0 ? "root" : "root or as \(Self.user(status.st_uid))"))
         }
         if let wrong = wrongFile(owner: status.st_uid) { return wrong }
         return Finding(name, .ok, "\(folder), owner \(Self.user(status.st_uid)), mode \(octal(status.st_mode))")

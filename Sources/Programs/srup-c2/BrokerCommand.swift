@@ -23,8 +23,8 @@ struct BrokerCommand: ParsableCommand {
     func run() throws {
         let logger = Program.logger("broker", level: .info)
         let configuration = folder.folder + "/mosquitto.conf"
-        guard PublicFile.exists(configuration) else {
-            Program.complain("there is no \(configuration); is \(folder.folder) the right folder?")
+        if let problem = PublicFile.problem(configuration) {
+            Program.complain("\(configuration) \(problem); is \(folder.folder) the right folder?")
             throw ExitCode(Program.Code.configuration.rawValue)
         }
         do {

@@ -149,8 +149,8 @@ struct Forget: ParsableCommand {
 /// The key service's file, which must be there: opening would make a new one.
 private func openKeyServiceState(_ folder: String) throws -> KeyServiceState {
     let path = KeyServiceState.path(in: folder)
-    guard PublicFile.exists(path) else {
-        throw PartyError.identity("there is no \(path); is \(folder) the right folder?")
+    if let problem = PublicFile.problem(path) {
+        throw PartyError.identity("\(path) \(problem); is \(folder) the right folder?")
     }
     return try KeyServiceState(path: path)
 }

@@ -59,7 +59,7 @@ struct Initialise: ParsableCommand {
     private func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
 
     private func make(_ folder: String) throws {
-        guard !PublicFile.exists(folder + "/c2.toml") else {
+        guard !PublicFile.isThere(folder + "/c2.toml") else {
             throw PartyError.identity("\(folder) has been initialised already")
         }
         let host = host.map(SettingsForm.withoutBrackets)

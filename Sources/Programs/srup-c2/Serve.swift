@@ -168,7 +168,7 @@ extension FolderOptions {
     /// The server's own state, for commands that leave a word for the running server.
     func state() throws -> C2State {
         let home = folder + "/server"
-        guard Identity.exists(in: home) else { throw PartyError.notRegistered(folder: home) }
+        guard try Identity.exists(in: home) else { throw PartyError.notRegistered(folder: home) }
         return try C2State(path: home + "/c2.db")
     }
 }

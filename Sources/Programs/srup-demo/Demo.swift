@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Program
 import Stage
+import Synchronization
 
 @main
 struct Demo: ParsableCommand {
@@ -68,12 +69,15 @@ struct Demo: ParsableCommand {
 
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
-        let stage = try Stage(keeping: keep)
-        // Ctrl-C, a terminal that is closed, and a service manager leave nothing running either.
+        // Ctrl-C, a terminal that is closed, and a service manager leave nothing running either. Before the stage, which
+        // starts threads.
+        let curtain = Mutex<Stage?>(nil)
         StopSignals.whenOneComes { number in
-            stage.close()
+            curtain.withLock { $0 }?.close()
             _exit(128 + number)
         }
+        let stage = try Stage(keeping: keep)
+        curtain.withLock { $0 = stage }
         defer { stage.close() }
         do {
             try play(stage)

@@ -11,7 +11,7 @@ struct SRUPDevice: AsyncParsableCommand {
         abstract: "The reference joining device of a SRUP network.",
         discussion: """
             A new device:
-              srup-device register --url https://c2.example.net:8443 --ca ca.pem --type sensor
+              srup-device register --url https://c2.example.net:8443 --ca ca.crt --type sensor
               srup-device run
             """,
         version: Release.version,
@@ -28,8 +28,9 @@ struct StateOptions: ParsableArguments {
 struct DisplayOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "How to show the nonce: terminal, png:FILE (kept up to date), fb:/dev/fb0, or command:CMD (a PNG on its standard "
-                + "input). Several may be given.", valueName: "how"))
+            "How to show the nonce: terminal, png:FILE (kept up to date), fb:/dev/fb0, command:CMD (a PNG on its standard "
+                + "input), or by tap nfc (any reader), nfc:READER or nfc-card:READER (as a card). Several may be given.",
+            valueName: "how"))
     var present: [String] = ["terminal"]
 
     func validate() throws {
@@ -65,7 +66,9 @@ struct RegisterDevice: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The key service.", valueName: "https://…"))
     var url: String?
     @Option(
-        help: ArgumentHelp("PEM file of the authority that signed the key service's certificate.", valueName: "file"))
+        help: ArgumentHelp(
+            "PEM file of the authority that signed the key service's certificate: ca.crt of \"srup-c2 init\".",
+            valueName: "file"))
     var ca: String?
     @Option(help: "What kind of device this is; the C2 server decides by it how to let the device in.")
     var type = "default"
@@ -96,7 +99,7 @@ struct RegisterDevice: AsyncParsableCommand {
                 print("renewed")
                 return
             }
-            if Identity.exists(in: state.folder) && !replace {
+            if try Identity.exists(in: state.folder) && !replace {
                 throw PartyError.identity(
                     "there is an identity in \(state.folder) already; --renew fetches a new certificate for it, --replace "
                         + "drops it")

@@ -40,10 +40,10 @@ struct ObserverDoctor {
         _ observer: ObserverSettings.LogicalObserver, _ report: ObserverReport?, _ folder: StateFolderChecks,
         _ findings: inout [Finding]
     ) -> Identity? {
-        guard folder.isReadable, Identity.exists(in: observer.stateFolder) else {
+        guard folder.isReadable, (try? Identity.exists(in: observer.stateFolder)) == true else {
             if let id = report?.identity {
                 findings.append(Finding("registered", .ok, "as \(id)"))
-            } else if folder.isReadable || access(observer.stateFolder, F_OK) != 0 {
+            } else if (try? Identity.exists(in: observer.stateFolder)) == false {
                 let url = observer.keyServiceURL == nil ? " --url https://… --ca ca.crt" : ""
                 findings.append(
                     Finding("registered", .problem, "not registered", remedy: "srup-observer register\(url)"))
@@ -76,15 +76,30 @@ struct ObserverDoctor {
             findings.append(
                 Finding(
                     "registered", .problem, String(describing: error),
-                    remedy: "restore the folder from a backup, or srup-observer register --replace"))
+                    remedy: Self.remedy(
+                        error, otherwise: "restore the folder from a backup, or srup-observer register --replace")))
             return nil
         }
     }
 
     private static let file = "srup-observer.toml"
 
+    /// A new identity is the remedy for an identity that is broken, and for nothing else.
+    private static func remedy(_ error: any Error, otherwise: String) -> String {
+        switch error {
+        case PartyError.bound, PartyError.mayNotBeRead: "run the doctor as root or as the folder's owner"
+        case PartyError.boundElsewhere: "srup-observer register --replace"
+        case PrivateFileError.tooOpen(let path, _): "chmod 600 \(path)"
+        // Rights, the disk, the file system: what is said about them is what to look at.
+        case PrivateFileError.failed: "see what is said of the state folder and of the disk; run the doctor as root"
+        case let error as StorageError where !error.isDamage:
+            "see what is said of the state folder and of the disk; free some space where it is full"
+        default: otherwise
+        }
+    }
+
     private func certificates(_ folder: String) -> [Finding] {
-        guard Identity.exists(in: folder) else { return [] }
+        guard (try? Identity.exists(in: folder)) == true else { return [] }
         var authorities = [("/ca.pem", "authority's certificate")]
         if PublicFile.exists(folder + "/https-ca.pem") {
             authorities.append(("/https-ca.pem", "key service's authority"))
@@ -141,7 +156,9 @@ struct ObserverDoctor {
             }
             return Finding(name, .ok, "fits the certificate")
         } catch {
-            return Finding(name, .problem, String(describing: error), remedy: "srup-observer register --renew")
+            return Finding(
+                name, .problem, String(describing: error),
+                remedy: Self.remedy(error, otherwise: "srup-observer register --renew"))
         }
     }
 
@@ -168,7 +185,10 @@ struct ObserverDoctor {
             let remedy =
                 switch error {
                 case .badURL, .authority: "correct registration.url and registration.ca"
-                case .untrusted: "is registration.ca the server's present authority, and the clock right?"
+                case .untrusted(_, .expired, _), .untrusted(_, .notYetValid, _):
+                    "is the clock right? then: \(Self.askOperator)"
+                case .untrusted(_, .otherHost, _): "correct registration.url: the certificate says under which names"
+                case .untrusted: "is registration.ca the server's present authority?"
                 default: "is the server running, its port open, the name right? try: curl -v \(url)"
                 }
             // Needed for registration and renewal; an observer at work goes on without.
@@ -222,7 +242,7 @@ struct ObserverDoctor {
                 remedy: "is the broker running and TCP port \(identity.broker.port) open on the way?")
         case .untrusted(let why):
             Finding(
-                name, .problem, "\(place): its certificate is not trusted: \(why)",
+                name, .problem, why.sentence("the broker at \(place)", authority: identity.broker.caFile),
                 remedy: "is the clock right? has the authority changed? srup-observer register --renew")
         case .refused(let why): Finding(name, .problem, "\(place) refuses our certificate: \(why)", remedy: authority)
         case .ours(let why): Finding(name, .problem, why, remedy: "srup-observer register --renew")

@@ -9,7 +9,8 @@ struct Register: AsyncParsableCommand {
         discussion: """
             Done once. The operator of the C2 server then decides whether to trust this observer (srup-c2 trust <identity>).
 
-            Exit codes: 0 registered, 1 refused, 69 the key service cannot be reached, 78 configuration is wrong.
+            Exit codes: 0 registered, 1 refused, or it cannot be kept here, 69 the key service cannot be reached or has no
+            room now, 78 configuration is wrong.
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
@@ -18,7 +19,9 @@ struct Register: AsyncParsableCommand {
     )
     var url: String?
     @Option(
-        help: ArgumentHelp("PEM file of the authority that signed the key service's certificate.", valueName: "file"))
+        help: ArgumentHelp(
+            "PEM file of the authority that signed the key service's certificate: ca.crt of \"srup-c2 init\".",
+            valueName: "file"))
     var ca: String?
     @Option(help: ArgumentHelp("What to call ourselves there; instead of registration.type.", valueName: "type"))
     var type: String?
@@ -55,8 +58,8 @@ struct Register: AsyncParsableCommand {
         }
         do {
             for observer in chosen { try await register(observer, isOneOfSeveral: settings.observers.count > 1) }
-        } catch KeyServiceError.unreachable(let url, let why) {
-            throw Program.failure(KeyServiceError.unreachable(url, why), code: .unavailable)
+        } catch let error as KeyServiceError {
+            throw Program.failure(error, code: error.isPassing ? .unavailable : .failure)
         } catch let error as PartyError {
             throw Program.failure(error, code: .configuration)
         } catch {
@@ -68,7 +71,8 @@ struct Register: AsyncParsableCommand {
         // A configuration that is wrong stops the start itself, which says so.
         guard let settings = try? configuration.load() else { return }
         let isPossible = settings.observers.contains {
-            Identity.exists(in: $0.stateFolder) || (url ?? $0.keyServiceURL) != nil
+            // One that may not be read is there for the start to speak of.
+            (try? Identity.exists(in: $0.stateFolder)) ?? true || (url ?? $0.keyServiceURL) != nil
         }
         guard !isPossible else { return }
         throw Program.failure(
@@ -85,7 +89,7 @@ struct Register: AsyncParsableCommand {
             print(prefix + "renewed")
             return
         }
-        if Identity.exists(in: folder) && !replace {
+        if try Identity.exists(in: folder) && !replace {
             if ifNeeded {
                 // A certificate that ends soon is as good as none to a machine that was in a drawer for a year.
                 do {

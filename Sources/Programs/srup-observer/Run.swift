@@ -69,7 +69,7 @@ struct Run: AsyncParsableCommand {
     private func observe(_ settings: ObserverSettings, _ logger: Logger) async throws {
         var running: [RunningObserver] = []
         // Said first: without an identity there may be no folder for the sockets either.
-        for observer in settings.observers where !Identity.exists(in: observer.stateFolder) {
+        for observer in settings.observers where try !Identity.exists(in: observer.stateFolder) {
             throw PartyError.notRegistered(folder: observer.stateFolder)
         }
         // Several have their folders in it.

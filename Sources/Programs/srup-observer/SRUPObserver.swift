@@ -8,7 +8,7 @@ struct SRUPObserver: AsyncParsableCommand {
         abstract: "An observer for observed joins in a SRUP network: looks at joining devices and vouches for them.",
         discussion: """
             A new observer:
-              srup-observer register --url https://c2.example.net:8443 --ca ca.pem
+              srup-observer register --url https://c2.example.net:8443 --ca ca.crt
               srup-observer run
               srup-observer status
             """,

@@ -32,7 +32,7 @@ struct StatusCommand: AsyncParsableCommand {
     private static func resting(_ observer: ObserverSettings.LogicalObserver) throws -> ObserverReport {
         var report = ObserverReport()
         report.name = observer.name.isEmpty ? nil : observer.name
-        guard Identity.exists(in: observer.stateFolder) else { return report }
+        guard try Identity.exists(in: observer.stateFolder) else { return report }
         let (identity, state) = try Identity.load(from: observer.stateFolder, use: .look)
         report.identity = identity.id.hex
         report.server = observer.server ?? identity.server?.hex

@@ -48,7 +48,9 @@ struct AimCommand: ParsableCommand {
                 "--web takes a port, or an address and a port: 8080, 192.168.1.2:8080, [fd00::1]:8080")
         }
         if let seconds, !(seconds > 0 && seconds <= 1e9) { throw ValidationError("--seconds must be above 0") }
-        guard minutes > 0, minutes <= 1440 else { throw ValidationError("--minutes must be from 0 to 1440") }
+        guard minutes > 0, minutes <= 1440 else {
+            throw ValidationError("--minutes must be more than 0, and at most 1440")
+        }
     }
 
     func run() throws {

@@ -25,9 +25,12 @@ public enum UnixAddress {
     }
 
     /// Removes a socket that was left behind at `path`; anything else stays, and `bind` says that the address is in use.
-    public static func removeAbandoned(_ path: String) {
+    ///
+    /// - Returns: why it could not be removed.
+    @discardableResult
+    public static func removeAbandoned(_ path: String) -> String? {
         var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return }
-        unlink(path)
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }
+        return unlink(path) == 0 || errno == ENOENT ? nil : String(cString: strerror(errno))
     }
 }

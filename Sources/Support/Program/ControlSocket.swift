@@ -15,7 +15,10 @@ public final class ControlSocket: Service, Sendable {
         self.path = path
         self.answer = answer
         if Self.ask(path) != nil { throw Failure(description: "another program is running with this state (\(path))") }
-        UnixAddress.removeAbandoned(path)
+        // Else "in use" would be said of a socket that lies on a file system that is read-only.
+        if let why = UnixAddress.removeAbandoned(path) {
+            throw Failure(description: "\(path) cannot be replaced: \(why)")
+        }
         descriptor = Self.socket()
         let old = umask(0o177)
         let bound = UnixAddress.with(path) { bind(descriptor, $0, $1) }

@@ -307,6 +307,12 @@ public enum StorageError: Error, Sendable, CustomStringConvertible {
     case cannotOpen(path: String, why: String)
     case failed(path: String, code: Int32, why: String, statement: String)
 
+    /// Whether the file itself is broken, and not what it lies on or who asks.
+    public var isDamage: Bool {
+        guard case .failed(_, let code, _, _) = self else { return false }
+        return [SQLITE_CORRUPT, SQLITE_NOTADB].contains(code & 0xFF)
+    }
+
     public var description: String {
         switch self {
         case .cannotOpen(let path, let why): "the state file \(path) cannot be opened: \(why)"

@@ -5,6 +5,15 @@ public enum PublicFile {
     /// Whether the file can be read.
     public static func exists(_ path: String) -> Bool { access(path, R_OK) == 0 }
 
+    /// Whether there is such a file, be it for others: who may not read it is told so when it is read.
+    public static func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 || errno == EACCES }
+
+    /// Why the file cannot be read, in words that follow its name; `nil` when it can.
+    public static func problem(_ path: String) -> String? {
+        if access(path, R_OK) == 0 { return nil }
+        return errno == ENOENT ? "is not there" : "may not be read: \(String(cString: strerror(errno)))"
+    }
+
     /// A small text file.
     ///
     /// - Throws: ``PrivateFileError`` when it cannot be read or is above 1 MiB.

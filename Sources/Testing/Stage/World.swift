@@ -42,6 +42,12 @@ public final class World {
         try wait(for: "the broker", port: brokerPort, role: "broker")
     }
 
+    /// The same as "srup-c2 broker" runs it.
+    public func startKeptBroker() throws {
+        try stage.start("srup-c2", ["broker", "--folder", stage.path("c2")], as: "broker")
+        try wait(for: "the broker", port: brokerPort, role: "broker")
+    }
+
     /// - Parameter arguments: policies, tries, timeouts.
     public func startC2(_ arguments: [String]) throws {
         let begin = EventFollower.clock()

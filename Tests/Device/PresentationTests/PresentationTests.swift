@@ -121,7 +121,9 @@ import Testing
 
     @Test func aFramebufferThatCannotServeIsNamed() {
         #expect(throws: PresentationError.self) { try FramebufferPresenter(path: "/dev/null") }
-        #expect(throws: PresentationError.self) { try FramebufferPresenter(path: "/nonexistent") }
+        #expect(throws: PresentationError.self) {
+            try FramebufferPresenter(path: NSTemporaryDirectory() + "absent-\(UUID().uuidString)")
+        }
         #expect(throws: PresentationError.self) {
             try FramebufferPresenter(path: "x", geometry: .init(width: 10, height: 10, bitsPerPixel: 8, stride: 10))
         }

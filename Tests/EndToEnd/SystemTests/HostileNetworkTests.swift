@@ -150,7 +150,7 @@ extension ObservedJoinTests {
         try world.startBroker()
         stage.kill9("observer")
         try world.startObserver("observer")
-        #expect(logged(world, "observer", "is not vouched for by"))
+        #expect(logged(world, "observer", "is not signed by the authority in"))
         // The right one: it goes on by itself.
         stage.kill9("broker")
         try right.write(toFile: configuration, atomically: true, encoding: .utf8)

@@ -292,11 +292,15 @@ final class Rig: @unchecked Sendable {
         try await with { rig in
             let stranger = try Rig()
             defer { try? FileManager.default.removeItem(atPath: stranger.folder) }
-            await #expect(throws: KeyServiceError.untrusted(rig.url + "/KeyEx/register/status", authority: stranger.ca))
-            {
+            await #expect(
+                throws: KeyServiceError.untrusted(
+                    rig.url + "/KeyEx/register/status", .otherAuthority, authority: stranger.ca)
+            ) {
                 try await rig.client(ca: stranger.ca).isActive()
             }
-            await #expect(throws: KeyServiceError.self) { try await rig.client(ca: "/nonexistent").isActive() }
+            await #expect(throws: KeyServiceError.self) {
+                try await rig.client(ca: NSTemporaryDirectory() + "absent-\(UUID().uuidString)").isActive()
+            }
             #expect(throws: KeyServiceError.self) { try KeyServiceClient(url: "http://localhost", authorityFile: nil) }
             let nobody = try KeyServiceClient(url: "https://localhost:1", authorityFile: rig.ca)
             await #expect(throws: KeyServiceError.self) { try await nobody.isActive() }
@@ -306,7 +310,8 @@ final class Rig: @unchecked Sendable {
                 try await Registrar.register(
                     at: rig.url, authorityFile: rig.ca, type: "x", folder: rig.folder + "/d", progress: { _ in })
             }
-            #expect(!Identity.exists(in: rig.folder + "/d"))
+            let isThere = try Identity.exists(in: rig.folder + "/d")
+            #expect(!isThere)
         }
     }
 

@@ -252,8 +252,14 @@ final class Scratch {
         _ = try Identity.load(from: folder, machineKey: elsewhere)
     }
 
+    @Test func noErrorOfTheLinkIsUnknown() {
+        for code in Int32(-4)...40 { #expect(!BrokerLink.words(code).contains("nknown error"), "\(code)") }
+    }
+
     @Test func withoutAnIdentityItSaysSo() {
-        #expect(throws: PartyError.self) { try Identity.load(from: "/nonexistent") }
+        #expect(throws: PartyError.self) {
+            try Identity.load(from: NSTemporaryDirectory() + "absent-\(UUID().uuidString)")
+        }
     }
 }
 

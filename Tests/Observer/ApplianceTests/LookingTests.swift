@@ -68,7 +68,8 @@ import Testing
         let stage = try Stage()
         defer { stage.close() }
         let folder = try makeState(stage, left)
-        try stage.write("state = \"\(folder)\"\n[camera]\ndevice = \"folder:/nonexistent\"\n", to: "observer.toml")
+        try stage.write(
+            "state = \"\(folder)\"\n[camera]\ndevice = \"folder:\(stage.path("absent"))\"\n", to: "observer.toml")
         let before = try picture(of: folder)
         if left == .crashed { #expect(before["state.db-shm"] != nil && before["state.db-wal"] != nil) }
         let config = ["--config", stage.path("observer.toml")]

@@ -62,7 +62,9 @@ import Testing
         #expect(renewed == 0, "\(stage.tail(of: "renew"))")
 
         // A copy of the folder, on another machine or without systemd.
-        for (credentials, what) in [(elsewhere, "another machine"), ("/nonexistent", "was not lent")] {
+        for (credentials, what) in [
+            (elsewhere, "another machine"), (NSTemporaryDirectory() + "absent-\(UUID().uuidString)", "was not lent"),
+        ] {
             let code = try stage.run("/usr/bin/env", arguments(credentials, run), as: "copy")
             #expect(code == 78)
             #expect(stage.tail(of: "copy").contains(what), "\(stage.tail(of: "copy"))")

@@ -59,9 +59,11 @@ import Witness
     }
 
     @Test func aSocketThatIsNotThereIsTold() async throws {
+        // A path has at most 107 bytes.
+        let absent = "/tmp/absent-\(UUID().uuidString)"
         let told = Mutex("")
         let witness = WitnessProcess(
-            name: "camera", origin: .socket("/nonexistent/camera.sock"), arguments: [],
+            name: "camera", origin: .socket(absent + "/camera.sock"), arguments: [],
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { event in
             if case .lost(let why) = event { told.withLock { $0 = why } }
@@ -71,7 +73,7 @@ import Witness
         while ContinuousClock.now < deadline, told.withLock({ $0.isEmpty }) {
             try await Task.sleep(for: .milliseconds(20))
         }
-        #expect(told.withLock { $0 }.contains("/nonexistent/camera.sock"))
+        #expect(told.withLock { $0 }.contains(absent + "/camera.sock"))
         task.cancel()
         _ = await task.result
     }

@@ -142,7 +142,7 @@ final class Machine {
     }
 
     @Test func theNearestFolderThatIsThereTells() {
-        #expect(DiskChecks.partition(of: "/nonexistent/a/b").says.contains("(/)"))
+        #expect(DiskChecks.partition(of: "/absent-\(UUID().uuidString)/a/b").says.contains("(/)"))
     }
 }
 
@@ -243,7 +243,10 @@ final class Machine {
     }
 
     @Test func aMissingWitnessIsAFinding() {
-        let found = WitnessCheck("camera", executable: "/nonexistent", arguments: [], limit: .seconds(1)).findings()
+        let found = WitnessCheck(
+            "camera", executable: NSTemporaryDirectory() + "absent-\(UUID().uuidString)", arguments: [],
+            limit: .seconds(1)
+        ).findings()
         #expect(found.map(\.state) == [.problem])
     }
 }

@@ -41,9 +41,10 @@ import Testing
     }
 
     @Test func aMachineWithoutLEDHasNoneByItselfAndAnErrorWhenOneIsAskedFor() throws {
-        #expect(try SignalAddress.auto.open(root: "/nonexistent", isActiveLow: false) == nil)
+        let absent = NSTemporaryDirectory() + "absent-\(UUID().uuidString)"
+        #expect(try SignalAddress.auto.open(root: absent, isActiveLow: false) == nil)
         #expect(throws: SignalError.self) {
-            try SignalAddress.led("ACT").open(root: "/nonexistent", isActiveLow: false)
+            try SignalAddress.led("ACT").open(root: absent, isActiveLow: false)
         }
     }
 
@@ -69,7 +70,7 @@ import Testing
         let running = Task { try await socket.run() }
         defer { running.cancel() }
         let listener = SignalListener()
-        for _ in 0..<100 where !listener.isConnected { listener.connect(toAny: ["/nonexistent", path]) }
+        for _ in 0..<100 where !listener.isConnected { listener.connect(toAny: [path + ".absent", path]) }
         #expect(words(listener, 1) == ["fault"])
         socket.publish("waiting")
         socket.publish("waiting")

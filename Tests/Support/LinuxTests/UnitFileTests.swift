@@ -12,6 +12,13 @@ import Testing
         return (found?.allObjects ?? []).compactMap { $0 as? URL }.filter { $0.pathExtension == "service" }
     }()
 
+    @Test func whoReadsItsConfigurationAgainIsAskedToBySIGHUP() throws {
+        for name in ["srup-observer", "srup-c2", "srup-key-service"] {
+            let file = try #require(Self.files.first { $0.lastPathComponent == name + ".service" })
+            #expect(try String(contentsOf: file, encoding: .utf8).contains("\nExecReload=/bin/kill -HUP $MAINPID\n"))
+        }
+    }
+
     @Test func everyServiceSaysHowManyFilesItMayOpen() throws {
         #expect(Self.files.count >= 12)
         for file in Self.files where !file.deletingLastPathComponent().path.hasSuffix(".d") {

@@ -241,6 +241,8 @@ import Testing
     }
 
     @Test func aMissingFileIsNamed() {
-        #expect(throws: SettingsError.self) { try SettingsFile(path: "/nonexistent.toml") }
+        #expect(throws: SettingsError.self) {
+            try SettingsFile(path: "/tmp/absent-\(UInt64.random(in: 0...UInt64.max)).toml")
+        }
     }
 }

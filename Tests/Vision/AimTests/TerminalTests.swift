@@ -24,8 +24,9 @@ import Testing
         #expect(try run.run(["--seconds", "1"]) == 1)
         #expect(run.output.contains("NO CODE IN VIEW") && run.output.contains("end: "))
         let other = try AimRun()
-        #expect(try other.run(["--seconds", "0.5"], device: "folder:/nonexistent") == 69)
-        #expect(other.output.contains("lost: /nonexistent is not there"))
+        let absent = NSTemporaryDirectory() + "absent-\(UUID().uuidString)"
+        #expect(try other.run(["--seconds", "0.5"], device: "folder:\(absent)") == 69)
+        #expect(other.output.contains("lost: \(absent) is not there"))
     }
 
     @Test func aRecordingPlaysTheCamera() throws {

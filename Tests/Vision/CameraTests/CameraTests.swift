@@ -94,8 +94,9 @@ final class Scratch {
     }
 
     @Test func aFileThatIsNoneIsNamed() throws {
-        let absent = #expect(throws: CameraError.self) { try StillPicture.read("/nonexistent.png") }
-        #expect(absent == .absent("/nonexistent.png"))
+        let path = NSTemporaryDirectory() + "absent-\(UUID().uuidString).png"
+        let absent = #expect(throws: CameraError.self) { try StillPicture.read(path) }
+        #expect(absent == .absent(path))
         #expect(throws: CameraError.self) { try StillPicture.read("/dev/null") }
         #expect(throws: CameraError.self) { try StillPicture.read("/tmp") }
     }
@@ -436,7 +437,7 @@ final class Scratch {
     }
 
     @Test func whatIsNoCameraIsNamed() {
-        for path in ["/dev/null", "/etc/passwd", "/nonexistent"] {
+        for path in ["/dev/null", "/etc/passwd", NSTemporaryDirectory() + "absent-\(UUID().uuidString)"] {
             let error = #expect(throws: CameraError.self) {
                 try CameraAddress.device(path).open(width: 640, height: 480)
             }

@@ -147,7 +147,9 @@ enum StandIn {
     }
 
     @Test func withoutTheProgramThatIsSaid() {
-        let error = #expect(throws: CameraError.self) { try RPiCamera(width: 640, height: 360, path: "/nonexistent") }
+        let error = #expect(throws: CameraError.self) {
+            try RPiCamera(width: 640, height: 360, path: NSTemporaryDirectory() + "absent-\(UUID().uuidString)")
+        }
         #expect(error?.description.contains("rpicam-vid") == true)
     }
 }

@@ -22,4 +22,6 @@ CURLcode srup_curl_writer(CURL *c, size_t (*write)(char *, size_t, size_t, void 
 CURLcode srup_curl_perform(CURL *c);
 // The answer's HTTP status; 0 when there was none.
 long srup_curl_status(CURL *c);
+// OpenSSL's result of verifying the server's certificate.
+long srup_curl_verified(CURL *c);
 const char *srup_curl_problem(CURLcode code);

@@ -110,7 +110,7 @@ public final class BrokerLink: Service, Sendable {
             pointer, address.caFile, nil, address.certificateFile, address.keyFile, MachineKey.callback)
         guard code == 0, mosquitto_tls_opts_set(pointer, 1, "tlsv1.2", nil) == 0 else {
             mosquitto_destroy(pointer)
-            throw .tls(String(cString: mosquitto_strerror(code)))
+            throw .tls(Self.words(code))
         }
         mosquitto_threaded_set(pointer, true)
         mosquitto_int_option(pointer, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311)
@@ -311,7 +311,7 @@ public final class BrokerLink: Service, Sendable {
             guard code == 0 || code == MOSQ_ERR_NO_CONN.rawValueInt32 else {
                 causedLog.log(
                     .error, about: "publishing",
-                    "cannot publish to \(entry.topic): \(String(cString: mosquitto_strerror(code)))")
+                    "cannot publish to \(entry.topic): \(Self.words(code))")
                 continue
             }
             if code == 0 {
@@ -321,16 +321,28 @@ public final class BrokerLink: Service, Sendable {
         }
     }
 
+    /// libmosquitto's words; it has none for all of its codes.
+    static func words(_ code: Int32) -> String {
+        let words = String(cString: mosquitto_strerror(code))
+        return words.hasPrefix("Unknown error") ? "libmosquitto's error \(code)" : words
+    }
+
+    /// libmosquitto says only that it did not believe the certificate: looked at again.
+    private func certificateProblem(_ place: String) -> String {
+        let problem: CertificateProblem =
+            if case .untrusted(let found) = BrokerProbe(address, limit: .seconds(5)).run() {
+                found
+            } else {
+                .other("it was another a moment ago")
+            }
+        return problem.sentence("the broker at \(place)", authority: address.caFile)
+    }
+
     /// What went wrong, in words that say what to do.
     private func explanation(_ code: Int32, _ systemError: Int32) -> String {
         let detail = lastError.withLock { $0 }
         let place = "\(address.host):\(address.port)"
         let known: [(String, String)] = [
-            (
-                "certificate verify failed",
-                "the certificate of the broker at \(place) is not vouched for by \(address.caFile), or is not for this host "
-                    + "name, or is not valid now (is the clock right?)"
-            ),
             (
                 "certificate expired",
                 "the broker at \(place) says that our certificate \(address.certificateFile) has expired; "
@@ -344,14 +356,19 @@ public final class BrokerLink: Service, Sendable {
             ("alert", "the broker at \(place) refused the TLS connection (\(detail))"),
         ]
         let lowered = detail.lowercased()
+        if lowered.contains("certificate verify failed") || lowered.contains("host name verification failed") {
+            return certificateProblem(place)
+        }
         if let match = known.first(where: { lowered.contains($0.0) }) { return match.1 }
         if detail.hasPrefix("the broker") { return detail }
         switch code {
         case MOSQ_ERR_ERRNO.rawValueInt32:
             return "the broker at \(place) cannot be reached: \(String(cString: strerror(systemError)))"
+        case MOSQ_ERR_KEEPALIVE.rawValueInt32:
+            return "the broker at \(place) did not answer for a minute and a half: the connection counts as lost"
         case MOSQ_ERR_EAI.rawValueInt32: return "the host name \(address.host) cannot be resolved"
         default:
-            let words = String(cString: mosquitto_strerror(code))
+            let words = Self.words(code)
             return "the connection to the broker at \(place) failed: \(words)\(detail.isEmpty ? "" : " (\(detail))")"
         }
     }

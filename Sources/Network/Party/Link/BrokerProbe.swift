@@ -11,8 +11,8 @@ public struct BrokerProbe: Sendable {
         case welcome(version: String, certificate: String)
         case nameUnknown(String)
         case unreachable(String)
-        /// The broker's certificate is not signed by the authority, or for another name, or not valid now.
-        case untrusted(String)
+        /// The broker's certificate is not believed.
+        case untrusted(CertificateProblem)
         /// It does not want our certificate.
         case refused(String)
         /// A file of ours cannot be used.
@@ -156,7 +156,7 @@ public struct BrokerProbe: Sendable {
     private func failure(_ ssl: OpaquePointer, _ deadline: ContinuousClock.Instant) -> Outcome {
         let verified = SSL_get_verify_result(ssl)
         if verified != Int(X509_V_OK) {
-            return .untrusted(String(cString: X509_verify_cert_error_string(verified)))
+            return .untrusted(CertificateProblem(verified: verified))
         }
         if ContinuousClock.now >= deadline { return .unreachable("it does not speak TLS, or not in time") }
         return .refused(Self.lastError())

@@ -84,14 +84,14 @@ struct HTTPS: Sendable {
             }, Unmanaged.passUnretained(body).toOpaque())
         let code = srup_curl_perform(curl)
         if body.isTooLarge { throw .tooLarge(url) }
-        guard code == CURLE_OK else { throw failure(url, code) }
+        guard code == CURLE_OK else { throw failure(url, code, verified: srup_curl_verified(curl)) }
         return Answer(status: srup_curl_status(curl), body: body.bytes)
     }
 
-    private func failure(_ url: String, _ code: CURLcode) -> KeyServiceError {
+    private func failure(_ url: String, _ code: CURLcode, verified: Int) -> KeyServiceError {
         switch code {
         case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR:
-            return .untrusted(url, authority: authorityFile)
+            return .untrusted(url, CertificateProblem(verified: verified), authority: authorityFile)
         case CURLE_SSL_CACERT_BADFILE: return .authority(authorityFile ?? "?", "it is no PEM certificate")
         case CURLE_URL_MALFORMAT: return .badURL(url)
         // The scheme is right here: this is an answer that is no HTTP.

@@ -2,8 +2,8 @@
 public enum KeyServiceError: Error, Sendable, Hashable, CustomStringConvertible {
     case badURL(String)
     case unreachable(String, String)
-    /// Its certificate is not vouched for.
-    case untrusted(String, authority: String?)
+    /// Its certificate is not believed.
+    case untrusted(String, CertificateProblem, authority: String?)
     case authority(String, String)
     case tooLarge(String)
     case inactive(String)
@@ -26,12 +26,8 @@ public enum KeyServiceError: Error, Sendable, Hashable, CustomStringConvertible 
         switch self {
         case .badURL(let url): "\(url) is no address of a key service: it must begin with https://"
         case .unreachable(let url, let why): "the key service at \(url) cannot be reached: \(why)"
-        case .untrusted(let url, nil):
-            "the certificate of the key service at \(url) is signed by nobody this machine knows, or is for another host "
-                + "name; give its authority with --ca FILE"
-        case .untrusted(let url, let authority?):
-            "the certificate of the key service at \(url) is not signed by \(authority), is for another host name, or is not "
-                + "valid now (is the clock right?)"
+        case .untrusted(let url, let problem, let authority):
+            problem.sentence("the key service at \(url)", authority: authority)
         case .authority(let path, let why): "the authority's file \(path) cannot be used: \(why)"
         case .tooLarge(let url): "\(url) answers with more than \(HTTPS.maximumBody) bytes; is it a key service?"
         case .inactive(let url): "the key service at \(url) takes no registrations now"

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import SRUP
 import Storage
@@ -16,6 +17,12 @@ public enum Registrar {
         progress: (String) -> Void
     ) async throws -> DeviceID {
         let service = try KeyServiceClient(url: url, authorityFile: authorityFile)
+        // An identity that cannot be kept would stay at the key service, and nobody would ever come with it.
+        let isNew = access(folder, F_OK) != 0
+        try Identity.makeRoom(in: folder)
+        var isKept = false
+        // Not what was there before, and only what is empty.
+        defer { if isNew && !isKept { rmdir(folder) } }
         progress("asking the key service at \(service.url)")
         let status = try await service.status()
         guard status.isActive else { throw KeyServiceError.inactive(service.url) }
@@ -38,6 +45,7 @@ public enum Registrar {
                 brokerHost: welcome.brokerHost, brokerPort: welcome.brokerPort, keyService: service.url,
                 server: known.id, serverKey: known.key),
             in: folder)
+        isKept = true
         if let authorityFile { try keepAuthority(authorityFile, in: folder) }
         return id
     }
@@ -145,7 +153,7 @@ public enum Registrar {
     ) throws(KeyServiceError) -> KeyServiceClient {
         let authority = folder + "/https-ca.pem"
         return try KeyServiceClient(
-            url: identity.keyService, authorityFile: PublicFile.exists(authority) ? authority : nil, timeout: timeout)
+            url: identity.keyService, authorityFile: PublicFile.isThere(authority) ? authority : nil, timeout: timeout)
     }
 
     /// The C2 server's key: what we have, or what the key service tells; it is kept.

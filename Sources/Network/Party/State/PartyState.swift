@@ -433,6 +433,8 @@ public enum PartyError: Error, Sendable, CustomStringConvertible {
     /// The request has been answered or has expired.
     case alreadyAnswered
     case notRegistered(folder: String)
+    /// Whether there is an identity is not for us to know.
+    case mayNotBeRead(path: String, why: String)
     /// A key is encrypted for its machine, and this process has not been lent the machine's key.
     case bound(path: String)
     /// A key is encrypted for another machine.
@@ -447,6 +449,8 @@ public enum PartyError: Error, Sendable, CustomStringConvertible {
         case .cannotWrite(let why): "a message could not be written: \(why)"
         case .alreadyAnswered: "this request has been answered already"
         case .notRegistered(let folder): "there is no identity in \(folder); register first"
+        case .mayNotBeRead(let path, let why):
+            "\(path) may not be read: \(why); run this as the owner of the folder, or as root"
         case .bound(let path):
             "\(path) is encrypted for this machine, and its key (\(MachineKey.name)) was not lent to this process: use the "
                 + "systemd service, or run this as root"

@@ -60,13 +60,14 @@ package struct ObserverSettings {
     package static let mostObservers = 16
 
     package static let example = """
-        # srup-observer.toml: every key with its default; leave out what you do not change.
+        # srup-observer.toml: every key with its default; leave out what you do not change. Paths without a leading slash
+        # begin in the folder of this file.
         state = "/var/lib/srup-observer"       # keys, counters, audit log (mode 0700)
         log = "info"                           # debug, info, notice, warning, error
 
         [registration]
         url = "https://c2.example.net:8443"    # the key service
-        ca = "/etc/srup-observer/ca.pem"       # its authority, when it is not a public one
+        ca = "ca.crt"                          # its authority, when it is not a public one
         type = "observer"                      # what we tell the key service that we are
 
         [server]
@@ -111,14 +112,27 @@ package struct ObserverSettings {
     package static func load(_ path: String) throws(SettingsError) -> ObserverSettings {
         var file = try SettingsFile(path: path)
         var settings = try ObserverSettings(&file)
-        // What lies beside the file is named without its folder.
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-        for index in settings.observers.indices {
-            if let authority = settings.observers[index].authorityFile, !authority.hasPrefix("/") {
-                settings.observers[index].authorityFile = folder + authority
+        settings.placeBeside(folder)
+        return settings
+    }
+
+    /// The one rule for paths without a leading slash: they begin in the configuration file's folder, wherever the program was
+    /// started.
+    private mutating func placeBeside(_ folder: String) {
+        func placed(_ path: String) -> String { path.hasPrefix("/") ? path : folder + path }
+        stateFolder = placed(stateFolder)
+        for index in observers.indices {
+            observers[index].stateFolder = placed(observers[index].stateFolder)
+            observers[index].authorityFile = observers[index].authorityFile.map(placed)
+            observers[index].eyes = observers[index].eyes.map { eye in
+                guard case .camera(var camera) = eye,
+                    let kind = ["folder:", "y4m:", "fifo:"].first(where: camera.device.hasPrefix)
+                else { return eye }
+                camera.device = kind + placed(String(camera.device.dropFirst(kind.count)))
+                return .camera(camera)
             }
         }
-        return settings
     }
 
     package init(_ file: inout SettingsFile) throws(SettingsError) {
