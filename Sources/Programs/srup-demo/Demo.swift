@@ -71,17 +71,24 @@ struct Demo: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         // Ctrl-C, a terminal that is closed, and a service manager leave nothing running either. Before the stage, which
         // starts threads.
-        let curtain = Mutex<Stage?>(nil)
+        let curtain = Mutex<(stage: Stage?, isFalling: Bool)>((nil, false))
         StopSignals.whenOneComes { number in
-            curtain.withLock { $0 }?.close()
+            let stage = curtain.withLock { curtain in
+                curtain.isFalling = true
+                return curtain.stage
+            }
+            stage?.close()
             _exit(128 + number)
         }
         let stage = try Stage(keeping: keep)
-        curtain.withLock { $0 = stage }
+        curtain.withLock { $0.stage = stage }
         defer { stage.close() }
         do {
             try play(stage)
-        } catch let failure as Stage.Failure {
+        } catch {
+            // What fails because all is being ended is no failure; the other thread ends us.
+            while curtain.withLock({ $0.isFalling }) { pause() }
+            guard let failure = error as? Stage.Failure else { throw error }
             FileHandle.standardError.write(Data("error: \(failure.description)\n".utf8))
             throw ExitCode(1)
         }

@@ -53,7 +53,7 @@ public final class World {
         let begin = EventFollower.clock()
         try stage.start(
             "srup-c2", ["run", "--folder", stage.path("c2"), "--events", eventFile("c2")] + arguments, as: "c2")
-        try events.wait(for: "c2", ["connected"], since: begin, within: 20)
+        try events.wait(for: "c2", ["connected"], since: begin, within: 90)
     }
 
     /// All of the server side: keys and certificates, key service, broker, C2 server.
@@ -78,7 +78,7 @@ public final class World {
     }
 
     private func wait(for what: String, port: Int, role: String) throws {
-        let deadline = EventFollower.clock() + 20
+        let deadline = EventFollower.clock() + 90
         while EventFollower.clock() < deadline {
             if Stage.accepts(port: port) { return }
             guard stage.isRunning(role) else { break }
@@ -131,7 +131,7 @@ public final class World {
         try registerObserver(name, eyes: eyes, settings: settings)
         try trust(name)
         try startObserver(name)
-        try events.wait(for: name, ["joined"], within: 20)
+        try events.wait(for: name, ["joined"], within: 90)
     }
 
     /// The same with a camera.
@@ -145,7 +145,7 @@ public final class World {
         let begin = EventFollower.clock()
         try stage.start(
             "srup-observer", ["run", "--config", stage.path("\(name).toml"), "--events", eventFile(name)], as: name)
-        try events.wait(for: name, ["started"], since: begin, within: 20)
+        try events.wait(for: name, ["started"], since: begin, within: 90)
     }
 
     // MARK: Devices

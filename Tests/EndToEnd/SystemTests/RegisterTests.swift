@@ -55,6 +55,28 @@ import Testing
         #expect(try identities(world) == before + 1)
     }
 
+    @Test func whoIsToComeAgainLaterIsToldSoByTheExitCode() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let world = try World(stage)
+        try world.prepare()
+        try world.startKeyService()
+        // More requests than one address may make.
+        try stage.must(
+            "/bin/sh",
+            [
+                "-c",
+                "for i in $(seq 400); do printf 'next\\nurl = \(world.url)/KeyEx/register/register\\ndata = {}\\noutput = /dev/null\\n"
+                    + "cacert = \(stage.path("c2/ca.crt"))\\n'; done | curl -s -K - || true",
+            ], as: "many")
+        try stage.write(
+            "state = \"state\"\n[registration]\nurl = \"\(world.url)\"\nca = \"c2/ca.crt\"\n", to: "observer.toml")
+        let device = ["register", "--url", world.url, "--ca", stage.path("c2/ca.crt"), "--state", stage.path("device")]
+        #expect(try stage.run("srup-device", device, as: "device") == 69)
+        #expect(try stage.run("srup-observer", ["register", "-c", stage.path("observer.toml")], as: "observer") == 69)
+        #expect(text(stage, "observer").contains("429"), "\(text(stage, "observer"))")
+    }
+
     @Test func whatMayNotBeReadIsNotCalledUnregistered() throws {
         // Only root can be somebody else.
         guard geteuid() == 0, FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv") else { return }
