@@ -24,13 +24,14 @@ public enum UnixAddress {
         with(Array(path.utf8), body)
     }
 
-    /// Removes a socket that was left behind at `path`; anything else stays, and `bind` says that the address is in use.
+    /// Removes a socket that was left behind at `path`; anything else stays.
     ///
-    /// - Returns: why it could not be removed.
+    /// - Returns: why the place is not free now. `bind` would say of each reason that the address is in use.
     @discardableResult
     public static func removeAbandoned(_ path: String) -> String? {
         var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }
+        guard lstat(path, &status) == 0 else { return nil }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { return "it is not a socket" }
         return unlink(path) == 0 || errno == ENOENT ? nil : String(cString: strerror(errno))
     }
 }

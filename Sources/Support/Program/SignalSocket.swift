@@ -34,7 +34,9 @@ public final class SignalSocket: Service, Sendable {
     public init(path: String, word: String) throws(ControlSocket.Failure) {
         self.path = path
         state = Mutex(State(word: word))
-        UnixAddress.removeAbandoned(path)
+        if let why = UnixAddress.removeAbandoned(path) {
+            throw ControlSocket.Failure(description: "\(path) cannot be replaced: \(why)")
+        }
         descriptor = ControlSocket.socket()
         let bound = UnixAddress.with(path) { bind(descriptor, $0, $1) }
         guard bound == 0, chmod(path, 0o666) == 0, listen(descriptor, 4) == 0 else {

@@ -10,6 +10,6 @@ import Testing
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: path) }
         let failure = #expect(throws: ControlSocket.Failure.self) { try ControlSocket(path: path) { "" } }
-        #expect(failure?.description == "\(path) cannot be replaced: Is a directory")
+        #expect(failure?.description == "\(path) cannot be replaced: it is not a socket")
     }
 }

@@ -5,7 +5,7 @@ import Testing
 /// `deploy/apt-get` with the real apt, on a folder of lists of its own.
 @Suite struct PatientAptTests {
     private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../../deploy/apt-get").standardizedFileURL.path
+        .appendingPathComponent("../../../deploy/apt-get").standardizedFileURL.path
 
     @Test func whileAnotherFetchesListsItWaitsAndSaysSo() throws {
         guard FileManager.default.isExecutableFile(atPath: "/usr/bin/apt-get") else { return }
