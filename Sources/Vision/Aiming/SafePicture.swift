@@ -1,22 +1,25 @@
 import CodeReader
 import Luma
 
-/// Pictures that may leave the machine: they show where the camera looks, and no code in them can be read.
+/// Pictures that may leave the machine: they show where the camera looks, softly, and no code in them can be read.
 ///
-/// Three things see to that, each without trusting the others:
-/// 1. where a code, or a part of one, has been located in the last frames, the picture has one flat tone;
-/// 2. where anything is as finely patterned as a code or as writing (``Texture``), located or not, it has the mean tones
-///    of large cells, in few steps;
-/// 3. what comes out is put to the reader; should it read anything, all of the picture gets such cells.
+/// Four things see to that, each without trusting the others:
+/// 1. the picture is small: codes with modules of some pixels of the frame are gone;
+/// 2. where a code, or a part of one, has been located in the last frames, the picture has one flat tone;
+/// 3. where anything is patterned as a code or writing is (``Texture``), located or not, the picture is blurred until a
+///    pixel of what is left is larger than two modules; and differences of a few grey levels are nowhere shown
+///    (``SoftPicture``);
+/// 4. what comes out is put to the reader; should it read anything, all of the picture is blurred most.
 ///
 /// Not safe to use from several threads.
 public final class SafePictureMaker {
     /// Of what comes out, in pixels.
-    public static let longestSide = 640
-    /// Sides of the cells, in pixels of what comes out: of three modules and more, but for a code that fills the picture.
-    private static let cell = (fine: 16, coarse: 40)
-    /// Steps of grey in which cells and hidden codes are shown.
-    private static let step = 16
+    public static let longestSide = 320
+    /// A pattern whose modules have up to 3 pixels of a copy is left out up to the copy of an eighth of its size: there a
+    /// pixel is 2.7 modules and more.
+    private static let beyond = 2
+    /// Steps of grey in which hidden codes are shown.
+    private static let step = 32
     /// A located code stays hidden for so many pictures.
     private static let memory = 10
 
@@ -43,13 +46,14 @@ public final class SafePictureMaker {
         guard width > 0, height > 0 else { return nil }
         reduce(plane, scale, width, height)
         texture.measure(pixels, width: width, height: height)
-        let fine = Cells(pixels, width: width, height: height, side: Self.cell.fine, step: Self.step)
-        let coarse = Cells(pixels, width: width, height: height, side: Self.cell.coarse, step: Self.step)
-        fine.paint(&pixels, where: .fine, texture)
-        coarse.paint(&pixels, where: .coarse, texture)
+        let soft = SoftPicture(pixels, width: width, height: height)
+        pixels = soft.picture { x, y in
+            let grain = texture.grain(x / Texture.unit, y / Texture.unit)
+            return grain == 0 ? 0 : grain + Self.beyond
+        }
         for outline in hidden.joined() { hide(outline, scale, width, height) }
         if isReadable(width, height) {
-            for grain in [Texture.Grain.none, .fine, .coarse] { coarse.paint(&pixels, where: grain, texture) }
+            pixels = soft.picture { _, _ in SoftPicture.mostLevels - 1 }
             guard !isReadable(width, height) else { return nil }
         }
         return LumaPicture(width: width, height: height, pixels: pixels).map { ($0, scale) }
@@ -90,7 +94,7 @@ public final class SafePictureMaker {
         guard !columns.isEmpty, !rows.isEmpty else { return }
         var sum = 0
         for y in rows { for x in columns { sum += Int(pixels[y * width + x]) } }
-        let tone = Self.rounded(sum / (columns.count * rows.count), step: 2 * Self.step)
+        let tone = Self.rounded(sum / (columns.count * rows.count), step: Self.step)
         for y in rows {
             for x in columns where area.contains(x: Float(x * scale), y: Float(y * scale)) {
                 pixels[y * width + x] = tone
@@ -98,7 +102,7 @@ public final class SafePictureMaker {
         }
     }
 
-    static func rounded(_ level: Int, step: Int) -> UInt8 { UInt8(min(255, (level + step / 2) / step * step)) }
+    private static func rounded(_ level: Int, step: Int) -> UInt8 { UInt8(min(255, (level + step / 2) / step * step)) }
 }
 
 extension Outline {
@@ -114,38 +118,5 @@ extension Outline {
             if side > 0 { right = true } else if side < 0 { left = true }
         }
         return !(left && right)
-    }
-}
-
-/// The mean tones of a picture's square cells.
-private struct Cells {
-    let width, height, side, columns: Int
-    private var tones: [UInt8] = []
-
-    init(_ pixels: [UInt8], width: Int, height: Int, side: Int, step: Int) {
-        (self.width, self.height, self.side) = (width, height, side)
-        columns = (width + side - 1) / side
-        for top in stride(from: 0, to: height, by: side) {
-            for left in stride(from: 0, to: width, by: side) {
-                let (right, bottom) = (min(width, left + side), min(height, top + side))
-                var sum = 0
-                for y in top..<bottom { for x in left..<right { sum += Int(pixels[y * width + x]) } }
-                tones.append(SafePictureMaker.rounded(sum / ((right - left) * (bottom - top)), step: step))
-            }
-        }
-    }
-
-    /// Gives the parts with a grain the tones of their cells.
-    func paint(_ pixels: inout [UInt8], where grain: Texture.Grain, _ texture: Texture) {
-        for row in 0..<texture.rows {
-            for column in 0..<texture.columns where texture.grain(column, row) == grain {
-                let (left, top) = (column * Texture.unit, row * Texture.unit)
-                for y in top..<min(height, top + Texture.unit) {
-                    for x in left..<min(width, left + Texture.unit) {
-                        pixels[y * width + x] = tones[y / side * columns + x / side]
-                    }
-                }
-            }
-        }
     }
 }

@@ -7,22 +7,13 @@ import Luma
 /// line than things have are finely patterned. That is done in the picture and in its copies of half and quarter size, so
 /// that it is found for modules of one to twenty pixels.
 struct Texture {
-    /// How fine the pattern is in a part of the picture.
-    enum Grain: UInt8 {
-        case none
-        /// In the picture itself only: modules of some pixels at most.
-        case fine
-        /// In a smaller copy, too.
-        case coarse
-    }
-
     /// Of the grid on which turns are counted, in pixels.
     static let unit = 8
     /// Sides of a window, in units.
-    private static let window = 3
+    private static let window = (picture: 3, copies: 4)
     /// More turns than so many for each line of a window are no thing's. In the smaller copies in rows and in columns: a
     /// linear code that large does not fit into a picture.
-    private static let turns = 2
+    private static let turns = (picture: 2, copies: 5)
     /// Units around a window that belong to it: in the picture, and in its copies.
     private static let margin = (picture: 2, copies: 1)
     private static let levels = 3
@@ -35,13 +26,14 @@ struct Texture {
     private(set) var rows = 0
     private var grains: [UInt8] = []
 
-    /// Of a unit of the grid.
-    func grain(_ column: Int, _ row: Int) -> Grain { Grain(rawValue: grains[row * columns + column]) ?? .coarse }
+    /// In how many copies, counted from the picture to the smallest in which it shows, the picture is finely patterned in a
+    /// unit of the grid: 0 nowhere, 1 in itself only. The modules of a code have 3 pixels of the smallest one at most.
+    func grain(_ column: Int, _ row: Int) -> Int { Int(grains[row * columns + column]) }
 
     mutating func measure(_ pixels: [UInt8], width: Int, height: Int) {
         columns = (width + Self.unit - 1) / Self.unit
         rows = (height + Self.unit - 1) / Self.unit
-        grains = [UInt8](repeating: Grain.none.rawValue, count: columns * rows)
+        grains = [UInt8](repeating: 0, count: columns * rows)
         var level = GreyLevels(width: width, height: height, pixels: pixels)
         for number in 0..<Self.levels {
             if number > 0 {
@@ -72,9 +64,11 @@ struct Texture {
 
     /// Marks the windows with many turns.
     private mutating func mark(_ counts: TurnCounts, level: Int) {
-        let (width, height) = (min(Self.window, counts.columns), min(Self.window, counts.rows))
+        let window = level == 0 ? Self.window.picture : Self.window.copies
+        let (width, height) = (min(window, counts.columns), min(window, counts.rows))
         // A picture may be smaller than a window.
-        let limit = Self.turns * Self.unit * width * height / Self.window
+        let turns = level == 0 ? Self.turns.picture : Self.turns.copies
+        let limit = turns * Self.unit * width * height / window
         for top in 0...counts.rows - height {
             for left in 0...counts.columns - width {
                 var (across, down) = (0, 0)
@@ -92,13 +86,13 @@ struct Texture {
 
     private mutating func mark(_ left: Int, _ top: Int, _ width: Int, _ height: Int, level: Int) {
         let margin = level == 0 ? Self.margin.picture : Self.margin.copies
-        let grain = level == 0 ? Grain.fine : .coarse
+        let grain = UInt8(level + 1)
         let across = max(0, (left - margin) << level)..<min(columns, (left + width + margin) << level)
         let down = max(0, (top - margin) << level)..<min(rows, (top + height + margin) << level)
         guard !across.isEmpty else { return }
         for row in down {
-            for column in across where grains[row * columns + column] < grain.rawValue {
-                grains[row * columns + column] = grain.rawValue
+            for column in across where grains[row * columns + column] < grain {
+                grains[row * columns + column] = grain
             }
         }
     }

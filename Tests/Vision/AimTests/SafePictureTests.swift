@@ -124,21 +124,6 @@ import Testing
         #expect(tones.count <= 2 && first.width == second.width)
     }
 
-    /// A picture in which nothing can be made out would help nobody.
-    @Test func theRestOfAnOrdinaryRoomCanBeMadeOut() throws {
-        let drawing = Drawing { $0.clutter = .posters }
-        let frame = try #require(try drawing.frames(1).first)
-        let (picture, scale) = try #require(try Eye().picture(frame))
-        var same = 0
-        for y in 0..<picture.height {
-            for x in 0..<picture.width {
-                let there = Int(frame.pixels[y * scale * frame.width + x * scale])
-                if abs(there - Int(picture.pixels[y * picture.width + x])) < 16 { same += 1 }
-            }
-        }
-        #expect(same > picture.pixels.count / 2, "\(100 * same / picture.pixels.count) %")
-    }
-
     @Test func oddSizesAndNoiseGiveAPictureOrNone() throws {
         let maker = SafePictureMaker()
         var random = SplitMix64(seed: 5)
