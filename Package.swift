@@ -55,8 +55,8 @@ let package = Package(
         .library(name: "BrokerGuard", type: .dynamic, targets: ["BrokerGuard"]),
         .library(name: "ClockShim", type: .dynamic, targets: ["ClockShim"]),
         .library(name: "SRUP", targets: ["SRUP"]),
-        .library(name: "Workbench", targets: ["Workbench"]),
-        .library(name: "Stage", targets: ["Stage"]),
+        .library(name: "SRUPJSON", targets: ["SRUPJSON"]),
+        .library(name: "TestProcesses", targets: ["TestProcesses"]),
         .library(name: "Camera", targets: ["Camera"]),
         .library(name: "Luma", targets: ["Luma"]),
         .library(name: "CodeReader", targets: ["CodeReader"]),
@@ -115,14 +115,14 @@ let package = Package(
         // MARK: Protocol: the messages, on the wire and as JSON
 
         room("SRUP", in: "Protocol", ["COpenSSL"]),
-        room("Workbench", in: "Protocol", ["SRUP", "Linux", "Seeded"]),
+        room("SRUPJSON", in: "Protocol", ["SRUP", "Linux", "SeededRandom"]),
 
         // MARK: Network: who takes part, the C2 server, the key service
 
         room(
-            "Party", in: "Network",
+            "Participant", in: "Network",
             ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
-        room("C2", in: "Network", ["SRUP", "Party", "Limits", "Storage", "Linux", log, lifecycle]),
+        room("C2", in: "Network", ["SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
         room(
             "KeyService", in: "Network",
@@ -136,14 +136,15 @@ let package = Package(
         // MARK: Observer: verdicts, the witness's line, what it shows and examines
 
         room("Observation", in: "Observer"),
-        room("Witness", in: "Observer", ["CLinux", "Linux", "Limits", log, lifecycle]),
+        room("WitnessLink", in: "Observer", ["CLinux", "Linux", "Limits", log, lifecycle]),
         room("Signals", in: "Observer", ["CGPIO"]),
         room("Doctor", in: "Observer", ["Linux", "CLinux", "Program"]),
 
         room(
             "Keeper", in: "Observer",
             [
-                "SRUP", "Party", "Observation", "Witness", "Limits", "Settings", "Program", "Signals", "Linux",
+                "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program", "Signals",
+                "Linux",
                 "CLinux",
                 log, lifecycle,
             ]),
@@ -161,73 +162,78 @@ let package = Package(
 
         // MARK: NFC: the protocols of a tap, and the reader behind libnfc
 
-        room("NearField", in: "NFC"),
-        room("NearFieldLink", in: "NFC", ["NearField", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
+        room("NFCProtocols", in: "NFC"),
+        room("NFCReader", in: "NFC", ["NFCProtocols", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
 
         // MARK: Device: what joins, and how it shows its value
 
         room("Presentation", in: "Device", ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
-        room("JoiningDevice", in: "Device", ["SRUP", "Party", "Limits", "Presentation", log, lifecycle]),
+        room("JoiningDevice", in: "Device", ["SRUP", "Participant", "Limits", "Presentation", log, lifecycle]),
 
         // MARK: Programs: one command line each
 
         program(
             "srup-witness",
             [
-                "Eyes", "Witness", "Camera", "CodeReader", "Luma", "Aiming", "AimPage", "Presentation", "NearField",
-                "NearFieldLink", "Linux", "Program", "CWiping", arguments,
+                "Eyes", "WitnessLink", "Camera", "CodeReader", "Luma", "Aiming", "AimPage", "Presentation",
+                "NFCProtocols",
+                "NFCReader", "Linux", "Program", "CWiping", arguments,
             ]),
         program(
             "srup-observer",
             [
-                "Keeper", "SRUP", "Party", "Observation", "Witness", "Limits", "Settings", "Program", "Storage",
+                "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program",
+                "Storage",
                 "Doctor",
                 "Signals", "Linux", "CLinux", "CWiping", log, lifecycle, arguments,
             ]),
         program(
             "srup-device",
             [
-                "SRUP", "Party", "JoiningDevice", "Presentation", "Program", "Storage", "CWiping", log, lifecycle,
+                "SRUP", "Participant", "JoiningDevice", "Presentation", "Program", "Storage", "CWiping", log, lifecycle,
                 arguments,
             ]),
         program(
             "srup-c2",
             [
-                "SRUP", "Party", "C2", "KeyService", "Settings", "Storage", "Program", "Linux", "CWiping", log,
+                "SRUP", "Participant", "C2", "KeyService", "Settings", "Storage", "Program", "Linux", "CWiping", log,
                 lifecycle, arguments,
             ]),
-        program("srup", ["SRUP", "Party", "Storage", "Program", "Workbench", "Linux", log, lifecycle, arguments]),
-        program("srup-demo", ["Program", "Stage", arguments]),
+        program("srup", ["SRUP", "Participant", "Storage", "Program", "SRUPJSON", "Linux", log, lifecycle, arguments]),
+        program("srup-demo", ["Program", "TestProcesses", arguments]),
         program("srup-scene", ["Scene", "Camera", "Luma", "Linux", "CPNG", "Program", arguments]),
         program(
             "srup-fuzz",
             [
-                "FuzzTargets", "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "Luma", "Scene", "Seeded",
+                "FuzzTargets", "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Luma", "Scene",
+                "SeededRandom",
                 arguments,
             ]),
 
         // MARK: Testing: what tests, demo and benchmarks stand on
 
-        room("Seeded", in: "Testing", settings: fast),
-        room("Stage", in: "Testing", ["Linux"]),
+        room("SeededRandom", in: "Testing", settings: fast),
+        room("TestProcesses", in: "Testing", ["Linux"]),
         room(
-            "Scene", in: "Testing", ["Luma", "Presentation", "DataMatrix", "ReedSolomon", "Seeded", "CDmtx"],
+            "Scene", in: "Testing", ["Luma", "Presentation", "DataMatrix", "ReedSolomon", "SeededRandom", "CDmtx"],
             settings: fast),
         room(
             "FuzzTargets", in: "Testing",
             [
-                "SRUP", "Workbench", "NearField", "CodeReader", "DataMatrix", "Camera", "Settings", "Witness", "Party",
+                "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Camera", "Settings", "WitnessLink",
+                "Participant",
                 "CertificateRequests",
             ]),
         room(
             "TestNetwork", in: "Testing",
             [
-                "C2", "JoiningDevice", "Keeper", "Limits", "Observation", "Party", "Presentation", "Seeded", "SRUP",
-                "Storage", "Witness", log,
+                "C2", "JoiningDevice", "Keeper", "Limits", "Observation", "Participant", "Presentation", "SeededRandom",
+                "SRUP",
+                "Storage", "WitnessLink", log,
             ]),
         // Simulated hardware: PN532 chips that share one field.
         .target(
-            name: "ChipSimulator", dependencies: ["NearField", "CLinux"], path: "hardware/pn532-simulator/Simulator"),
+            name: "ChipSimulator", dependencies: ["NFCProtocols", "CLinux"], path: "hardware/pn532-simulator/Simulator"),
         .executableTarget(
             name: "srup-pn532-simulator", dependencies: ["ChipSimulator", arguments],
             path: "hardware/pn532-simulator/Program"),
@@ -239,46 +245,53 @@ let package = Package(
 
         tests("LinuxTests", in: "Support", ["Linux", "Program", log]),
         tests("LimitsTests", in: "Support", ["Limits", log]),
-        tests("SettingsTests", in: "Support", ["Settings", "Camera", "NearFieldLink"]),
+        tests("SettingsTests", in: "Support", ["Settings", "Camera", "NFCReader"]),
         tests("SRUPTests", in: "Protocol", ["SRUP", "COpenSSL"], resources: [.copy("vectors")]),
-        tests("WorkbenchTests", in: "Protocol", ["Workbench", "SRUP"]),
-        tests("PartyTests", in: "Network", ["Party", "SRUP", "Storage", log]),
+        tests("SRUPJSONTests", in: "Protocol", ["SRUPJSON", "SRUP"]),
+        tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", log]),
         tests(
             "C2Tests", in: "Network",
-            ["TestNetwork", "C2", "JoiningDevice", "Limits", "Party", "Presentation", "SRUP", "Storage", log]),
+            ["TestNetwork", "C2", "JoiningDevice", "Limits", "Participant", "Presentation", "SRUP", "Storage", log]),
         tests(
             "KeyServiceTests", in: "Network",
-            ["KeyService", "Linux", "Party", "SRUP", "Stage", "Storage", "COpenSSL", log]),
-        tests("ObservationTests", in: "Observer", ["Observation", "Witness", log]),
+            ["KeyService", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),
+        tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
         tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
         tests(
-            "ApplianceTests", in: "Observer", ["Stage", "Witness", "Linux", "Party", "SRUP", "Storage", log]),
+            "ApplianceTests", in: "Observer",
+            ["TestProcesses", "WitnessLink", "Linux", "Participant", "SRUP", "Storage", log]),
         tests(
-            "CameraTests", in: "Vision", ["Camera", "CodeReader", "Linux", "Luma", "Scene", "Stage"],
+            "CameraTests", in: "Vision", ["Camera", "CodeReader", "Linux", "Luma", "Scene", "TestProcesses"],
             resources: [.copy("cameras")]),
         tests("ReedSolomonTests", in: "Vision", ["ReedSolomon"]),
-        tests("DataMatrixTests", in: "Vision", ["DataMatrix", "Luma", "Scene", "Seeded", "ReedSolomon", "CDmtx"]),
         tests(
-            "CodeReaderTests", in: "Vision", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "Seeded"],
+            "DataMatrixTests", in: "Vision", ["DataMatrix", "Luma", "Scene", "SeededRandom", "ReedSolomon", "CDmtx"]),
+        tests(
+            "CodeReaderTests", in: "Vision", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "SeededRandom"],
             resources: [.copy("cases")]),
         tests(
             "AimTests", in: "Vision",
-            ["Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Presentation", "Scene", "Seeded", "Stage"]),
-        tests("NearFieldTests", in: "NFC", ["NearField", "ChipSimulator"], resources: [.copy("cases")]),
+            [
+                "Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Presentation", "Scene", "SeededRandom",
+                "TestProcesses",
+            ]),
+        tests("NFCProtocolsTests", in: "NFC", ["NFCProtocols", "ChipSimulator"], resources: [.copy("cases")]),
         tests(
-            "ReaderTests", in: "NFC", ["Stage", "Witness", "NearFieldLink", "ChipSimulator", "Linux", log, lifecycle],
+            "NFCReaderTests", in: "NFC",
+            ["TestProcesses", "WitnessLink", "NFCReader", "ChipSimulator", "Linux", log, lifecycle],
             resources: [.copy("nfcpy")]),
         tests("PresentationTests", in: "Device", ["Presentation", "CodeReader", "Camera", "Luma"]),
-        tests("SceneTests", in: "Testing", ["Scene", "CodeReader", "Presentation", "Luma", "Seeded"]),
+        tests("SceneTests", in: "Testing", ["Scene", "CodeReader", "Presentation", "Luma", "SeededRandom"]),
         tests("FuzzTests", in: "Testing", ["FuzzTargets"]),
         tests(
             "ModelTests", in: "EndToEnd",
-            ["TestNetwork", "C2", "JoiningDevice", "Observation", "Party", "SRUP", "Seeded"]),
+            ["TestNetwork", "C2", "JoiningDevice", "Observation", "Participant", "SRUP", "SeededRandom"]),
         tests(
             "SystemTests", in: "EndToEnd",
             [
-                "Stage", "SRUP", "Party", "Storage", "Linux", "CLinux", "Program", "Camera", "CodeReader", "Luma",
+                "TestProcesses", "SRUP", "Participant", "Storage", "Linux", "CLinux", "Program", "Camera", "CodeReader",
+                "Luma",
                 "Scene", log, lifecycle,
             ]),
     ],

@@ -9,9 +9,9 @@ let package = Package(
         .executableTarget(
             name: "crypto-benchmark", dependencies: [.product(name: "SRUP", package: "srup-observer")]),
         .executableTarget(
-            name: "latency-benchmark", dependencies: [.product(name: "Stage", package: "srup-observer")]),
+            name: "latency-benchmark", dependencies: [.product(name: "TestProcesses", package: "srup-observer")]),
         .executableTarget(
-            name: "tap-benchmark", dependencies: [.product(name: "Stage", package: "srup-observer")]),
+            name: "tap-benchmark", dependencies: [.product(name: "TestProcesses", package: "srup-observer")]),
         .executableTarget(
             name: "recognition-benchmark",
             dependencies: [

@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 
 /// From the first frame that shows the code to the RESPONSE on the wire, and what an idle observer costs: the real
 /// programs, a real broker, 1280x720 frames at 30 per second.

@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 
 /// From field contact to VALID on the wire, by tap: the real libnfc on simulated chips whose bus, firmware and radio take
 /// the time that they take on the chip.

@@ -1,6 +1,6 @@
 import Limits
 import Logging
-import Party
+import Participant
 import Presentation
 import SRUP
 

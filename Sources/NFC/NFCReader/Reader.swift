@@ -2,7 +2,7 @@ import CNFC
 import CNFCSleep
 import Glibc
 import Linux
-import NearField
+import NFCProtocols
 import Synchronization
 
 /// Stops what libnfc does on a device after a time, from a thread of its own; `nfc_abort_command` is the one function that

@@ -1,5 +1,5 @@
 import Glibc
-import NearField
+import NFCProtocols
 
 /// Presents an NDEF message to whoever is near: as NFC-DEP peer with a SNEP client, in both roles in turn, or as a Type 4
 /// card.

@@ -1,5 +1,5 @@
 import Glibc
-import NearField
+import NFCProtocols
 
 /// What a tap has given.
 public struct Tap: Sendable {

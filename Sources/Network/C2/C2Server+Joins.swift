@@ -1,4 +1,4 @@
-import Party
+import Participant
 import SRUP
 
 /// Requests to join, and what the operator's policy says to them.
@@ -51,7 +51,7 @@ extension C2Server {
     }
 
     private func letIn(
-        _ device: DeviceID, _ token: Token, _ way: PartyState.Admission.Way, isMember: Bool, isTrusted: Bool
+        _ device: DeviceID, _ token: Token, _ way: ParticipantStore.Admission.Way, isMember: Bool, isTrusted: Bool
     ) throws {
         guard isMember else { return try admitted(device, token, way, how: "\(way) join") }
         logger.debug("\(device) asks again and belongs already")
@@ -84,7 +84,7 @@ extension C2Server {
 
     // MARK: In
 
-    func admitted(_ device: DeviceID, _ token: Token, _ way: PartyState.Admission.Way, how: String) throws {
+    func admitted(_ device: DeviceID, _ token: Token, _ way: ParticipantStore.Admission.Way, how: String) throws {
         participant.link.subscribe("SRUP/\(device.hex)")
         try answer(device, .joinSuccess, token, why: how, way: way)
         try welcome(device, how: how)

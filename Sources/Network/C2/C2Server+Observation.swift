@@ -1,4 +1,4 @@
-import Party
+import Participant
 import SRUP
 
 /// The observed join: a place with the observer, a nonce for both, the verdict.

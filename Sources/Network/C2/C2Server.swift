@@ -1,7 +1,7 @@
 import Limits
 import Linux
 import Logging
-import Party
+import Participant
 import SRUP
 import ServiceLifecycle
 
@@ -245,9 +245,9 @@ public actor C2Server: Service {
 
     /// Answers a join. The answer decides who belongs, for both sides: it is stored together with the membership.
     func answer(
-        _ device: DeviceID, _ status: Status, _ token: Token, why: String, way: PartyState.Admission.Way? = nil
+        _ device: DeviceID, _ status: Status, _ token: Token, why: String, way: ParticipantStore.Admission.Way? = nil
     ) throws {
-        let change = way.map { PartyState.MembershipChange.begins(.init($0, token)) } ?? .ends(token)
+        let change = way.map { ParticipantStore.MembershipChange.begins(.init($0, token)) } ?? .ends(token)
         try participant.send(
             .response(status), to: device, on: .member(device), token: token, membership: change)
         answered(device, status, why: why)

@@ -1,4 +1,4 @@
-import Party
+import Participant
 import SRUP
 
 /// The joins under way: who waits for which observer, who is being looked at, until when.

@@ -1,4 +1,4 @@
-import Party
+import Participant
 import SRUP
 
 /// What the server knows of each observer: how many devices it can look at at once, what it may still be busy with, and

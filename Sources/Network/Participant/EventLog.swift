@@ -27,7 +27,7 @@ public final class EventLog: Sendable {
     /// - Parameters:
     ///   - path: appended to; `nil` for none.
     ///   - common: what every event says besides.
-    /// - Throws: ``PartyError`` when the file cannot be opened.
+    /// - Throws: ``ParticipantError`` when the file cannot be opened.
     public init(path: String?, common: [String: String] = [:]) throws {
         self.common = common
         self.path = path ?? ""
@@ -39,7 +39,7 @@ public final class EventLog: Sendable {
         do throws(OutputFile.Failure) {
             opened = try Self.opened(path)
         } catch {
-            throw PartyError.events(error.description)
+            throw ParticipantError.events(error.description)
         }
         file = Mutex(opened)
     }

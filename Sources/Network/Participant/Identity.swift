@@ -56,8 +56,8 @@ public struct Identity: Sendable {
 
     /// Whether there is an identity in the folder.
     ///
-    /// - Throws: ``PartyError/mayNotBeRead(path:why:)`` when that cannot be told: the folder is somebody else's.
-    public static func exists(in folder: String) throws(PartyError) -> Bool {
+    /// - Throws: ``ParticipantError/mayNotBeRead(path:why:)`` when that cannot be told: the folder is somebody else's.
+    public static func exists(in folder: String) throws(ParticipantError) -> Bool {
         let path = folder + "/identity.pem"
         if access(path, F_OK) == 0 { return true }
         guard errno == EACCES else { return false }
@@ -77,7 +77,7 @@ public struct Identity: Sendable {
         defer { unlink(probe) }
         try PrivateFile.write(UnsafeRawBufferPointer(room), to: probe)
         // Opened, and made if it is not there; a state file that is damaged or another user's shows here.
-        if access(statePath(folder), F_OK) == 0 { _ = try PartyState(path: statePath(folder)) }
+        if access(statePath(folder), F_OK) == 0 { _ = try ParticipantStore(path: statePath(folder)) }
     }
 
     /// Writes a fresh identity. The key file comes last: a folder without it holds no identity.
@@ -88,7 +88,7 @@ public struct Identity: Sendable {
         _ registration: Registration, in folder: String, machineKey: SecretBytes? = MachineKey.own
     ) throws {
         try PrivateFile.makeFolder(folder)
-        let state = try PartyState(path: statePath(folder))
+        let state = try ParticipantStore(path: statePath(folder))
         if let old = try state.value("identity").flatMap({ DeviceID(hex: $0) }), old != registration.id {
             // A key that is gone or damaged cannot speak for itself; the operator can still remove the old identity.
             let proof = (try? privateKey(folder + "/identity.pem", machineKey)).flatMap {
@@ -119,7 +119,7 @@ public struct Identity: Sendable {
     /// Encrypts for this machine what lies unencrypted, as it does when it was registered by hand.
     ///
     /// - Returns: whether something did.
-    /// - Throws: ``PrivateFileError``, ``CryptoError``; ``PartyError`` when a key is another machine's.
+    /// - Throws: ``PrivateFileError``, ``CryptoError``; ``ParticipantError`` when a key is another machine's.
     public static func bind(in folder: String, to machineKey: SecretBytes? = MachineKey.own) throws -> Bool {
         guard let machineKey, try exists(in: folder) else { return false }
         var isNew = false
@@ -148,25 +148,25 @@ public struct Identity: Sendable {
     /// Loads the identity and opens its state.
     ///
     /// - Parameter use: of the state; ``Database/Use/look`` for who only reports.
-    /// - Throws: ``PartyError/notRegistered(folder:)``; ``PartyError/mayNotBeRead(path:why:)``; ``PartyError/identity(_:)``
+    /// - Throws: ``ParticipantError/notRegistered(folder:)``; ``ParticipantError/mayNotBeRead(path:why:)``; ``ParticipantError/identity(_:)``
     ///   when others may change what is in the folder; ``PrivateFileError`` when a key file is open to others;
-    ///   ``PartyError/bound(path:)`` when keys are encrypted for a machine and its key is not there;
+    ///   ``ParticipantError/bound(path:)`` when keys are encrypted for a machine and its key is not there;
     ///   ``StorageError``; ``CryptoError``.
     public static func load(
         from folder: String, machineKey: SecretBytes? = MachineKey.own, use: Database.Use = .change
-    ) throws -> (Identity, PartyState) {
-        guard try exists(in: folder) else { throw PartyError.notRegistered(folder: folder) }
+    ) throws -> (Identity, ParticipantStore) {
+        guard try exists(in: folder) else { throw ParticipantError.notRegistered(folder: folder) }
         try check(folder)
         let key = try privateKey(folder + "/identity.pem", machineKey)
         // libmosquitto reads this file itself; here only its mode is judged.
         try PrivateFile.withContents(of: folder + "/access.pem") { _ in }
-        let state = try PartyState(path: statePath(folder), use: use)
+        let state = try ParticipantStore(path: statePath(folder), use: use)
         guard let id = try state.value("identity").flatMap({ DeviceID(hex: $0) }),
             let host = try state.value("broker.host"),
             let port = try state.value("broker.port").flatMap({ UInt16($0) }),
             let keyService = try state.value("key-service")
         else {
-            throw PartyError.identity(
+            throw ParticipantError.identity(
                 "\(statePath(folder)) does not belong to the identity in \(folder); register again")
         }
         let identity = Identity(
@@ -184,7 +184,7 @@ public struct Identity: Sendable {
         do {
             try PrivateFolder.check(folder)
         } catch {
-            if error.isFolders { throw PartyError.identity(error.description) }
+            if error.isFolders { throw ParticipantError.identity(error.description) }
             throw error
         }
     }
@@ -192,16 +192,16 @@ public struct Identity: Sendable {
     /// Reads a private key file of mode 0600.
     ///
     /// - Parameter machineKey: what it may be encrypted with.
-    /// - Throws: ``PrivateFileError``; ``CryptoError``; ``PartyError/boundElsewhere(path:)``.
+    /// - Throws: ``PrivateFileError``; ``CryptoError``; ``ParticipantError/boundElsewhere(path:)``.
     public static func privateKey(_ path: String, _ machineKey: SecretBytes? = MachineKey.own) throws -> PrivateKey {
         try PrivateFile.withContents(of: path) { text in
             let pem = SecretBytes(copying: text)
             guard PrivateKey.isEncrypted(pem: pem) else { return try PrivateKey(pem: pem) }
-            guard let machineKey else { throw PartyError.bound(path: path) }
+            guard let machineKey else { throw ParticipantError.bound(path: path) }
             do {
                 return try PrivateKey(pem: pem, passphrase: machineKey)
             } catch CryptoError.wrongPassphrase {
-                throw PartyError.boundElsewhere(path: path)
+                throw ParticipantError.boundElsewhere(path: path)
             }
         }
     }

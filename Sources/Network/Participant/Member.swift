@@ -21,7 +21,7 @@ public enum MemberEvent: Sendable {
     /// It was announced, and there is nothing to look at after all.
     case observationWithdrawn
     /// We are to look at `device`, which should show the nonce. That we owe the verdict is stored
-    /// (``PartyState/Request/Kind/duty``).
+    /// (``ParticipantStore/Request/Kind/duty``).
     case observationRequested(token: Token, device: DeviceID, Nonce)
     case data(id: [UInt8], value: [UInt8])
     case action(UInt8)
@@ -169,7 +169,7 @@ public actor Member: Service {
 
     /// Asks to be let in; an attempt under way is given up for this one, but an answer to it still counts for a while.
     ///
-    /// - Throws: ``StorageError``, ``PartyError``.
+    /// - Throws: ``StorageError``, ``ParticipantError``.
     public func join(_ kind: JoinKind) throws {
         giveUp()
         if kind == .simple { adviser = nil }
@@ -311,15 +311,15 @@ public actor Member: Service {
     }
 
     /// What we owe for `message`, when it is a request to observe that we may follow.
-    private func duty(_ message: Message) -> PartyState.Request? {
+    private func duty(_ message: Message) -> ParticipantStore.Request? {
         guard case .observationRequest(let device, _) = message.body, isJoined, isConfirmed,
             behaviour.identification.observations != nil
         else { return nil }
-        return PartyState.Request(token: message.token, kind: .duty, peer: server, subject: device)
+        return ParticipantStore.Request(token: message.token, kind: .duty, peer: server, subject: device)
     }
 
     /// Stores what we owe with the message's number, so that a crash loses neither alone, while the eyes open.
-    private func begin(_ duty: PartyState.Request, _ message: Message) async throws {
+    private func begin(_ duty: ParticipantStore.Request, _ message: Message) async throws {
         await handler(.observationAnnounced)
         do {
             try participant.take(message, opening: duty)

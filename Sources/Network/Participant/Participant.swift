@@ -10,7 +10,7 @@ import Storage
 public final class Participant: Sendable {
     public let id: DeviceID
     public let key: PrivateKey
-    public let state: PartyState
+    public let state: ParticipantStore
     public let link: any MessageLink
     public let rejections: RejectionLog
     public let logger: Logger
@@ -20,7 +20,7 @@ public final class Participant: Sendable {
     public let wallClock: @Sendable () -> Double
 
     public init(
-        id: DeviceID, key: PrivateKey, state: PartyState, link: any MessageLink, logger: Logger,
+        id: DeviceID, key: PrivateKey, state: ParticipantStore, link: any MessageLink, logger: Logger,
         wallClock: @escaping @Sendable () -> Double = Participant.systemTime
     ) {
         self.id = id
@@ -53,10 +53,10 @@ public final class Participant: Sendable {
     ///
     /// - Parameter answering: the open request that this message ends; without it nothing is sent.
     /// - Parameter membership: the peer's from now on, stored together with the message.
-    /// - Throws: ``StorageError``, ``PartyError``.
+    /// - Throws: ``StorageError``, ``ParticipantError``.
     public func send(
         _ body: Body, to peer: DeviceID, on topic: Topic, token: Token,
-        answering: PartyState.Request.Kind? = nil, membership: PartyState.MembershipChange? = nil
+        answering: ParticipantStore.Request.Kind? = nil, membership: ParticipantStore.MembershipChange? = nil
     ) throws {
         let entry = try state.enqueue(
             to: peer, topic: topic, answering: answering.map { (token, $0) }, membership: membership, now: wallClock()
@@ -112,7 +112,7 @@ public final class Participant: Sendable {
     ///
     /// - Parameter opening: the request that the message makes, stored together with the number.
     /// - Throws: ``Rejection/replayed(_:got:last:)``, ``StorageError``: the message must not be acted on.
-    public func take(_ message: Message, opening: PartyState.Request? = nil) throws {
+    public func take(_ message: Message, opening: ParticipantStore.Request? = nil) throws {
         if let last = try state.accept(
             message.sequence, from: message.sender, version: message.version, opening: opening)
         {

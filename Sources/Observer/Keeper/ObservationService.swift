@@ -2,9 +2,9 @@ import CLinux
 import Limits
 import Logging
 import Observation
-import Party
+import Participant
 import SRUP
-import Witness
+import WitnessLink
 
 /// What an observation needs of a witness: a process of its own in the programs (``WitnessProcess``).
 package protocol ObservingWitness: Sendable {

@@ -1,4 +1,4 @@
-import Party
+import Participant
 import Program
 
 #if canImport(FoundationEssentials)
@@ -35,7 +35,7 @@ package struct ObserverReport: Codable, Sendable {
     }
 
     /// The newest five lines of the audit log about observations, newest first.
-    package static func observations(_ state: PartyState) -> [String] {
+    package static func observations(_ state: ParticipantStore) -> [String] {
         ((try? state.auditLog(last: 50)) ?? []).filter { $0.event == "observation" }.prefix(5).map { line in
             "\(Date(timeIntervalSince1970: line.time).formatted(.iso8601)) \(line.detail)"
         }

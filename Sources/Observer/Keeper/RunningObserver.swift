@@ -1,11 +1,11 @@
 import Limits
 import Logging
 import Observation
-import Party
+import Participant
 import Program
 import SRUP
 import ServiceLifecycle
-import Witness
+import WitnessLink
 
 /// One logical observer at work: its identity, its membership, its desk and its witnesses.
 package struct RunningObserver {
@@ -21,7 +21,7 @@ package struct RunningObserver {
     package let events: EventLog
 
     /// - Parameter path: the configuration file, for error messages.
-    /// - Throws: ``PartyError``, ``BrokerLinkError``.
+    /// - Throws: ``ParticipantError``, ``BrokerLinkError``.
     package init(
         _ observer: ObserverSettings.LogicalObserver, _ settings: ObserverSettings, events: EventLog, _ path: String,
         witnessSockets: String?, signals: SignalBoard, _ logger: Logger
@@ -33,10 +33,10 @@ package struct RunningObserver {
         if !name.isEmpty { logger[metadataKey: "observer"] = "\(name)" }
         self.logger = logger
         if try Identity.bind(in: observer.stateFolder) { logger.notice("the keys are encrypted for this machine now") }
-        let state: PartyState
+        let state: ParticipantStore
         (identity, state) = try Identity.load(from: observer.stateFolder)
         guard let server = try observer.server.map({ try Self.parsed($0) }) ?? identity.server else {
-            throw PartyError.identity("which C2 server to join is not known: set server.id in \(path)")
+            throw ParticipantError.identity("which C2 server to join is not known: set server.id in \(path)")
         }
         self.server = server
         link = try BrokerLink(
@@ -46,7 +46,7 @@ package struct RunningObserver {
             let serverKey = try await Registrar.serverKey(
                 server, identity: identity, state: state, folder: observer.stateFolder)
         else {
-            throw PartyError.identity("the key service does not know the C2 server \(server)")
+            throw ParticipantError.identity("the key service does not know the C2 server \(server)")
         }
         let desk = ObservationService(
             participant, server: server, rules: settings.rules, events: events, name: observer.name, signals: signals)
@@ -70,7 +70,7 @@ package struct RunningObserver {
 
     private static func parsed(_ text: String) throws -> DeviceID {
         guard let id = DeviceID(participant: text) else {
-            throw PartyError.identity(
+            throw ParticipantError.identity(
                 "server.id must be the server's identity in lower-case hexadecimal, not \"\(text)\"")
         }
         return id

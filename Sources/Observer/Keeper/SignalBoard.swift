@@ -1,4 +1,4 @@
-import Party
+import Participant
 import Program
 import Signals
 import Synchronization

@@ -1,6 +1,6 @@
 import KeyService
 import Logging
-import Party
+import Participant
 import ServiceLifecycle
 import Storage
 

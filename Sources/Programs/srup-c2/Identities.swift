@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import KeyService
 import Linux
-import Party
+import Participant
 import Program
 import SRUP
 import Storage
@@ -150,7 +150,7 @@ struct Forget: ParsableCommand {
 private func openKeyServiceState(_ folder: String) throws -> KeyServiceState {
     let path = KeyServiceState.path(in: folder)
     if let problem = PublicFile.problem(path) {
-        throw PartyError.identity("\(path) \(problem); is \(folder) the right folder?")
+        throw ParticipantError.identity("\(path) \(problem); is \(folder) the right folder?")
     }
     return try KeyServiceState(path: path)
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import KeyService
-import Party
+import Participant
 import Program
 import SRUP
 import Settings
@@ -60,7 +60,7 @@ struct Initialise: ParsableCommand {
 
     private func make(_ folder: String) throws {
         guard !PublicFile.isThere(folder + "/c2.toml") else {
-            throw PartyError.identity("\(folder) has been initialised already")
+            throw ParticipantError.identity("\(folder) has been initialised already")
         }
         let host = host.map(SettingsForm.withoutBrackets)
         let bind = SettingsForm.withoutBrackets(bind)

@@ -2,7 +2,7 @@ import ArgumentParser
 import C2
 import KeyService
 import Logging
-import Party
+import Participant
 import Program
 import SRUP
 import ServiceLifecycle
@@ -106,7 +106,7 @@ struct Serve: AsyncParsableCommand {
             try await Program.run([watch, server, link], logger: logger) { await reload(server, logger) }
         } catch let error as SettingsError {
             throw Program.failure(error, code: .configuration)
-        } catch let error as PartyError {
+        } catch let error as ParticipantError {
             throw Program.failure(error, code: .configuration)
         } catch let error as FolderLockError {
             throw Program.failure(error, code: .configuration)
@@ -168,7 +168,7 @@ extension FolderOptions {
     /// The server's own state, for commands that leave a word for the running server.
     func state() throws -> C2State {
         let home = folder + "/server"
-        guard try Identity.exists(in: home) else { throw PartyError.notRegistered(folder: home) }
+        guard try Identity.exists(in: home) else { throw ParticipantError.notRegistered(folder: home) }
         return try C2State(path: home + "/c2.db")
     }
 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import KeyService
-import Party
+import Participant
 import Program
 import SRUP
 import Storage
@@ -29,7 +29,7 @@ struct ServerTokenCommand: ParsableCommand {
         do {
             print(try ServerToken.make(for: try PublicKey(pem: try PublicFile.read(keyFile)), by: signer))
         } catch let error as CryptoError {
-            throw Program.failure(PartyError.identity("\(keyFile): \(error)"))
+            throw Program.failure(ParticipantError.identity("\(keyFile): \(error)"))
         } catch {
             throw Program.failure(error)
         }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import KeyService
-import Party
+import Participant
 import Program
 import SRUP
 
@@ -50,6 +50,6 @@ struct Upgrade: ParsableCommand {
         var status = stat()
         guard stat(folder, &status) == 0, status.st_uid != geteuid() else { return }
         let name = getpwuid(status.st_uid).map { String(cString: $0.pointee.pw_name) } ?? "\(status.st_uid)"
-        throw PartyError.identity("\(folder) belongs to the user \(name): say sudo -u \(name) srup-c2 upgrade …")
+        throw ParticipantError.identity("\(folder) belongs to the user \(name): say sudo -u \(name) srup-c2 upgrade …")
     }
 }

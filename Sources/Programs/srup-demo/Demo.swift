@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import Program
-import Stage
+import TestProcesses
 import Synchronization
 
 @main

@@ -1,7 +1,7 @@
 import ArgumentParser
 import JoiningDevice
 import Logging
-import Party
+import Participant
 import Presentation
 import Program
 import SRUP
@@ -73,7 +73,7 @@ struct Join: AsyncParsableCommand {
         let outcome: Outcome
         do {
             outcome = try await join(logger)
-        } catch let error as PartyError {
+        } catch let error as ParticipantError {
             throw Program.failure(error, code: .configuration)
         } catch let error as FolderLockError {
             throw Program.failure(error, code: .configuration)
@@ -98,7 +98,7 @@ struct Join: AsyncParsableCommand {
             let serverKey = try await Registrar.serverKey(
                 server, identity: identity, state: state, folder: self.state.folder)
         else {
-            throw PartyError.identity(
+            throw ParticipantError.identity(
                 "the key service has not told which C2 server to join, or does not know it: give its identity with --server"
             )
         }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Party
+import Participant
 import Presentation
 import Program
 import SRUP
@@ -100,7 +100,7 @@ struct RegisterDevice: AsyncParsableCommand {
                 return
             }
             if try Identity.exists(in: state.folder) && !replace {
-                throw PartyError.identity(
+                throw ParticipantError.identity(
                     "there is an identity in \(state.folder) already; --renew fetches a new certificate for it, --replace "
                         + "drops it")
             }

@@ -4,7 +4,7 @@ import DataMatrix
 import FuzzTargets
 import Luma
 import Scene
-import Seeded
+import SeededRandom
 
 /// Symbols that are in order, error correction and all, and say what no honest writer writes.
 struct CodeFuzz: ParsableCommand {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import FuzzTargets
 import SRUP
-import Workbench
+import SRUPJSON
 
 /// Hostile bytes for everything that a tapped device can send.
 struct NearFieldFuzz: ParsableCommand {

@@ -2,7 +2,7 @@ import ArgumentParser
 import CodeReader
 import FuzzTargets
 import Luma
-import Seeded
+import SeededRandom
 
 /// Hostile pictures for the QR search: what is drawn looks like codes and is none, in any size and with any stride.
 struct PictureFuzz: ParsableCommand {

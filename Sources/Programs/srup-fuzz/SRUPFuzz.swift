@@ -2,7 +2,7 @@ import ArgumentParser
 import FuzzTargets
 import Glibc
 import SRUP
-import Workbench
+import SRUPJSON
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

@@ -3,7 +3,7 @@ import Doctor
 import Glibc
 import Keeper
 import Linux
-import Party
+import Participant
 import Program
 import SRUP
 import Settings

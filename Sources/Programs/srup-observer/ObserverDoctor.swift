@@ -1,7 +1,7 @@
 import Doctor
 import Glibc
 import Keeper
-import Party
+import Participant
 import Program
 import SRUP
 import Storage
@@ -87,8 +87,8 @@ struct ObserverDoctor {
     /// A new identity is the remedy for an identity that is broken, and for nothing else.
     private static func remedy(_ error: any Error, otherwise: String) -> String {
         switch error {
-        case PartyError.bound, PartyError.mayNotBeRead: "run the doctor as root or as the folder's owner"
-        case PartyError.boundElsewhere: "srup-observer register --replace"
+        case ParticipantError.bound, ParticipantError.mayNotBeRead: "run the doctor as root or as the folder's owner"
+        case ParticipantError.boundElsewhere: "srup-observer register --replace"
         case PrivateFileError.tooOpen(let path, _): "chmod 600 \(path)"
         // Rights, the disk, the file system: what is said about them is what to look at.
         case PrivateFileError.failed: "see what is said of the state folder and of the disk; run the doctor as root"

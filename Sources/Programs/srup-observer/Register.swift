@@ -1,6 +1,6 @@
 import ArgumentParser
 import Keeper
-import Party
+import Participant
 import Program
 
 struct Register: AsyncParsableCommand {
@@ -53,14 +53,15 @@ struct Register: AsyncParsableCommand {
         let chosen = settings.observers.filter { observer == nil || $0.name == observer }
         guard !chosen.isEmpty else {
             throw Program.failure(
-                PartyError.identity("there is no [[observer]] named \"\(observer ?? "")\" in \(configuration.path)"),
+                ParticipantError.identity(
+                    "there is no [[observer]] named \"\(observer ?? "")\" in \(configuration.path)"),
                 code: .configuration)
         }
         do {
             for observer in chosen { try await register(observer, isOneOfSeveral: settings.observers.count > 1) }
         } catch let error as KeyServiceError {
             throw Program.failure(error, code: error.isPassing ? .unavailable : .failure)
-        } catch let error as PartyError {
+        } catch let error as ParticipantError {
             throw Program.failure(error, code: .configuration)
         } catch {
             throw Program.failure(error)
@@ -76,7 +77,7 @@ struct Register: AsyncParsableCommand {
         }
         guard !isPossible else { return }
         throw Program.failure(
-            PartyError.identity(
+            ParticipantError.identity(
                 "not registered, and no key service is configured: set registration.url in \(configuration.path), then "
                     + "\"systemctl restart srup-observer\""))
     }
@@ -105,13 +106,14 @@ struct Register: AsyncParsableCommand {
                 print(prefix + "is registered already")
                 return
             }
-            throw PartyError.identity(
+            throw ParticipantError.identity(
                 "there is an identity in \(folder) already; --renew fetches a new certificate for it, --replace drops it"
             )
         }
         guard let url = url ?? one.keyServiceURL else {
             if ifNeeded { return }
-            throw PartyError.identity("which key service? give --url or set registration.url in \(configuration.path)")
+            throw ParticipantError.identity(
+                "which key service? give --url or set registration.url in \(configuration.path)")
         }
         let id = try await Registrar.register(
             at: url, authorityFile: ca ?? one.authorityFile, type: type ?? one.deviceType, folder: folder

@@ -2,13 +2,13 @@ import ArgumentParser
 import Keeper
 import Logging
 import Observation
-import Party
+import Participant
 import Program
 import SRUP
 import ServiceLifecycle
 import Settings
 import Storage
-import Witness
+import WitnessLink
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -59,7 +59,7 @@ struct Run: AsyncParsableCommand {
             try await observe(settings, logger)
         } catch let error as BrokerLinkError {
             throw Program.failure(error, code: .configuration)
-        } catch let error as PartyError {
+        } catch let error as ParticipantError {
             throw Program.failure(error, code: .configuration)
         } catch {
             throw Program.failure(error)
@@ -70,14 +70,14 @@ struct Run: AsyncParsableCommand {
         var running: [RunningObserver] = []
         // Said first: without an identity there may be no folder for the sockets either.
         for observer in settings.observers where try !Identity.exists(in: observer.stateFolder) {
-            throw PartyError.notRegistered(folder: observer.stateFolder)
+            throw ParticipantError.notRegistered(folder: observer.stateFolder)
         }
         // Several have their folders in it.
         for folder in Set(settings.observers.map(\.stateFolder) + [settings.stateFolder]) {
             do {
                 try PrivateFolder.check(folder, isOurs: true)
             } catch {
-                throw PartyError.identity(error.description)
+                throw ParticipantError.identity(error.description)
             }
         }
         let signals = try SignalBoard(
@@ -96,7 +96,7 @@ struct Run: AsyncParsableCommand {
             return ObserverReport.encoded(reports)
         }
         for observer in running { observer.announce() }
-        let heart = Heart { for observer in observers { _ = await observer.report(since: started) } }
+        let heart = WatchdogService { for observer in observers { _ = await observer.report(since: started) } }
         try await Program.run(
             [control, heart, signals.socket] + running.flatMap(\.services), logger: logger
         ) { await reload(observers, logger) }

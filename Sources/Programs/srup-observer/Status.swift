@@ -1,6 +1,6 @@
 import ArgumentParser
 import Keeper
-import Party
+import Participant
 import Program
 import SRUP
 

@@ -4,7 +4,7 @@ import Eyes
 import Glibc
 import Linux
 import Luma
-import NearFieldLink
+import NFCReader
 import Program
 
 /// What "srup-observer doctor" asks about devices: this program has the decoders and libnfc, the doctor has not.

@@ -1,11 +1,11 @@
 import ArgumentParser
 import Glibc
 import Linux
-import NearField
-import NearFieldLink
+import NFCProtocols
+import NFCReader
 import Program
 import Synchronization
-import Witness
+import WitnessLink
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

@@ -4,7 +4,7 @@ import CodeReader
 import Eyes
 import Glibc
 import Program
-import Witness
+import WitnessLink
 
 /// The eyes of the observer, each in a process of its own and in a program of its own: no key, no network library and no
 /// state comes near what decodes hostile pictures, and what holds the keys carries no decoder.

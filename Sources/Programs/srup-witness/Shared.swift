@@ -1,7 +1,7 @@
 import ArgumentParser
 import Glibc
 import Linux
-import Witness
+import WitnessLink
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Glibc
 import SRUP
-import Workbench
+import SRUPJSON
 
 struct Decode: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 import Program
 import SRUP
-import Workbench
+import SRUPJSON
 
 struct Encode: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,12 +1,12 @@
 import ArgumentParser
 import Linux
 import Logging
-import Party
+import Participant
 import Program
 import SRUP
 import ServiceLifecycle
 import Storage
-import Workbench
+import SRUPJSON
 
 struct Listen: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,7 +2,7 @@ import ArgumentParser
 import Program
 import SRUP
 import Storage
-import Workbench
+import SRUPJSON
 
 @main
 struct SRUPTool: AsyncParsableCommand {

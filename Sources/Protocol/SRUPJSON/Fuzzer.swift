@@ -1,4 +1,4 @@
-import Seeded
+import SeededRandom
 
 /// Makes hostile messages from good ones: flipped bits, cuts, insertions, wrong lengths, splices, noise. The same seed
 /// makes the same inputs.

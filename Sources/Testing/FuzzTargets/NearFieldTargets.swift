@@ -1,4 +1,4 @@
-import NearField
+import NFCProtocols
 import SRUP
 
 /// What a tapped device can send.

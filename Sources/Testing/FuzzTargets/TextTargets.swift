@@ -1,9 +1,9 @@
 import CertificateRequests
-import Party
+import Participant
 import SRUP
 import Settings
-import Witness
-import Workbench
+import WitnessLink
+import SRUPJSON
 
 /// Messages, configuration, and what programs and servers say to each other.
 enum TextTargets {

@@ -1,4 +1,4 @@
-import Seeded
+import SeededRandom
 
 /// One way in which a picture gets harder to read; ``mix`` is some of all.
 public enum Degradation: String, Sendable, CaseIterable {

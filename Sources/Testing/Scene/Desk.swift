@@ -1,5 +1,5 @@
 import Glibc
-import Seeded
+import SeededRandom
 
 /// What lies behind the device: the things that make a reader look in vain.
 public enum Clutter: String, Sendable, CaseIterable {

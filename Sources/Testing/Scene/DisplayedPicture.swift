@@ -1,6 +1,6 @@
 import Glibc
 import Luma
-import Seeded
+import SeededRandom
 
 /// The picture on the display with what the display itself does to it, and what lies on it.
 struct DisplayedPicture {

@@ -1,4 +1,4 @@
-import Seeded
+import SeededRandom
 
 /// One picture of a drawn camera: everything follows from the kind of symbol, the degradation, grade, size and seed.
 public struct DrawnScene: Sendable {

@@ -1,5 +1,5 @@
 import Glibc
-import Seeded
+import SeededRandom
 
 /// Frames of a drawn camera, 30 per second: what a still picture does not have.
 public struct DrawnStream: Sendable {

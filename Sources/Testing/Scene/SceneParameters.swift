@@ -1,4 +1,4 @@
-import Seeded
+import SeededRandom
 
 /// How the device stands before the drawn camera, and how well the camera sees it.
 public struct SceneParameters: Sendable, Hashable {

@@ -1,6 +1,6 @@
 import Glibc
 import Luma
-import Seeded
+import SeededRandom
 
 /// Draws what a camera would see: a cluttered desk and on it a device whose display shows a picture.
 ///

@@ -1,4 +1,4 @@
-import Seeded
+import SeededRandom
 
 extension SplitMix64 {
     /// From 0 up to 1.

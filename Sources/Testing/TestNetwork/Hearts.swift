@@ -3,11 +3,11 @@ import Keeper
 import Limits
 import Logging
 import Observation
-import Party
+import Participant
 import Presentation
 import SRUP
 import Synchronization
-import Witness
+import WitnessLink
 
 /// A joining device of ours on the test network; can be restarted over the same state.
 package final class TestDevice {

@@ -1,7 +1,7 @@
 import C2
 import Foundation
 import Logging
-import Party
+import Participant
 import SRUP
 import Synchronization
 

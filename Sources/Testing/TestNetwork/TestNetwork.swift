@@ -2,9 +2,9 @@ import C2
 import Foundation
 import Limits
 import Logging
-import Party
+import Participant
 import SRUP
-import Seeded
+import SeededRandom
 import Storage
 import Synchronization
 
@@ -132,7 +132,7 @@ package final class TestNetwork: @unchecked Sendable {
 
     package func participant(_ id: DeviceID, key: PrivateKey? = nil, name: String? = nil) throws -> Participant {
         Participant(
-            id: id, key: key ?? Self.key(id), state: try PartyState(path: "\(folder)/\(name ?? id.hex).db"),
+            id: id, key: key ?? Self.key(id), state: try ParticipantStore(path: "\(folder)/\(name ?? id.hex).db"),
             link: Link(id, self), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, wallClock: wallClock)
     }
 

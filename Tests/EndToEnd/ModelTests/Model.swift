@@ -1,9 +1,9 @@
 import C2
 import JoiningDevice
 import Observation
-import Party
+import Participant
 import SRUP
-import Seeded
+import SeededRandom
 import TestNetwork
 
 /// Server, two observers and two devices of ours, with everybody who would like to be let in unseen, and a network that

@@ -1,7 +1,7 @@
 import Foundation
-import Party
+import Participant
 import SRUP
-import Stage
+import TestProcesses
 import Testing
 
 /// The real broker against those who abuse it, with the real programs around it.

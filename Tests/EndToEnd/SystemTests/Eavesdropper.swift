@@ -1,6 +1,6 @@
 import Foundation
 import SRUP
-import Stage
+import TestProcesses
 
 /// Records everything that crosses the broker, as the monitor may, and checks what must hold whatever was killed.
 final class Eavesdropper {

@@ -1,6 +1,6 @@
 import Foundation
 import Linux
-import Stage
+import TestProcesses
 import Testing
 
 /// SIGHUP, readers that go, parents that are killed: who has a configuration reads it again, all others end and leave nothing.

@@ -1,9 +1,9 @@
 import Foundation
 import Logging
-import Party
+import Participant
 import SRUP
 import ServiceLifecycle
-import Stage
+import TestProcesses
 import Storage
 import Testing
 

@@ -2,10 +2,10 @@ import CLinux
 import Foundation
 import Linux
 import Logging
-import Party
+import Participant
 import SRUP
 import ServiceLifecycle
-import Stage
+import TestProcesses
 import Storage
 import Synchronization
 import Testing

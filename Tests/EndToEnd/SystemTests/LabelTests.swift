@@ -4,7 +4,7 @@ import Foundation
 import Linux
 import Luma
 import Scene
-import Stage
+import TestProcesses
 import Synchronization
 import Testing
 

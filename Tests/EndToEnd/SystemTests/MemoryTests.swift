@@ -3,7 +3,7 @@ import CodeReader
 import Foundation
 import Luma
 import SRUP
-import Stage
+import TestProcesses
 import Testing
 
 /// What is left of a nonce in the memory of the real programs when its join has ended.

@@ -1,7 +1,7 @@
 import Foundation
-import Party
+import Participant
 import SRUP
-import Stage
+import TestProcesses
 import Testing
 
 /// The real programs, a real broker, real pixels.

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 import Linux
-import Stage
+import TestProcesses
 import Testing
 
 /// Folders, files and processes of the real programs: what others could get at, and what is left behind.

@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 import Testing
 
 /// What registration looks at before it registers, what is said of files that may not be read, and where relative paths begin.

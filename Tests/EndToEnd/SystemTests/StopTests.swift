@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 import Testing
 
 /// Programs end with the code that their help says, and leave nothing behind: again and again, since what goes wrong here is

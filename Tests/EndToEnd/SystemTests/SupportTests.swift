@@ -1,7 +1,7 @@
 import Foundation
 import Linux
 import Program
-import Stage
+import TestProcesses
 import Testing
 
 /// What helps people: doctor and signal, with the real programs.

@@ -1,6 +1,6 @@
 import Foundation
-import Party
-import Stage
+import Participant
+import TestProcesses
 import Testing
 
 /// The real programs over years, without a hand: their wall clocks are moved while they run (Tests/Testing/ClockShim).

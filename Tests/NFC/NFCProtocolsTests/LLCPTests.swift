@@ -1,6 +1,6 @@
 import Testing
 
-@testable import NearField
+@testable import NFCProtocols
 
 /// LLCP on literal bytes (NFC Forum, LLCP 1.3).
 @Suite struct PDUTests {

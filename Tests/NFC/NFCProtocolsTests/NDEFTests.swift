@@ -1,6 +1,6 @@
 import Testing
 
-@testable import NearField
+@testable import NFCProtocols
 
 /// NDEF on literal bytes (NFC Forum, NDEF 1.0; RTD Text 1.0; RTD URI 1.0).
 @Suite struct NDEFTests {

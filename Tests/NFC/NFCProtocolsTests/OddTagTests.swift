@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 @testable import ChipSimulator
-@testable import NearField
+@testable import NFCProtocols
 
 /// Tags that are right in their own way: every kind that the standards allow and some that phones and chips have made
 /// common, as memory or APDU dialogues.
@@ -14,7 +14,7 @@ import Testing
 
     static let cases = ["sak60", "t2-lock-tlv-inside", "t4-endef", "t4-short-answer", "t4-v1-aid"]
 
-    /// Tests/NFC/NearFieldTests/cases: tags as memory, or as files with what is odd about their card.
+    /// Tests/NFC/NFCProtocolsTests/cases: tags as memory, or as files with what is odd about their card.
     @Test(arguments: cases)
     func aRecordedTagIsRead(_ name: String) throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -1,7 +1,7 @@
 import Testing
 
 @testable import ChipSimulator
-@testable import NearField
+@testable import NFCProtocols
 
 /// Tags whose device writes while we read. What is read is a value that was written whole, or nothing.
 @Suite struct RewrittenTagTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import NearField
+@testable import NFCProtocols
 
 /// SNEP on literal bytes (NFC Forum, SNEP 1.0).
 @Suite struct SNEPTests {

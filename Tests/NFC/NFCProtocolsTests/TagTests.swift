@@ -1,6 +1,6 @@
 import Testing
 
-@testable import NearField
+@testable import NFCProtocols
 
 @Suite struct TagTests {
     static let message = NDEFMessage([.text("00112233445566778899aabbccddeeff")])

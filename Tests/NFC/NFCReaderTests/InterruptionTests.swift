@@ -2,11 +2,11 @@ import Foundation
 import Linux
 import Logging
 import ServiceLifecycle
-import Stage
+import TestProcesses
 import Synchronization
 import Testing
 
-@testable import Witness
+@testable import WitnessLink
 
 /// Whatever goes wrong during a tap, the next one works.
 @Suite(.serialized) struct InterruptionTests {

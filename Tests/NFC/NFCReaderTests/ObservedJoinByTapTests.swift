@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 import Testing
 
 /// Observed joins by tap: the real programs, a real broker, the real libnfc on simulated chips.

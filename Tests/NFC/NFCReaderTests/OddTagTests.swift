@@ -1,8 +1,8 @@
 import Foundation
-import Stage
+import TestProcesses
 import Testing
 
-/// The tags of Tests/NFC/NearFieldTests/cases, and slow phones, read through the real libnfc.
+/// The tags of Tests/NFC/NFCProtocolsTests/cases, and slow phones, read through the real libnfc.
 @Suite(.serialized) struct OddTagReaderTests {
     static let cases = ["sak60", "t2-lock-tlv-inside", "t4-endef", "t4-short-answer", "t4-v1-aid"]
     static let files = [
@@ -12,7 +12,7 @@ import Testing
     /// The simulator's command for a recorded tag.
     private func command(_ name: String) throws -> String {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../NearFieldTests/cases/\(name).json")
+            .appendingPathComponent("../NFCProtocolsTests/cases/\(name).json")
         let whole = try #require(JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
         let tag = try #require(whole["tag"] as? [String: Any])
         if let memory = tag["mem"] as? String { return "tag t memory \(memory)" }

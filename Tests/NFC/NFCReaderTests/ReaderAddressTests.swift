@@ -1,4 +1,4 @@
-import NearFieldLink
+import NFCReader
 import Testing
 
 @Suite struct ReaderAddressTests {

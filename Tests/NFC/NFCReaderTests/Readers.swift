@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 import Testing
 
 /// Simulated readers, our programs on them, and nfcpy.

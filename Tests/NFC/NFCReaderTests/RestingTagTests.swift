@@ -2,11 +2,11 @@ import Foundation
 import Linux
 import Logging
 import ServiceLifecycle
-import Stage
+import TestProcesses
 import Testing
 
 @testable import ChipSimulator
-@testable import Witness
+@testable import WitnessLink
 
 /// Tags that stay on the reader while their device writes them, read through the real libnfc.
 @Suite(.serialized) struct RestingTagTests {

@@ -2,11 +2,11 @@ import Foundation
 import Linux
 import Logging
 import ServiceLifecycle
-import Stage
+import TestProcesses
 import Testing
 
-@testable import NearFieldLink
-@testable import Witness
+@testable import NFCReader
+@testable import WitnessLink
 
 /// Chips that are deaf for a moment, dumb for good, or no PN532 at all.
 @Suite(.serialized) struct StrangeChipTests {

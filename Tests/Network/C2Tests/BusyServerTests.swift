@@ -7,7 +7,7 @@ import TestNetwork
 import Testing
 
 @testable import C2
-@testable import Party
+@testable import Participant
 
 /// Our devices at a server that is not ours.
 @Suite struct BusyServerTests {

@@ -3,7 +3,7 @@ import TestNetwork
 import Testing
 
 @testable import C2
-@testable import Party
+@testable import Participant
 
 /// What one stranger can do to the server: nothing that another notices.
 @Suite struct HostileJoinTests {

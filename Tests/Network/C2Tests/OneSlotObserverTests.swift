@@ -3,7 +3,7 @@ import TestNetwork
 import Testing
 
 @testable import C2
-@testable import Party
+@testable import Participant
 
 /// A device that nobody has seen is never let in, whatever the order in which things happen.
 @Suite struct OneSlotObserverTests {

@@ -3,7 +3,7 @@ import TestNetwork
 import Testing
 
 @testable import C2
-@testable import Party
+@testable import Participant
 
 /// Who comes in, by which way, and who is out: the same on both sides.
 @Suite struct PolicyTests {

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 @testable import KeyService
-@testable import Party
+@testable import Participant
 
 /// One connection to the broker that publishes and hears.
 final class Peer: Sendable {

@@ -2,12 +2,12 @@ import COpenSSL
 import Foundation
 import Logging
 import SRUP
-import Stage
+import TestProcesses
 import Storage
 import Testing
 
 @testable import KeyService
-@testable import Party
+@testable import Participant
 
 /// A key service on a free loopback port, with its authority, and a broker beside it when asked for.
 final class Rig: @unchecked Sendable {

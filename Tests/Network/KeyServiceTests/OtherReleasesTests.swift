@@ -3,7 +3,7 @@ import SRUP
 import Testing
 
 @testable import KeyService
-@testable import Party
+@testable import Participant
 
 /// Clients and servers of other releases, and what the current one has besides.
 @Suite(.serialized) struct OtherReleasesTests {

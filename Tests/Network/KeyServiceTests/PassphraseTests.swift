@@ -1,11 +1,11 @@
 import Foundation
 import Linux
 import SRUP
-import Stage
+import TestProcesses
 import Testing
 
 @testable import KeyService
-@testable import Party
+@testable import Participant
 
 /// PEM text from elsewhere that says it is encrypted: OpenSSL would ask for the pass phrase on the terminal, or on standard
 /// input, and wait for ever.

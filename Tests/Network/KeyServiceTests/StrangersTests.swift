@@ -4,7 +4,7 @@ import Storage
 import Testing
 
 @testable import KeyService
-@testable import Party
+@testable import Participant
 
 /// Many strangers at the key service, over real HTTPS: none keeps the others out.
 @Suite(.serialized) struct StrangersTests {

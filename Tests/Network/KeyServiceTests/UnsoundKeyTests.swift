@@ -1,6 +1,6 @@
 import COpenSSL
 import Foundation
-import Party
+import Participant
 import SRUP
 import Testing
 

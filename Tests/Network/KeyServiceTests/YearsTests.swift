@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 @testable import KeyService
-@testable import Party
+@testable import Participant
 
 /// A server's folder and its participants over many years, day by day; the clock is the test's.
 @Suite struct YearsTests {

@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import Party
+import Participant
 import Storage
 import Testing
 

@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 import Testing
 
 /// What is wrong in a configuration is named when it is loaded, by every program that loads it: file, line, key, and what is

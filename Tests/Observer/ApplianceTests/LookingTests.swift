@@ -1,7 +1,7 @@
 import Foundation
-import Party
+import Participant
 import SRUP
-import Stage
+import TestProcesses
 import Storage
 import Testing
 
@@ -30,7 +30,7 @@ import Testing
                 serverKey: nil), in: folder, machineKey: nil)
         let copy = stage.path("state")
         do {
-            let state = try PartyState(path: Identity.statePath(folder))
+            let state = try ParticipantStore(path: Identity.statePath(folder))
             try state.audit("observation", "VALID 00a1", now: 1)
             if left == .old { try state.database.query("PRAGMA user_version = 0") }
             // A copy while it is open is what a crash leaves.
@@ -93,12 +93,12 @@ import Testing
         defer { stage.close() }
         let folder = try makeState(stage, .closed)
         do {
-            let state = try PartyState(path: Identity.statePath(folder))
+            let state = try ParticipantStore(path: Identity.statePath(folder))
             try state.database.query("PRAGMA user_version = \(number)")
         }
         for use in [Database.Use.change, .look] {
             let error = #expect(throws: StorageError.self) {
-                try PartyState(path: Identity.statePath(folder), use: use)
+                try ParticipantStore(path: Identity.statePath(folder), use: use)
             }
             let words = number < 0 ? "its schema number is \(number)" : "newer version"
             #expect(error?.description.contains(words) == true)

@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 import Testing
 
 /// Keys that are encrypted with what systemd lends to the service.

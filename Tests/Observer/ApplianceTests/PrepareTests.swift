@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 import Testing
 
 /// What the image does with the file on the boot partition, tried with the real program on folders.

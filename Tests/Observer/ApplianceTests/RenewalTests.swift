@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 import Testing
 
 /// What a machine does that was in a drawer for most of a year; the year is made by faketime.

@@ -2,10 +2,10 @@ import Foundation
 import Glibc
 import Linux
 import Logging
-import Stage
+import TestProcesses
 import Synchronization
 import Testing
-import Witness
+import WitnessLink
 
 /// Witnesses as the service manager starts them: by a connection to their socket.
 @Suite struct ServiceManagerTests {

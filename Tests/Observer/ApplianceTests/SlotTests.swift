@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 import Testing
 
 /// Which of the card's two systems starts: the image's own script, on a folder that stands for the boot partition.

@@ -1,5 +1,5 @@
 import Foundation
-import Stage
+import TestProcesses
 import Testing
 
 /// A state partition that is full, or that the kernel has made read-only after an error of the card: nothing may be acted

@@ -3,7 +3,7 @@ import Logging
 import Synchronization
 import Testing
 
-@testable import Witness
+@testable import WitnessLink
 
 @Suite struct WitnessLineTests {
     @Test(arguments: [

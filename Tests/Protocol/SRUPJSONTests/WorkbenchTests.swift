@@ -2,7 +2,7 @@ import Foundation
 import SRUP
 import Testing
 
-@testable import Workbench
+@testable import SRUPJSON
 
 struct VectorFile: Decodable {
     struct Key: Decodable { let private_pem, public_pem: String }

@@ -1,5 +1,5 @@
 import Camera
-import NearFieldLink
+import NFCReader
 import Settings
 import Testing
 

@@ -1,4 +1,4 @@
-import Seeded
+import SeededRandom
 import Testing
 
 @Suite struct SplitMix64Tests {

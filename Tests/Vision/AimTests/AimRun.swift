@@ -1,6 +1,6 @@
 import Foundation
 import Luma
-import Stage
+import TestProcesses
 import Testing
 
 /// The real program before a folder of pictures, and real HTTP.

@@ -1,7 +1,7 @@
 import Aiming
 import Foundation
 import Luma
-import Seeded
+import SeededRandom
 import Testing
 
 @testable import CodeReader

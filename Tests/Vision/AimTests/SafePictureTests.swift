@@ -2,7 +2,7 @@ import AimPage
 import Aiming
 import Camera
 import Luma
-import Seeded
+import SeededRandom
 import Testing
 
 @testable import CodeReader

@@ -1,6 +1,6 @@
 import Foundation
 import Linux
-import Stage
+import TestProcesses
 import Testing
 
 /// A machine whose video nodes are described in files: `cameras/fakecam.c`, preloaded into the real program.

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 import Linux
-import Stage
+import TestProcesses
 import Testing
 
 @testable import Camera

@@ -1,7 +1,7 @@
 import Glibc
 import Luma
 import Scene
-import Seeded
+import SeededRandom
 import Testing
 
 @testable import CodeReader

@@ -2,7 +2,7 @@ import Camera
 import Foundation
 import Luma
 import Scene
-import Seeded
+import SeededRandom
 import Testing
 
 @testable import CodeReader

@@ -1,5 +1,5 @@
 import Luma
-import Seeded
+import SeededRandom
 import Testing
 
 @testable import CodeReader

@@ -1,7 +1,7 @@
 import Luma
 import Presentation
 import Scene
-import Seeded
+import SeededRandom
 import Testing
 
 @testable import CodeReader

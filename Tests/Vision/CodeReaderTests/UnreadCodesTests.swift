@@ -1,7 +1,7 @@
 import Camera
 import Luma
 import Scene
-import Seeded
+import SeededRandom
 import Testing
 
 @testable import CodeReader

@@ -1,6 +1,6 @@
 import Luma
 import Scene
-import Seeded
+import SeededRandom
 import Testing
 
 @testable import DataMatrix

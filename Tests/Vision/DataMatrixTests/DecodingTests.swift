@@ -1,7 +1,7 @@
 import CDmtx
 import ReedSolomon
 import Scene
-import Seeded
+import SeededRandom
 import Testing
 
 @testable import DataMatrix

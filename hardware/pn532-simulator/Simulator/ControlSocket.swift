@@ -1,5 +1,5 @@
 import Glibc
-import NearField
+import NFCProtocols
 
 /// Text commands over a Unix socket, one a line, each answered by one line ("ok …" or "error …").
 ///

@@ -1,4 +1,4 @@
-import NearField
+import NFCProtocols
 
 /// Numbers that the same seed gives everywhere (SplitMix64).
 struct SeededNumbers {

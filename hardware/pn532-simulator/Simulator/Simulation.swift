@@ -1,4 +1,4 @@
-import NearField
+import NFCProtocols
 
 /// Chips, tags, and the field that they share.
 public final class Simulation {

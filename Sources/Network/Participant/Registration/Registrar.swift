@@ -160,7 +160,7 @@ public enum Registrar {
     ///
     /// - Throws: ``KeyServiceError``, ``StorageError``.
     public static func serverKey(
-        _ server: DeviceID, identity: Identity, state: PartyState, folder: String
+        _ server: DeviceID, identity: Identity, state: ParticipantStore, folder: String
     ) async throws -> PublicKey? {
         if let key = try state.peer(server)?.key { return key }
         if server == identity.server, let key = identity.serverKey { return key }

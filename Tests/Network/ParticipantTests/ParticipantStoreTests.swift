@@ -3,7 +3,7 @@ import SRUP
 import Storage
 import Testing
 
-@testable import Party
+@testable import Participant
 
 /// A folder that goes with the test.
 final class Scratch {
@@ -12,7 +12,7 @@ final class Scratch {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-@Suite struct PartyStateTests {
+@Suite struct ParticipantStoreTests {
     let scratch: Scratch
     let server = DeviceID(0xB9D0_77E2_2383_4CF6)
     let other = DeviceID(7)
@@ -21,7 +21,7 @@ final class Scratch {
         scratch = try Scratch()
     }
 
-    func state() throws -> PartyState { try PartyState(path: scratch.path + "/state.db") }
+    func state() throws -> ParticipantStore { try ParticipantStore(path: scratch.path + "/state.db") }
 
     @Test func aNumberIsTakenOnlyAboveTheLastOne() throws {
         let state = try state()
@@ -44,7 +44,7 @@ final class Scratch {
         let state = try state()
         #expect(try state.accept(SequenceNumber(41), from: server, version: .v4) == SequenceNumber(41))
         let peer = try #require(try state.peer(server))
-        #expect(peer.lastSent == SequenceNumber(41 + PartyState.stride))
+        #expect(peer.lastSent == SequenceNumber(41 + ParticipantStore.stride))
         #expect(peer.version == .v4)
     }
 
@@ -79,7 +79,7 @@ final class Scratch {
     @Test func numbersThatAreUsedUpEndTheConversation() throws {
         let state = try state()
         _ = try state.accept(SequenceNumber(.max - 3), from: server, version: .v5)
-        #expect(throws: PartyError.self) {
+        #expect(throws: ParticipantError.self) {
             try state.enqueue(to: server, topic: .member(other), now: 0) { _, _ in [] }
         }
     }
@@ -91,7 +91,7 @@ final class Scratch {
         #expect(try state.take(token, .duty, peer: other) == nil)
         #expect(try state.take(token, .observation, peer: server) == nil)
         _ = try state.enqueue(to: server, topic: .member(other), answering: (token, .duty), now: 0) { _, _ in [1] }
-        #expect(throws: PartyError.self) {
+        #expect(throws: ParticipantError.self) {
             try state.enqueue(to: server, topic: .member(other), answering: (token, .duty), now: 0) { _, _ in [2] }
         }
         #expect(try state.unconfirmed(now: 0).map(\.payload) == [[1]])
@@ -102,7 +102,7 @@ final class Scratch {
         let state = try state()
         let token = Token.random()
         try state.open(.init(token: token, kind: .duty, peer: server))
-        #expect(throws: PartyError.self) {
+        #expect(throws: ParticipantError.self) {
             try state.enqueue(to: server, topic: .member(other), answering: (token, .duty), now: 0) { _, _ in
                 throw Broken()
             }
@@ -242,13 +242,13 @@ final class Scratch {
             #expect(try Identity.privateKey(folder + file, here).publicKey == key.publicKey)
         }
         _ = try Identity.load(from: folder, machineKey: here)
-        var error = #expect(throws: PartyError.self) { try Identity.load(from: folder, machineKey: nil) }
+        var error = #expect(throws: ParticipantError.self) { try Identity.load(from: folder, machineKey: nil) }
         #expect(error?.description.contains("systemd service") == true)
-        error = #expect(throws: PartyError.self) { try Identity.load(from: folder, machineKey: elsewhere) }
+        error = #expect(throws: ParticipantError.self) { try Identity.load(from: folder, machineKey: elsewhere) }
         #expect(error?.description.contains("register again") == true)
         // And one that is written bound from the start.
         try Identity.save(registration, in: folder, machineKey: elsewhere)
-        #expect(throws: PartyError.self) { try Identity.load(from: folder, machineKey: here) }
+        #expect(throws: ParticipantError.self) { try Identity.load(from: folder, machineKey: here) }
         _ = try Identity.load(from: folder, machineKey: elsewhere)
     }
 
@@ -257,7 +257,7 @@ final class Scratch {
     }
 
     @Test func withoutAnIdentityItSaysSo() {
-        #expect(throws: PartyError.self) {
+        #expect(throws: ParticipantError.self) {
             try Identity.load(from: NSTemporaryDirectory() + "absent-\(UUID().uuidString)")
         }
     }

@@ -5,7 +5,7 @@ import Storage
 /// broker has not confirmed yet, and an audit log. One SQLite file.
 ///
 /// Every change is on disk when the call returns. Safe to use from several threads.
-public final class PartyState: Sendable {
+public final class ParticipantStore: Sendable {
     /// How far a new number jumps ahead, so that messages crossing on the wire are not dropped by a reference peer,
     /// whose one counter serves both directions (srup-wire section 9.3).
     public static let stride: UInt64 = 16
@@ -210,13 +210,14 @@ public final class PartyState: Sendable {
     ///   once, whatever crashes.
     /// - Parameter membership: the peer's from now on, in the same transaction: who is told that it belongs belongs, and who
     ///   is told that it does not does not.
-    /// - Throws: ``StorageError``, ``PartyError`` when `make` fails, the numbers are used up, or the request has been
+    /// - Throws: ``StorageError``, ``ParticipantError`` when `make` fails, the numbers are used up, or the request has been
     ///   answered.
     public func enqueue(
         to peer: DeviceID, topic: Topic, answering: (token: Token, kind: Request.Kind)? = nil,
         membership: MembershipChange? = nil, now: Double, _ make: (SequenceNumber, ProtocolVersion) throws -> [UInt8]
     ) throws -> Outgoing {
-        let outcome = try database.transaction { connection throws(StorageError) -> Result<Outgoing, PartyError> in
+        let outcome = try database.transaction {
+            connection throws(StorageError) -> Result<Outgoing, ParticipantError> in
             if let answering {
                 let open = try connection.query(
                     "SELECT 1 FROM requests WHERE token = ? AND kind = ? AND peer = ?",
@@ -427,7 +428,7 @@ public final class PartyState: Sendable {
 }
 
 /// Why a participant could not do what it was asked to.
-public enum PartyError: Error, Sendable, CustomStringConvertible {
+public enum ParticipantError: Error, Sendable, CustomStringConvertible {
     case sequenceExhausted(DeviceID)
     case cannotWrite(String)
     /// The request has been answered or has expired.

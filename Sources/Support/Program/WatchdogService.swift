@@ -3,7 +3,7 @@ import ServiceLifecycle
 
 /// Tells the service manager that the program has started, and from then on that it works: as often as the unit's
 /// WatchdogSec wants, and only while `work` comes to an end.
-public struct Heart: Service {
+public struct WatchdogService: Service {
     private let work: @Sendable () async -> Void
 
     /// - Parameter work: something that hangs when the program does.
