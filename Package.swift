@@ -15,6 +15,12 @@ func library(_ module: String, at folder: String, pkgConfig: String, apt: String
         name: module, path: "Sources/C/\(folder)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+/// The server's web stack. Whoever builds the observer alone neither fetches nor builds it:
+/// `swift build --product srup-observer --disable-default-traits`.
+func web(_ product: String) -> Target.Dependency {
+    .product(name: product, package: "hummingbird", condition: .when(traits: ["Server"]))
+}
+
 /// A room: a module of the house, in the folder that says its domain.
 func room(
     _ name: String, in domain: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = []
@@ -62,12 +68,16 @@ let package = Package(
         .library(name: "CodeReader", targets: ["CodeReader"]),
         .library(name: "Scene", targets: ["Scene"]),
     ],
+    traits: [
+        .trait(name: "Server", description: "The key service and the C2 server, with their web stack."),
+        .default(enabledTraits: ["Server"]),
+    ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         // The server side only; without its default traits, which draw in a configuration library.
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
     ],
     targets: [
         // MARK: C: one folder a library
@@ -114,8 +124,10 @@ let package = Package(
 
         // MARK: Protocol: the messages, on the wire and as JSON
 
-        room("SRUP", in: "Protocol", ["COpenSSL"]),
-        room("SRUPJSON", in: "Protocol", ["SRUP", "Linux", "SeededRandom"]),
+        // The one room here that the hardware knows: what is shown, whatever shows it.
+        room("ObservedValue", in: "Protocol"),
+        room("SRUP", in: "Protocol", ["COpenSSL", "ObservedValue"]),
+        room("SRUPJSON", in: "Protocol", ["ObservedValue", "SRUP", "Linux", "SeededRandom"]),
 
         // MARK: Network: who takes part, the C2 server, the key service
 
@@ -128,15 +140,15 @@ let package = Package(
             "KeyService", in: "Network",
             [
                 "CertificateRequests", "SRUP", "Storage", "COpenSSL", log, lifecycle,
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                web("Hummingbird"),
+                web("HummingbirdCore"),
+                web("HummingbirdTLS"),
             ]),
 
         // MARK: Observer: verdicts, the witness's line, what it shows and examines
 
         room("Observation", in: "Observer"),
-        room("WitnessLink", in: "Observer", ["CLinux", "Linux", "Limits", log, lifecycle]),
+        room("WitnessLink", in: "Observer", ["ObservedValue", "CLinux", "Linux", "Limits", log, lifecycle]),
         room("Signals", in: "Observer", ["CGPIO"]),
         room("Doctor", in: "Observer", ["Linux", "CLinux", "Program"]),
 
@@ -144,7 +156,6 @@ let package = Package(
             "Keeper", in: "Observer",
             [
                 "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program", "Signals",
-                "Linux",
                 "CLinux",
                 log, lifecycle,
             ]),
@@ -155,14 +166,15 @@ let package = Package(
         room("Camera", in: "Vision", ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
         room("ReedSolomon", in: "Vision", settings: fast),
         room("DataMatrix", in: "Vision", ["Luma", "ReedSolomon"], settings: fast),
-        room("CodeReader", in: "Vision", ["Luma", "CZbar", "DataMatrix", "ReedSolomon"], settings: fast),
+        room(
+            "CodeReader", in: "Vision", ["ObservedValue", "Luma", "CZbar", "DataMatrix", "ReedSolomon"], settings: fast),
         room("Aiming", in: "Vision", ["Luma", "CodeReader"]),
         room("AimPage", in: "Vision", ["Luma", "CMicroHTTPD", "CTurboJPEG"]),
         room("Eyes", in: "Vision", ["Camera", "CodeReader", "Luma", arguments]),
 
         // MARK: NFC: the protocols of a tap, and the reader behind libnfc
 
-        room("NFCProtocols", in: "NFC"),
+        room("NFCProtocols", in: "NFC", ["ObservedValue"]),
         room("NFCReader", in: "NFC", ["NFCProtocols", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
 
         // MARK: Device: what joins, and how it shows its value
@@ -175,6 +187,7 @@ let package = Package(
         program(
             "srup-witness",
             [
+                "ObservedValue",
                 "Eyes", "WitnessLink", "Camera", "CodeReader", "Luma", "Aiming", "AimPage", "Presentation",
                 "NFCProtocols",
                 "NFCReader", "Linux", "Program", "CWiping", arguments,
@@ -182,10 +195,10 @@ let package = Package(
         program(
             "srup-observer",
             [
-                "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program",
-                "Storage",
+                "ObservedValue",
+                "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
                 "Doctor",
-                "Signals", "Linux", "CLinux", "CWiping", log, lifecycle, arguments,
+                "Signals", "Linux", "CWiping", log, lifecycle, arguments,
             ]),
         program(
             "srup-device",
@@ -199,13 +212,26 @@ let package = Package(
                 "SRUP", "Participant", "C2", "KeyService", "Settings", "Storage", "Program", "Linux", "CWiping", log,
                 lifecycle, arguments,
             ]),
-        program("srup", ["SRUP", "Participant", "Storage", "Program", "SRUPJSON", "Linux", log, lifecycle, arguments]),
-        program("srup-demo", ["Program", "TestProcesses", arguments]),
-        program("srup-scene", ["Scene", "Camera", "Luma", "Linux", "CPNG", "Program", arguments]),
+        program(
+            "srup",
+            [
+                "ObservedValue", "SRUP", "Participant", "Storage", "Program", "SRUPJSON", "Linux", log, lifecycle,
+                arguments,
+            ]),
+        // The programs are not imported: they are what it plays with, built by the same call.
+        program(
+            "srup-demo",
+            [
+                "Program", "TestProcesses", "srup-observer", "srup-witness", "srup-device", "srup-c2", "srup-scene",
+                "srup-pn532-simulator", arguments,
+            ]),
+        program("srup-scene", ["Scene", "Camera", "Luma", "Linux", "CPNG", arguments]),
+        program("srup-model", ["Model", arguments]),
         program(
             "srup-fuzz",
             [
-                "FuzzTargets", "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Luma", "Scene",
+                "ObservedValue",
+                "FuzzTargets", "SRUP", "SRUPJSON", "CodeReader", "DataMatrix", "Luma", "Scene",
                 "SeededRandom",
                 arguments,
             ]),
@@ -220,6 +246,7 @@ let package = Package(
         room(
             "FuzzTargets", in: "Testing",
             [
+                "ObservedValue",
                 "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Camera", "Settings", "WitnessLink",
                 "Participant",
                 "CertificateRequests",
@@ -227,10 +254,14 @@ let package = Package(
         room(
             "TestNetwork", in: "Testing",
             [
+                "ObservedValue",
                 "C2", "JoiningDevice", "Keeper", "Limits", "Observation", "Participant", "Presentation", "SeededRandom",
                 "SRUP",
                 "Storage", "WitnessLink", log,
             ]),
+        room(
+            "Model", in: "Testing",
+            ["TestNetwork", "C2", "JoiningDevice", "Observation", "Participant", "SRUP", "SeededRandom"]),
         // Simulated hardware: PN532 chips that share one field.
         .target(
             name: "ChipSimulator", dependencies: ["NFCProtocols", "CLinux"], path: "hardware/pn532-simulator/Simulator"),
@@ -246,8 +277,8 @@ let package = Package(
         tests("LinuxTests", in: "Support", ["Linux", "Program", log]),
         tests("LimitsTests", in: "Support", ["Limits", log]),
         tests("SettingsTests", in: "Support", ["Settings", "Camera", "NFCReader"]),
-        tests("SRUPTests", in: "Protocol", ["SRUP", "COpenSSL"], resources: [.copy("vectors")]),
-        tests("SRUPJSONTests", in: "Protocol", ["SRUPJSON", "SRUP"]),
+        tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
+        tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
         tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", log]),
         tests(
             "C2Tests", in: "Network",
@@ -268,7 +299,8 @@ let package = Package(
         tests(
             "DataMatrixTests", in: "Vision", ["DataMatrix", "Luma", "Scene", "SeededRandom", "ReedSolomon", "CDmtx"]),
         tests(
-            "CodeReaderTests", in: "Vision", ["CodeReader", "Camera", "Luma", "Presentation", "Scene", "SeededRandom"],
+            "CodeReaderTests", in: "Vision",
+            ["ObservedValue", "CodeReader", "Camera", "Luma", "Presentation", "Scene", "SeededRandom"],
             resources: [.copy("cases")]),
         tests(
             "AimTests", in: "Vision",
@@ -284,12 +316,11 @@ let package = Package(
         tests("PresentationTests", in: "Device", ["Presentation", "CodeReader", "Camera", "Luma"]),
         tests("SceneTests", in: "Testing", ["Scene", "CodeReader", "Presentation", "Luma", "SeededRandom"]),
         tests("FuzzTests", in: "Testing", ["FuzzTargets"]),
-        tests(
-            "ModelTests", in: "EndToEnd",
-            ["TestNetwork", "C2", "JoiningDevice", "Observation", "Participant", "SRUP", "SeededRandom"]),
+        tests("ModelTests", in: "EndToEnd", ["Model"]),
         tests(
             "SystemTests", in: "EndToEnd",
             [
+                "ObservedValue",
                 "TestProcesses", "SRUP", "Participant", "Storage", "Linux", "CLinux", "Program", "Camera", "CodeReader",
                 "Luma",
                 "Scene", log, lifecycle,

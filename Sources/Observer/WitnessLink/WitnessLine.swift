@@ -1,4 +1,5 @@
 import Linux
+import ObservedValue
 
 /// What keeper and witness say to each other over their Unix socket: one line of text each, at most 512 bytes.
 ///
@@ -49,7 +50,7 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
         case "unread": self = .unread(Self.harmless(rest))
         case "seen", "tapped":
             let words = rest.split(separator: " ", maxSplits: 1)
-            guard words.count == 2, let value = Self.value(words[0]) else { return nil }
+            guard words.count == 2, words[0].utf8.count == 32, let value = Hex.decode(words[0]) else { return nil }
             let how = Self.harmless(String(words[1]))
             self = parts[0] == "seen" ? .seen(value, how: how) : .tapped(value, how: how)
         case "alive":
@@ -74,8 +75,8 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
         case .ready(let what): "ready \(Self.harmless(what))"
         case .lost(let why): "lost \(Self.harmless(why))"
         case .unread(let place): "unread \(Self.harmless(place))"
-        case .seen(let value, let how): "seen \(Self.hex(value)) \(Self.harmless(how))"
-        case .tapped(let value, let how): "tapped \(Self.hex(value)) \(Self.harmless(how))"
+        case .seen(let value, let how): "seen \(Hex.encode(value)) \(Self.harmless(how))"
+        case .tapped(let value, let how): "tapped \(Hex.encode(value)) \(Self.harmless(how))"
         case .alive(let frames): "alive \(frames)"
         }
     }
@@ -83,22 +84,6 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
     /// Printable ASCII of at most 400 characters: what comes from a device must not break lines or logs.
     private static func harmless(_ text: String) -> String {
         String(printable: text.utf8, atMost: 400)
-    }
-
-    private static func value(_ text: Substring) -> [UInt8]? {
-        guard text.utf8.count == 32 else { return nil }
-        var bytes: [UInt8] = []
-        var rest = text
-        while !rest.isEmpty {
-            guard rest.first?.isHexDigit == true, let byte = UInt8(rest.prefix(2), radix: 16) else { return nil }
-            bytes.append(byte)
-            rest = rest.dropFirst(2)
-        }
-        return bytes
-    }
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
     }
 }
 
@@ -133,7 +118,7 @@ public enum WitnessCommand: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Words have no spaces and no line ends: those become %XX, as in an address of the web.
+    /// Words have no spaces and no line ends: those become %XX, percent-encoding.
     private static func encoded(_ word: String) -> String {
         let hex = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FuzzTargets
+import ObservedValue
 import SRUP
 import SRUPJSON
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FuzzTargets
 import Glibc
+import ObservedValue
 import SRUP
 import SRUPJSON
 

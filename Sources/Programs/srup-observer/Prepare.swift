@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Keeper
+import ObservedValue
 import Program
 import Settings
 import Storage
@@ -168,7 +169,7 @@ struct Prepare: ParsableCommand {
             tell("srup-observer.toml: wifi.passphrase: the one that was moved is no longer there; write it again")
             return nil
         }
-        let ssid = wifi.ssid.utf8.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let ssid = Hex.encode(wifi.ssid.utf8)
         let key =
             passphrase.map { "    psk=\"\($0)\"\n    key_mgmt=WPA-PSK WPA-PSK-SHA256 SAE\n    ieee80211w=1\n" }
             ?? "    key_mgmt=NONE\n"

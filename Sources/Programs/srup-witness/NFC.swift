@@ -3,6 +3,7 @@ import Glibc
 import Linux
 import NFCProtocols
 import NFCReader
+import ObservedValue
 import Program
 import Synchronization
 import WitnessLink
@@ -234,7 +235,7 @@ struct NFCRead: ParsableCommand {
         line.language = text?.language
         line.uri = (try? record.uri()).flatMap { $0 }
         if line.text == nil && line.uri == nil {
-            line.payloadHex = record.payload.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            line.payloadHex = Hex.encode(record.payload)
         }
         return line
     }

@@ -4,6 +4,7 @@ import CodeReader
 import Eyes
 import Glibc
 import Linux
+import ObservedValue
 import Program
 
 #if canImport(FoundationEssentials)
@@ -99,7 +100,7 @@ struct Scan: ParsableCommand {
                 return Report.Code(
                     value: text,
                     valueHex: text == nil
-                        ? reading.value.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined() : nil,
+                        ? Hex.encode(reading.value) : nil,
                     symbology: reading.symbology.rawValue, corners: reading.corners.map { [$0.x, $0.y] },
                     candidate: reading.candidate != nil)
             }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import ObservedValue
 import SRUP
 import SRUPJSON
 

@@ -1,4 +1,5 @@
 import Linux
+import ObservedValue
 import SRUP
 
 #if canImport(FoundationEssentials)

@@ -1,4 +1,5 @@
 import NFCProtocols
+import ObservedValue
 import SRUP
 
 /// What a tapped device can send.

@@ -3,6 +3,7 @@ import Keeper
 import Limits
 import Logging
 import Observation
+import ObservedValue
 import Participant
 import Presentation
 import SRUP

@@ -1,3 +1,5 @@
+import ObservedValue
+
 /// One code in a picture.
 public struct Reading: Sendable, Hashable {
     public struct Point: Sendable, Hashable {
@@ -27,35 +29,7 @@ public struct Reading: Sendable, Hashable {
     }
 
     /// The 128-bit value, when the code holds one; a GS1 symbol holds none.
-    public var candidate: [UInt8]? { isGS1 ? nil : Self.candidate(in: value) }
-
-    /// The 128-bit value that a text is, in the form that devices show: exactly 32 hexadecimal digits in either case, or the
-    /// same with hyphens as in a UUID (8-4-4-4-12), white space around them ignored; otherwise `nil`.
-    public static func candidate(in text: [UInt8]) -> [UInt8]? {
-        let blank: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
-        guard let first = text.firstIndex(where: { !blank($0) }), let last = text.lastIndex(where: { !blank($0) }),
-            case let form = text[first...last], form.count == 32 || form.count == 36
-        else { return nil }
-        var digits: [UInt8] = []
-        for (place, character) in form.enumerated() {
-            if form.count == 36, [8, 13, 18, 23].contains(place) {
-                guard character == UInt8(ascii: "-") else { return nil }
-                continue
-            }
-            guard let digit = digit(character) else { return nil }
-            digits.append(digit)
-        }
-        return (0..<16).map { digits[2 * $0] << 4 | digits[2 * $0 + 1] }
-    }
-
-    private static func digit(_ character: UInt8) -> UInt8? {
-        switch character {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
-        default: nil
-        }
-    }
+    public var candidate: [UInt8]? { isGS1 ? nil : ObservedValue(text: value)?.bytes }
 }
 
 extension Reading {

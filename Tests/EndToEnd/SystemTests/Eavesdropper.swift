@@ -1,4 +1,5 @@
 import Foundation
+import ObservedValue
 import SRUP
 import TestProcesses
 

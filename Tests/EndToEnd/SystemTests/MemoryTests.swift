@@ -2,6 +2,7 @@ import Camera
 import CodeReader
 import Foundation
 import Luma
+import ObservedValue
 import SRUP
 import TestProcesses
 import Testing

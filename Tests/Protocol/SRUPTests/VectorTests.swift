@@ -1,3 +1,4 @@
+import ObservedValue
 import Testing
 
 @testable import SRUP

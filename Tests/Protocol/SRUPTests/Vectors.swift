@@ -1,4 +1,5 @@
 import Foundation
+import ObservedValue
 
 @testable import SRUP
 

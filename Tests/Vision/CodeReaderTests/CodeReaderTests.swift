@@ -1,4 +1,5 @@
 import Luma
+import ObservedValue
 import Presentation
 import Testing
 
@@ -12,7 +13,7 @@ import Testing
         " 000102030405060708090a0b0c0d0e0f\r\n", "\t00010203-0405-0607-0809-0A0B0C0D0E0F ",
     ])
     func thirtyTwoHexadecimalDigitsCount(_ text: String) {
-        #expect(Reading.candidate(in: Array(text.utf8)) == Self.value)
+        #expect(ObservedValue(text: text.utf8)?.bytes == Self.value)
     }
 
     @Test(arguments: [
@@ -27,7 +28,7 @@ import Testing
         String(repeating: "0", count: 4000), "\u{FF10}00102030405060708090a0b0c0d0e0f",
     ])
     func nothingElseDoes(_ text: String) {
-        #expect(Reading.candidate(in: Array(text.utf8)) == nil)
+        #expect(ObservedValue(text: text.utf8) == nil)
     }
 }
 

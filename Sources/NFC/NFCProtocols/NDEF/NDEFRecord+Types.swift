@@ -1,3 +1,5 @@
+import ObservedValue
+
 /// The record types that are understood here (NFC Forum, Record Type Definitions for Text 1.0 and URI 1.0).
 extension NDEFRecord {
     /// A Text record: language code (such as "en") and text.
@@ -91,21 +93,21 @@ extension NDEFRecord {
 public enum PresentedValue {
     /// The external type that holds 16 raw bytes.
     public static let externalType = "srup:nonce"
-    /// The media type that holds 16 raw bytes or the text of a value (``ValueText``).
+    /// The media type that holds 16 raw bytes or the text of a value (`ObservedValue`).
     public static let mediaType = "application/vnd.srup.nonce"
 
     /// The record in which a device presents its value: Text, 32 lower-case hexadecimal digits.
     public static func record(_ value: [UInt8]) -> NDEFRecord {
-        .text(value.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined())
+        .text(Hex.encode(value))
     }
 
     /// The value of the first record that holds one; `nil` when none does.
     public static func find(in message: NDEFMessage) -> [UInt8]? {
         for record in message.records {
-            if let text = try? record.text()?.text, let value = ValueText.value(text.utf8) { return value }
+            if let text = try? record.text()?.text, let value = ObservedValue(text: text.utf8)?.bytes { return value }
             guard let name = record.typeName, name == externalType || name == mediaType else { continue }
             if record.payload.count == 16 { return record.payload }
-            if name == mediaType, let value = ValueText.value(record.payload) { return value }
+            if name == mediaType, let value = ObservedValue(text: record.payload)?.bytes { return value }
         }
         return nil
     }

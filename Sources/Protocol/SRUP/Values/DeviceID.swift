@@ -1,3 +1,5 @@
+import ObservedValue
+
 /// The 64-bit identity of a participant (device, observer or server), chosen by itself at registration.
 ///
 /// On the wire it is eight bytes, least significant first. Everywhere else (MQTT topic, key service, certificate

@@ -1,4 +1,5 @@
 import COpenSSL
+import ObservedValue
 
 /// The secret 128-bit value that the joining device shows and the observer looks for.
 ///

@@ -1,3 +1,5 @@
+import ObservedValue
+
 /// Ties the messages of one conversation together: opaque bytes, in practice the 36 characters of a random UUID.
 public struct Token: Hashable, Sendable, CustomStringConvertible {
     /// 1 to 65 535 bytes.

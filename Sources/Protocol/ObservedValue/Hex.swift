@@ -1,6 +1,7 @@
 /// Hexadecimal text and bytes.
 public enum Hex {
-    static func lowercaseNibble(_ character: UInt8) -> UInt8? {
+    /// The value of one hexadecimal digit, a letter in lower case only, or `nil`.
+    public static func lowercaseNibble(_ character: UInt8) -> UInt8? {
         switch character {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
@@ -42,5 +43,6 @@ public enum Hex {
         return String(decoding: text, as: UTF8.self)
     }
 
-    static let digits = Array("0123456789abcdef".utf8)
+    /// The characters of the digits from 0 to 15, in lower case.
+    public static let digits = Array("0123456789abcdef".utf8)
 }

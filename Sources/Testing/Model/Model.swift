@@ -1,9 +1,11 @@
 import C2
+import Foundation
 import JoiningDevice
 import Observation
 import Participant
 import SRUP
 import SeededRandom
+import Synchronization
 import TestNetwork
 
 /// Server, two observers and two devices of ours, with everybody who would like to be let in unseen, and a network that
@@ -12,8 +14,8 @@ import TestNetwork
 ///
 /// What the network and the attackers can do is more than a broker allows: they know every token, and may send again
 /// whatever was ever sent.
-final class Model {
-    let network: TestNetwork
+package final class Model {
+    private let network: TestNetwork
     private let server: TestServer
     private let observers: [TestObserver]
     /// One place for one token, as a reference observer; trusted.
@@ -32,8 +34,8 @@ final class Model {
     private enum Place: CaseIterable { case away, first, second, both, reference }
 
     /// The last steps, for who has to find out.
-    private(set) var story: [String] = []
-    private(set) var steps = 0
+    private var story: [String] = []
+    package private(set) var steps = 0
 
     // What must hold.
     private var wasSeen: Set<DeviceID> = []
@@ -50,13 +52,13 @@ final class Model {
     }
 
     /// Something that must never happen has happened.
-    struct Violation: Error, CustomStringConvertible {
-        let what: String
-        let story: [String]
-        var description: String { what + "\n  " + story.joined(separator: "\n  ") }
+    package struct Violation: Error, CustomStringConvertible {
+        package let what: String
+        package let story: [String]
+        package var description: String { what + "\n  " + story.joined(separator: "\n  ") }
     }
 
-    init(seed: UInt64) async throws {
+    package init(seed: UInt64) async throws {
         network = try TestNetwork(seed: seed)
         server = try await TestServer(network) { rules in
             rules.observationTimeout = .seconds(10)
@@ -102,12 +104,12 @@ final class Model {
         traitor: DeviceID(0xB5), devices: [DeviceID(0xD1), DeviceID(0xD2)], impostor: DeviceID(0xD3)
     )
 
-    func close() { network.close() }
+    package func close() { network.close() }
 
     // MARK: Steps
 
     /// One thing happens.
-    func step() async throws {
+    package func step() async throws {
         steps += 1
         let everybody = observers.map(\.id) + devices.map(\.id) + [TestServer.id]
         let somebody = pick(everybody)
@@ -332,7 +334,7 @@ final class Model {
 
     /// Faults and attacks end, everybody is there, both devices stand before both observers: in the end both have joined,
     /// and both sides say so.
-    func quiet() async throws {
+    package func quiet() async throws {
         note("all is quiet")
         network.cut(TestServer.id, after: nil)
         try await server.restart()
@@ -377,5 +379,62 @@ final class Model {
             }
         }
         return nil
+    }
+
+    // MARK: Many
+
+    /// Steps of one interleaving; after each 25th one comes quiet, in which all must come to agree.
+    private static let steps = 10
+    private static let (inOneWorld, betweenQuiets) = (50, 25)
+
+    /// Plays so many interleavings, on all processors.
+    ///
+    /// - Parameter told: called after each fifty, with how many have been played.
+    /// - Throws: ``Failure`` for the first one that does not hold.
+    package static func play(
+        _ interleavings: Int, seed: UInt64, told: @escaping @Sendable (Int) -> Void = { _ in }
+    ) async throws {
+        let worlds = UInt64((interleavings + inOneWorld - 1) / inOneWorld)
+        let workers = UInt64(max(1, min(8, ProcessInfo.processInfo.activeProcessorCount)))
+        let played = Played()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for worker in 0..<workers {
+                group.addTask {
+                    for world in stride(from: worker, to: worlds, by: Int(workers)) {
+                        try await playWorld(seed &+ world)
+                        told(played.add(inOneWorld))
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private final class Played: Sendable {
+        private let count = Mutex(0)
+        func add(_ more: Int) -> Int {
+            count.withLock { count in
+                count += more
+                return count
+            }
+        }
+    }
+
+    /// A seed and what happened with it.
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    private static func playWorld(_ seed: UInt64) async throws {
+        let model = try await Model(seed: seed)
+        defer { model.close() }
+        do {
+            for episode in 1...inOneWorld {
+                for _ in 0..<steps { try await model.step() }
+                if episode % betweenQuiets == 0 { try await model.quiet() }
+            }
+        } catch {
+            throw Failure(description: "seed \(seed), step \(model.steps): \(error)")
+        }
     }
 }
