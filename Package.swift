@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The rooms and the arrows between them are drawn in README.md ("How it is built").
+// The rooms and the arrows between them are drawn in docs/architecture.md.
 // What the appliance (srup-observer) links must stay free of NIO and of full Foundation:
 // it runs on a Raspberry Pi Zero 2 W. Only the server side (srup-c2) may use them.
 

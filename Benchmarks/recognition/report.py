@@ -1,4 +1,4 @@
-"""Prints the tables and the issue's bars from results.json, and draws the plots. Called by Benchmarks/run recognition."""
+"""Prints the tables and the bars (Benchmarks/README.md) from results.json, and draws the plots. Called by Benchmarks/run recognition."""
 import argparse
 import json
 import os
@@ -126,7 +126,7 @@ class Bars:
 
 
 def print_bars(records, streams):
-    print("\nBars of issue 5\n")
+    print("\nBars (Benchmarks/README.md)\n")
     bars = Bars()
     photographs = [r for r in records if not r["drawn"]]
     qr = [r for r in photographs if r["symbology"] == "QRCODE" and PEER in r["readers"] and US in r["readers"]]

@@ -20,7 +20,7 @@ public struct C2Rules: Sendable {
     public var policies: [String: JoinPolicy] = ["observer": .trusted]
     /// For types without a policy of their own.
     public var otherwise: JoinPolicy = .observed
-    /// How often an observation is tried before the join fails (srup-wire section 9.8).
+    /// How often an observation is tried before the join fails (docs/protocol.md, "Observed join").
     public var tries = 3
     /// How long an observer may take for its verdict; longer than the observer's own timeout.
     public var observationTimeout: Duration = .seconds(90)

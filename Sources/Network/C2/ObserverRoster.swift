@@ -5,8 +5,8 @@ import SRUP
 /// whether it has been reliable.
 ///
 /// An observer that has not told otherwise has one place: a reference observer keeps the token of the last request only and
-/// answers about the first device with it (srup-wire 8.9), which would let in a device that nobody saw. So its place stays
-/// taken until it has answered, or until its time has long been over.
+/// answers about the first device with it (docs/protocol.md, "One observation at a time"), which would let in a device
+/// that nobody saw. So its place stays taken until it has answered, or until its time has long been over.
 ///
 /// Pure: the time is passed in.
 struct ObserverRoster: Sendable {

@@ -109,7 +109,8 @@ public struct BrokerConfiguration: Sendable {
     static let rootLines =
         "# Started as root it would become the user \"mosquitto\", who cannot read the keys in this folder.\nuser root\n"
 
-    /// A device has its own topic and one place to ask to join; the server has the rest (srup-wire section 3).
+    /// A device has its own topic and one place to ask to join; the server has the rest (docs/protocol.md, "MQTT
+    /// topics").
     var accessList: String {
         """
         # Everybody: the own topic, and asking this server to join. %u is the identity from the certificate.

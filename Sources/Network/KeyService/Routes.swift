@@ -17,7 +17,7 @@ struct KeyServiceContext: RequestContext {
     }
 }
 
-/// The routes of srup-wire section 5, for reference clients and ours.
+/// The routes of docs/protocol.md, "Key service", for reference clients and ours.
 struct KeyServiceRoutes: Sendable {
     let authority: Authority
     let state: KeyServiceState

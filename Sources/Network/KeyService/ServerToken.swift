@@ -2,7 +2,7 @@ import Foundation
 import SRUP
 
 /// What an operator gives to somebody who wants to register another C2 server: the key service's signature over that server's
-/// public key (the "server token file", srup-wire section 5).
+/// public key (the "server token file"; docs/protocol.md, "Key service").
 public enum ServerToken {
     /// Base64 of RSASSA-PSS with SHA-256 over the PEM text of the server's public key, on one line.
     ///

@@ -8,7 +8,8 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
     /// Program and version.
     public var program: String
     /// How many devices an observer can look at at once. Without it a server must take it that there is one place for one
-    /// token, as in a reference observer, which answers about one device with the other's token (srup-wire 8.9).
+    /// token, as in a reference observer, which answers about one device with the other's token (docs/protocol.md, "One
+    /// observation at a time").
     public var observations: Int?
     /// New with each connection: what was asked in another one has not been looked at.
     public var session: String?

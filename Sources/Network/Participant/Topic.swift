@@ -1,6 +1,6 @@
 import SRUP
 
-/// An MQTT topic of the protocol (srup-wire section 3).
+/// An MQTT topic of the protocol (docs/protocol.md, "MQTT topics").
 public enum Topic: Hashable, Sendable, CustomStringConvertible {
     /// `SRUP/<id>`: the two-way channel between a participant and its server.
     case member(DeviceID)

@@ -15,8 +15,8 @@ import ObservedValue
 ///                                    alive <frames looked at>
 /// ```
 /// `use` comes first and only where the service manager starts the witness, which then has no command line of ours.
-/// Only values seen cross it, never the nonce (design, "Two kinds of process"). A line that does not parse means that
-/// the other side is broken or taken over: the keeper then starts the witness anew.
+/// Only values seen cross it, never the nonce (docs/architecture.md, "Keeper and witnesses"). A line that does not
+/// parse means that the other side is broken or taken over: the keeper then starts the witness anew.
 public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
     /// The first line: protocol version and kind of eye.
     case hello(kind: String)

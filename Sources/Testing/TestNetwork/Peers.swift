@@ -124,8 +124,8 @@ package final class View {
     package func shows(_ nonce: Nonce) -> Bool { values.contains(nonce) }
 }
 
-/// An observer as the reference implementation makes one (srup-wire 4.3, 8.9): each request is looked for, and every answer
-/// carries the token of the last request, whichever device it is about.
+/// An observer as the reference implementation makes one (docs/protocol.md, "One observation at a time"): each request
+/// is looked for, and every answer carries the token of the last request, whichever device it is about.
 package final class ReferenceObserver {
     package let puppet: Puppet
     private let view: View

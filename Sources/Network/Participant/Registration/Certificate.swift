@@ -1,7 +1,7 @@
 import COpenSSL
 import SRUP
 
-/// Makes requests for broker certificates (srup-wire section 5).
+/// Makes requests for broker certificates (docs/protocol.md, "Key service").
 enum CertificateRequest {
     /// A PKCS#10 request in PEM: subject C=UK, ST=UNK, L=UNK, O=SRUP_DEVICE, CN=<identity>, signed with SHA-256.
     ///

@@ -8,7 +8,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Speaks with a key service over HTTPS: the routes of srup-wire section 5, the reference's and ours.
+/// Speaks with a key service over HTTPS: the routes of docs/protocol.md, "Key service", the reference's and ours.
 public struct KeyServiceClient: Sendable {
     /// The base, as in `https://c2.example.net:8443`, without `/KeyEx`.
     public let url: String

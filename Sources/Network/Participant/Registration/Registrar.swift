@@ -3,7 +3,7 @@ import Logging
 import SRUP
 import Storage
 
-/// Registers a new identity: status, identity, keys, register, validate, certificate (srup-wire section 5).
+/// Registers a new identity: status, identity, keys, register, validate, certificate (docs/protocol.md, "Key service").
 public enum Registrar {
     /// Registers and keeps the result in `folder`.
     ///

@@ -7,7 +7,7 @@ import Storage
 /// Every change is on disk when the call returns. Safe to use from several threads.
 public final class ParticipantStore: Sendable {
     /// How far a new number jumps ahead, so that messages crossing on the wire are not dropped by a reference peer,
-    /// whose one counter serves both directions (srup-wire section 9.3).
+    /// whose one counter serves both directions (docs/protocol.md, "Sequence numbers").
     public static let stride: UInt64 = 16
 
     public let database: Database

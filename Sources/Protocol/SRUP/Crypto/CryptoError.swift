@@ -31,7 +31,7 @@ public enum CryptoError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What keys are accepted (srup-wire section 9.5).
+/// What keys are accepted (docs/protocol.md, "Keys").
 public enum KeyRules {
     public static let minimumBits = 2048
     public static let maximumBits = 8192

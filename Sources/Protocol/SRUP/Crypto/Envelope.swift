@@ -11,7 +11,8 @@ import COpenSSL
 /// 24+K     4   P, length of the text                signed, least significant byte first
 /// 28+K     C   AES-256-CBC, PKCS#7 padding
 /// ```
-/// (srup-wire 1.5.) Reading a message does not look inside: an envelope is judged only when it is opened.
+/// (docs/protocol.md, "The sealed envelope".) Reading a message does not look inside: an envelope is judged only when
+/// it is opened.
 public struct Envelope: Hashable, Sendable {
     /// The envelope as it is on the wire.
     public let bytes: [UInt8]

@@ -178,7 +178,7 @@ public struct PublicKey: Sendable, Hashable {
     }
 
     /// Whether `signature` is this key's RSASSA-PSS signature (SHA-256, MGF1 SHA-256) over `bytes`: the key service
-    /// uses this padding (srup-wire section 5).
+    /// uses this padding (docs/protocol.md, "Key service").
     public func isPSSSignature(_ signature: [UInt8], over bytes: [UInt8]) -> Bool {
         guard signature.count == size, let context = EVP_MD_CTX_new() else { return false }
         defer {
@@ -314,7 +314,8 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable {
         return signature
     }
 
-    /// RSASSA-PSS with SHA-256, MGF1 SHA-256 and the longest salt, as the key service wants it (srup-wire section 5).
+    /// RSASSA-PSS with SHA-256, MGF1 SHA-256 and the longest salt, as the key service wants it (docs/protocol.md,
+    /// "Key service").
     ///
     /// - Throws: ``CryptoError/cannotSign``.
     public func signPSS(_ bytes: [UInt8]) throws(CryptoError) -> [UInt8] {

@@ -1,4 +1,5 @@
-/// Text that the reference ends with one NUL inside the counted length (INITIATE's URL and digest, srup-wire 1.4).
+/// Text that the reference ends with one NUL inside the counted length: INITIATE's URL and digest (docs/protocol.md,
+/// "Strings with a NUL").
 public struct TerminatedText: Hashable, Sendable {
     /// Without the NUL.
     public let bytes: [UInt8]

@@ -1,5 +1,5 @@
 /// A DATA message's value, for those who know its type from the data id: the wire carries no type tag
-/// (srup-wire 1.3). Numbers are little-endian machine representations of 1, 2, 4 or 8 bytes.
+/// (docs/protocol.md, "DATA values"). Numbers are little-endian machine representations of 1, 2, 4 or 8 bytes.
 public enum DataValue: Hashable, Sendable {
     case int8(Int8), int16(Int16), int32(Int32), int64(Int64)
     case float(Float), double(Double)

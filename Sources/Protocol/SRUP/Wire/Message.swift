@@ -10,7 +10,7 @@
 /// 20+T    2+S  signature             length most significant byte first
 /// 22+T+S  …    body, by type (see Body)
 /// ```
-/// (srup-wire 1.1.) The signature covers everything but itself and its length.
+/// (docs/protocol.md, "Message layout".) The signature covers everything but itself and its length.
 public struct Message: Hashable, Sendable {
     /// What a reference peer can take: its serialiser counts a whole message in 16 bits.
     public static let maximumSize = 0xFFFF
@@ -52,7 +52,7 @@ public struct Message: Hashable, Sendable {
         return head + tail
     }
 
-    /// Signs with RSASSA-PKCS1-v1_5 and SHA-256 (srup-wire 1.2).
+    /// Signs with RSASSA-PKCS1-v1_5 and SHA-256 (docs/protocol.md, "Signature").
     ///
     /// - Throws: ``WireError`` when a field or the whole is too long, ``CryptoError`` when OpenSSL refuses.
     public func signed(with key: PrivateKey) throws -> SignedMessage {

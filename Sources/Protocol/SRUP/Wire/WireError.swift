@@ -2,7 +2,7 @@ import ObservedValue
 
 /// Why bytes are not an SRUP message, or why a message cannot be written: which field, at which offset, what is wrong.
 public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// A field of the header or of a tail (srup-wire 1.1 and 1.3).
+    /// A field of the header or of a tail (docs/protocol.md, "Message layout" and "Message types").
     public enum Field: String, Sendable, CaseIterable {
         case version, type
         case sequence = "sequence id"
