@@ -31,7 +31,7 @@ private final class Alarm: Sendable {
 
 /// A PN532 through libnfc, open. Used on one thread only.
 ///
-/// libnfc can hang and can end the process (`abort()` at a status byte with the highest bit set): this belongs into a
+/// libnfc can hang and can end the process (`abort()` at a status byte with the highest bit set): this belongs in a
 /// process of its own, with a ``Watchdog`` over every call.
 public final class Reader {
     /// A type A target that was selected.

@@ -77,7 +77,7 @@ struct DoctorCommand: AsyncParsableCommand {
     private static func finding(_ error: SettingsError) -> Finding {
         Finding(
             "configuration", .problem, error.description,
-            remedy: "see the example in README.md, or the package's /etc/srup-observer/srup-observer.toml")
+            remedy: "see docs/configure.md, or the package's /etc/srup-observer/srup-observer.toml")
     }
 
     /// A LED that is named must be there; a GPIO line is taken, and so changed, by "signal --test" only.

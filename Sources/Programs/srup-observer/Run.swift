@@ -39,7 +39,7 @@ struct Run: AsyncParsableCommand {
             runs as a process of its own (srup-witness), started from here. Stops on SIGTERM.
             On SIGHUP it reads log and [observe] of its configuration again; when its terminal has gone it stops.
 
-            Exit codes: 0 stopped, 1 failed, 69 something outside is missing, 78 configuration or identity is wrong.
+            Exit codes: 0 stopped, 1 failed, 78 configuration or identity is wrong.
             """)
 
     @OptionGroup var configuration: ConfigurationOptions

@@ -204,7 +204,7 @@ import Testing
         ("[[observer]]\nname = \"a\"", "needs either [observer.camera] or [observer.nfc]"),
         ("[[observer]]\nname = \"A\"\n[observer.nfc]", "lower-case letters"),
         ("[[observer]]\n[observer.nfc]", "is missing"),
-        ("[camera]\n[[observer]]\nname = \"a\"\n[observer.nfc]", "belongs into one of the [[observer]] blocks"),
+        ("[camera]\n[[observer]]\nname = \"a\"\n[observer.nfc]", "belongs in one of the [[observer]] blocks"),
         ("[[observer]]\nname = \"a\"\n[observer.nfc]\n[[observer]]\nname = \"a\"\n[observer.nfc]", "is used twice"),
         ("[[observer]]\nname = \"a\"\n[observer.nfc]\ndevise = \"x\"", "did you mean"),
     ])

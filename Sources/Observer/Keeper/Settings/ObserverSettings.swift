@@ -176,7 +176,7 @@ package struct ObserverSettings {
         _ blocks: [String], _ common: LogicalObserver, _ file: inout SettingsFile
     ) throws(SettingsError) {
         for table in ["camera", "nfc"] where file.contains(table) {
-            throw file.problem(table, "belongs into one of the [[observer]] blocks, as [observer.\(table)]")
+            throw file.problem(table, "belongs in one of the [[observer]] blocks, as [observer.\(table)]")
         }
         guard blocks.count <= Self.mostObservers else {
             throw file.problem("observer", "at most \(Self.mostObservers) blocks are possible")
