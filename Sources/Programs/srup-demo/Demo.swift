@@ -140,7 +140,16 @@ struct Demo: ParsableCommand {
         guard
             outcomes.allSatisfy({ $0.verdicts.last == $0.act.expected && $0.admitted == ($0.act.expected == "VALID") })
         else { throw Stage.Failure(description: "a verdict is not what it must be") }
+        story.chapter("What to try next")
+        for line in Self.next { story.tell("  " + line) }
     }
+
+    private static let next = [
+        "deploy/demo --camera /dev/video0    the same before a real camera: hold a phone with the code into it",
+        "deploy/demo --nfc                   the same by tap",
+        "README.md                           a network of your own on this machine, in a dozen lines",
+        "docs/run-a-network.md               the same with real machines; deploy/README.md for a Raspberry Pi",
+    ]
 
     private func makeEye(_ world: World, _ story: Narrator) throws -> Eye {
         guard nfc else { return .camera(fifo: try world.makeCamera("camera")) }
