@@ -7,9 +7,9 @@ public struct MessageOutline: Sendable, Hashable {
     public var version: ProtocolVersion?
     /// The second byte, whether it is a ``MessageType`` or not.
     public var type: UInt8?
-    /// The sequence number; `nil` when the bytes end before it does.
+    /// The sequence number; `nil` when it could not be read.
     public var sequence: SequenceNumber?
-    /// The sender's identity; `nil` when the bytes end before it does.
+    /// The sender's identity; `nil` when it could not be read.
     public var sender: DeviceID?
     /// May be empty here.
     public var token: [UInt8]?
