@@ -36,17 +36,22 @@ private final class Alarm: Sendable {
 public final class Reader {
     /// A type A target that was selected.
     public struct TypeATarget: Sendable, Hashable {
+        /// The identifier that the target answered with, at most 10 bytes.
         public let uid: [UInt8]
         /// SEL_RES.
         public let sak: UInt8
         /// SENS_RES.
         public let atqa: [UInt8]
 
+        /// Whether it is a peer that can be spoken to by NFC-DEP, as its SEL_RES says.
         public var speaksDEP: Bool { sak & 0x40 != 0 }
+        /// Whether it is a card that takes APDUs by ISO-DEP, as Type 4 tags do, as its SEL_RES says.
         public var speaksISODEP: Bool { sak & 0x20 != 0 }
+        /// Whether it is a Type 2 tag: its SEL_RES has none of the bits 0x40, 0x20 and 0x08.
         public var isType2: Bool { sak & 0x60 == 0 && sak & 0x08 == 0 }
     }
 
+    /// Where the reader is; never ``ReaderAddress/auto``, which was resolved when it was opened.
     public let address: ReaderAddress
     /// As libnfc names it.
     public let name: String

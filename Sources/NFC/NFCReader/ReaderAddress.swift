@@ -31,6 +31,7 @@ public enum ReaderAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// The address as ``init(_:)`` reads it; all but ``auto`` is also how libnfc names the device.
     public var description: String {
         switch self {
         case .auto: "auto"

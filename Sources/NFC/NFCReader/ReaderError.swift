@@ -17,6 +17,7 @@ public enum ReaderError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The radio link failed or the peer has gone; the reader is well.
     case peerGone(String)
 
+    /// What is wrong and, where that is known, what to do; in words for the operator.
     public var description: String {
         switch self {
         case .badAddress(let text):

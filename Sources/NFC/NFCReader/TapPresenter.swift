@@ -6,6 +6,7 @@ import NFCProtocols
 ///
 /// One thread runs it (``run(while:)``); it recovers by itself as ``TapReader`` does.
 public final class TapPresenter {
+    /// What the reader is to whoever is near.
     public enum Manner: String, Sendable, CaseIterable {
         /// Peer-to-peer: LLCP and SNEP.
         case peer
@@ -13,6 +14,7 @@ public final class TapPresenter {
         case card
     }
 
+    /// What happens while something is presented.
     public enum Event: Sendable {
         case ready(String)
         case lost(ReaderError)
@@ -51,6 +53,7 @@ public final class TapPresenter {
         }
     }
 
+    /// Presents until `isWanted` says no, which it is asked between two attempts; then the reader is closed.
     public func run(while isWanted: () -> Bool) {
         station.run(while: isWanted) { (reader) throws(ReaderError) in
             if try turn(reader) { ReaderStation.wait(rest, isWanted) }

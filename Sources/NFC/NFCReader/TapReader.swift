@@ -19,7 +19,9 @@ public struct Tap: Sendable {
         public var isTag: Bool { self == .type2 || self == .type4 }
     }
 
+    /// Who spoke first, and how.
     public let role: Role
+    /// The message that was given or read.
     public let message: NDEFMessage
     /// From the moment the device was found to the message.
     public let duration: Duration
@@ -66,6 +68,7 @@ public final class TapReader {
         /// How long a peer that has given something may go on.
         public var farewell = Duration.milliseconds(300)
 
+        /// The usual limits, as above.
         public init() {}
     }
 

@@ -35,6 +35,14 @@ public actor C2Server: Service {
     /// How often the server looks at what is due, and how often at what the operator has said on the command line.
     private static let (beat, ordersEvery) = (Duration.milliseconds(100), Duration.seconds(1))
 
+    /// A server that begins with ``run()``.
+    ///
+    /// - Parameters:
+    ///   - participant: the server's own identity on the network.
+    ///   - state: joins under way and the operator's word.
+    ///   - directory: where keys and types of strangers are looked up.
+    ///   - events: where what happens is written for other programs.
+    ///   - time: the clock for all deadlines; tests pass their own.
     public init(
         _ participant: Participant, state: C2State, directory: any KeyDirectory, rules: C2Rules, events: EventLog,
         time: Timekeeper = .monotonic

@@ -9,7 +9,9 @@ public final class C2State: Sendable {
 
     /// A join under way, without its nonce: that is in memory only, and after a restart a new one is made.
     public struct Pending: Sendable, Hashable {
+        /// Who wants to join.
         public let device: DeviceID
+        /// Whom the device has named as its observer.
         public let observer: DeviceID
         /// The token of the device's request.
         public let request: Token
@@ -27,8 +29,11 @@ public final class C2State: Sendable {
 
     /// A request that an observer may still answer.
     public struct Asked: Sendable, Hashable {
+        /// The token of the request to the observer.
         public let token: Token
+        /// Who was asked.
         public let observer: DeviceID
+        /// Whom the observer was asked about.
         public let device: DeviceID
         /// When it is over for certain, in seconds since 1970.
         public let until: Double
@@ -36,8 +41,11 @@ public final class C2State: Sendable {
 
     /// What an observer has told of itself.
     public struct Observer: Sendable, Hashable {
+        /// The observer's identity.
         public let id: DeviceID
+        /// How many devices it can look at at once, 1 to 1024.
         public let observations: Int
+        /// The `session` of its last identification, new with each connection; `nil`: it has told none.
         public let session: String?
     }
 

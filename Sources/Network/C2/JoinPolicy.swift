@@ -38,22 +38,29 @@ public struct C2Rules: Sendable {
     public struct Limits: Sendable, Hashable {
         /// Joins under way at once; of one type; by one observer.
         public var joins = 256
+        /// How many of them may be of devices of one type.
         public var joinsOfOneType = 160
+        /// How many of them may name one observer.
         public var joinsByOneObserver = 96
         /// A join that has not ended after this time does: JOIN_FAIL.
         public var longestJoin: Duration = .seconds(900)
         /// Messages of one sender: so many at once, and so many a second, before a signature is checked.
         public var messageBurst = 60.0
+        /// How many messages a second one sender may send in the long run.
         public var messagesPerSecond = 10.0
         /// Requests to join of one identity: so many at once, and so many a minute.
         public var joinBurst = 40.0
+        /// How many requests to join a minute one identity may send in the long run.
         public var joinsPerMinute = 30.0
 
+        /// The usual limits, as above.
         public init() {}
     }
 
+    /// The usual rules: observers must be trusted, all others observed.
     public init() {}
 
+    /// The policy for a device type: its own, or ``otherwise``.
     public func policy(for type: String) -> JoinPolicy { policies[type] ?? otherwise }
 
     /// What the operator should know about types that are let in by their word alone; one sentence each.

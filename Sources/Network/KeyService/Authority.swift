@@ -262,6 +262,7 @@ public enum AuthorityError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A certificate's file and another one's key.
     case notOfOnePair(String, String)
 
+    /// What is wrong, in words for the operator.
     public var description: String {
         switch self {
         case .badHost(let hosts): "\(hosts.joined(separator: ", ")): host names and addresses only, at least one"

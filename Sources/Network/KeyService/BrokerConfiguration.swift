@@ -6,12 +6,16 @@ import Storage
 public struct BrokerConfiguration: Sendable {
     /// Holds ca.crt, broker.crt and broker.key; gets mosquitto.conf, acl and broker-data.
     public var folder: String
+    /// The address that the broker listens on.
     public var bind: String
+    /// The TCP port that the broker listens on, for MQTT over TLS.
     public var port: Int
+    /// The C2 server's identity, which may read and write all topics.
     public var server: DeviceID
     /// Mosquitto's plugin that limits subscriptions; `nil`: there is none.
     var guardLibrary = BrokerGuard.find()
 
+    /// The configuration for a server's folder; ``write()`` puts it there.
     public init(folder: String, bind: String, port: Int, server: DeviceID) {
         self.folder = folder
         self.bind = bind

@@ -232,6 +232,7 @@ public enum BrokerUpgradeError: Error, Sendable, CustomStringConvertible {
     /// No listener takes names from certificates.
     case noPlace(String, [String])
 
+    /// What is wrong and what to do by hand, in words for the operator.
     public var description: String {
         switch self {
         case .noPlace(let path, let keys):

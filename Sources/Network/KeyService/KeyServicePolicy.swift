@@ -4,9 +4,11 @@ import SRUP
 public struct KeyServicePolicy: Sendable {
     /// As participants reach the broker.
     public var brokerHost: String
+    /// The broker's TCP port.
     public var brokerPort: Int
     /// The C2 server to join.
     public var server: DeviceID
+    /// Whether registrations are taken at the start; later ``KeyServiceServer/set(isActive:)`` says so.
     public var isActive = true
 
     /// How many identities are kept at most.
@@ -18,6 +20,7 @@ public struct KeyServicePolicy: Sendable {
 
     /// How many connections are served at once, and how many of one address when one that has waited can go for another.
     public var maximumConnections = 1024
+    /// How many connections one address may have when one of them has waited for two seconds and can go for a new one.
     public var maximumConnectionsPerAddress = 64
     /// How long a request may take with all that belongs to it: TLS handshake, headers, body, answer.
     public var requestDeadline = Duration.seconds(20)
@@ -28,6 +31,7 @@ public struct KeyServicePolicy: Sendable {
     /// How often it may prove an identity or have a certificate made, each of which costs a signature.
     public var proofs = Rate(burst: 1000, perSecond: 5)
 
+    /// The usual limits, as above, for a network with this broker and this C2 server.
     public init(brokerHost: String, brokerPort: Int, server: DeviceID) {
         self.brokerHost = brokerHost
         self.brokerPort = brokerPort

@@ -39,6 +39,9 @@ public struct KeyServiceServer: Service {
     /// Takes registrations from now on, or none.
     public func set(isActive: Bool) { routes.door.set(isOpen: isActive) }
 
+    /// Serves until it is stopped, and removes once an hour who has never joined.
+    ///
+    /// - Throws: when the port cannot be listened on.
     public func run() async throws {
         let application = try application()
         try await withThrowingTaskGroup(of: Void.self) { group in

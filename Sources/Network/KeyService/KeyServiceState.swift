@@ -6,18 +6,27 @@ import Storage
 public final class KeyServiceState: Sendable {
     private let database: Database
 
+    /// A registered identity with its key.
     public struct Entry: Sendable {
+        /// The identity.
         public let id: DeviceID
+        /// The public key of the identity, which checks its signatures.
         public let key: PublicKey
+        /// The device type that it has chosen at registration.
         public let type: String
+        /// Whether it is a C2 server.
         public let isServer: Bool
     }
 
     /// An identity and what has become of it; times in seconds since 1970.
     public struct Registration: Sendable {
+        /// The identity.
         public let id: DeviceID
+        /// The device type that it has chosen at registration.
         public let type: String
+        /// Whether it is a C2 server.
         public let isServer: Bool
+        /// When it was registered.
         public let registered: Double
         /// When its first certificate for the broker was made.
         public let certified: Double?

@@ -2,9 +2,12 @@ import Synchronization
 
 /// How often something is allowed: so many at once, and so many a second in the long run.
 public struct Rate: Sendable, Hashable {
+    /// How many are allowed at once, after a pause.
     public var burst: Double
+    /// How many a second are allowed in the long run.
     public var perSecond: Double
 
+    /// A rate of `burst` at once and `perSecond` a second.
     public init(burst: Double, perSecond: Double) {
         self.burst = burst
         self.perSecond = perSecond

@@ -43,7 +43,9 @@ public struct ServerCertificates: Sendable {
 
     /// What was done, in words, and what went wrong.
     public struct Outcome: Sendable {
+        /// The certificates that were renewed: path and whose each is.
         public var renewed: [String] = []
+        /// What could not be renewed and why, one sentence each.
         public var problems: [String] = []
     }
 

@@ -19,6 +19,7 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
     /// Longer texts are cut, in characters.
     private static let maximumLength = 2048
 
+    /// An identification that replaces no other identity.
     public init(program: String, observations: Int? = nil, session: String? = nil) {
         self.program = program
         self.observations = observations
@@ -42,6 +43,7 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
         self.program = program.joined(separator: " ")
     }
 
+    /// The answer's text, as in the example above; what is not set is left out.
     public var description: String {
         [
             program, observations.map { "observations=\($0)" }, session.map { "session=\($0)" },

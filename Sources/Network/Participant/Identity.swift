@@ -13,28 +13,43 @@ import Storage
 /// ```
 /// The folder itself has mode 0700.
 public struct Identity: Sendable {
+    /// Who we are on the network.
     public let id: DeviceID
+    /// The identity's private key: signs messages and opens envelopes.
     public let key: PrivateKey
+    /// Where the broker is, with the files that its TLS needs.
     public let broker: BrokerAddress
     /// Base URL of the key service that knows us.
     public let keyService: String
     /// The C2 server to join, and its key, when the key service told them.
     public let server: DeviceID?
+    /// The C2 server's public key; `nil` when the key service did not tell it.
     public let serverKey: PublicKey?
 
     /// What registration has brought, to be kept.
     public struct Registration: Sendable {
+        /// The new identity.
         public var id: DeviceID
+        /// The identity's private key.
         public var key: PrivateKey
+        /// The private key of the broker's client certificate.
         public var accessKey: PrivateKey
+        /// The client certificate for the broker, in PEM.
         public var certificate: String
+        /// The certificate of the authority that signed it and the broker's, in PEM.
         public var authority: String
+        /// The broker's host name or address.
         public var brokerHost: String
+        /// The broker's TCP port.
         public var brokerPort: UInt16
+        /// The key service's base URL.
         public var keyService: String
+        /// The C2 server to join; `nil` when the key service did not tell it.
         public var server: DeviceID?
+        /// The C2 server's public key; `nil` when the key service did not tell it.
         public var serverKey: PublicKey?
 
+        /// What registration has brought; ``Identity/save(_:in:machineKey:)`` keeps it.
         public init(
             id: DeviceID, key: PrivateKey, accessKey: PrivateKey, certificate: String, authority: String,
             brokerHost: String, brokerPort: UInt16, keyService: String, server: DeviceID?, serverKey: PublicKey?
@@ -52,6 +67,7 @@ public struct Identity: Sendable {
         }
     }
 
+    /// Where the state file is in an identity's folder.
     public static func statePath(_ folder: String) -> String { folder + "/state.db" }
 
     /// Whether there is an identity in the folder.

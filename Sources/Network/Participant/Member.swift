@@ -60,6 +60,9 @@ public actor Member: Service {
         /// The answer to an ID_REQUEST; the session is added.
         public var identification: Identification
 
+        /// The usual times, as above.
+        ///
+        /// - Parameter rejoin: how often to ask for a simple join by itself; `nil`: never.
         public init(rejoin: Duration?, identification: Identification) {
             self.rejoin = rejoin
             self.identification = identification
@@ -82,7 +85,9 @@ public actor Member: Service {
         let until: Duration
     }
 
+    /// The member's own identity on the network.
     public nonisolated let participant: Participant
+    /// The identity of its one C2 server.
     public nonisolated let server: DeviceID
     private let serverKey: PublicKey
     private let behaviour: Behaviour

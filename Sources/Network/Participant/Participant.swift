@@ -8,17 +8,24 @@ import Storage
 ///
 /// Safe to use from several threads; what is sent to one peer leaves in the order of the calls.
 public final class Participant: Sendable {
+    /// Who we are on the network.
     public let id: DeviceID
+    /// The identity's private key: signs messages and opens envelopes.
     public let key: PrivateKey
+    /// Counters, peers, open requests and what is on its way, on disk.
     public let state: ParticipantStore
+    /// The way to the broker and back.
     public let link: any MessageLink
+    /// Counts and logs the messages that were not acted on.
     public let rejections: RejectionLog
+    /// For lines that we cause ourselves.
     public let logger: Logger
     /// For lines that peers, the broker or a full disk cause, as often as they like.
     public let causedLog: BoundedLog
     /// Seconds since 1970; only for the audit log and for throwing away what is older than an hour.
     public let wallClock: @Sendable () -> Double
 
+    /// An identity at work; nothing is sent before ``resume()`` or ``send(_:to:on:token:answering:membership:)``.
     public init(
         id: DeviceID, key: PrivateKey, state: ParticipantStore, link: any MessageLink, logger: Logger,
         wallClock: @escaping @Sendable () -> Double = Participant.systemTime

@@ -50,6 +50,7 @@ public enum Rejection: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Why, in words for the log; bounded, whatever the peer has sent.
     public var description: String {
         switch self {
         case .malformed(let error): "not an SRUP message: \(error)"

@@ -14,6 +14,9 @@ public final class RejectionLog: Sendable {
     private let logger: Logger
     private let now: @Sendable () -> ContinuousClock.Instant
 
+    /// A log without entries.
+    ///
+    /// - Parameter now: the clock for the minutes; tests pass their own.
     public init(logger: Logger, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
         self.logger = logger
         self.now = now
@@ -23,6 +26,7 @@ public final class RejectionLog: Sendable {
     /// How often each reason occurred since the start.
     public var counts: [String: UInt64] { state.withLock { $0.counts } }
 
+    /// Counts a rejection, and logs it unless ten were logged in this minute.
     public func record(_ rejection: Rejection) {
         let (log, suppressed) = state.withLock { state -> (Bool, Int) in
             state.counts[rejection.reason, default: 0] += 1

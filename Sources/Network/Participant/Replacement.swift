@@ -9,6 +9,7 @@ import Foundation
 /// The word of an identity that another has taken its place, as when a box is registered anew: signed with the old key, so
 /// that nobody else can say so. The server then drops the old one, which would otherwise be asked to observe for ever.
 public struct Replacement: Sendable, Hashable, CustomStringConvertible {
+    /// The identity whose place is taken.
     public let old: DeviceID
     private let signature: [UInt8]
 
@@ -29,6 +30,7 @@ public struct Replacement: Sendable, Hashable, CustomStringConvertible {
         self.signature = Array(signature)
     }
 
+    /// The old identity in hexadecimal, a colon, and the signature in base64.
     public var description: String { "\(old.hex):\(Data(signature).base64EncodedString())" }
 
     /// Whether the holder of the old identity's key has said that `new` takes its place.

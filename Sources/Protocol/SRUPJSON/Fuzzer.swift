@@ -6,11 +6,17 @@ public struct Fuzzer {
     private let corpus: [[UInt8]]
     private var random: SplitMix64
 
+    /// Begins a sequence of inputs.
+    ///
+    /// - Parameters:
+    ///   - corpus: the good messages; without any, all inputs are noise.
+    ///   - seed: decides every input that follows.
     public init(corpus: [[UInt8]], seed: UInt64) {
         self.corpus = corpus
         random = SplitMix64(seed: seed)
     }
 
+    /// The next input: mostly a message of the corpus with up to five changes, else noise of less than 800 bytes.
     public mutating func next() -> [UInt8] {
         if corpus.isEmpty || random.below(50) == 0 {
             return random.bytes(random.below(800))

@@ -10,38 +10,56 @@ import Foundation
 
 /// A message as one JSON object: what `srup decode --json` prints and `srup encode` reads.
 public struct MessageJSON: Codable, Sendable, Equatable {
+    /// The protocol version, 4 or 5, or what the first byte says instead; when encoding, 5 unless said otherwise.
     public var version: UInt8?
     /// The protocol's name, as OBSERVATION_REQUEST; the byte, as 0x30, when it has none.
     public var type: String?
+    /// The sequence number; needed when encoding.
     public var sequence: UInt64?
     /// The identity in hexadecimal.
     public var sender: String?
+    /// The token as text; when encoding without any token, a random one is made.
     public var token: String?
     /// Instead of `token` when that is not printable.
     public var token_hex: String?
     /// valid, invalid or unchecked; not read when encoding.
     public var signature: String?
+    /// The signature in hexadecimal; read when encoding without a private key.
     public var signature_hex: String?
 
+    /// INITIATE's address of the update, without the NUL.
     public var url: String?
+    /// Instead of `url` when that is not UTF-8.
     public var url_hex: String?
     /// Whether the NUL is there that the reference counts in; true unless said otherwise.
     public var url_terminated: Bool?
+    /// INITIATE's digest of the update, without the NUL: SHA-256 as lower-case hexadecimal.
     public var digest: String?
+    /// Instead of `digest` when that is not UTF-8.
     public var digest_hex: String?
+    /// Whether the NUL is there that the reference counts in; true unless said otherwise.
     public var digest_terminated: Bool?
     /// The protocol's name, as OBSERVED_JOIN_VALID.
     public var status: String?
     /// As 0x60; when encoding, read only where there is no `status`: for codes that have no name.
     public var status_code: String?
+    /// ACTION's number, 0 to 255.
     public var action: UInt8?
+    /// DATA's id as text.
     public var data_id: String?
+    /// Instead of `data_id` when that is not UTF-8.
     public var data_id_hex: String?
+    /// DATA's value as text; `nil` when it is not UTF-8.
     public var data: String?
+    /// DATA's value in hexadecimal, beside `data` when decoding; when encoding it counts, if there are both.
     public var data_hex: String?
+    /// The device that the message is about, as its identity in hexadecimal.
     public var device: String?
+    /// The group that the message is about, as text.
     public var group: String?
+    /// Instead of `group` when that is not UTF-8.
     public var group_hex: String?
+    /// The observer that a device asks for, as its identity in hexadecimal.
     public var observer: String?
     /// The sealed envelope in hexadecimal.
     public var envelope: String?
@@ -60,14 +78,20 @@ public struct MessageJSON: Codable, Sendable, Equatable {
     public var supported: Bool?
 
     // Of what is no message.
+    /// What is wrong, in words; `nil` for a message. Not read when encoding, nor are the next three.
     public var error: String?
+    /// The field that is wrong, by its name in ``WireError/Field``.
     public var field: String?
+    /// Where that field begins, in bytes from the start of the message.
     public var offset: Int?
+    /// What is wrong, in a short name for counting (``WireError/reason``).
     public var reason: String?
     /// Where the message came from, when that is known; not read when encoding.
     public var topic: String?
+    /// When the message came, in seconds since 1970, when that is known; not read when encoding.
     public var time: Double?
 
+    /// An object without any key.
     public init() {}
 }
 
@@ -75,9 +99,12 @@ public struct MessageJSON: Codable, Sendable, Equatable {
 public struct DecodingKeys: Sendable {
     /// Keys to try on every message, and keys of certain senders.
     public var any: [PublicKey] = []
+    /// Keys of certain senders, each the only one that is tried on its sender's messages.
     public var bySender: [DeviceID: PublicKey] = [:]
+    /// The key that opens sealed envelopes; `nil`: they stay closed.
     public var recipient: PrivateKey?
 
+    /// Knows no key: signatures stay unchecked and envelopes closed.
     public init() {}
 }
 
@@ -204,22 +231,29 @@ extension MessageJSON {
 
 /// Why a JSON object is no message: which key, what is allowed.
 public struct MessageJSONError: Error, Sendable, CustomStringConvertible {
+    /// The JSON key that is wrong; empty when it is the whole object.
     public let key: String
+    /// What is wrong with it, or what it must be.
     public let problem: String
 
+    /// An error about one JSON key, or about the whole object when `key` is empty.
     public init(key: String, problem: String) {
         self.key = key
         self.problem = problem
     }
 
+    /// The key and what is wrong with it, in words.
     public var description: String { key.isEmpty ? problem : "\"\(key)\": \(problem)" }
 }
 
 /// What is needed to write a message.
 public struct EncodingKeys: Sendable {
+    /// The key that signs the message; `nil`: its signature is read from `signature_hex`.
     public var signer: PrivateKey?
+    /// The key that the nonce is sealed for; `nil`: the sealed envelope is read from `envelope`.
     public var recipient: PublicKey?
 
+    /// Has no key: signature and envelope are read from the object.
     public init() {}
 }
 

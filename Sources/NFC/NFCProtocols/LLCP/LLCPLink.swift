@@ -6,10 +6,13 @@
 public struct LLCPLink: Sendable {
     /// A data link connection: our service access point and the peer's.
     public struct ConnectionID: Sendable, Hashable {
+        /// Our service access point, 0 to 63.
         public let local: UInt8
+        /// The peer's service access point, 0 to 63.
         public let remote: UInt8
     }
 
+    /// What has happened on the link; of use to whoever drives it.
     public enum Event: Sendable, Hashable {
         /// The peer has connected to a service of ours, or our connection has come about.
         case connected(ConnectionID, service: UInt8, miu: Int)
@@ -33,7 +36,9 @@ public struct LLCPLink: Sendable {
 
     /// The well-known access points (LLCP 1.3, section 4.2.1 and the NFC Forum's assigned numbers).
     public static let discovery: UInt8 = 1
+    /// The access point of SNEP.
     public static let snep: UInt8 = 4
+    /// The service name of SNEP.
     public static let snepName = "urn:nfc:sn:snep"
 
     /// How many connections may be open at once.
@@ -60,7 +65,9 @@ public struct LLCPLink: Sendable {
         var outstanding: UInt8 { (vs &- vsa) & 15 }
     }
 
+    /// What we have told the peer of ourselves.
     public let local: LinkParameters
+    /// What the peer has told of itself; a PAX PDU of its takes the place of what the general bytes said.
     public private(set) var remote: LinkParameters
     private var services: [UInt8: String] = [:]
     var connections: [Connection] = []
@@ -68,16 +75,21 @@ public struct LLCPLink: Sendable {
     private var events: [Event] = []
     private var lookups: [UInt8: String] = [:]
     private var nextTransaction: UInt8 = 0
+    /// Whether the link has ended: the peer has said so, or ``next()`` has given the PDU that says so.
     public private(set) var isEnded = false
     private var isEnding = false
     /// The receive window that we offer.
     static let window: UInt8 = 1
 
+    /// A link without connections.
+    ///
+    /// - Parameter remote: what the peer's general bytes say.
     public init(local: LinkParameters = .ours, remote: LinkParameters) {
         self.local = local
         self.remote = remote
     }
 
+    /// What has happened since the last call, in that order.
     public mutating func takeEvents() -> [Event] {
         defer { events.removeAll() }
         return events

@@ -9,6 +9,7 @@ public enum LLCPError: Error, Sendable, Hashable, CustomStringConvertible {
     case nestedAggregate
     case tooManyPDUs
 
+    /// What is wrong, in words for the operator.
     public var description: String {
         switch self {
         case .noMagic: "LLCP: the general bytes do not begin with \"Ffm\": the peer does not speak LLCP"
@@ -67,14 +68,18 @@ struct LLCPParameter: Sendable, Hashable {
 ///  07 01 0X               OPT: link service class
 /// ```
 public struct LinkParameters: Sendable, Hashable {
+    /// The LLCP version that is spoken, the major number in the high four bits.
     public var version: UInt8 = 0x13
     /// The longest information field that is taken, in bytes.
     public var miu = 128
+    /// The access points from 0 to 15 that have a service, a bit for each: the lowest is 0's.
     public var wellKnownServices: UInt16 = 0x0001
     /// How long the other side may wait for our next PDU, in milliseconds.
     public var linkTimeout = 100
+    /// OPT; its low two bits are the link service class: 1 connectionless, 2 connection-oriented, 3 both, 0 not told.
     public var options: UInt8 = 0
 
+    /// LLCP 1.3 and no more than every side of a link must have: see ``ours`` for what we say.
     public init() {}
 
     /// Ours, as the observer's and the device's link say it.

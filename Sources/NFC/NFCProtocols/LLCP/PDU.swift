@@ -28,10 +28,15 @@ public enum PDU: Sendable, Hashable {
 
     /// The parameters of CONNECT and CC.
     public struct Connect: Sendable, Hashable {
+        /// The longest information field that the sender takes on this connection, in bytes: 128 to 2175.
         public var miu = 128
+        /// The sender's receive window (RW): how many I PDUs may wait for its acknowledgement, 0 to 15.
         public var window: UInt8 = 1
+        /// The name of the service that is asked for, in a CONNECT to service discovery; `nil`: the access point says
+        /// it.
         public var service: String?
 
+        /// Parameters of CONNECT or CC; what is left out has the standard's default.
         public init(miu: Int = 128, window: UInt8 = 1, service: String? = nil) {
             self.miu = miu
             self.window = window
@@ -41,29 +46,42 @@ public enum PDU: Sendable, Hashable {
 
     /// Why and where a frame was rejected (4.3.9): flags in the high four bits are W, I, R, S.
     public struct FrameReject: Sendable, Hashable {
+        /// W: the PDU is malformed.
         public static let malformed: UInt8 = 8
+        /// I: the information field is not allowed, or too long.
         public static let incorrectInformation: UInt8 = 4
+        /// R: N(R) acknowledges what was not sent.
         public static let invalidReceive: UInt8 = 2
+        /// S: N(S) is not the number that was due.
         public static let invalidSend: UInt8 = 1
 
+        /// Why: ``malformed``, ``incorrectInformation``, ``invalidReceive`` and ``invalidSend``, added up.
         public var flags: UInt8
+        /// The rejected PDU's type (PTYPE).
         public var type: UInt8
+        /// The rejected PDU's N(S) in the high and N(R) in the low four bits; 0 when it has none.
         public var sequence: UInt8
         /// V(S), V(R), V(SA), V(RA).
         public var vs, vr, vsa, vra: UInt8
     }
 
+    /// A question of service discovery (SDREQ): at which access point the service of a name is.
     public struct Lookup: Sendable, Hashable {
+        /// A number of the asker's choice, which the answer repeats.
         public var transaction: UInt8
+        /// The service's name, as ``LLCPLink/snepName``.
         public var name: String
 
+        /// A question for the service of a name.
         public init(transaction: UInt8, name: String) {
             self.transaction = transaction
             self.name = name
         }
     }
 
+    /// An answer of service discovery (SDRES).
     public struct LookupResult: Sendable, Hashable {
+        /// The number of the question that is answered.
         public var transaction: UInt8
         /// 0: no such service.
         public var sap: UInt8
@@ -74,6 +92,10 @@ public enum PDU: Sendable, Hashable {
 
     // MARK: Bytes
 
+    /// Reads one PDU that fills the bytes; a malformed I, RR or RNR PDU becomes
+    /// ``malformed(type:dsap:ssap:sequence:flags:)``.
+    ///
+    /// - Throws: ``LLCPError``.
     public init(parsing bytes: some Collection<UInt8>) throws(LLCPError) {
         try self.init(Array(bytes)[...], isInner: false)
     }
@@ -167,6 +189,7 @@ public enum PDU: Sendable, Hashable {
         return .serviceNameLookup(requests: requests, responses: responses)
     }
 
+    /// The PDU's bytes on the link.
     public var bytes: [UInt8] {
         switch self {
         case .symmetry: return [0, 0]

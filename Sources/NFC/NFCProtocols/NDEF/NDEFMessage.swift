@@ -1,5 +1,6 @@
 /// What is wrong with the bytes of an NDEF message, and where.
 public struct NDEFError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What can be wrong; the raw value says it in words.
     public enum Reason: String, Sendable {
         case empty = "there are no bytes"
         case truncated = "the bytes end in the middle of a record"
@@ -18,6 +19,7 @@ public struct NDEFError: Error, Sendable, Hashable, CustomStringConvertible {
         case badURI = "a URI record's payload is malformed"
     }
 
+    /// What is wrong.
     public let reason: Reason
     /// Where the record in question begins, in bytes.
     public let offset: Int
@@ -27,6 +29,7 @@ public struct NDEFError: Error, Sendable, Hashable, CustomStringConvertible {
         self.offset = offset
     }
 
+    /// What is wrong and where, in words.
     public var description: String { "NDEF: \(reason.rawValue) (at byte \(offset))" }
 }
 
@@ -37,11 +40,16 @@ public struct NDEFRecord: Sendable, Hashable {
         case empty, wellKnown, media, absoluteURI, external, unknown, unchanged, reserved
     }
 
+    /// How the type is to be read (TNF).
     public var format: TypeNameFormat
+    /// The type's bytes, as "T" of a Text record; at most 255.
     public var type: [UInt8]
+    /// The id's bytes, at most 255; empty when there is none.
     public var id: [UInt8]
+    /// The record's content, whose form the type tells.
     public var payload: [UInt8]
 
+    /// A record of these parts; nothing is checked.
     public init(_ format: TypeNameFormat, type: [UInt8] = [], id: [UInt8] = [], payload: [UInt8] = []) {
         self.format = format
         self.type = type
@@ -61,6 +69,7 @@ public struct NDEFRecord: Sendable, Hashable {
 ///     type, id, payload
 /// ```
 public struct NDEFMessage: Sendable, Hashable {
+    /// The records in their order, at least one.
     public var records: [NDEFRecord]
 
     /// The longest message that is taken, in bytes.
@@ -68,6 +77,7 @@ public struct NDEFMessage: Sendable, Hashable {
     /// The most records that are taken, chunks counted.
     public static let mostRecords = 64
 
+    /// A message of these records, at least one; nothing is checked.
     public init(_ records: [NDEFRecord]) {
         self.records = records
     }

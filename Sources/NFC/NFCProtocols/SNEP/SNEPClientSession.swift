@@ -5,6 +5,7 @@ public enum SNEPError: Error, Sendable, Hashable, CustomStringConvertible {
     case tooLong(UInt32)
     case refused(SNEPResponseCode)
 
+    /// What is wrong, in words for the operator.
     public var description: String {
         switch self {
         case .unsupportedVersion(let version): "SNEP: the server speaks version \(version >> 4).\(version & 15)"
@@ -19,6 +20,7 @@ public enum SNEPError: Error, Sendable, Hashable, CustomStringConvertible {
 ///
 /// Pure: ``start()`` gives the first fragment, ``received(_:)`` takes the information fields of LLCP I PDUs.
 public struct SNEPClientSession: Sendable {
+    /// What the session wants after it was given a fragment.
     public enum Step: Sendable, Hashable {
         case wait
         case send([[UInt8]])
@@ -50,6 +52,7 @@ public struct SNEPClientSession: Sendable {
             SNEPHeader(code: code.rawValue, length: UInt32(truncatingIfNeeded: body.count)).bytes + body)
     }
 
+    /// The first fragment to send; the others follow when the server says Continue.
     public mutating func start() -> [UInt8] { outgoing.first(miu) }
 
     /// - Throws: ``SNEPError``; the connection is of no more use then.

@@ -6,6 +6,7 @@ public enum SNEPRequestCode: UInt8, Sendable, CaseIterable {
     case reject = 0x7F
 }
 
+/// Responses of the Simple NDEF Exchange Protocol (NFC Forum, SNEP 1.0, sections 3 and 4).
 public enum SNEPResponseCode: UInt8, Sendable, CaseIterable, CustomStringConvertible {
     case `continue` = 0x80
     case success = 0x81
@@ -16,6 +17,7 @@ public enum SNEPResponseCode: UInt8, Sendable, CaseIterable, CustomStringConvert
     case unsupportedVersion = 0xE1
     case reject = 0xFF
 
+    /// The standard's name for the response.
     public var description: String {
         switch self {
         case .continue: "Continue"
@@ -38,14 +40,19 @@ public enum SNEPResponseCode: UInt8, Sendable, CaseIterable, CustomStringConvert
 ///  length    4   of the information field, the highest byte first
 /// ```
 public struct SNEPHeader: Sendable, Hashable {
+    /// The size of the header, in bytes.
     public static let size = 6
     /// SNEP 1.0.
     public static let version: UInt8 = 0x10
 
+    /// The sender's SNEP version, the major number in the high four bits.
     public var version: UInt8
+    /// The request or response: a ``SNEPRequestCode``, a ``SNEPResponseCode`` or neither.
     public var code: UInt8
+    /// The length of the information field, in bytes, over all its fragments.
     public var length: UInt32
 
+    /// A header before an information field of `length` bytes.
     public init(code: UInt8, length: UInt32, version: UInt8 = SNEPHeader.version) {
         self.version = version
         self.code = code
@@ -61,6 +68,7 @@ public struct SNEPHeader: Sendable, Hashable {
         length = head[2...].reduce(0) { $0 << 8 | UInt32($1) }
     }
 
+    /// The six bytes.
     public var bytes: [UInt8] { [version, code] + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: length >> $0) } }
 
     /// Versions with our major number are understood.

@@ -29,6 +29,7 @@ public struct SNEPServerSession: Sendable {
         self.answer = answer
     }
 
+    /// Takes the next fragment from the client: the information field of one I PDU.
     public mutating func received(_ fragment: [UInt8]) -> SNEPStep {
         switch state {
         case .idle: return begin(fragment)

@@ -36,6 +36,7 @@ public struct SteadyTag: Sendable {
         }
     }
 
+    /// How this tag is read.
     public let kind: Kind
     /// For how long the tag must not change: from the end of the first of the equal readings to the beginning of the last.
     public var minimumTime = Duration.milliseconds(50)
@@ -46,6 +47,7 @@ public struct SteadyTag: Sendable {
     /// Bounds what a clock that stands still would not.
     static let maximumEqual = 256
 
+    /// A tag of this kind that must not change for 50 ms and is waited for 2 s at most.
     public init(_ kind: Kind) {
         self.kind = kind
     }

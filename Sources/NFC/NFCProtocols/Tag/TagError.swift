@@ -17,6 +17,7 @@ public enum TagError: Error, Sendable, Hashable, CustomStringConvertible {
     case changing
     case message(NDEFError)
 
+    /// What is wrong, in words for the operator.
     public var description: String {
         switch self {
         case .link(let why): "the tag does not answer: \(why)"

@@ -15,6 +15,7 @@ public struct TapReceiver: Sendable {
         case malformed(NDEFError)
     }
 
+    /// The link below, which offers the SNEP server.
     public private(set) var link: LLCPLink
     private var gifts: [Gift] = []
     /// What was given and counted.
@@ -28,6 +29,11 @@ public struct TapReceiver: Sendable {
         var gifts: [Gift] = []
     }
 
+    /// Begins our side of a link.
+    ///
+    /// - Parameters:
+    ///   - remote: what the peer's general bytes say.
+    ///   - judge: called once for each message, before the peer is answered.
     public init(remote: LinkParameters, local: LinkParameters = .ours, judge: @escaping Judge = { _ in true }) {
         link = LLCPLink(local: local, remote: remote)
         link.offer(LLCPLink.snepName, at: LLCPLink.snep)
@@ -65,6 +71,7 @@ public struct TapReceiver: Sendable {
     public var isEnded: Bool { link.isEnded }
     /// Whether the peer has a connection open.
     public var isConnected: Bool { !sessions.isEmpty }
+    /// Ends the link, as ``LLCPLink/deactivate()``.
     public mutating func deactivate() { link.deactivate() }
 
     private func session(miu: Int) -> SNEPServerSession {

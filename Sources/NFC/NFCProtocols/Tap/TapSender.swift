@@ -2,13 +2,16 @@
 ///
 /// Pure, as ``TapReceiver``.
 public struct TapSender: Sendable {
+    /// What has become of the message.
     public enum Outcome: Sendable, Hashable {
         /// The peer says Success.
         case taken
         case refused(String)
     }
 
+    /// The link below, on which the SNEP client asks.
     public private(set) var link: LLCPLink
+    /// What has become of the message; `nil` as long as that is open.
     public private(set) var outcome: Outcome?
     private let message: [UInt8]
     private var session: SNEPClientSession?
@@ -29,6 +32,9 @@ public struct TapSender: Sendable {
         }
     }
 
+    /// Takes a PDU.
+    ///
+    /// - Throws: ``LLCPError``.
     public mutating func receive(_ bytes: [UInt8]) throws(LLCPError) {
         try link.receive(bytes)
         for event in link.takeEvents() {
@@ -49,8 +55,11 @@ public struct TapSender: Sendable {
         }
     }
 
+    /// The PDU to send in turn.
     public mutating func next() -> [UInt8] { link.next().bytes }
+    /// Whether the link has ended, by the peer's word or by ours.
     public var isEnded: Bool { link.isEnded }
+    /// Ends the link, as ``LLCPLink/deactivate()``.
     public mutating func deactivate() { link.deactivate() }
 
     private mutating func step(_ id: LLCPLink.ConnectionID, _ information: [UInt8]) {

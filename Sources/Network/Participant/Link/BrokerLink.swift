@@ -10,7 +10,9 @@ import Synchronization
 
 /// Where the broker is and what proves who we are there.
 public struct BrokerAddress: Sendable, Hashable {
+    /// The broker's host name or address.
     public var host: String
+    /// The broker's TCP port.
     public var port: UInt16
     /// PEM file with the certificate authority that signed the broker's certificate.
     public var caFile: String
@@ -19,8 +21,10 @@ public struct BrokerAddress: Sendable, Hashable {
     /// PEM file with the private key of our client certificate.
     public var keyFile: String
 
+    /// The port of MQTT over TLS.
     public static let defaultPort: UInt16 = 8883
 
+    /// A broker and the files that its TLS needs; none is opened yet.
     public init(
         host: String, port: UInt16 = BrokerAddress.defaultPort, caFile: String, certificateFile: String, keyFile: String
     ) {
@@ -55,6 +59,7 @@ public final class BrokerLink: Service, Sendable {
     /// A message above this size is refused by the link (the largest SRUP message is 65 535 bytes).
     public static let maximumPayload = 65535
 
+    /// Where the broker is, and the files that its TLS needs.
     public let address: BrokerAddress
     /// To be read by one task only.
     public let events: BrokerEvents
@@ -150,6 +155,7 @@ public final class BrokerLink: Service, Sendable {
         }
     }
 
+    /// Whether the broker has accepted the present connection, so that what is published goes out at once.
     public var isConnected: Bool { state.withLock { $0.isConnected } }
 
     /// Runs the link until the service group shuts down; then says goodbye to the broker and ends ``events``.
@@ -382,6 +388,7 @@ public struct BrokerEvents: AsyncSequence, Sendable {
 
     private static let capacity = 256
 
+    /// Without events; the link puts them in.
     public init() {
         (stream, continuation) = AsyncStream.makeStream()
         places = DispatchSemaphore(value: 0)
@@ -404,12 +411,15 @@ public struct BrokerEvents: AsyncSequence, Sendable {
         continuation.finish()
     }
 
+    /// Iterates over the events; for the one task that reads them.
     public func makeAsyncIterator() -> Iterator { Iterator(base: stream.makeAsyncIterator(), places: places) }
 
+    /// Gives the events in their order, and the link room for another with each.
     public struct Iterator: AsyncIteratorProtocol {
         var base: AsyncStream<BrokerEvent>.AsyncIterator
         let places: DispatchSemaphore
 
+        /// Waits for the next event; `nil` once the link has ended.
         public mutating func next() async -> BrokerEvent? {
             guard let event = await base.next() else { return nil }
             places.signal()
@@ -424,6 +434,7 @@ public enum BrokerLinkError: Error, Sendable, CustomStringConvertible {
     case tls(String)
     case noMemory
 
+    /// What is wrong, in words for the operator.
     public var description: String {
         switch self {
         case .file(let path, let why): "\(path), needed for the broker's TLS, cannot be read: \(why)"

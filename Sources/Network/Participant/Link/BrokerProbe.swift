@@ -27,6 +27,9 @@ public struct BrokerProbe: Sendable {
     private let own: (certificate: String, key: String)?
     private let limit: Duration
 
+    /// For a broker, with our certificate.
+    ///
+    /// - Parameter limit: how long connecting and the TLS handshake may take together.
     public init(_ address: BrokerAddress, limit: Duration = .seconds(8)) {
         host = address.host
         port = address.port

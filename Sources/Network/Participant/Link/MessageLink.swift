@@ -15,5 +15,6 @@ public protocol MessageLink: Sendable {
 }
 
 extension BrokerLink: MessageLink {
+    /// The broker's host.
     public var place: String { address.host }
 }

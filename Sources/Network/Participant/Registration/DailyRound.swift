@@ -11,6 +11,7 @@ public struct DailyRound: Sendable {
     private var last: Double?
     private var pause = day
 
+    /// A round that is due at once.
     public init() {}
 
     /// Whether it is time; the first time it is.

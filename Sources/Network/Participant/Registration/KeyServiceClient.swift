@@ -88,7 +88,9 @@ public struct KeyServiceClient: Sendable {
 
     /// What registration answers.
     public struct Welcome: Sendable {
+        /// The broker's host name or address.
         public let brokerHost: String
+        /// The broker's TCP port: 8883 when none is told.
         public let brokerPort: UInt16
         /// The C2 server to join, when it is told.
         public let server: DeviceID?

@@ -22,6 +22,7 @@ public enum KeyServiceError: Error, Sendable, Hashable, CustomStringConvertible 
         }
     }
 
+    /// What is wrong, in words for the operator.
     public var description: String {
         switch self {
         case .badURL(let url): "\(url) is no address of a key service: it must begin with https://"

@@ -23,6 +23,7 @@ public struct Renewal: Service {
         self.clock = clock
     }
 
+    /// Looks after the certificate until the service group shuts down; what goes wrong is logged, never thrown.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             var round = DailyRound()

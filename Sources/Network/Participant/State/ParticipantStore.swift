@@ -10,6 +10,7 @@ public final class ParticipantStore: Sendable {
     /// whose one counter serves both directions (docs/protocol.md, "Sequence numbers").
     public static let stride: UInt64 = 16
 
+    /// The SQLite file.
     public let database: Database
     private let keys = KeyCache()
 
@@ -43,11 +44,13 @@ public final class ParticipantStore: Sendable {
 
     /// Somebody we exchange messages with.
     public struct Peer: Sendable {
+        /// The peer's identity.
         public let id: DeviceID
         /// `nil` after the peer was forgotten; its counters stay, so that old messages stay dead.
         public let key: PublicKey?
         /// The device type that the key service tells.
         public let type: String?
+        /// The protocol version of its last message that counted; before that, the one to speak first.
         public let version: ProtocolVersion
         /// Whether a join with this peer has succeeded and not ended.
         public let isJoined: Bool
@@ -55,12 +58,15 @@ public final class ParticipantStore: Sendable {
         public let admission: Admission?
         /// The token of our last answer to one of its joins: after a crash it tells which have been answered.
         public let lastAnswer: Token?
+        /// The highest number that was sent to it; 0 before the first message.
         public let lastSent: SequenceNumber
+        /// The highest number that was taken from it; 0 before the first message.
         public let lastReceived: SequenceNumber
     }
 
     /// How a member was let in: whether that is good enough is asked again at each of its joins.
     public struct Admission: Sendable, Hashable {
+        /// What the member was let in for.
         public enum Way: String, Sendable {
             /// By its word alone.
             case simple
@@ -71,10 +77,12 @@ public final class ParticipantStore: Sendable {
             /// The operator has named its identity.
             case trusted
         }
+        /// What the member was let in for.
         public let way: Way
         /// Of the answer that let it in.
         public let token: Token
 
+        /// How a member was let in, and by which answer.
         public init(_ way: Way, _ token: Token) {
             self.way = way
             self.token = token
@@ -197,8 +205,11 @@ public final class ParticipantStore: Sendable {
 
     /// A message that waits for the broker's confirmation.
     public struct Outgoing: Sendable {
+        /// The store's number for it, by which the link confirms it.
         public let id: Int64
+        /// The name of the MQTT topic that it goes to.
         public let topic: String
+        /// The signed message, byte for byte.
         public let payload: [UInt8]
     }
 
@@ -291,6 +302,7 @@ public final class ParticipantStore: Sendable {
 
     /// What a token stands for while its answer is awaited or owed.
     public struct Request: Sendable, Hashable {
+        /// Who has asked whom for what.
         public enum Kind: String, Sendable {
             /// We have asked to join; `peer` owes us the answer.
             case join
@@ -299,11 +311,16 @@ public final class ParticipantStore: Sendable {
             /// `peer` (the server) has asked us to look at `subject`; we owe it the verdict.
             case duty
         }
+        /// The token of the request, which its answer must carry.
         public let token: Token
+        /// Who has asked whom for what.
         public let kind: Kind
+        /// The other side: who owes us the answer, or whom we owe it.
         public let peer: DeviceID
+        /// The device to be looked at; `nil` when the request is about none.
         public let subject: DeviceID?
 
+        /// A request to be opened; nothing is stored yet.
         public init(token: Token, kind: Kind, peer: DeviceID, subject: DeviceID? = nil) {
             self.token = token
             self.kind = kind
@@ -444,6 +461,7 @@ public enum ParticipantError: Error, Sendable, CustomStringConvertible {
     /// The file for events cannot be used.
     case events(String)
 
+    /// What is wrong and, where that is known, what to do; in words for the operator.
     public var description: String {
         switch self {
         case .sequenceExhausted(let peer): "the sequence numbers with \(peer) are used up; register a new identity"

@@ -15,6 +15,7 @@ public enum CryptoError: Error, Hashable, Sendable, CustomStringConvertible {
     case cannotOpen
     case noMemory
 
+    /// What is wrong, in words for the operator.
     public var description: String {
         switch self {
         case .notAKey(let expected): "this is no \(expected)"
@@ -33,8 +34,11 @@ public enum CryptoError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// What keys are accepted (docs/protocol.md, "Keys").
 public enum KeyRules {
+    /// The shortest modulus that is accepted, in bits.
     public static let minimumBits = 2048
+    /// The longest modulus that is accepted, in bits.
     public static let maximumBits = 8192
+    /// The only public exponent that is accepted.
     public static let exponent: UInt = 65537
     /// The product of two large primes has no factor below (SP 800-56B, 6.4.2.2: 752).
     static let smallPrimes = (2..<752).filter { number in (2..<28).allSatisfy { number <= $0 || number % $0 != 0 } }

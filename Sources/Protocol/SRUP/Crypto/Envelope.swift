@@ -17,6 +17,7 @@ public struct Envelope: Hashable, Sendable {
     /// The envelope as it is on the wire.
     public let bytes: [UInt8]
 
+    /// Takes the bytes as they are: they are judged only when the envelope is opened.
     public init(_ bytes: [UInt8]) {
         self.bytes = bytes
     }

@@ -208,10 +208,12 @@ public struct PublicKey: Sendable, Hashable {
         return cipher
     }
 
+    /// Whether both are the same key by their numbers, wherever they were read.
     public static func == (left: PublicKey, right: PublicKey) -> Bool {
         left.box === right.box || EVP_PKEY_eq(left.box.key, right.box.key) == 1
     }
 
+    /// Hashes the PEM text, which is the same for equal keys.
     public func hash(into hasher: inout Hasher) { hasher.combine(pem) }
 }
 
@@ -352,7 +354,9 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable {
         return count
     }
 
+    /// The same text for every key, so that none gets into a log.
     public var description: String { "<private key>" }
+    /// Without children, so that `dump` shows nothing of the key.
     public var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 

@@ -47,7 +47,9 @@ public struct DeviceID: Hashable, Sendable, Comparable, CustomStringConvertible 
 
     /// The canonical text form.
     public var hex: String { String(value, radix: 16) }
+    /// The canonical text form, as ``hex``.
     public var description: String { hex }
 
+    /// Compares the identities as integers.
     public static func < (left: DeviceID, right: DeviceID) -> Bool { left.value < right.value }
 }

@@ -84,12 +84,15 @@ public struct Nonce: Sendable, Equatable, CustomStringConvertible, CustomReflect
         return try text.withBytes(body)
     }
 
+    /// Whether both are the same value; takes the same time whatever the bytes are.
     public static func == (left: Nonce, right: Nonce) -> Bool {
         left.secret.withBytes { a in
             right.secret.withBytes { b in CRYPTO_memcmp(a.baseAddress, b.baseAddress, size) == 0 }
         }
     }
 
+    /// The same text for every nonce, so that none gets into a log.
     public var description: String { "<nonce>" }
+    /// Without children, so that `dump` shows nothing of the nonce.
     public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

@@ -9,5 +9,6 @@ public enum ProtocolVersion: UInt8, Sendable, CaseIterable, CustomStringConverti
     /// What is spoken to a peer that has not spoken yet.
     public static let preferred = ProtocolVersion.v5
 
+    /// The number alone: "4" or "5".
     public var description: String { String(rawValue) }
 }

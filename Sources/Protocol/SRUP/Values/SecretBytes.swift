@@ -6,6 +6,7 @@ import COpenSSL
 public final class SecretBytes: Sendable, CustomStringConvertible, CustomReflectable {
     // Written only in the initialiser and in deinit, when no other reference exists.
     private nonisolated(unsafe) let storage: UnsafeMutableRawBufferPointer
+    /// How many bytes there are.
     public let count: Int
 
     /// Lets `fill` write at most `capacity` bytes; it returns how many it wrote.
@@ -55,6 +56,8 @@ public final class SecretBytes: Sendable, CustomStringConvertible, CustomReflect
         }
     }
 
+    /// How many bytes there are, in words, and nothing of them.
     public var description: String { "<\(count) secret bytes>" }
+    /// Without children, so that `dump` shows nothing of the bytes.
     public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

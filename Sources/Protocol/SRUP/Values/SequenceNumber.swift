@@ -1,8 +1,10 @@
 /// A message's place in the conversation with one peer: an unsigned 64-bit number, least significant byte first on
 /// the wire. Zero can be written but no receiver ever accepts it.
 public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The number as an integer.
     public let value: UInt64
 
+    /// Any number can be written; which are accepted, the receiver decides.
     public init(_ value: UInt64) {
         self.value = value
     }
@@ -20,7 +22,9 @@ public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConver
         return overflow ? nil : SequenceNumber(sum)
     }
 
+    /// The number in decimal digits.
     public var description: String { String(value) }
 
+    /// Compares the numbers.
     public static func < (left: SequenceNumber, right: SequenceNumber) -> Bool { left.value < right.value }
 }

@@ -6,10 +6,12 @@ public struct TerminatedText: Hashable, Sendable {
     /// Whether the NUL is there; we always send it, since the reference reads past its buffer without it.
     public let isTerminated: Bool
 
+    /// Makes the text's UTF-8 bytes; with `terminated`, a NUL follows them on the wire.
     public init(_ text: String, terminated: Bool = true) {
         self.init(Array(text.utf8), terminated: terminated)
     }
 
+    /// Takes bytes without the NUL; with `terminated`, it follows them on the wire.
     public init(_ bytes: [UInt8], terminated: Bool = true) {
         self.bytes = bytes
         isTerminated = terminated
@@ -67,6 +69,7 @@ public enum Body: Hashable, Sendable {
     /// Syndication is recognised but not spoken: the tail is kept as it came, so that the signature can be checked.
     case notSupported(MessageType, tail: [UInt8])
 
+    /// The message type that the header names.
     public var type: MessageType {
         switch self {
         case .initiate: .initiate

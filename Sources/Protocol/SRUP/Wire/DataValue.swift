@@ -6,6 +6,7 @@ public enum DataValue: Hashable, Sendable {
     case text(String)
     case bytes([UInt8])
 
+    /// The value's bytes as a DATA message carries them.
     public var wire: [UInt8] {
         switch self {
         case .int8(let value): Self.littleEndian(UInt8(bitPattern: value))

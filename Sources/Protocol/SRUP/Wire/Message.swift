@@ -15,12 +15,18 @@ public struct Message: Hashable, Sendable {
     /// What a reference peer can take: its serialiser counts a whole message in 16 bits.
     public static let maximumSize = 0xFFFF
 
+    /// The version that the first byte names.
     public var version: ProtocolVersion
+    /// The message's number in the conversation with its receiver.
     public var sequence: SequenceNumber
+    /// The identity of the participant that signs the message.
     public var sender: DeviceID
+    /// Which exchange the message is part of (docs/protocol.md, "Tokens").
     public var token: Token
+    /// What the message says; the header's type follows from it.
     public var body: Body
 
+    /// A message of these parts; whether they fit the wire shows when it is signed.
     public init(
         version: ProtocolVersion = .preferred, sequence: SequenceNumber, sender: DeviceID, token: Token, body: Body
     ) {
@@ -81,6 +87,7 @@ public struct Message: Hashable, Sendable {
 /// A message with its signature: what goes over the wire. Having one says nothing of the signature's truth, see
 /// ``isSigned(by:)``.
 public struct SignedMessage: Hashable, Sendable {
+    /// What the bytes say.
     public let message: Message
     /// The whole message as it is (or was) on the wire.
     public let bytes: [UInt8]

@@ -3,10 +3,13 @@
 /// Participants take ``SignedMessage`` and nothing else. Here a status or type that nobody knows, bytes behind the end and
 /// a cut tail leave what comes before them readable, and writable again.
 public struct MessageOutline: Sendable, Hashable {
+    /// The protocol version; `nil` when there is no first byte or it is of another version.
     public var version: ProtocolVersion?
     /// The second byte, whether it is a ``MessageType`` or not.
     public var type: UInt8?
+    /// The sequence number; `nil` when it could not be read.
     public var sequence: SequenceNumber?
+    /// The sender's identity; `nil` when it could not be read.
     public var sender: DeviceID?
     /// May be empty here.
     public var token: [UInt8]?
@@ -15,6 +18,7 @@ public struct MessageOutline: Sendable, Hashable {
     /// Everything after the signature.
     public var tail: [UInt8]?
 
+    /// An outline without any part, to be filled in.
     public init() {}
 
     /// Reads as far as it goes; of another protocol version nothing, since its layout is not known.

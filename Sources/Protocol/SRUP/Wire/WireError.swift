@@ -17,6 +17,7 @@ public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
         case envelope, tail, message
     }
 
+    /// What is wrong with a field; counts are in bytes.
     public enum Problem: Hashable, Sendable {
         /// The field needs more bytes than are left.
         case truncated(needed: Int, available: Int)
@@ -31,11 +32,14 @@ public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
         case tooLong(Int, limit: Int)
     }
 
+    /// The field that is wrong; ``Field/message`` when it is the whole.
     public let field: Field
     /// Where the field (its length prefix, if it has one) begins, in bytes from the start of the message.
     public let offset: Int
+    /// What is wrong with it.
     public let problem: Problem
 
+    /// An error at an offset in bytes from the start of the message.
     public init(_ field: Field, at offset: Int, _ problem: Problem) {
         self.field = field
         self.offset = offset
@@ -55,6 +59,7 @@ public struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Field, offset and problem in words.
     public var description: String {
         let what =
             switch problem {
