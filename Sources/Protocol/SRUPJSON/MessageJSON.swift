@@ -97,7 +97,7 @@ public struct MessageJSON: Codable, Sendable, Equatable {
 
 /// What is known when a message is decoded.
 public struct DecodingKeys: Sendable {
-    /// Keys to try on every message, and keys of certain senders.
+    /// Keys to try on the messages of senders that are not in ``bySender``.
     public var any: [PublicKey] = []
     /// Keys of certain senders, each the only one that is tried on its sender's messages.
     public var bySender: [DeviceID: PublicKey] = [:]

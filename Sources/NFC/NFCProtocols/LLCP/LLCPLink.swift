@@ -150,7 +150,7 @@ public struct LLCPLink: Sendable {
         nextTransaction &+= 1
     }
 
-    /// Ends the link: the next PDU is the last.
+    /// Ends the link: what waits is sent, then the PDU that says so.
     public mutating func deactivate() {
         isEnding = true
     }

@@ -67,7 +67,7 @@ public struct TapReceiver: Sendable {
     /// The PDU to send in turn.
     public mutating func next() -> [UInt8] { link.next().bytes }
 
-    /// Whether nothing more can come: the peer has ended the link.
+    /// Whether nothing more can come: one side has ended the link.
     public var isEnded: Bool { link.isEnded }
     /// Whether the peer has a connection open.
     public var isConnected: Bool { !sessions.isEmpty }

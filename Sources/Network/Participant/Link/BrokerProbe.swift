@@ -57,7 +57,7 @@ public struct BrokerProbe: Sendable {
         }
     }
 
-    /// Blocks, as long as the limit at most (but for the name's resolution, which has limits of its own).
+    /// Blocks, as long as the limit and 0.6 s at most (but for the name's resolution, which has limits of its own).
     public func run() -> Outcome {
         let deadline = ContinuousClock.now + limit
         var hints = addrinfo()
