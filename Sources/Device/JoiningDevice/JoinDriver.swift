@@ -51,6 +51,7 @@ public actor JoinDriver {
     ///   - presenter: shows the nonce.
     ///   - events: where each step is recorded.
     ///   - outcome: is told how the join has ended, and knows whether that is all.
+    ///   - behaviour: how long it waits, and whom it asks for.
     ///   - time: the clock that retries and patience go by.
     public init(
         presenter: any NoncePresenter, events: EventLog, logger: Logger, outcome: Outcome, behaviour: Behaviour,
@@ -65,7 +66,7 @@ public actor JoinDriver {
         failed = Backoff(first: behaviour.retry, longest: behaviour.retry * 10)
     }
 
-    /// Takes the member to ask with; before its first event. From now on patience counts.
+    /// Takes the member to ask with, before its first event; patience counts from now on.
     public func use(_ member: Member) {
         self.member = member
         askingSince = time.now()

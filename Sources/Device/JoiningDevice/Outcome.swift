@@ -5,7 +5,7 @@ public actor Outcome: Service {
     /// How a join has ended: let in, not let in, or without an answer in time.
     public enum Result: Sendable { case joined, notLetIn, noAnswer }
     nonisolated let once: Bool
-    /// How the last join that is over has ended; `nil` while there is none.
+    /// How the latest join has ended; `nil` while none has.
     public private(set) var result: Result?
     private nonisolated let end = AsyncStream<Void>.makeStream()
 

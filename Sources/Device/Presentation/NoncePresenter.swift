@@ -49,11 +49,11 @@ public struct CompositePresenter: NoncePresenter {
     /// Shows a value on all displays, also after one has failed.
     ///
     /// - Parameter hex: 32 hexadecimal characters, borrowed.
-    /// - Throws: the first display's error that failed.
+    /// - Throws: what the first display that failed has thrown.
     public func show(_ hex: UnsafeRawBufferPointer) throws { try all { try $0.show(hex) } }
     /// Clears all displays, also after one has failed.
     ///
-    /// - Throws: the first display's error that failed.
+    /// - Throws: what the first display that failed has thrown.
     public func clear() throws { try all { try $0.clear() } }
 
     /// Tries all, also after one has failed, and throws the first failure.

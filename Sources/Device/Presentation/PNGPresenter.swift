@@ -39,7 +39,7 @@ public struct PNGPresenter: NoncePresenter {
         }
     }
 
-    /// Removes the file; that there is none is well.
+    /// Removes the file, when there is one.
     ///
     /// - Throws: ``PresentationError`` when it cannot be removed, or must not be.
     public func clear() throws {

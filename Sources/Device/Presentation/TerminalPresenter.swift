@@ -16,7 +16,7 @@ public struct TerminalPresenter: NoncePresenter {
     /// Writes the code to the terminal.
     ///
     /// - Parameter hex: 32 hexadecimal characters, borrowed.
-    /// - Throws: ``PresentationError`` when the terminal cannot be written to.
+    /// - Throws: ``PresentationError`` when no code can be made or the terminal cannot be written to.
     public func show(_ hex: UnsafeRawBufferPointer) throws {
         try write(Self.text(try QRMatrix(hex: hex), rows: rows))
     }

@@ -11,7 +11,7 @@ public struct FakeableRoot: Sendable {
         prefix = path
     }
 
-    /// Where a path of the machine's really lies.
+    /// Where an absolute path of the machine's really lies.
     public func path(_ path: String) -> String { prefix + path }
 
     /// Whether there is something at a path, behind symbolic links.

@@ -112,7 +112,7 @@ public final class SysfsLED: SignalOutput {
         close(brightness)
     }
 
-    /// Full brightness, or dark; that the driver does not take it is not told.
+    /// Full brightness, or dark; a failure is not reported.
     public func set(_ isOn: Bool) {
         let text = (isOn ? full : Array("0".utf8)) + [10]
         _ = pwrite(brightness, text, text.count, 0)
@@ -161,7 +161,7 @@ public final class GPIOLine: SignalOutput {
         close(descriptor)
     }
 
-    /// Sets the line, high for on, or low when it is active low; that the kernel does not take it is not told.
+    /// Sets the line: on is high, or low when it is active low; a failure is not reported.
     public func set(_ isOn: Bool) { _ = srup_gpio_set(descriptor, isOn ? 1 : 0) }
 
     /// The line itself goes back when its descriptor is closed.

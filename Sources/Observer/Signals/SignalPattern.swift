@@ -1,6 +1,6 @@
 /// How each word looks and sounds.
 public struct SignalPattern: Sendable, Hashable {
-    /// Of a verdict shown once, of a state again and again.
+    /// Shown once for a verdict, again and again for a state.
     public let light: Rhythm
     /// Sounded once.
     public let sound: Rhythm

@@ -39,7 +39,7 @@ public struct PlainLogHandler: LogHandler {
         set { inner.metadata = newValue }
     }
 
-    /// What adds to every event, such as a task's own values; kept by the inner handler, and handed on as it is.
+    /// Makes more metadata for each event; kept by the inner handler, and what it makes is handed on as it is.
     public var metadataProvider: Logger.MetadataProvider? {
         get { inner.metadataProvider }
         set { inner.metadataProvider = newValue }

@@ -34,7 +34,7 @@ public struct CameraTuning: Sendable {
         /// The value to set it to, in the control's own units (see ``CameraControl``).
         public let value: Int32
 
-        /// Sets a control to a value.
+        /// A control and the value to set it to.
         public init(_ control: CameraControl, _ value: Int32) {
             self.control = control
             self.value = value

@@ -19,7 +19,7 @@ public struct EyeOptions: ParsableArguments, Sendable {
 
     /// Checks what was given; called by ArgumentParser.
     ///
-    /// - Throws: `ValidationError` when the camera's address or the size is none.
+    /// - Throws: `ValidationError` when the camera's address or the size is wrong.
     public func validate() throws {
         do {
             _ = try CameraAddress(device)

@@ -61,10 +61,10 @@ public struct FrameQuality: Sendable, Hashable {
 
     // MARK: In words
 
-    /// What can be said of the light: good, too dark, blown out, or hardly a difference between dark and light.
+    /// What the light can be like: good, too dark, blown out, or hardly a difference between dark and light.
     public enum Light: String, Sendable, Codable { case good, tooDark, overexposed, flat }
 
-    /// What is to be said of this frame's light.
+    /// What this frame's light is like.
     public var lighting: Light {
         if light < 50 || (mean < 30 && light < 90) { return .tooDark }
         if white >= 40 || dark > 235 { return .overexposed }
@@ -74,6 +74,6 @@ public struct FrameQuality: Sendable, Hashable {
     /// Below this a frame counts as out of focus.
     public static let leastSharpness: Float = 0.15
 
-    /// Whether its sharpness is below ``leastSharpness``; a frame without contrast is never called so.
+    /// Whether its sharpness is below ``leastSharpness``; a frame without contrast never counts as such.
     public var isOutOfFocus: Bool { (sharpness ?? 1) < Self.leastSharpness }
 }
