@@ -77,6 +77,7 @@ public enum SignalAddress: Sendable, Hashable {
 
 /// Something that is on or off.
 public protocol SignalOutput: AnyObject {
+    /// Switches it on or off.
     func set(_ isOn: Bool)
     /// Gives it back as it was.
     func release()
