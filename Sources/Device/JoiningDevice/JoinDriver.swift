@@ -17,6 +17,7 @@ public actor JoinDriver {
         /// How long asking again after "refused" may go on, and with ``Outcome/once`` how long all of it may take.
         public var patience: Duration = .seconds(900)
 
+        /// The usual behaviour.
         public init() {}
     }
 
@@ -44,6 +45,14 @@ public actor JoinDriver {
     /// How long what has waited at the broker may take to arrive after a reconnection.
     private static let catchingUp = Duration.seconds(5)
 
+    /// Does nothing before ``use(_:)``.
+    ///
+    /// - Parameters:
+    ///   - presenter: shows the nonce.
+    ///   - events: where each step is recorded.
+    ///   - outcome: is told how the join has ended, and knows whether that is all.
+    ///   - behaviour: how long it waits, and whom it asks for.
+    ///   - time: the clock that retries and patience go by.
     public init(
         presenter: any NoncePresenter, events: EventLog, logger: Logger, outcome: Outcome, behaviour: Behaviour,
         time: Timekeeper = .monotonic
@@ -57,6 +66,7 @@ public actor JoinDriver {
         failed = Backoff(first: behaviour.retry, longest: behaviour.retry * 10)
     }
 
+    /// Takes the member to ask with, before its first event; patience counts from now on.
     public func use(_ member: Member) {
         self.member = member
         askingSince = time.now()
@@ -100,6 +110,7 @@ public actor JoinDriver {
 
     // MARK: Events
 
+    /// Does what an event of the member asks for: asks, shows the nonce, takes it down, plans the next try.
     public func handle(_ event: MemberEvent) async {
         switch event {
         case .connected:
@@ -211,6 +222,7 @@ public actor JoinDriver {
         }
     }
 
+    /// Takes the nonce down if one is shown; a display that cannot be cleared is only logged.
     public func takeDown() {
         guard isShowing else { return }
         isShowing = false

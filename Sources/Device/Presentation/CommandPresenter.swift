@@ -17,12 +17,19 @@ public struct CommandPresenter: NoncePresenter {
         self.limit = limit
     }
 
+    /// Runs the command with the code as a PNG on its standard input, and waits for its end.
+    ///
+    /// - Parameter hex: 32 hexadecimal characters, borrowed.
+    /// - Throws: ``PresentationError`` when it cannot be started, fails, or does not end in time.
     public func show(_ hex: UnsafeRawBufferPointer) throws {
         var png = try PNGPresenter.png(try QRMatrix(hex: hex), scale: scale)
         defer { explicit_bzero(&png, png.count) }
         try run(png, mode: "show")
     }
 
+    /// Runs the command with nothing on its standard input, and waits for its end.
+    ///
+    /// - Throws: ``PresentationError`` when it cannot be started, fails, or does not end in time.
     public func clear() throws {
         try run([], mode: "clear")
     }

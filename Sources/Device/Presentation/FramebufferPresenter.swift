@@ -7,6 +7,7 @@ public struct FramebufferPresenter: NoncePresenter {
     public struct Geometry: Sendable, Hashable {
         public let width, height, bitsPerPixel, stride: Int
 
+        /// A screen's size in pixels, the bits of a pixel (16, 24 or 32), and the bytes from a row to the next.
         public init(width: Int, height: Int, bitsPerPixel: Int, stride: Int) {
             self.width = width
             self.height = height
@@ -47,6 +48,10 @@ public struct FramebufferPresenter: NoncePresenter {
         self.geometry = geometry
     }
 
+    /// Draws the code over the whole screen.
+    ///
+    /// - Parameter hex: 32 hexadecimal characters, borrowed.
+    /// - Throws: ``PresentationError`` when the screen is too small for the code or cannot be written to.
     public func show(_ hex: UnsafeRawBufferPointer) throws {
         let matrix = try QRMatrix(hex: hex)
         let modules = matrix.size + 2 * QRMatrix.quietZone
@@ -60,6 +65,9 @@ public struct FramebufferPresenter: NoncePresenter {
         }
     }
 
+    /// Makes the whole screen white.
+    ///
+    /// - Throws: ``PresentationError/cannotWrite(_:why:)``.
     public func clear() throws {
         try fill { _, _ in false }
     }

@@ -31,6 +31,10 @@ public final class NearFieldPresenter: NoncePresenter {
         stop()
     }
 
+    /// Starts presenting a value, in place of an earlier one; returns at once.
+    ///
+    /// - Parameter hex: 32 hexadecimal characters; a copy is kept until ``clear()``, and then wiped.
+    /// - Throws: ``PresentationError/commandFailed(_:how:)`` when the program is not there.
     public func show(_ hex: UnsafeRawBufferPointer) throws {
         stop()
         guard access(executable, X_OK) == 0 else {
@@ -43,6 +47,7 @@ public final class NearFieldPresenter: NoncePresenter {
         DetachedThread.start(stack: 128) { self.keepRunning(turn) }
     }
 
+    /// Wipes the value and asks the program to end, which is killed when it has not after two seconds; does not wait.
     public func clear() throws {
         stop()
     }

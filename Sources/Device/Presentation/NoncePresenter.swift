@@ -22,6 +22,7 @@ public enum PresentationError: Error, Sendable, Hashable, CustomStringConvertibl
     case tooSmall(String)
     case commandFailed(String, how: String)
 
+    /// For people, in one line: which display and what is wrong with it.
     public var description: String {
         switch self {
         case .cannotEncode: "the value could not be made into a QR code"
@@ -40,11 +41,19 @@ public enum PresentationError: Error, Sendable, Hashable, CustomStringConvertibl
 public struct CompositePresenter: NoncePresenter {
     private let presenters: [any NoncePresenter]
 
+    /// Shows on all of these, in this order.
     public init(_ presenters: [any NoncePresenter]) {
         self.presenters = presenters
     }
 
+    /// Shows a value on all displays, also after one has failed.
+    ///
+    /// - Parameter hex: 32 hexadecimal characters, borrowed.
+    /// - Throws: what the first display that failed has thrown.
     public func show(_ hex: UnsafeRawBufferPointer) throws { try all { try $0.show(hex) } }
+    /// Clears all displays, also after one has failed.
+    ///
+    /// - Throws: what the first display that failed has thrown.
     public func clear() throws { try all { try $0.clear() } }
 
     /// Tries all, also after one has failed, and throws the first failure.

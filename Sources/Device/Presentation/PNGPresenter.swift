@@ -5,6 +5,7 @@ import Linux
 /// Keeps a PNG file up to date: written beside it and renamed, so that a reader never sees half a picture. There is no
 /// file while nothing is shown. Only a regular file of one's own is replaced or removed.
 public struct PNGPresenter: NoncePresenter {
+    /// Of the PNG file.
     public let path: String
     private let scale: Int
     private let mode: mode_t
@@ -18,6 +19,10 @@ public struct PNGPresenter: NoncePresenter {
         self.mode = mode
     }
 
+    /// Replaces the file by one with this code.
+    ///
+    /// - Parameter hex: 32 hexadecimal characters, borrowed.
+    /// - Throws: ``PresentationError`` when the file cannot be written, or what is there must not be replaced.
     public func show(_ hex: UnsafeRawBufferPointer) throws {
         try check()
         let temporary = "\(path).\(getpid()).new"
@@ -34,6 +39,9 @@ public struct PNGPresenter: NoncePresenter {
         }
     }
 
+    /// Removes the file, when there is one.
+    ///
+    /// - Throws: ``PresentationError`` when it cannot be removed, or must not be.
     public func clear() throws {
         guard try check() else { return }
         guard unlink(path) == 0 || errno == ENOENT else { throw failure() }

@@ -13,10 +13,17 @@ public struct TerminalPresenter: NoncePresenter {
         self.descriptor = descriptor
     }
 
+    /// Writes the code to the terminal.
+    ///
+    /// - Parameter hex: 32 hexadecimal characters, borrowed.
+    /// - Throws: ``PresentationError`` when no code can be made or the terminal cannot be written to.
     public func show(_ hex: UnsafeRawBufferPointer) throws {
         try write(Self.text(try QRMatrix(hex: hex), rows: rows))
     }
 
+    /// Clears the whole screen; does nothing where the descriptor is no terminal.
+    ///
+    /// - Throws: ``PresentationError/cannotWrite(_:why:)``.
     public func clear() throws {
         // Without a terminal there is no screen to clear.
         if isatty(descriptor) == 1 { try write("\u{1B}[2J\u{1B}[H") }

@@ -6,6 +6,7 @@ import Program
 public struct CardChecks: Sendable {
     private let root: FakeableRoot
 
+    /// Looks below a root: "/" for the machine itself.
     public init(_ root: FakeableRoot) {
         self.root = root
     }

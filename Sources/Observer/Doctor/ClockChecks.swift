@@ -9,6 +9,7 @@ public enum ClockChecks {
     /// Of the year 2100.
     static let latest = 4_102_444_800
 
+    /// Whether the machine's clock can be right, and whether a time server has set it.
     public static func clock() -> Finding {
         judge(now: time(nil), isSynchronised: srup_clock_is_synchronised())
     }

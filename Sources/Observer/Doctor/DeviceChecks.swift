@@ -5,6 +5,7 @@ import Program
 public struct DeviceChecks: Sendable {
     private let root: FakeableRoot
 
+    /// Looks below a root: "/" for the machine itself.
     public init(_ root: FakeableRoot) {
         self.root = root
     }

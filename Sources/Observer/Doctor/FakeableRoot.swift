@@ -11,8 +11,10 @@ public struct FakeableRoot: Sendable {
         prefix = path
     }
 
+    /// Where an absolute path of the machine's really lies.
     public func path(_ path: String) -> String { prefix + path }
 
+    /// Whether there is something at a path, behind symbolic links.
     public func exists(_ path: String) -> Bool { access(self.path(path), F_OK) == 0 }
 
     /// The first bytes of a file; `nil` when it cannot be read.
@@ -41,6 +43,7 @@ public struct FakeableRoot: Sendable {
         return String(decoding: bytes[...last].drop(while: blank), as: UTF8.self)
     }
 
+    /// The whole number in a file, in decimal; `nil` when it cannot be read or holds anything else.
     public func number(_ path: String) -> Int? { text(path).flatMap { Int($0) } }
 
     /// What is in a folder, in order; empty when it is none.

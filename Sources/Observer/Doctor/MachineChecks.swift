@@ -5,10 +5,14 @@ import Program
 public struct MachineChecks: Sendable {
     private let root: FakeableRoot
 
+    /// Looks below a root: "/" for the machine itself.
     public init(_ root: FakeableRoot) {
         self.root = root
     }
 
+    /// Model, temperature, power and memory, one finding each.
+    ///
+    /// - Parameter version: srup-observer's, to be said with the model.
     public func all(version: String) -> [Finding] { [model(version), temperature(), power(), memory()] }
 
     func model(_ version: String) -> Finding {

@@ -6,6 +6,7 @@ public struct StateFolderChecks: Sendable {
     private let folder: String
     private static let secrets = ["identity.pem", "access.pem", "state.db"]
 
+    /// Checks the folder at a path; it need not be there.
     public init(_ folder: String) {
         self.folder = folder
     }
@@ -13,6 +14,7 @@ public struct StateFolderChecks: Sendable {
     /// Whether nothing keeps us from looking into it.
     public var isReadable: Bool { access(folder, R_OK | X_OK) == 0 }
 
+    /// Whether the folder and the secrets in it are their owner's alone; what is wrong first, in one finding.
     public func permissions() -> Finding {
         let name = "state folder"
         var status = stat()

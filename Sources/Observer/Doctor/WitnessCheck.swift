@@ -20,6 +20,13 @@ public struct WitnessCheck: Sendable {
     /// The most that is read of its answer, in bytes.
     private static let mostBytes = 64 << 10
 
+    /// Asks nothing yet; ``findings()`` does.
+    ///
+    /// - Parameters:
+    ///   - name: "camera" or "reader", for the findings.
+    ///   - executable: path of srup-witness.
+    ///   - arguments: without the program's name; they ask for findings as JSON, one a line.
+    ///   - limit: after which the witness is killed.
     public init(_ name: String, executable: String, arguments: [String], limit: Duration) {
         self.name = name
         self.executable = executable

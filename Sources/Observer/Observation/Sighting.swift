@@ -13,12 +13,19 @@ public struct Sighting: Sendable, Hashable {
 
     /// 16 bytes.
     public let value: [UInt8]
+    /// How the value was shown.
     public let manner: Manner
     /// Which witness, for the log ("camera").
     public let witness: String
     /// What it was read from and where, for the log ("qr at 120,80 to 260,220 of 1280x720").
     public let place: String
 
+    /// What a witness has seen or been given.
+    ///
+    /// - Parameters:
+    ///   - value: 16 bytes.
+    ///   - witness: which one, for the log.
+    ///   - place: what it was read from and where, for the log.
     public init(value: [UInt8], manner: Manner, witness: String, place: String = "") {
         self.value = value
         self.manner = manner

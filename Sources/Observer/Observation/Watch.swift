@@ -28,6 +28,7 @@ public struct WatchRules: Sendable, Hashable {
     /// How many values seen are remembered, as numbers that tell nothing of them; the longest unseen go first.
     public var mostRemembered = 4096
 
+    /// The rules when nothing else is configured.
     public init() {}
 }
 
@@ -44,7 +45,9 @@ public struct WatchRules: Sendable, Hashable {
 public struct Watches<ID: Hashable & Sendable>: Sendable {
     /// A watch that has ended.
     public struct Ended: Sendable {
+        /// What the watch was opened with.
         public let id: ID
+        /// How it has ended.
         public let verdict: Verdict
         /// How long it was open.
         public let elapsed: Duration
@@ -73,6 +76,7 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
         let lookingSince: Duration
     }
 
+    /// The rules in force. A change counts at once, but a new timeout only for watches that are opened later.
     public var rules: WatchRules
     private var open: [Watch] = []
     private var seen: [Int: Seen] = [:]
@@ -84,12 +88,17 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
     /// Since when no witness is live; `nil` while one is.
     private var blindSince: Duration?
 
+    /// No watch is open, nothing has been seen, and no witness is live.
+    ///
+    /// - Parameter now: the time since the same fixed moment as in all other calls.
     public init(rules: WatchRules, now: Duration) {
         self.rules = rules
         blindSince = now
     }
 
+    /// Whether no watch is open.
     public var isEmpty: Bool { open.isEmpty }
+    /// How many watches are open.
     public var count: Int { open.count }
     /// How many values seen are remembered.
     public var remembered: Int { seen.count }

@@ -3,10 +3,12 @@ public struct Rhythm: Sendable, Hashable {
     /// In milliseconds.
     public let steps: [Int]
 
+    /// Durations in milliseconds; the first is on, the next off, and so on.
     public init(_ steps: [Int]) {
         self.steps = steps
     }
 
+    /// Never on.
     public static let silent = Rhythm([])
 
     /// Of one round.

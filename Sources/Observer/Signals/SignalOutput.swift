@@ -3,8 +3,10 @@ import Glibc
 
 /// Why a LED or a buzzer cannot be used.
 public struct SignalError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What cannot be used and why, for people.
     public let description: String
 
+    /// An error in words.
     public init(_ description: String) {
         self.description = description
     }
@@ -75,6 +77,7 @@ public enum SignalAddress: Sendable, Hashable {
 
 /// Something that is on or off.
 public protocol SignalOutput: AnyObject {
+    /// Switches it on or off.
     func set(_ isOn: Bool)
     /// Gives it back as it was.
     func release()
@@ -110,11 +113,13 @@ public final class SysfsLED: SignalOutput {
         close(brightness)
     }
 
+    /// Full brightness, or dark; a failure is not reported.
     public func set(_ isOn: Bool) {
         let text = (isOn ? full : Array("0".utf8)) + [10]
         _ = pwrite(brightness, text, text.count, 0)
     }
 
+    /// Switches the LED off and gives it back to the trigger that it had.
     public func release() {
         set(false)
         _ = Self.write(Array(trigger.utf8), to: folder + "/trigger")
@@ -157,6 +162,7 @@ public final class GPIOLine: SignalOutput {
         close(descriptor)
     }
 
+    /// Sets the line: on is high, or low when it is active low; a failure is not reported.
     public func set(_ isOn: Bool) { _ = srup_gpio_set(descriptor, isOn ? 1 : 0) }
 
     /// The line itself goes back when its descriptor is closed.

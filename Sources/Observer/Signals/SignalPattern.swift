@@ -1,5 +1,6 @@
 /// How each word looks and sounds.
 public struct SignalPattern: Sendable, Hashable {
+    /// Shown once for a verdict, again and again for a state.
     public let light: Rhythm
     /// Sounded once.
     public let sound: Rhythm
@@ -9,6 +10,7 @@ public struct SignalPattern: Sendable, Hashable {
     /// Of an event: the light's length. States go on until another word comes.
     public var length: Duration { max(light.length, sound.length) }
 
+    /// The pattern of a word.
     public init(_ word: SignalWord) {
         switch word {
         case .unregistered: self.init([150, 200, 150, 2500], [], "two short blinks every 3 s")

@@ -10,6 +10,7 @@ public struct SignalPlayer: Sendable {
     private var playing: (word: SignalWord, since: Duration)?
     private var waiting: [SignalWord] = []
 
+    /// Shows a state, its rhythm beginning now.
     public init(_ state: SignalWord, at now: Duration) {
         self.state = state
         stateSince = now

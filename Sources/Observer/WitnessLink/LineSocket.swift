@@ -7,11 +7,13 @@ import Synchronization
 /// Lines hold values that were seen, the nonce among them: what was handed on is overwritten here, the caller drops its line
 /// soon, and the programs wipe what they free (`CWiping`).
 public final class LineSocket: Sendable {
+    /// Why no line can be read or written.
     public enum Failure: Error, Sendable, CustomStringConvertible {
         case closed
         case lineTooLong
         case system(String)
 
+        /// The reason in words, for people.
         public var description: String {
             switch self {
             case .closed: "the other side has gone"
@@ -25,6 +27,7 @@ public final class LineSocket: Sendable {
     public let descriptor: Int32
     private let buffer = Mutex(LineBuffer())
 
+    /// Takes over a connected stream socket, which is closed with this object.
     public init(descriptor: Int32) {
         self.descriptor = descriptor
     }

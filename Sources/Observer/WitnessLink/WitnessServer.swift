@@ -23,6 +23,7 @@ public final class WitnessServer: Sendable {
     /// manager is no longer told that we are well.
     private static let silence = Duration.seconds(8)
 
+    /// Takes over a socket that is connected to the keeper, and closes it in the end.
     public init(descriptor: Int32) {
         socket = LineSocket(descriptor: descriptor)
     }

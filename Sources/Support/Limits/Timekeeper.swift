@@ -4,6 +4,11 @@ public struct Timekeeper: Sendable {
     public let now: @Sendable () -> Duration
     private let sleep: @Sendable (Duration) async throws -> Void
 
+    /// A clock of one's own making.
+    ///
+    /// - Parameters:
+    ///   - now: the time since some fixed moment; must never go back.
+    ///   - sleep: waits for a duration by the same clock, and throws when its task is cancelled.
     public init(now: @escaping @Sendable () -> Duration, sleep: @escaping @Sendable (Duration) async throws -> Void) {
         self.now = now
         self.sleep = sleep

@@ -4,7 +4,9 @@ import Glibc
 /// Starts programs with nothing of ours that they did not ask for: only the descriptors named, default signal handling
 /// and no blocked signals (threads of the cooperative pool block SIGTERM, and a child would inherit that).
 public enum ChildProcess {
+    /// Why a program could not be started.
     public struct Failure: Error, Sendable, CustomStringConvertible {
+        /// The program's path and the system's reason, for people.
         public let description: String
     }
 
@@ -91,6 +93,7 @@ public enum ChildProcess {
         case exited(Int32)
         case killed(signal: Int32)
 
+        /// The end in words: "it exited with code 1".
         public var description: String {
             switch self {
             case .exited(let code): "it exited with code \(code)"

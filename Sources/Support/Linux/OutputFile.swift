@@ -4,7 +4,9 @@ import Glibc
 /// never what belongs to somebody else, and never waiting for a reader. So a path in a folder where others may write harms
 /// nobody, and a wrong one costs no device node.
 public enum OutputFile {
+    /// Why a file cannot be, or must not be, written, replaced or removed.
     public struct Failure: Error, Sendable, Hashable, CustomStringConvertible {
+        /// The file's path and the reason, for people.
         public let description: String
 
         fileprivate init(_ path: String, _ why: String) { description = "\(path) cannot be written: \(why)" }

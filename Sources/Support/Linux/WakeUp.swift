@@ -9,6 +9,7 @@ public final class WakeUp: Sendable {
     // Without a descriptor (too many are open) waits only take their whole time.
     private let descriptor = srup_eventfd()
 
+    /// Nobody has signalled yet.
     public init() {}
 
     deinit {

@@ -32,10 +32,13 @@ public final class ControlSocket: Service, Sendable {
         close(descriptor)
     }
 
+    /// Why the socket cannot be made: another program answers there, or the path cannot be had.
     public struct Failure: Error, Sendable, CustomStringConvertible {
+        /// The path and the reason, for people.
         public let description: String
     }
 
+    /// Answers, one connection after the other, until the service group asks it to stop; then the socket is removed.
     public func run() async throws {
         let (stream, continuation) = AsyncStream<Int32>.makeStream(bufferingPolicy: .bufferingOldest(8))
         let listening = descriptor

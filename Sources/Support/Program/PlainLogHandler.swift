@@ -20,32 +20,38 @@ public struct PlainLogHandler: LogHandler {
     /// The longest message, in bytes; what is above is cut.
     public static let maximumMessage = 8192
 
+    /// Hands on to another handler, which gets all levels: what is left out is decided here.
     public init(_ inner: any LogHandler) {
         self.inner = inner
         // What is left out is decided here.
         self.inner.logLevel = .trace
     }
 
+    /// The least level that is logged: the program's common one until this logger is given one of its own.
     public var logLevel: Logger.Level {
         get { ownLevel ?? Self.commonLevel.value }
         set { ownLevel = newValue }
     }
 
+    /// What is logged with every event; kept by the inner handler, and handed on as it is.
     public var metadata: Logger.Metadata {
         get { inner.metadata }
         set { inner.metadata = newValue }
     }
 
+    /// Makes more metadata for each event; kept by the inner handler, and what it makes is handed on as it is.
     public var metadataProvider: Logger.MetadataProvider? {
         get { inner.metadataProvider }
         set { inner.metadataProvider = newValue }
     }
 
+    /// One entry of ``metadata``; `nil`: there is none.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { inner[metadataKey: key] }
         set { inner[metadataKey: key] = newValue }
     }
 
+    /// Hands an event on; its message and its own metadata's values are made harmless and cut to ``maximumMessage``.
     public func log(event: LogEvent) {
         var event = event
         event.message = "\(event.message.description.withoutControls(atMost: Self.maximumMessage))"

@@ -7,12 +7,14 @@ public final class SignalListener {
     private var rest: [UInt8] = []
     private static let longestWord = 64
 
+    /// Not connected yet.
     public init() {}
 
     deinit {
         if descriptor >= 0 { close(descriptor) }
     }
 
+    /// Whether there is a connection; that the other side has gone is noticed by ``words(within:)``.
     public var isConnected: Bool { descriptor >= 0 }
 
     /// Connects to the first of some paths where somebody listens.

@@ -106,6 +106,7 @@ public final class SignalSocket: Service, Sendable {
         return recv(listener, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
     }
 
+    /// Welcomes listeners until the service group asks it to stop; then removes the socket and drops all listeners.
     public func run() async throws {
         // Owned by the thread, so that closing ours does not race with its accept.
         let accepting = dup(descriptor)

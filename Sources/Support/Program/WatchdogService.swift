@@ -11,6 +11,7 @@ public struct WatchdogService: Service {
         self.work = work
     }
 
+    /// Says that the program is ready, and after each `work` that it is alive, until the service group asks it to stop.
     public func run() async throws {
         ServiceManager.ready()
         let interval = ServiceManager.heartbeat ?? .seconds(3600)

@@ -4,10 +4,13 @@ import Linux
 
 /// What is wrong in a configuration file: where, which key, and what is allowed.
 public struct SettingsError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The file's path, or what it is called instead.
     public let file: String
     /// From 1; 0 when it is about the file as a whole.
     public let line: Int
+    /// The path of the key ("camera.device"); `nil` when it is about no single key.
     public let key: String?
+    /// What is wrong, and what is allowed, to stand behind the key: "must be true or false".
     public let problem: String
 
     /// Made by whoever says what is wrong in a file of settings, a reader or the program whose file it is.
@@ -18,6 +21,7 @@ public struct SettingsError: Error, Sendable, Hashable, CustomStringConvertible 
         self.problem = problem
     }
 
+    /// For people, in one line: "FILE:LINE: KEY: PROBLEM", without a line or a key where there is none.
     public var description: String {
         let place = line > 0 ? "\(file):\(line)" : file
         // Keys and parts of values come from the file.
@@ -41,7 +45,9 @@ public struct SettingsFile {
 
     /// Where a character is: line and column from 1, columns in Unicode scalars.
     public struct Place: Sendable, Hashable {
+        /// From 1.
         public let line: Int
+        /// From 1, in Unicode scalars.
         public let column: Int
 
         init(_ place: ctoml_place) {
@@ -50,6 +56,7 @@ public struct SettingsFile {
         }
     }
 
+    /// The file's path, or what it is called in errors instead.
     public let path: String
     private let entries: [Entry]
     private var known: Set<String> = []

@@ -10,6 +10,7 @@ public struct SettingsText: Sendable {
 
     /// Without the mark.
     public let text: String
+    /// How the text lies in the file, and how ``bytes(of:)`` makes others lie.
     public let encoding: Encoding
 
     private static let mark8: [UInt8] = [0xEF, 0xBB, 0xBF]

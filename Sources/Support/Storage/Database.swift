@@ -13,6 +13,7 @@ public final class Database: Sendable {
     }
 
     private let handle: Mutex<Handle>
+    /// Of the SQLite file.
     public let path: String
 
     /// What may be done with the file.
@@ -242,7 +243,9 @@ public enum Value: Sendable, Hashable, ExpressibleByStringLiteral, ExpressibleBy
 
     /// All 64 bits, kept as the signed number of the same bit pattern.
     public static func unsigned(_ value: UInt64) -> Value { .integer(Int64(bitPattern: value)) }
+    /// A text, as a literal.
     public init(stringLiteral value: String) { self = .text(value) }
+    /// An integer, as a literal.
     public init(integerLiteral value: Int64) { self = .integer(value) }
 
     init(column: Int32, of statement: OpaquePointer?) {
@@ -283,10 +286,13 @@ public struct Row: Sendable {
         self.values = values
     }
 
+    /// The integer in a column; `nil` when something else is there. A column that the row lacks stops the program.
     public func integer(_ column: Int) -> Int64? {
         if case .integer(let value) = values[column] { value } else { nil }
     }
+    /// The 64 bits that ``Value/unsigned(_:)`` has kept in a column; `nil` when no integer is there.
     public func unsigned(_ column: Int) -> UInt64? { integer(column).map(UInt64.init(bitPattern:)) }
+    /// The number in a column, of an integer the nearest one; `nil` when something else is there.
     public func real(_ column: Int) -> Double? {
         switch values[column] {
         case .real(let value): value
@@ -294,9 +300,11 @@ public struct Row: Sendable {
         default: nil
         }
     }
+    /// The text in a column; `nil` when something else is there.
     public func text(_ column: Int) -> String? {
         if case .text(let value) = values[column] { value } else { nil }
     }
+    /// The bytes in a column; `nil` when something else is there, a text too.
     public func blob(_ column: Int) -> [UInt8]? {
         if case .blob(let value) = values[column] { value } else { nil }
     }
@@ -313,6 +321,7 @@ public enum StorageError: Error, Sendable, CustomStringConvertible {
         return [SQLITE_CORRUPT, SQLITE_NOTADB].contains(code & 0xFF)
     }
 
+    /// For people, in one line: which file, what is wrong with it and, where something helps, what to do.
     public var description: String {
         switch self {
         case .cannotOpen(let path, let why): "the state file \(path) cannot be opened: \(why)"

@@ -43,6 +43,7 @@ public enum FolderLockError: Error, Sendable, Hashable, CustomStringConvertible 
     /// Others could change what is in it.
     case folder(PrivateFileError)
 
+    /// For people, in one line: which folder, and who has it or why it cannot be had.
     public var description: String {
         switch self {
         case .inUse(let folder, let process):

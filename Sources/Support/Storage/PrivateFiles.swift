@@ -18,6 +18,7 @@ public enum PrivateFileError: Error, Sendable, Hashable, CustomStringConvertible
         }
     }
 
+    /// For people, in one line: which file or folder, what is wrong with it and, where something helps, what to do.
     public var description: String {
         switch self {
         case .tooOpen(let path, let mode):

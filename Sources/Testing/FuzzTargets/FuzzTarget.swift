@@ -1,7 +1,9 @@
 /// What must hold did not: what every fuzzer throws.
 public struct Violation: Error, CustomStringConvertible {
+    /// What did not hold, for people.
     public let description: String
 
+    /// Something that did not hold, in words.
     public init(description: String) {
         self.description = description
     }

@@ -2,12 +2,19 @@ import SeededRandom
 
 /// One picture of a drawn camera: everything follows from the kind of symbol, the degradation, grade, size and seed.
 public struct DrawnScene: Sendable {
+    /// Of the picture, in pixels.
     public let width: Int
+    /// Of the picture, in pixels.
     public let height: Int
+    /// What all that is random in it follows from.
     public let seed: UInt64
+    /// What makes it hard to read; ``Degradation/clutter`` for a scene without a code.
     public let degradation: Degradation
+    /// How hard it is, from 1 to 5 (``Degradation/grades``); 0 for a scene without a code.
     public let grade: Int
+    /// What lies around the device.
     public let clutter: Clutter
+    /// How the device stands before the camera, and how well it is seen.
     public let parameters: SceneParameters
     /// `nil` where there is no code at all.
     public let symbol: SceneSymbol?

@@ -3,6 +3,7 @@ import SeededRandom
 
 /// Frames of a drawn camera, 30 per second: what a still picture does not have.
 public struct DrawnStream: Sendable {
+    /// What happens in a stream.
     public enum Story: String, Sendable, CaseIterable {
         /// An empty desk; a hand brings the device in and holds it.
         case arrives
@@ -12,19 +13,33 @@ public struct DrawnStream: Sendable {
         case focuses
     }
 
+    /// How many frames are a second; times in the story go by it.
     public static let framesPerSecond = 30
 
+    /// What happens.
     public let story: Story
+    /// Of the frames, in pixels.
     public let width: Int
+    /// Of the frames, in pixels.
     public let height: Int
+    /// What all that is random in it follows from.
     public let seed: UInt64
+    /// The code that the device shows: 32 random hexadecimal digits, or 8 in Code 128.
     public let symbol: SceneSymbol
+    /// What lies around the device.
     public let clutter: Clutter
     /// A module where it faces the camera, in pixels.
     public let module: Float
     private let base: SceneParameters
     private let sway: (roll: Float, yaw: Float, pitch: Float, place: Float, phase: Float)
 
+    /// `nil` when the symbol cannot be made.
+    ///
+    /// - Parameters:
+    ///   - module: where it faces the camera, in pixels.
+    ///   - width: of the frames, in pixels.
+    ///   - height: of the frames, in pixels.
+    ///   - seed: the same seed gives the same frames.
     public init?(
         _ story: Story, _ kind: SceneSymbol.Kind = .qr, module: Float, width: Int, height: Int, seed: UInt64
     ) {

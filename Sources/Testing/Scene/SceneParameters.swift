@@ -10,11 +10,13 @@ public struct SceneParameters: Sendable, Hashable {
     public var displaySize: Float = 0.55
     /// Centre of the device, as shares of the frame's width and height.
     public var x: Float = 0.5
+    /// Centre of the device from the top, as a share of the frame's height.
     public var y: Float = 0.5
     /// Turned in the picture's plane, in degrees.
     public var roll: Float = 0
     /// Turned out of the picture's plane about its vertical and horizontal axes, in degrees.
     public var yaw: Float = 0
+    /// Turned out of the picture's plane about its horizontal axis, in degrees.
     public var pitch: Float = 0
     /// From 0 (uniform grey) to 1.
     public var contrast: Float = 0.9
@@ -32,6 +34,7 @@ public struct SceneParameters: Sendable, Hashable {
     public var bandDepth: Float = 0
     /// From one such band to the next, in rows, and where the first one is, in bands.
     public var bandPeriod: Float = 60
+    /// How far the bands are moved up, as a share of ``bandPeriod``.
     public var bandPhase: Float = 0
     /// How much of the picture before is still there (electronic ink), from 0 to 1.
     public var ghost: Float = 0
@@ -40,6 +43,7 @@ public struct SceneParameters: Sendable, Hashable {
 
     /// Share of the display that stains cover.
     public var occlusion: Float = 0
+    /// What places, shapes and tones of the stains follow from.
     public var occlusionSeed: UInt64 = 0
     /// How much darker the right side is than the left, from 0 to 1.
     public var shade: Float = 0.1
@@ -51,7 +55,9 @@ public struct SceneParameters: Sendable, Hashable {
     public var glare: Float = 0
     /// Centre and radius of the reflection, as shares of the display's width.
     public var glareX: Float = 0.7
+    /// Centre of the reflection from the display's top, as a share of the display's width.
     public var glareY: Float = 0.3
+    /// Radius of the reflection, as a share of the display's width.
     public var glareRadius: Float = 0.29
 
     // MARK: The camera
@@ -60,10 +66,12 @@ public struct SceneParameters: Sendable, Hashable {
     public var defocus: Float = 0
     /// How far everything moves while the shutter is open, in pixels, and in which direction, in degrees.
     public var motion: Float = 0
+    /// The direction of the motion, in degrees: 0 is along rows, 90 along columns.
     public var motionAngle: Float = 0
     /// Deviation of the sensor's noise, in grey levels.
     public var noise: Float = 2
 
+    /// A device that is near, faces the camera, and is seen well.
     public init() {}
 
     /// Makes a symbol's module so large that it covers `pixels` where it faces the camera.

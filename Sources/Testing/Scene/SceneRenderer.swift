@@ -7,13 +7,22 @@ import SeededRandom
 /// Deterministic: the same seed, picture and parameters give the same bytes. The desk is drawn once; a frame then costs
 /// the device's rectangle and the noise.
 public struct SceneRenderer {
+    /// Of the frames, in pixels.
     public let width: Int
+    /// Of the frames, in pixels.
     public let height: Int
     private let desk: Desk
     /// Grains of deviation 32, in a fixed order; each row of a frame begins elsewhere in it.
     private let noise: [Int8]
     private var random: SplitMix64
 
+    /// Draws the desk, once for all frames.
+    ///
+    /// - Parameters:
+    ///   - width: of the frames, in pixels.
+    ///   - height: of the frames, in pixels.
+    ///   - clutter: what lies on the desk.
+    ///   - seed: the same seed gives the same desk and the same noise.
     public init(width: Int = 1280, height: Int = 720, clutter: Clutter = .desk, seed: UInt64) {
         self.width = width
         self.height = height

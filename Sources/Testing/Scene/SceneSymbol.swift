@@ -11,10 +11,13 @@ public struct SceneSymbol: Sendable {
         case code128
     }
 
+    /// The kind of code.
     public let kind: Kind
+    /// What the code says.
     public let text: String
     /// Modules on a side of the picture, with the quiet zone.
     public let modules: Int
+    /// The code in black on white, with its quiet zone; six pixels to a module.
     public let picture: LumaPicture
 
     /// Pixels to a module in ``picture``.

@@ -3,10 +3,12 @@
 public struct SplitMix64: RandomNumberGenerator, Sendable {
     @usableFromInline var state: UInt64
 
+    /// Any seed is good, 0 too.
     @inlinable public init(seed: UInt64) {
         state = seed
     }
 
+    /// The next number, all 64 bits of it random.
     @inlinable public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var z = state

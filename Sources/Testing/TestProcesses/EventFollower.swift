@@ -4,9 +4,11 @@ import Foundation
 public struct StageEvent: Sendable {
     /// The program's role, from the file's name.
     public let who: String
+    /// What has happened ("joined"): the line's `event`.
     public let name: String
     /// CLOCK_MONOTONIC, in seconds.
     public let time: Double
+    /// All fields of the line, `event` and `t` among them.
     public let details: [String: String]
 }
 
@@ -17,6 +19,7 @@ public final class EventFollower {
     /// Everything read so far.
     public private(set) var all: [StageEvent] = []
 
+    /// Follows all event files in the stage's folder from their beginnings.
     public init(_ stage: Stage) {
         self.stage = stage
     }

@@ -7,9 +7,12 @@ import Synchronization
 ///
 /// May be closed on another thread than the one that works with it: what that one starts afterwards fails.
 public final class Stage: Sendable {
+    /// Why something on the stage did not work.
     public struct Failure: Error, CustomStringConvertible {
+        /// The reason for people, often with the end of the program's log.
         public let description: String
 
+        /// A reason in words.
         public init(description: String) {
             self.description = description
         }
@@ -20,7 +23,9 @@ public final class Stage: Sendable {
         fileURLWithPath: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
     ).deletingLastPathComponent().path
 
+    /// Path of the folder in which everything lies; logs are in its folder `log`.
     public let folder: String
+    /// Path of the folder with our programs; what is not there is looked for on the machine.
     public let binaries: String
     private struct State {
         var processes: [(name: String, process: pid_t)] = []
@@ -44,8 +49,12 @@ public final class Stage: Sendable {
         sweeper = keeps ? nil : try Sweeper(folder: self.folder)
     }
 
+    /// The path of something in the stage's folder.
     public func path(_ name: String) -> String { folder + "/" + name }
 
+    /// Writes a text to a file in the stage's folder, in UTF-8, in place of what is there.
+    ///
+    /// - Throws: Foundation's error when it cannot be written.
     public func write(_ text: String, to name: String) throws {
         try text.write(toFile: path(name), atomically: true, encoding: .utf8)
     }
@@ -110,6 +119,7 @@ public final class Stage: Sendable {
         }
     }
 
+    /// Whether the program in this role runs now.
     public func isRunning(_ role: String) -> Bool { processIdentifier(role) != nil }
 
     /// Ends a program as a service manager does: SIGTERM, and SIGKILL after four seconds.
@@ -130,6 +140,7 @@ public final class Stage: Sendable {
         return nil
     }
 
+    /// The process of the program in this role; `nil` when none runs.
     public func processIdentifier(_ role: String) -> Int32? {
         state.withLock { state in
             state.processes.removeAll { ChildProcess.reap($0.process) != nil }
@@ -189,6 +200,7 @@ public final class Stage: Sendable {
         return Int(UInt16(bigEndian: address.sin_port))
     }
 
+    /// Whether somebody accepts TCP connections at a port on loopback (127.0.0.1).
     public static func accepts(port: Int) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { Glibc.close(descriptor) }

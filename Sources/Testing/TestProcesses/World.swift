@@ -2,15 +2,24 @@ import Foundation
 
 /// A whole SRUP network on loopback, made of the real programs: key service, Mosquitto, C2 server, observers, devices.
 public final class World {
+    /// What runs the programs, and has their files.
     public let stage: Stage
+    /// Follows the event files of all programs.
     public let events: EventFollower
+    /// The TCP port of the key service, on loopback.
     public let keyServicePort: Int
+    /// The TCP port of the broker, on loopback.
     public let brokerPort: Int
+    /// Identities by the names that participants were registered under; a logical observer's by "box/name".
     public private(set) var identities: [String: String] = [:]
 
+    /// The key service's address.
     public var url: String { "https://localhost:\(keyServicePort)" }
     var authority: String { stage.path("c2/ca.crt") }
 
+    /// Chooses the ports; nothing is made or started yet.
+    ///
+    /// - Throws: ``Stage/Failure`` when no port is free.
     public init(_ stage: Stage) throws {
         self.stage = stage
         events = EventFollower(stage)
@@ -32,11 +41,17 @@ public final class World {
             ], as: "init")
     }
 
+    /// Starts the key service and waits until it listens, 90 s at most; after ``prepare()``.
+    ///
+    /// - Throws: ``Stage/Failure`` when it does not listen, or what starting it throws.
     public func startKeyService() throws {
         try stage.start("srup-c2", ["key-service", "--folder", stage.path("c2")], as: "key-service")
         try wait(for: "the key service", port: keyServicePort, role: "key-service")
     }
 
+    /// Starts Mosquitto itself and waits until it listens, 90 s at most; after ``prepare()``.
+    ///
+    /// - Throws: ``Stage/Failure`` when it does not listen, or what starting it throws.
     public func startBroker() throws {
         try stage.start("mosquitto", ["-c", stage.path("c2/mosquitto.conf")], as: "broker")
         try wait(for: "the broker", port: brokerPort, role: "broker")
@@ -73,6 +88,9 @@ public final class World {
         ).details["status"] ?? "?"
     }
 
+    /// Lets the C2 server trust what was registered under a name (`srup-c2 trust`).
+    ///
+    /// - Throws: ``Stage/Failure`` when the command fails.
     public func trust(_ name: String) throws {
         try stage.must("srup-c2", ["trust", "--folder", stage.path("c2"), identities[name] ?? ""], as: "trust")
     }
@@ -141,6 +159,9 @@ public final class World {
 
     private static func table(camera: String) -> String { "[camera]\ndevice = \"\(camera)\"" }
 
+    /// Starts an observer that is registered, and waits until it says that it has started, 90 s at most.
+    ///
+    /// - Throws: ``Stage/Failure`` when it says nothing, or what starting it throws.
     public func startObserver(_ name: String) throws {
         let begin = EventFollower.clock()
         try stage.start(
@@ -150,6 +171,10 @@ public final class World {
 
     // MARK: Devices
 
+    /// Registers a device under a name, which is its state folder's, too, and learns its identity.
+    ///
+    /// - Parameter type: the device type that it says.
+    /// - Throws: ``Stage/Failure`` when the registration fails.
     public func registerDevice(_ name: String, type: String) throws {
         try stage.must(
             "srup-device",

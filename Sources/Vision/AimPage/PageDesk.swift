@@ -7,6 +7,7 @@ public struct PageView: Sendable {
     /// A JPEG file; empty when there is no picture.
     public var picture: [UInt8]
 
+    /// What viewers get until there is something newer.
     public init(state: String, picture: [UInt8]) {
         self.state = state
         self.picture = picture

@@ -26,6 +26,7 @@ public struct WebAddress: Sendable, Hashable, CustomStringConvertible {
         self.address = address
     }
 
+    /// The address for people: "port 8080" for all interfaces, else "192.168.1.2:8080" or "[fd00::1]:8080".
     public var description: String {
         guard let address else { return "port \(port)" }
         return address.isIPv6 ? "[\(address)]:\(port)" : "\(address):\(port)"

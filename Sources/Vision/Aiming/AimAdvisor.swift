@@ -5,6 +5,7 @@ import Glibc
 public struct AimReport: Sendable, Hashable {
     /// The frame's.
     public var glance: Glance
+    /// What to do about it, from this frame and those before.
     public var advice: Advice
     /// Of the last ``frames`` frames, in how many a code was read.
     public var read: Int
@@ -41,6 +42,7 @@ public struct AimAdvisor: Sendable {
     private var other: (code: Glance.Code, age: Int)?
     private var last: (code: Glance.Code, age: Int)?
 
+    /// Begins anew: no frame has been seen yet.
     public init() {}
 
     /// Takes the next frame's.

@@ -4,6 +4,7 @@ import Luma
 public struct FrameLight: Sendable, Hashable {
     /// Grey levels, from 0 to 255: a twentieth of the frame is darker than this, and a twentieth lighter than that.
     public var dark = 0
+    /// The grey level, from 0 to 255, that a twentieth of the frame is lighter than.
     public var light = 0
     /// How much of the difference between `dark` and `light` lies between two pixels at the sharpest edges, along rows and
     /// along columns: from 0 to 1 and above.
@@ -13,6 +14,7 @@ public struct FrameLight: Sendable, Hashable {
     /// Every eighth pixel of every eighth row.
     private var sketch: [UInt8] = []
 
+    /// Measures a frame on every eighth pixel of every eighth row, and keeps these pixels to compare it with others.
     public init(_ plane: LumaPlane) {
         var levels = [Int](repeating: 0, count: 256)
         var (steps, drops) = (levels, levels)

@@ -5,8 +5,11 @@ import Luma
 public struct Glance: Sendable, Hashable {
     /// A code, or what looks like a part of one.
     public struct Code: Sendable, Hashable {
+        /// The kind of code; what only looks like a part of one counts as a QR code.
         public var kind: Symbology
+        /// Where it is; of a code that is not whole, the box around the finder patterns that are seen.
         public var outline: Outline
+        /// Whether it was read, and not only located.
         public var wasRead: Bool
         /// More is known than where some finder patterns are.
         public var isWhole: Bool
@@ -24,9 +27,12 @@ public struct Glance: Sendable, Hashable {
         public var touchesEdge = false
     }
 
+    /// The code to aim at; `nil` when nothing that looks like one is in view.
     public var code: Code?
+    /// How the whole frame is lit, and its edges.
     public var light: FrameLight
 
+    /// A glance at what is known already, without a picture to measure.
     public init(code: Code?, light: FrameLight) {
         self.code = code
         self.light = light

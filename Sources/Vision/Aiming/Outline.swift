@@ -3,6 +3,7 @@ import Glibc
 
 /// The four corners of a code in a walk around it, in pixels of the frame.
 public struct Outline: Sendable, Hashable {
+    /// The four corners, one after the other; they may lie outside of the frame.
     public let corners: [Reading.Point]
 
     /// `nil` unless there are four corners that enclose something.
@@ -36,6 +37,7 @@ public struct Outline: Sendable, Hashable {
         return (a.x * b.y - a.y * b.x) / 2
     }
 
+    /// The mean of the four corners, in pixels of the frame.
     public var centre: (x: Float, y: Float) {
         let sum = corners.reduce((0, 0)) { ($0.0 + $1.x, $0.1 + $1.y) }
         return (Float(sum.0) / 4, Float(sum.1) / 4)

@@ -28,6 +28,7 @@ public final class SafePictureMaker {
     private var hidden: [[Outline]] = []
     private var pixels: [UInt8] = []
 
+    /// Begins with nothing located.
     public init() {}
 
     /// Forgets what was located before.

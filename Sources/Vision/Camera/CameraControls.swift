@@ -45,6 +45,7 @@ public protocol CameraControls: AnyObject {
     func range(of control: CameraControl) -> ClosedRange<Int32>?
     /// What the driver sets it to by itself; `nil` when the camera has no such control.
     func usual(of control: CameraControl) -> Int32?
+    /// What a control is set to; `nil` when it cannot be read.
     func value(of control: CameraControl) -> Int32?
     /// - Returns: whether the camera took it.
     @discardableResult func set(_ control: CameraControl, to value: Int32) -> Bool

@@ -20,6 +20,7 @@ public enum CameraError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A recording that is played once has been played.
     case ended(String)
 
+    /// For people, in one line: which camera, what is wrong with it and, where something helps, what to do.
     public var description: String {
         switch self {
         case .badAddress(let text):

@@ -3,6 +3,7 @@ import Glibc
 
 /// What a camera's driver tells about itself, before anything is chosen or streamed.
 public struct CameraOffer: Sendable, Hashable {
+    /// A picture format that the driver offers.
     public struct Format: Sendable, Hashable {
         /// Its FourCC ("YUYV").
         public let name: String
@@ -14,8 +15,11 @@ public struct CameraOffer: Sendable, Hashable {
 
     /// The device file, found from an address.
     public let path: String
+    /// The driver's own name ("uvcvideo"), in printable ASCII.
     public let driver: String
+    /// What the driver calls the camera, in printable ASCII.
     public let card: String
+    /// The picture formats in the driver's order, without those that libv4l2 would only convert to.
     public let formats: [Format]
     /// The format, size and rate that would be tried first ("MJPG 1280x720, 30 a second"); `nil` when none is understood.
     public let chosen: String?

@@ -14,6 +14,7 @@ public enum CameraEvent: Sendable {
 
 /// What a session calls, all on its thread.
 public struct CameraHandlers {
+    /// Called when the camera works, for the first time or again, and when it is lost; see ``CameraEvent``.
     public var onEvent: (CameraEvent) -> Void
     /// Borrows each frame.
     public var onFrame: (LumaPlane) -> Void
@@ -24,6 +25,7 @@ public struct CameraHandlers {
     /// Sets the camera; `nil` when it shall be left as it is.
     public var tuner: CameraTuner?
 
+    /// What is left out does nothing, and without a tuner the camera is left as it is.
     public init(
         onEvent: @escaping (CameraEvent) -> Void, onFrame: @escaping (LumaPlane) -> Void,
         onIdle: @escaping () -> Void = {}, onRest: @escaping () -> Void = {}, tuner: CameraTuner? = nil

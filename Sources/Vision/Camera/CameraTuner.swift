@@ -5,6 +5,7 @@ public final class CameraTuner {
     private var controls: (any CameraControls)?
     private var tuning: CameraTuning?
 
+    /// Has no camera until ``opened(_:)``.
     public init() {}
 
     /// Takes a camera that was just opened; `nil` for one that has no controls. What is set by hand on it is taken for what

@@ -10,8 +10,15 @@ public struct CameraTuning: Sendable {
         public var dark, light: Float
         /// What blur leaves of the contrast of single modules, from 0 to 1; `nil`: not known.
         public var sharpness: Float?
+        /// Whether the code was read in this frame.
         public var wasRead: Bool
 
+        /// A code as it looks in a frame.
+        ///
+        /// - Parameters:
+        ///   - dark: grey level of its dark modules, from 0 to 255.
+        ///   - light: grey level of its light modules, from 0 to 255.
+        ///   - sharpness: from 0 to 1; `nil`: not known.
         public init(dark: Float, light: Float, sharpness: Float?, wasRead: Bool) {
             self.dark = dark
             self.light = light
@@ -22,9 +29,12 @@ public struct CameraTuning: Sendable {
 
     /// Something to set.
     public struct Change: Sendable, Hashable {
+        /// What is to be set.
         public let control: CameraControl
+        /// The value to set it to, in the control's own units (see ``CameraControl``).
         public let value: Int32
 
+        /// A control and the value to set it to.
         public init(_ control: CameraControl, _ value: Int32) {
             self.control = control
             self.value = value

@@ -30,8 +30,11 @@ public protocol FrameSource: AnyObject {
 }
 
 extension FrameSource {
+    /// Nothing can be set on a source that does not say otherwise.
     public var controls: (any CameraControls)? { nil }
+    /// A source that does not say otherwise does not know why a frame was damaged.
     public var damage: String? { nil }
+    /// A source that does not say otherwise works as soon as it is there.
     public var isReady: Bool { true }
 }
 
@@ -70,6 +73,7 @@ public enum CameraAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// The address as it is written in a configuration, such as "usb:046d:0825"; ``init(_:)`` reads it again.
     public var description: String {
         switch self {
         case .automatic: "auto"

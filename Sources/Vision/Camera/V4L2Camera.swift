@@ -13,11 +13,17 @@ public final class V4L2Camera: FrameSource {
     /// Modes that are tried until one streams.
     private static let mostModes = 16
 
+    /// The device file, such as "/dev/video0".
     public let path: String
+    /// What can be set on the open device, by the thread that reads frames; not to be used after this object has gone.
     public let controls: (any CameraControls)?
+    /// Frames that were passed over for newer ones, since the camera was opened.
     public private(set) var dropped = 0
+    /// Frames that were empty, broken or could not be decoded, since the camera was opened.
     public private(set) var damaged = 0
+    /// Why the last damaged frame could not be read; `nil`: none was damaged.
     public private(set) var damage: String?
+    /// Whether a frame that could be read has come.
     public private(set) var isReady = false
     private let device: srup_v4l2_device
     private var converter: LumaConverter?
@@ -27,10 +33,12 @@ public final class V4L2Camera: FrameSource {
     private var lastReadable = ContinuousClock.now
     private var damagedInARow = 0
 
+    /// The FourCC of the format that was agreed on ("YUYV"), and the size of the pictures in pixels.
     public var format: (name: String, width: Int, height: Int) {
         guard let converter else { return ("", 0, 0) }
         return (converter.format.name, converter.size.width, converter.size.height)
     }
+    /// What is delivered, for people: "YUYV 1280x720 from /dev/video0".
     public var summary: String { "\(format.name) \(format.width)x\(format.height) from \(path)" }
 
     /// Opens the device, agrees on a format, and starts the stream.
@@ -176,6 +184,14 @@ public final class V4L2Camera: FrameSource {
 
     // MARK: Frames
 
+    /// Waits for the newest frame and lends it; the frame must not be kept. Blocks.
+    ///
+    /// - Parameters:
+    ///   - timeout: in milliseconds.
+    ///   - interrupt: an eventfd that ends the wait when it becomes readable.
+    /// - Returns: `false` when none came in time or the wait was interrupted.
+    /// - Throws: ``CameraError`` when it was unplugged, or for 5 s no frame came or only damaged ones; the camera must
+    ///   then be opened anew.
     public func next(timeout: Int32, interrupt: Int32, _ body: (LumaPlane) -> Void) throws(CameraError) -> Bool {
         let deadline = ContinuousClock.now + .milliseconds(Int(timeout))
         while true {

@@ -15,6 +15,7 @@ public struct Aim: Sendable, Hashable {
     public let sharpness: Float?
     /// Grey levels of the dark and the light modules, from 0 to 255, on average.
     public let dark: Float
+    /// Grey level of the light modules, from 0 to 255, on average.
     public let light: Float
 
     /// Grey levels between dark and light modules.

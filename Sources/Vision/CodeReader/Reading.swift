@@ -2,10 +2,12 @@ import ObservedValue
 
 /// One code in a picture.
 public struct Reading: Sendable, Hashable {
+    /// A place in a picture; it may lie outside of it, as a corner of a code that reaches over the edge.
     public struct Point: Sendable, Hashable {
         /// In pixels from the left and from the top.
         public let x, y: Int
 
+        /// A place in pixels from the left and from the top.
         public init(x: Int, y: Int) {
             self.x = x
             self.y = y
@@ -14,6 +16,7 @@ public struct Reading: Sendable, Hashable {
 
     /// What the code says; at most ``CodeReader/maximumLength`` bytes.
     public let value: [UInt8]
+    /// The kind of code.
     public let symbology: Symbology
     /// Of a QR code and of a Data Matrix its corners; of a linear code those of the box around its scan lines.
     public let corners: [Point]
@@ -21,6 +24,12 @@ public struct Reading: Sendable, Hashable {
     /// and stamps.
     public let isGS1: Bool
 
+    /// A code that was read.
+    ///
+    /// - Parameters:
+    ///   - value: what it says, in bytes.
+    ///   - corners: in pixels of the picture, see ``corners``.
+    ///   - isGS1: whether FNC1 says that it holds an application's data.
     public init(value: [UInt8], symbology: Symbology, corners: [Point], isGS1: Bool = false) {
         self.value = value
         self.symbology = symbology

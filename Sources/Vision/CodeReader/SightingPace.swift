@@ -5,6 +5,7 @@
 public struct SightingPace {
     /// A value and where it is.
     public struct Sighting: Sendable, Hashable {
+        /// The 16 bytes that the code holds.
         public let value: [UInt8]
         /// The symbology's name and the box around the code, in pixels of the frame: `qr at 10,20 to 110,120 of 1280x720`.
         public let how: String
@@ -23,6 +24,7 @@ public struct SightingPace {
     private var lastUnread: ContinuousClock.Instant?
     private var turn = 0
 
+    /// Begins with nothing said.
     public init() {}
 
     /// What is to be said of a frame's readings: of those that hold a value each that is due, the longest silent first, then

@@ -2,6 +2,7 @@ import Luma
 
 /// A Data Matrix in a picture.
 public struct DataMatrixSymbol: Sendable, Hashable {
+    /// What the symbol says, as bytes; character sets (extended channel interpretations) are passed over.
     public let text: [UInt8]
     /// Upper left, upper right, lower right and lower left of the upright symbol, in pixels.
     public let corners: [SIMD2<Float>]
@@ -44,11 +45,13 @@ public enum DataMatrixReader {
         /// So many of the places that could be a symbol are left out, the largest: a frame before has looked at them.
         public var skipped = 0
 
+        /// The usual effort: symbols of all sizes, and no place left out.
         public init() {}
     }
 
     /// What a picture shows.
     public struct Findings: Sendable {
+        /// The symbols that were read, at most ``DataMatrixReader/most``.
         public internal(set) var symbols: [DataMatrixSymbol] = []
         /// What could not be read.
         public internal(set) var unread: [UnreadDataMatrix] = []

@@ -4,16 +4,22 @@ import CodeReader
 
 /// Options of the commands that look through a camera.
 public struct EyeOptions: ParsableArguments, Sendable {
+    /// Where the pictures come from, as given; see ``CameraAddress``.
     @Option(
         help: ArgumentHelp(
             "auto, rpicam, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE or fifo:PATH.",
             valueName: "camera"))
     public var device = "auto"
+    /// The picture size as given, "WIDTHxHEIGHT" in pixels, each from 64 to 8192; see ``wanted``.
     @Option(help: ArgumentHelp("The picture size to ask the camera for.", valueName: "WxH"))
     public var size = "1280x720"
 
+    /// Called by ArgumentParser, which then fills in the options; they cannot be read before.
     public init() {}
 
+    /// Checks what was given; called by ArgumentParser.
+    ///
+    /// - Throws: `ValidationError` when the camera's address or the size is wrong.
     public func validate() throws {
         do {
             _ = try CameraAddress(device)
@@ -49,14 +55,19 @@ public struct EyeOptions: ParsableArguments, Sendable {
 
 /// Which kinds of code to look for.
 public struct SymbologyOptions: ParsableArguments, Sendable {
+    /// The kinds of code as given, names of ``Symbology`` with commas between; see ``parsed()``.
     @Option(
         help: ArgumentHelp(
             "Only these kinds of code: qr, datamatrix, code128, code93, code39, with commas between.",
             valueName: "list"))
     public var symbologies = "qr,datamatrix,code128,code93,code39"
 
+    /// Called by ArgumentParser, which then fills in the options; they cannot be read before.
     public init() {}
 
+    /// Checks what was given; called by ArgumentParser.
+    ///
+    /// - Throws: `ValidationError` when there is no kind of code, or one that is not known.
     public func validate() throws {
         _ = try parsed()
     }

@@ -4,10 +4,13 @@ import Luma
 public struct FrameQuality: Sendable, Hashable {
     /// Grey levels from 0 to 255: the mean, and those that 5 and 95 percent of the pixels are below.
     public let mean: Int
+    /// The grey level, from 0 to 255, that 5 percent of the pixels are below.
     public let dark: Int
+    /// The grey level, from 0 to 255, that 95 percent of the pixels are below.
     public let light: Int
     /// Parts of the pixels that are nearly black (below 5) and nearly white (above 250), in percent.
     public let black: Int
+    /// The part of the pixels that is nearly white (above 250), in percent.
     public let white: Int
     /// The steepest edges from pixel to pixel, as a part of the whole contrast: about 0.5 and more when in focus, 0.1 and
     /// less when a step takes ten pixels. The 0.2 percent steepest are left out as noise. `nil` without contrast.
@@ -58,8 +61,10 @@ public struct FrameQuality: Sendable, Hashable {
 
     // MARK: In words
 
+    /// What the light can be like: good, too dark, blown out, or hardly a difference between dark and light.
     public enum Light: String, Sendable, Codable { case good, tooDark, overexposed, flat }
 
+    /// What this frame's light is like.
     public var lighting: Light {
         if light < 50 || (mean < 30 && light < 90) { return .tooDark }
         if white >= 40 || dark > 235 { return .overexposed }
@@ -69,5 +74,6 @@ public struct FrameQuality: Sendable, Hashable {
     /// Below this a frame counts as out of focus.
     public static let leastSharpness: Float = 0.15
 
+    /// Whether its sharpness is below ``leastSharpness``; a frame without contrast never counts as such.
     public var isOutOfFocus: Bool { (sharpness ?? 1) < Self.leastSharpness }
 }

@@ -4,10 +4,18 @@ public struct LumaPlane {
     public let base: UnsafePointer<UInt8>
     /// In pixels.
     public let width: Int
+    /// In pixels.
     public let height: Int
     /// Bytes from a row to the next, at least `width`.
     public let stride: Int
 
+    /// Describes pixels that stay somebody else's; sizes that are no picture's stop the program.
+    ///
+    /// - Parameters:
+    ///   - base: the first pixel of the first row, one byte a pixel.
+    ///   - width: in pixels, at least 1.
+    ///   - height: in pixels, at least 1.
+    ///   - stride: bytes from a row to the next, at least `width`.
     public init(base: UnsafePointer<UInt8>, width: Int, height: Int, stride: Int) {
         precondition(width > 0 && height > 0 && stride >= width)
         self.base = base
@@ -22,8 +30,11 @@ public struct LumaPlane {
 
 /// A grey picture of its own, rows without padding.
 public struct LumaPicture: Sendable, Hashable {
+    /// In pixels, from 1 to ``LumaPlane/maximumSide``.
     public let width: Int
+    /// In pixels, from 1 to ``LumaPlane/maximumSide``.
     public let height: Int
+    /// Grey levels, row by row from the top, one byte a pixel; 0 is black. There must be `width` × `height` of them.
     public var pixels: [UInt8]
 
     /// `nil` unless both sides are from 1 to ``LumaPlane/maximumSide`` and `pixels` has as many bytes.
