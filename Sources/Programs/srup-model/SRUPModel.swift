@@ -29,8 +29,9 @@ struct SRUPModel: AsyncParsableCommand {
     func run() async throws {
         let start = ContinuousClock.now
         let shown = Mutex(start)
+        let tally: [String: Int]
         do {
-            try await Model.play(interleavings, seed: seed) { played in
+            tally = try await Model.play(interleavings, seed: seed) { played in
                 let isDue = shown.withLock { last in
                     guard ContinuousClock.now - last > .seconds(10) else { return false }
                     last = .now
@@ -44,5 +45,6 @@ struct SRUPModel: AsyncParsableCommand {
         }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         print("\(interleavings) interleavings hold, in \(Int(seconds)) s")
+        for (what, count) in tally.sorted(by: { $0.key < $1.key }) { print("  \(what): \(count)") }
     }
 }

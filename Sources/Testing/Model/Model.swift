@@ -21,7 +21,7 @@ package final class Model {
     /// One place for one token, as a reference observer; trusted.
     private let reference: ReferenceObserver
     private let referenceView = View()
-    /// Registered as an observer, never trusted; says VALID to everything.
+    /// A member of a type that comes in by its word, never trusted; says VALID to everything it is asked.
     private let stranger: Puppet
     /// Trusted, and asked to look like the others; says VALID also about what others were asked.
     private let traitor: Puppet
@@ -36,6 +36,9 @@ package final class Model {
     /// The last steps, for who has to find out.
     private var story: [String] = []
     package private(set) var steps = 0
+
+    /// How often what has happened: a model in which nobody is ever let in shows nothing.
+    package private(set) var tally: [String: Int] = [:]
 
     // What must hold.
     private var wasSeen: Set<DeviceID> = []
@@ -71,7 +74,8 @@ package final class Model {
         }
         let ids = Self.identities
         for id in ids.observers { try server.know(id, type: "observer") }
-        for id in [ids.reference, ids.stranger, ids.traitor] { try server.know(id, type: "observer") }
+        for id in [ids.reference, ids.traitor] { try server.know(id, type: "observer") }
+        try server.know(ids.stranger, type: "lamp")
         for id in ids.devices + [ids.impostor] { try server.know(id, type: "sensor") }
         for id in ids.observers + [ids.reference, ids.traitor] { try server.state.trust(id, now: 0) }
         var rules = WatchRules()
@@ -96,6 +100,11 @@ package final class Model {
         self.devices = devices
         try reference.puppet.ask(.joinRequest)
         try traitor.ask(.joinRequest)
+        try stranger.ask(.joinRequest)
+        stranger.onMessage = { [stranger] message in
+            guard case .observationRequest = message.body else { return }
+            try stranger.say(.response(.observedJoinValid), message.token)
+        }
         await network.settle()
     }
 
@@ -155,6 +164,7 @@ package final class Model {
             if await observer.see(shown) {
                 note("\(observer.id) sees \(device.id)")
                 wasSeen.insert(device.id)
+                tally["seen", default: 0] += 1
             }
         }
         if network.random.below(4) == 0 { _ = await observer.see(Array(repeating: 7, count: 16)) }
@@ -191,6 +201,7 @@ package final class Model {
     }
 
     private func restart(_ id: DeviceID) async throws {
+        tally["restarts", default: 0] += 1
         note("\(id) restarts")
         if id == TestServer.id {
             network.cut(id, after: nil)
@@ -227,13 +238,17 @@ package final class Model {
     /// VALID, from who was not asked: with a token that somebody else was sent.
     private func forge() throws {
         guard !tokens.isEmpty else { return }
-        let token = tokens[max(0, tokens.count - 1 - network.random.below(12))]
+        let token = tokens[max(0, tokens.count - 1 - network.random.below(3))]
         let forger = pick([stranger, traitor, impostor])
         // What it was asked itself, a trusted observer may answer as it likes: trust is all the server has.
         guard !forger.heard.contains(where: { $0.token == token && $0.body.type == .observationRequest }) else {
             return
         }
         note("\(forger.id) says VALID for \(token)")
+        tally["forged", default: 0] += 1
+        if try server.state.pending().contains(where: { $0.observation == token }) {
+            tally["forged in time", default: 0] += 1
+        }
         try forger.say(.response(.observedJoinValid), token)
     }
 
@@ -278,7 +293,7 @@ package final class Model {
         for message in published { try take(message) }
         // Who belongs changes only together with a message about it.
         guard published.contains(where: { $0.sender == TestServer.id }) || steps % 8 == 0 else { return }
-        for id in devices.map(\.id) + [impostor.id, stranger.id] {
+        for id in devices.map(\.id) + [impostor.id] {
             let peer = try server.participant.state.peer(id)
             guard peer?.isJoined == true else {
                 if members.remove(id) != nil { wasSeen.remove(id) }
@@ -291,6 +306,7 @@ package final class Model {
                     throw violation("\(id) was let in twice by one verdict")
                 }
                 note("\(id) is let in")
+                tally["let in", default: 0] += 1
             }
             members.insert(id)
         }
@@ -305,7 +321,9 @@ package final class Model {
         if history.count > 300 { history.removeFirst(150) }
         let peer: DeviceID
         if message.sender == TestServer.id {
-            guard let id = DeviceID(hex: String(message.topic.suffix(16))) else { return }
+            guard let id = message.topic.split(separator: "/").last.flatMap({ DeviceID(hex: String($0)) }) else {
+                return
+            }
             peer = id
         } else {
             peer = TestServer.id
@@ -320,7 +338,10 @@ package final class Model {
         }
         sent[pair, default: [:]][number] = message.payload
         if sent[pair]?.count ?? 0 > 200, let oldest = sent[pair]?.keys.min() { sent[pair]?[oldest] = nil }
-        if case .observationRequest = parsed.body { tokens.append(parsed.token) }
+        if case .observationRequest = parsed.body {
+            tokens.append(parsed.token)
+            tally["observations", default: 0] += 1
+        }
         if tokens.count > 64 { tokens.removeFirst(32) }
         guard case .response = parsed.body else { return }
         let isOurs = message.sender == TestServer.id || observers.contains { $0.id == message.sender }
@@ -390,10 +411,12 @@ package final class Model {
     /// Plays so many interleavings, on all processors.
     ///
     /// - Parameter told: called after each fifty, with how many have been played.
+    /// - Returns: what has happened, and how often.
     /// - Throws: ``Failure`` for the first one that does not hold.
+    @discardableResult
     package static func play(
         _ interleavings: Int, seed: UInt64, told: @escaping @Sendable (Int) -> Void = { _ in }
-    ) async throws {
+    ) async throws -> [String: Int] {
         let worlds = UInt64((interleavings + inOneWorld - 1) / inOneWorld)
         let workers = UInt64(max(1, min(8, ProcessInfo.processInfo.activeProcessorCount)))
         let played = Played()
@@ -401,21 +424,23 @@ package final class Model {
             for worker in 0..<workers {
                 group.addTask {
                     for world in stride(from: worker, to: worlds, by: Int(workers)) {
-                        try await playWorld(seed &+ world)
-                        told(played.add(inOneWorld))
+                        told(played.add(inOneWorld, try await playWorld(seed &+ world)))
                     }
                 }
             }
             try await group.waitForAll()
         }
+        return played.tally
     }
 
     private final class Played: Sendable {
-        private let count = Mutex(0)
-        func add(_ more: Int) -> Int {
-            count.withLock { count in
-                count += more
-                return count
+        private let all = Mutex((count: 0, tally: [String: Int]()))
+        var tally: [String: Int] { all.withLock { $0.tally } }
+        func add(_ more: Int, _ tally: [String: Int]) -> Int {
+            all.withLock { all in
+                all.count += more
+                all.tally.merge(tally) { $0 + $1 }
+                return all.count
             }
         }
     }
@@ -425,7 +450,7 @@ package final class Model {
         package let description: String
     }
 
-    private static func playWorld(_ seed: UInt64) async throws {
+    private static func playWorld(_ seed: UInt64) async throws -> [String: Int] {
         let model = try await Model(seed: seed)
         defer { model.close() }
         do {
@@ -433,6 +458,7 @@ package final class Model {
                 for _ in 0..<steps { try await model.step() }
                 if episode % betweenQuiets == 0 { try await model.quiet() }
             }
+            return model.tally
         } catch {
             throw Failure(description: "seed \(seed), step \(model.steps): \(error)")
         }

@@ -5,6 +5,10 @@ import Testing
 /// Random interleavings of everything that can happen to a network (see ``Model``); `srup-model` plays more of them.
 @Suite struct ModelTests {
     @Test func whateverHappensNobodyIsLetInUnseenAndAllAgreeInTheEnd() async throws {
-        try await Model.play(1000, seed: 1)
+        let tally = try await Model.play(1000, seed: 1)
+        // Else nothing would be shown.
+        for what in ["let in", "observations", "forged in time", "restarts"] {
+            #expect(tally[what, default: 0] > 10, "\(what)")
+        }
     }
 }
