@@ -30,6 +30,7 @@ package final class Model {
     /// Never stands before any.
     private let impostor: Puppet
     private var places: [DeviceID: Place] = [:]
+    private let wantsReference: Bool
 
     private enum Place: CaseIterable { case away, first, second, both, reference }
 
@@ -96,7 +97,12 @@ package final class Model {
         behaviour.confirm = .seconds(30)
         behaviour.patience = .seconds(60)
         var devices: [TestDevice] = []
-        for id in ids.devices { devices.append(try await TestDevice(id, network, behaviour, timeout: .seconds(5))) }
+        for id in ids.devices {
+            // In every other world the second device wants the reference observer.
+            behaviour.observer = id == ids.devices[1] && seed % 2 == 1 ? ids.reference : nil
+            devices.append(try await TestDevice(id, network, behaviour, timeout: .seconds(5)))
+        }
+        wantsReference = seed % 2 == 1
         self.devices = devices
         try reference.puppet.ask(.joinRequest)
         try traitor.ask(.joinRequest)
@@ -124,24 +130,25 @@ package final class Model {
         let somebody = pick(everybody)
         let choice = network.random.below(100)
         switch choice {
-        case ..<42:
+        case ..<40:
             note("deliver")
             _ = await network.step()
-        case ..<52: await look()
-        case ..<58: await pass(.milliseconds(100 * (1 + network.random.below(20))))
-        case ..<60: await pass(.seconds(2 + network.random.below(20)))
-        case ..<64: try await fault()
-        case ..<68: await replay()
-        case ..<72:
+        case ..<50: await look()
+        case ..<55: await pass(.milliseconds(100 * (1 + network.random.below(20))))
+        case ..<57: await pass(.seconds(2 + network.random.below(20)))
+        case ..<61: try await fault()
+        case ..<65: await replay()
+        case ..<69:
             let device = pick(devices).id
-            places[device] = pick(Place.allCases)
+            let wanted = wantsReference && device == devices[1].id && network.random.below(2) == 0
+            places[device] = wanted ? .reference : pick(Place.allCases)
             note("\(device) goes to \(places[device] ?? .away)")
-        case ..<76: try await restart(somebody)
-        case ..<79: cut(somebody)
-        case ..<82: await away(somebody)
-        case ..<88: try attackAsImpostor()
-        case ..<93: try forge()
-        case ..<95: try answerAsReference()
+        case ..<73: try await restart(somebody)
+        case ..<76: cut(somebody)
+        case ..<79: await away(somebody)
+        case ..<85: try attackAsImpostor()
+        case ..<91: try forge()
+        case ..<96: try answerAsReference()
         default: try orders()
         }
         try check()
@@ -230,7 +237,8 @@ package final class Model {
 
     /// Who never shows anything tries every way in.
     private func attackAsImpostor() throws {
-        let named = pick(observers.map(\.id) + [reference.puppet.id, stranger.id, traitor.id, impostor.id])
+        let others = observers.map(\.id) + [stranger.id, traitor.id, impostor.id]
+        let named = network.random.below(3) == 0 ? reference.puppet.id : pick(others)
         note("the impostor asks for \(named)")
         try impostor.ask(network.random.below(4) == 0 ? .joinRequest : .observedJoinRequest(observer: named))
     }
@@ -366,7 +374,7 @@ package final class Model {
             try await observer.restart()
         }
         for device in devices {
-            places[device.id] = .both
+            places[device.id] = wantsReference && device.id == devices[1].id ? .reference : .both
             if !network.isOnline(device.id) { await network.connect(device.id) }
             try await device.restart()
         }
@@ -374,6 +382,7 @@ package final class Model {
         for _ in 0..<600 {
             await network.advance(by: .seconds(1), step: .milliseconds(500))
             for _ in observers + observers { await look() }
+            if wantsReference { try answerAsReference() }
             await network.settle()
             try check()
             if try agree() == nil { return }
