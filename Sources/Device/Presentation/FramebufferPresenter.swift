@@ -39,10 +39,17 @@ public struct FramebufferPresenter: NoncePresenter {
     ///
     /// - Throws: ``PresentationError/noFramebuffer(_:why:)``.
     public init(path: String, geometry: Geometry) throws(PresentationError) {
-        guard [16, 24, 32].contains(geometry.bitsPerPixel), (1...16384).contains(geometry.width),
-            (1...16384).contains(geometry.height), geometry.stride >= geometry.width * geometry.bitsPerPixel / 8
-        else {
+        guard [16, 24, 32].contains(geometry.bitsPerPixel) else {
             throw .noFramebuffer(path, why: "its pixels have \(geometry.bitsPerPixel) bits (16, 24, 32 are understood)")
+        }
+        guard (1...16384).contains(geometry.width), (1...16384).contains(geometry.height),
+            geometry.stride >= geometry.width * geometry.bitsPerPixel / 8
+        else {
+            throw .noFramebuffer(
+                path,
+                why:
+                    "it says that it has \(geometry.width) x \(geometry.height) pixels in lines of \(geometry.stride) bytes"
+            )
         }
         self.path = path
         self.geometry = geometry

@@ -68,13 +68,22 @@ public final class NearFieldPresenter: NoncePresenter {
         while let process = start(turn) {
             // Asked to end, it has two seconds for it.
             var leftAt: ContinuousClock.Instant?
-            while ChildProcess.reap(process) == nil {
+            while !hasEnded(process) {
                 usleep(20_000)
                 guard state.withLock({ $0.turn != turn }) else { continue }
                 leftAt = leftAt ?? .now
                 if let leftAt, ContinuousClock.now - leftAt > .seconds(2) { kill(process, SIGKILL) }
             }
             for _ in 0..<10 where state.withLock({ $0.turn == turn }) { usleep(20_000) }
+        }
+    }
+
+    /// Reaps it when it has ended. Under the lock: from then on its number may be another's, which must not get our signal.
+    private func hasEnded(_ process: pid_t) -> Bool {
+        state.withLock { state in
+            guard ChildProcess.reap(process) != nil else { return false }
+            if state.process == process { state.process = 0 }
+            return true
         }
     }
 

@@ -32,8 +32,12 @@ public struct PNGPresenter: NoncePresenter {
         var png = try Self.png(try QRMatrix(hex: hex), scale: scale)
         defer { explicit_bzero(&png, png.count) }
         let written = png.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        guard written == png.count, close(descriptor) == 0, rename(temporary, path) == 0 else {
-            let error = failure()
+        // A disk that is full takes a part and sets no error.
+        if written >= 0 && written < png.count { errno = ENOSPC }
+        var error = written == png.count ? nil : failure()
+        if close(descriptor) != 0 { error = error ?? failure() }
+        if error == nil && rename(temporary, path) != 0 { error = failure() }
+        if let error {
             unlink(temporary)
             throw error
         }

@@ -12,6 +12,7 @@ private let target: FuzzTarget = {
     return target
 }()
 
+/// What libFuzzer calls with each input; always 0 (https://llvm.org/docs/LibFuzzer.html#fuzz-target).
 @_cdecl("LLVMFuzzerTestOneInput")
 public func feed(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     do {

@@ -79,8 +79,10 @@ public enum SettingsForm {
     /// Where a camera is, as the witness takes it (`Camera.CameraAddress`): the keeper has no camera room.
     public static func isCamera(_ text: String) -> Bool {
         guard isPath(text) else { return false }
+        // A path may hold colons, as those of /dev/v4l/by-path do.
+        if text.hasPrefix("/") { return true }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else { return text == "auto" || text == "rpicam" || text.hasPrefix("/") }
+        guard parts.count == 2 else { return text == "auto" || text == "rpicam" }
         let rest = parts[1]
         switch parts[0] {
         case "by-id": return !rest.isEmpty && !rest.contains("/")

@@ -53,6 +53,11 @@ public enum CameraAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// - Throws: ``CameraError/badAddress(_:)``.
     public init(_ text: String) throws(CameraError) {
+        // A device's path may hold colons: /dev/v4l/by-path/pci-0000:00:14.0-usb-0:1:1.0-video-index0.
+        if text.hasPrefix("/") {
+            self = .device(text)
+            return
+        }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let rest = parts.count == 2 ? parts[1] : ""
         switch parts[0] {
@@ -68,7 +73,6 @@ public enum CameraAddress: Sendable, Hashable, CustomStringConvertible {
         case "folder" where !rest.isEmpty: self = .folder(rest)
         case "y4m" where !rest.isEmpty: self = .recording(rest)
         case "fifo" where !rest.isEmpty: self = .fifo(rest)
-        case let path where path.hasPrefix("/") && parts.count == 1: self = .device(path)
         default: throw .badAddress(text)
         }
     }

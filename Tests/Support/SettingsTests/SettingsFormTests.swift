@@ -34,7 +34,8 @@ import Testing
 
     /// What the keeper lets through is what the witness takes: the keeper has neither of its rooms.
     @Test(arguments: [
-        "auto", "auto:", "Auto", "/dev/video0", "dev/video0", "/dev/vide o", "by-id:usb-x_y-index0", "by-id:",
+        "auto", "auto:", "Auto", "/dev/video0", "/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1:1.0-video-index0",
+        "dev/video0", "/dev/vide o", "by-id:usb-x_y-index0", "by-id:",
         "by-id:a/b",
         "by-id:a:b", "usb:046d:0825", "usb:046d", "usb:46d:0825", "usb:046d:0825:1", "usb:046g:0825", "usb::046d:0825",
         "folder:/a", "folder:", "y4m:a.y4m", "fifo:/x:y", "nonsense", "nonsense:/dev/video0", "pn532_uart:/dev/ttyUSB0",

@@ -22,6 +22,7 @@ final class Scratch {
         ("auto", CameraAddress.automatic), ("rpicam", .module), ("/dev/video0", .device("/dev/video0")),
         ("by-id:usb-cam", .stable("usb-cam")),
         ("usb:046d:0825", .usb(vendor: 0x046D, product: 0x0825)), ("folder:/a b", .folder("/a b")),
+        ("/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1", .device("/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1")),
         ("y4m:x.y4m", .recording("x.y4m")), ("fifo:/tmp/f", .fifo("/tmp/f")),
     ])
     func addressesAreReadAndWritten(_ text: String, _ address: CameraAddress) throws {

@@ -25,17 +25,24 @@ public final class Simulation {
         serial[name] = SerialPort(path: path, chip: chip, speed: speed)
     }
 
+    /// A chip that is reached by the I2C shim through the socket at `path`.
+    ///
+    /// - Parameter isTimed: whether transfers take the time that the bus would need.
     public func addI2C(_ name: String, path: String, isTimed: Bool) {
         let chip = Chip(name: name, field: field)
         chips[name] = chip
         i2c[name] = I2CPort(path: path, chip: chip, isTimed: isTimed)
     }
 
+    /// Takes commands on the Unix socket at this path ("near a b", "apart", "tag …").
+    ///
+    /// - Returns: `false` when there can be no socket.
     public func listen(at path: String) -> Bool {
         control = ControlSocket(path: path, simulation: self)
         return control != nil
     }
 
+    /// Serves ports and control socket, and does not return.
     public func run() { loop.run() }
 
     // MARK: Commands
