@@ -33,7 +33,7 @@ struct KeeperOptions: ParsableArguments {
     /// itself, and a group that is not ours alone is left alone.
     func endAll() {
         guard ServiceManager.listeningSocket == nil, getpgrp() == getpid() else { return }
-        kill(0, SIGKILL)
+        ChildProcess.endOthersOfOwnGroup()
     }
 }
 

@@ -71,6 +71,43 @@ public enum ChildProcess {
         return process
     }
 
+    /// Kills whoever else is in our process group: what we have started, and what that has started. We go on, and can end with
+    /// a code of our own.
+    public static func endOthersOfOwnGroup() {
+        let (group, own) = (getpgrp(), getpid())
+        // Who is killed may have started another one just before.
+        for _ in 0..<16 {
+            let others = processes().filter { $0 != own && getpgid($0) == group && !isDead($0) }
+            guard !others.isEmpty else { return }
+            for process in others { kill(process, SIGKILL) }
+            usleep(1000)
+        }
+    }
+
+    private static func processes() -> [pid_t] {
+        guard let folder = opendir("/proc") else { return [] }
+        defer { closedir(folder) }
+        var found: [pid_t] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if let process = pid_t(name) { found.append(process) }
+        }
+        return found
+    }
+
+    /// Whether it has ended and only waits for its parent to learn that; proc(5): the state comes after the name.
+    private static func isDead(_ process: pid_t) -> Bool {
+        let descriptor = open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return true }
+        defer { close(descriptor) }
+        var text = [UInt8](repeating: 0, count: 512)
+        let count = read(descriptor, &text, text.count)
+        guard count > 0, let end = text[..<count].lastIndex(of: UInt8(ascii: ")")), end + 2 < count else { return true }
+        return text[end + 2] == UInt8(ascii: "Z") || text[end + 2] == UInt8(ascii: "X")
+    }
+
     /// Kills a process that we have started in a group of its own, and whatever it has started in that group; reaps it.
     public static func end(_ process: pid_t) {
         // Before it is reaped: until then the number of the group is nobody else's.
