@@ -181,7 +181,7 @@ extension ObservedJoinTests {
         try world.prepare()
         let settings = stage.path("c2/c2.toml")
         let text = try String(contentsOfFile: settings, encoding: .utf8)
-            .replacingOccurrences(of: "[observation]", with: "\"door lock v1.2\" = \"simple\"\n[observation]")
+            .replacingOccurrences(of: "\n[observation]", with: "\n\"door lock v1.2\" = \"simple\"\n[observation]")
         try text.write(toFile: settings, atomically: true, encoding: .utf8)
         try world.startKeyService()
         try world.startBroker()

@@ -30,8 +30,8 @@ import Testing
                 most = max(most, turns)
             }
             #expect(most <= 4, "\(most)")
-            // It is not lost for that.
-            #expect(try !readers.lines("read").contains { $0["event"] as? String == "lost" })
+            // It is not lost for that; once at most, when the machine stood still during two searches in a row.
+            #expect(try readers.lines("read").count { $0["event"] as? String == "lost" } <= 1)
         }
     }
 
