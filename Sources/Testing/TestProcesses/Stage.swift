@@ -183,35 +183,41 @@ public final class Stage: Sendable {
         if !FileManager.default.fileExists(atPath: folder) { sweeper?.dismiss() }
     }
 
-    /// A TCP port on loopback that is free now.
+    private static let givenPorts = Mutex<Set<Int>>([])
+
+    /// A TCP port on loopback that is free now, and that this process has not been given before. It is below those that the
+    /// kernel takes for outgoing connections (32768 and up, ip(7)): one of them could have it before the server that wants it.
     public static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { Glibc.close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(descriptor, address, length) == 0 ? getsockname(descriptor, address, &length) : -1
-            }
+        for _ in 0..<1000 {
+            let port = Int.random(in: 10_000..<30_000)
+            guard isFree(port), givenPorts.withLock({ $0.insert(port).inserted }) else { continue }
+            return port
         }
-        guard code == 0 else { throw Failure(description: "no free port on loopback") }
-        return Int(UInt16(bigEndian: address.sin_port))
+        throw Failure(description: "no free port on loopback")
     }
 
-    /// Whether somebody accepts TCP connections at a port on loopback (127.0.0.1).
-    public static func accepts(port: Int) -> Bool {
+    private static func isFree(_ port: Int) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { Glibc.close(descriptor) }
+        return withLoopback(port) { bind(descriptor, $0, $1) } == 0
+    }
+
+    private static func withLoopback(_ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
         address.sin_port = in_port_t(UInt16(port)).bigEndian
         return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
+    }
+
+    /// Whether somebody accepts TCP connections at a port on loopback (127.0.0.1).
+    public static func accepts(port: Int) -> Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { Glibc.close(descriptor) }
+        return withLoopback(port) { connect(descriptor, $0, $1) } == 0
     }
 }
