@@ -317,8 +317,10 @@ public actor Member: Service {
 
     /// What we owe for `message`, when it is a request to observe that we may follow.
     private func duty(_ message: Message) -> ParticipantStore.Request? {
-        guard case .observationRequest(let device, _) = message.body, isJoined, isConfirmed,
-            behaviour.identification.observations != nil
+        guard case .observationRequest(let device, _) = message.body, isConfirmed,
+            behaviour.identification.observations != nil,
+            // One that is sent again opens no eye: it is refused where its number is taken.
+            let known = try? participant.state.peer(server), known.isJoined, message.sequence > known.lastReceived
         else { return nil }
         return ParticipantStore.Request(token: message.token, kind: .duty, peer: server, subject: device)
     }

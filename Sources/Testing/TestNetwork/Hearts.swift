@@ -16,9 +16,12 @@ package final class TestDevice {
     package let participant: Participant
     private let network: TestNetwork
     private let behaviour: JoinDriver.Behaviour
-    private let timeout: Duration
+    private let timeout: Duration?
+    private let once: Bool
     package private(set) var member: Member
     package private(set) var driver: JoinDriver
+    /// How its join has ended, of the present run.
+    package private(set) var outcome: Outcome
     private let display = Display()
 
     /// What it shows.
@@ -30,30 +33,37 @@ package final class TestDevice {
         func clear() throws { value.withLock { $0 = nil } }
     }
 
+    /// - Parameters:
+    ///   - once: as with `--once`: its joins have an end.
+    ///   - timeout: for an answer to a simple join, and an eighth of all others; `nil`: as in the programs.
     package init(
-        _ id: DeviceID, _ network: TestNetwork, _ behaviour: JoinDriver.Behaviour = .init(),
-        timeout: Duration = .seconds(20)
+        _ id: DeviceID, _ network: TestNetwork, _ behaviour: JoinDriver.Behaviour = .init(), once: Bool = false,
+        timeout: Duration? = nil
     ) async throws {
         self.id = id
         self.network = network
         self.behaviour = behaviour
         self.timeout = timeout
+        self.once = once
         participant = try network.participant(id)
-        (member, driver) = try await Self.made(participant, network, behaviour, display, timeout)
+        outcome = Outcome(once: once)
+        (member, driver) = try await Self.made(participant, network, behaviour, display, outcome, timeout)
         try await start()
     }
 
     private static func made(
         _ participant: Participant, _ network: TestNetwork, _ behaviour: JoinDriver.Behaviour, _ display: Display,
-        _ timeout: Duration
+        _ outcome: Outcome, _ timeout: Duration?
     ) async throws -> (Member, JoinDriver) {
         let driver = JoinDriver(
-            presenter: display, events: try EventLog(path: nil), logger: participant.logger,
-            outcome: Outcome(once: false), behaviour: behaviour, time: network.time)
+            presenter: display, events: try EventLog(path: nil), logger: participant.logger, outcome: outcome,
+            behaviour: behaviour, time: network.time)
         var manners = Member.Behaviour(rejoin: nil, identification: Identification(program: "test"))
-        manners.joinTimeout = timeout
-        manners.moderatedTimeout = timeout * 8
-        manners.earlierTokens = timeout * 8
+        if let timeout {
+            manners.joinTimeout = timeout
+            manners.moderatedTimeout = timeout * 8
+            manners.earlierTokens = timeout * 8
+        }
         let member = Member(
             participant, server: TestServer.id, serverKey: try TestNetwork.key(TestServer.id).publicKey,
             behaviour: manners, time: network.time
@@ -78,7 +88,8 @@ package final class TestDevice {
     package func restart() async throws {
         try? display.clear()
         network.cut(id, after: nil)
-        (member, driver) = try await Self.made(participant, network, behaviour, display, timeout)
+        outcome = Outcome(once: once)
+        (member, driver) = try await Self.made(participant, network, behaviour, display, outcome, timeout)
         try await start()
     }
 
@@ -99,7 +110,11 @@ package final class TestObserver {
 
     private final class Eye: ObservingWitness {
         let isAwake = Mutex(false)
-        func wake() { isAwake.withLock { $0 = true } }
+        let wakes = Mutex(0)
+        func wake() {
+            isAwake.withLock { $0 = true }
+            wakes.withLock { $0 += 1 }
+        }
         func rest() { isAwake.withLock { $0 = false } }
     }
 
@@ -151,6 +166,9 @@ package final class TestObserver {
         (member, service) = try Self.made(participant, network, rules, timeout)
         try await start()
     }
+
+    /// How often its eye has been told to open.
+    package var wakes: Int { eye.wakes.withLock { $0 } }
 
     /// Sees a value once, if it is looking.
     ///

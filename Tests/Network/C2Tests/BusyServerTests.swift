@@ -1,7 +1,5 @@
 import Foundation
 import JoiningDevice
-import Logging
-import Presentation
 import SRUP
 import TestNetwork
 import Testing
@@ -62,50 +60,18 @@ import Testing
         }
     }
 
-    struct NoDisplay: NoncePresenter {
-        func show(_ text: UnsafeRawBufferPointer) throws {}
-        func clear() throws {}
-    }
-
-    final class Device {
-        let member: Member
-        let driver: JoinDriver
-        let outcome: Outcome
-
-        init(_ id: DeviceID, _ network: TestNetwork, once: Bool = false, confirm: Duration = .seconds(120)) async throws
-        {
-            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            outcome = Outcome(once: once)
-            var behaviour = JoinDriver.Behaviour()
-            behaviour.confirm = confirm
-            let driver = JoinDriver(
-                presenter: NoDisplay(), events: try EventLog(path: nil), logger: logger, outcome: outcome,
-                behaviour: behaviour, time: network.time)
-            self.driver = driver
-            let member = Member(
-                try network.participant(id), server: TestServer.id,
-                serverKey: try TestNetwork.key(TestServer.id).publicKey,
-                behaviour: .init(rejoin: nil, identification: .init(program: "test")), time: network.time
-            ) { event in await driver.handle(event) }
-            self.member = member
-            await driver.use(member)
-            network.attach(id, ["SRUP/\(id.hex)"]) {
-                await member.handle($0)
-            } tick: {
-                await member.tick()
-                await driver.tick()
-            }
-            try await member.begin()
-            await network.connect(id)
-        }
+    private func device(_ id: UInt64, _ network: TestNetwork, once: Bool = false) async throws -> TestDevice {
+        var behaviour = JoinDriver.Behaviour()
+        behaviour.confirm = .seconds(120)
+        return try await TestDevice(DeviceID(id), network, behaviour, once: once)
     }
 
     @Test func sixteenDevicesAllJoinASlowServerThatLosesItsState() async throws {
         let network = try TestNetwork()
         defer { network.close() }
         let server = try SlowServer(network, perJoin: .seconds(2))
-        var devices: [Device] = []
-        for number in 0..<16 as Range<UInt64> { devices.append(try await Device(DeviceID(0x100 + number), network)) }
+        var devices: [TestDevice] = []
+        for number in 0..<16 as Range<UInt64> { devices.append(try await device(0x100 + number, network)) }
         await network.advance(by: .seconds(17), step: .seconds(1))
         #expect((4..<16).contains(server.members.count), "in the middle: \(server.members.count)")
         server.restart()
@@ -119,8 +85,8 @@ import Testing
         defer { network.close() }
         // Every answer comes after the device has asked again.
         let server = try SlowServer(network, perJoin: .seconds(30))
-        let first = try await Device(DeviceID(0x101), network)
-        let second = try await Device(DeviceID(0x102), network)
+        let first = try await device(0x101, network)
+        let second = try await device(0x102, network)
         await network.advance(by: .seconds(70), step: .seconds(1))
         #expect(server.members.count == 2)
         #expect(first.member.isJoined && second.member.isJoined)
@@ -131,7 +97,7 @@ import Testing
             let network = try TestNetwork()
             defer { network.close() }
             let server = try SlowServer(network, perJoin: .zero, version: version)
-            let device = try await Device(DeviceID(0x101), network)
+            let device = try await self.device(0x101, network)
             await network.advance(by: .seconds(120), step: .seconds(1))
             #expect(server.members.count == 1, "version \(version)")
             #expect(device.member.isJoined)
@@ -142,7 +108,7 @@ import Testing
         let network = try TestNetwork()
         defer { network.close() }
         let server = try SlowServer(network, perJoin: .zero)
-        let device = try await Device(DeviceID(0x101), network, once: true)
+        let device = try await self.device(0x101, network, once: true)
         var refusals = 3
         server.answers = { _ in
             refusals -= 1
@@ -159,7 +125,7 @@ import Testing
     @Test func onceEndsWithoutAnyAnswer() async throws {
         let network = try TestNetwork()
         defer { network.close() }
-        let device = try await Device(DeviceID(0x101), network, once: true)
+        let device = try await self.device(0x101, network, once: true)
         await network.advance(by: .seconds(1000), step: .seconds(5))
         #expect(await device.outcome.result == .noAnswer)
     }
@@ -168,7 +134,7 @@ import Testing
         let network = try TestNetwork()
         defer { network.close() }
         let server = try SlowServer(network, perJoin: .seconds(3))
-        let device = try await Device(DeviceID(0x101), network, once: true)
+        let device = try await self.device(0x101, network, once: true)
         try server.puppet.send(
             .terminateCommand, to: DeviceID(0x101), on: .member(DeviceID(0x101)), token: .random())
         await network.advance(by: .seconds(10), step: .seconds(1))
@@ -180,7 +146,7 @@ import Testing
         let network = try TestNetwork()
         defer { network.close() }
         let server = try SlowServer(network, perJoin: .zero)
-        let device = try await Device(DeviceID(0x101), network)
+        let device = try await self.device(0x101, network)
         await network.advance(by: .seconds(2), step: .seconds(1))
         #expect(device.member.isJoined)
         func say(_ body: Body) async throws {

@@ -185,8 +185,10 @@ import Testing
         await scene.network.settle()
         _ = await scene.observer.see(Self.bytes(nonce))
         await scene.network.settle()
+        let wakes = scene.observer.wakes
         scene.network.inject(request.payload, to: request.topic)
         await scene.network.settle()
+        #expect(scene.observer.wakes == wakes)
         #expect(await scene.observer.see(Self.bytes(nonce)) == false)
         #expect(scene.server.statuses(token) == [.observedJoinValid])
     }
