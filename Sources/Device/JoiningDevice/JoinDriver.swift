@@ -10,6 +10,8 @@ public actor JoinDriver {
     public struct Behaviour: Sendable {
         /// Ask for this observer instead of the one that the server names.
         public var observer: DeviceID?
+        /// Whether people compare what is shown: a refused simple join is followed by a human-moderated one.
+        public var isForPeople = false
         /// How long to wait at first before a join that failed is tried again; later longer, up to ten times as long.
         public var retry: Duration = .seconds(60)
         /// How often a member asks whether it still belongs, which heals a server that has forgotten it.
@@ -42,8 +44,9 @@ public actor JoinDriver {
     /// How long the server may take to name an observer after it has refused a simple join.
     private static let naming = Duration.seconds(10)
 
-    /// How long what has waited at the broker may take to arrive after a reconnection.
-    private static let catchingUp = Duration.seconds(5)
+    /// How long what has waited at the broker may take to arrive after a reconnection; with a person, who would have to
+    /// compare anew, the server is asked much later.
+    private static let (catchingUp, catchingUpWithPeople) = (Duration.seconds(5), Duration.seconds(300))
 
     /// Does nothing before ``use(_:)``.
     ///
@@ -117,7 +120,8 @@ public actor JoinDriver {
             events.record("connected")
             if isShowing {
                 // What the broker has kept for us comes now. If the answer was lost with a broker, nothing does: ask.
-                plan(.ask(.simple), after: Self.catchingUp * Double.random(in: 0.7...1))
+                let pause = behaviour.isForPeople ? Self.catchingUpWithPeople : Self.catchingUp
+                plan(.ask(.simple), after: pause * Double.random(in: 0.7...1))
             } else {
                 await ask(.simple)
             }
@@ -168,13 +172,18 @@ public actor JoinDriver {
     private func timedOut(_ kind: JoinKind) async {
         takeDown()
         events.record("no-answer")
-        logger.warning("the server does not answer")
+        logger.warning(
+            kind == .humanModerated ? "nobody has decided about this device" : "the server does not answer")
         if kind != .simple { await outcome.set(.noAnswer) }
         plan(.ask(.simple), after: unanswered.next())
     }
 
     /// The server wants more than a simple join.
     private func moderated(_ named: DeviceID?) async {
+        if behaviour.isForPeople {
+            logger.notice("the server wants more than a simple join: asking for a person to compare what is shown")
+            return await ask(.humanModerated)
+        }
         guard let chosen = behaviour.observer ?? named else {
             logger.notice("the server wants this device observed and has not said by whom; waiting for that")
             plan(.nobodyNamed, after: Self.naming)
@@ -215,7 +224,9 @@ public actor JoinDriver {
         do {
             try nonce.withHex { text in try presenter.show(text) }
             isShowing = true
-            logger.notice("showing the nonce to the observer")
+            logger.notice(
+                behaviour.isForPeople
+                    ? "showing the value: compare it with the operator's page" : "showing the nonce to the observer")
             events.record("showing")
         } catch {
             logger.error("the nonce cannot be shown: \(error)")

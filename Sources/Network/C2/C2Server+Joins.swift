@@ -10,12 +10,7 @@ extension C2Server {
         switch message.body {
         case .joinRequest: try simpleJoin(device, message.token, type: type)
         case .observedJoinRequest(let observer): try observedJoin(device, observer, message.token, type: type)
-        case .humanJoinRequest:
-            causedLog.log(
-                .notice, about: device,
-                "\(device) asks for a human-moderated join: this server has no operator's page yet, so the join fails")
-            end(device)
-            try answer(device, .joinFail, message.token, why: "no operator's page")
+        case .humanJoinRequest: try humanJoin(device, message.token, type: type)
         default: throw Rejection.unexpected(message.body.type)
         }
     }
@@ -32,7 +27,8 @@ extension C2Server {
         case .trusted:
             causedLog.log(
                 .notice, about: device,
-                "\(device) (\(type)) waits at the door: if it is your observer, say \"srup-c2 trust \(device)\"")
+                "\(device) (\(type)) waits at the door: if it is your observer, say \"srup-c2 trust \(device)\", or compare what it shows"
+            )
             try refuse(device, token, why: "the operator has not named it")
         case .observed where way == .observed || way == .human:
             try letIn(device, token, .observed, isMember: true, isTrusted: isTrusted)
@@ -84,15 +80,18 @@ extension C2Server {
 
     // MARK: In
 
-    func admitted(_ device: DeviceID, _ token: Token, _ way: ParticipantStore.Admission.Way, how: String) throws {
+    func admitted(
+        _ device: DeviceID, _ token: Token, _ way: ParticipantStore.Admission.Way, how: String, by name: String? = nil
+    ) throws {
         participant.link.subscribe("SRUP/\(device.hex)")
         try answer(device, .joinSuccess, token, why: how, way: way)
-        try welcome(device, how: how)
+        try welcome(device, how: how, by: name)
     }
 
-    func welcome(_ device: DeviceID, how: String) throws {
+    func welcome(_ device: DeviceID, how: String, by name: String? = nil) throws {
         directory.belongs(device)
-        participant.audit("joined", "\(device): \(how)")
+        participant.audit("joined", "\(device): \(how)", about: device, by: name)
+        changed(.device, device)
         causedLog.log(.info, about: device, "\(device) has joined (\(how))")
         try send(.idRequest, to: device)
     }

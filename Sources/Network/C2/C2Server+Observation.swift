@@ -53,7 +53,7 @@ extension C2Server {
     private func drop(_ join: C2State.Pending, because why: String) {
         causedLog.log(.error, about: join.device, "the join of \(join.device) cannot go on: \(why)")
         // Whatever has failed, the place is free.
-        end(join.device)
+        end(join.device, ending(.joinFail, why: "it could not go on: \(why)"))
         do {
             try answer(join.device, .joinFail, join.offer, why: "it could not go on")
         } catch {
@@ -62,13 +62,16 @@ extension C2Server {
     }
 
     /// Forgets a join under way: an observer that answers later finds no open join, but its place stays taken until then.
-    func end(_ device: DeviceID) {
+    func end(_ device: DeviceID, _ ending: C2State.Ending? = nil) {
         joins.remove(device)
+        moderations.remove(device)
         do {
-            try state.remove(device)
+            try state.remove(
+                device, ending ?? .init(.replaced, why: "it has asked anew", at: participant.wallClock()))
         } catch {
             causedLog.log(.error, about: "the state file", "\(error)")
         }
+        changed(.join, device)
     }
 
     func failJoins(by observer: DeviceID, because why: String) {
@@ -124,6 +127,7 @@ extension C2Server {
         causedLog.log(
             .info, about: join.device,
             "try \(join.attempt) of \(rules.tries): \(join.observer) is to look at \(join.device)")
+        changed(.join, join.device)
         events.record(
             "observation-requested",
             ["device": join.device.hex, "observer": join.observer.hex, "try": String(join.attempt)])
@@ -191,7 +195,7 @@ extension C2Server {
         let lasted = rules.observationTimeout - (deadline - time.now())
         events.record(
             "verdict-received", ["device": join.device.hex, "observer": observer.hex, "status": status.description])
-        participant.audit("verdict", "\(status) from \(observer) about \(join.device)")
+        participant.audit("verdict", "\(status) from \(observer) about \(join.device)", about: join.device)
         carryOn(join) { try judge(join, status, lasted) }
     }
 
@@ -231,7 +235,7 @@ extension C2Server {
             joins.failed(join.device, at: time.now())
             try answer(join.device, status, join.offer, why: why)
         }
-        end(join.device)
+        end(join.device, ending(status, why: why))
     }
 
     // MARK: After a restart
@@ -264,7 +268,7 @@ extension C2Server {
         let peer = try participant.state.peer(join.device)
         if peer?.lastAnswer == join.offer {
             // Answered, and the crash came before anything else.
-            end(join.device)
+            end(join.device, ending(peer?.isJoined == true ? .joinSuccess : .joinFail, why: "before the restart"))
             if peer?.isJoined == true {
                 let how = "observed by \(join.observer), before the restart"
                 answered(join.device, .joinSuccess, why: how)

@@ -18,6 +18,11 @@ public actor C2Server: Service {
     /// For lines that peers cause.
     let causedLog: BoundedLog
     var joins = JoinBook()
+    var moderations: ModerationBook
+    /// Says which row of a page is out of date.
+    public nonisolated let changes = ChangeFeed()
+    /// The rules as they came from the configuration, before ``C2State/policies()``.
+    var configured: C2Rules
     var roster = ObserverRoster()
     private var messageBudget: SenderBudget<DeviceID>
     private var joinBudget: SenderBudget<DeviceID>
@@ -50,7 +55,9 @@ public actor C2Server: Service {
         self.participant = participant
         self.state = state
         self.directory = directory
+        configured = rules
         self.rules = rules
+        moderations = ModerationBook(rules.limits)
         self.events = events
         self.time = time
         causedLog = BoundedLog(participant.logger, time: time)
@@ -61,10 +68,12 @@ public actor C2Server: Service {
     /// Goes by other rules from now on; joins under way keep what they were promised.
     public func use(_ new: C2Rules) {
         let old = rules
-        rules = new
+        configured = new
+        rules = new.with(setPolicies())
         for warning in rules.warnings where !old.warnings.contains(warning) { logger.warning("\(warning)") }
         guard new.limits != old.limits else { return }
         let limits = new.limits
+        moderations = moderations.with(limits)
         messageBudget = SenderBudget(burst: limits.messageBurst, perSecond: limits.messagesPerSecond)
         joinBudget = SenderBudget(burst: limits.joinBurst, perSecond: limits.joinsPerMinute / 60)
     }
@@ -103,6 +112,7 @@ public actor C2Server: Service {
 
     /// After a restart: listen to those who belong, and go on with the joins under way.
     package func begin() throws {
+        rules = configured.with(setPolicies())
         for warning in rules.warnings { logger.warning("\(warning)") }
         try participant.resume()
         for peer in try participant.state.joinedPeers() {
@@ -112,6 +122,7 @@ public actor C2Server: Service {
         // Of an earlier version, which kept them there.
         try participant.state.dropRequests(.observation)
         try resumeJoins()
+        try resumeModerations()
     }
 
     /// Does what is due.
@@ -122,6 +133,7 @@ public actor C2Server: Service {
             obeyOrders()
         }
         watchJoins(now)
+        watchModerations(now)
         listenAgain(now)
     }
 
@@ -130,25 +142,27 @@ public actor C2Server: Service {
         do {
             for id in try state.removals() {
                 do {
-                    try remove(id)
+                    try putOut(id)
                 } catch {
                     logger.error("\(id) could not be told that it was removed: \(error)")
                 }
                 try state.removed(id)
             }
+            try letInWhomTheOperatorHasNamed()
         } catch {
             causedLog.log(.error, about: "the state file", "\(error)")
         }
     }
 
-    private func remove(_ id: DeviceID) throws {
-        logger.notice("\(id) is removed, as the operator says")
-        participant.audit("removed", "\(id): by the operator")
+    func putOut(_ id: DeviceID, by name: String? = nil) throws {
+        causedLog.log(.notice, about: id, "\(id) is removed, as \(name ?? "the operator") says")
+        participant.audit("removed", "\(id): by the operator", about: id, by: name)
         events.record("removed", ["device": id.hex])
         // A join under way has an answer to get.
         if let join = joins[id]?.join {
             carryOn(join) { try conclude(join, .joinFail, why: "removed by the operator") }
         }
+        if let entry = moderations[id] { try conclude(entry.moderation, .joinFail, why: "removed by the operator") }
         try participant.state.setJoined(id, false)
         try send(.terminateCommand, to: id)
         gone(id, why: "was removed")
@@ -280,6 +294,7 @@ public actor C2Server: Service {
     func gone(_ id: DeviceID, why: String) {
         participant.link.unsubscribe("SRUP/\(id.hex)")
         failJoins(by: id, because: "the observer \(id) does not belong any more (\(why))")
+        changed(.device, id)
     }
 
     // MARK: Messages of those who belong
@@ -302,7 +317,7 @@ public actor C2Server: Service {
             }
             end(sender)
             gone(sender, why: "\(message.body.type)")
-            participant.audit("left", "\(sender): \(message.body.type)")
+            participant.audit("left", "\(sender): \(message.body.type)", about: sender)
             causedLog.log(.info, about: sender, "\(sender) has left (\(message.body.type))")
         default: throw Rejection.unexpected(message.body.type)
         }
@@ -312,6 +327,8 @@ public actor C2Server: Service {
     private func identified(_ sender: DeviceID, _ value: [UInt8]) throws {
         let identification = Identification(String(decoding: value.prefix(2048), as: UTF8.self).withoutControls)
         if let replaced = identification.replaces { try replace(replaced, by: sender) }
+        try participant.state.note(identification: identification.description, of: sender)
+        changed(.device, sender)
         guard try state.trusted().contains(sender) else { return }
         let isNew = roster.learned(identification, of: sender)
         try state.save(
@@ -327,7 +344,7 @@ public actor C2Server: Service {
             replaced.old != participant.id
         else { return }
         logger.notice("\(new) has taken the place of \(replaced.old), which is dropped")
-        participant.audit("replaced", "\(replaced.old) by \(new)")
+        participant.audit("replaced", "\(replaced.old) by \(new)", about: replaced.old)
         end(replaced.old)
         try state.distrust(replaced.old)
         try participant.state.forget(replaced.old)

@@ -5,7 +5,7 @@ import Storage
 ///
 /// The file may be changed by the command line while the server runs.
 public final class C2State: Sendable {
-    private let database: Database
+    let database: Database
 
     /// A join under way, without its nonce: that is in memory only, and after a restart a new one is made.
     public struct Pending: Sendable, Hashable {
@@ -77,6 +77,30 @@ public final class C2State: Sendable {
                 CREATE TABLE observers (id INTEGER PRIMARY KEY, observations INTEGER NOT NULL, session TEXT);
                 CREATE TABLE removals (id INTEGER PRIMARY KEY, since REAL NOT NULL);
                 """,
+                """
+                CREATE TABLE moderations (
+                    device INTEGER PRIMARY KEY,
+                    request BLOB NOT NULL,
+                    offer BLOB NOT NULL,
+                    type TEXT NOT NULL,
+                    created REAL NOT NULL
+                );
+                CREATE TABLE joins (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    request BLOB NOT NULL UNIQUE,
+                    device INTEGER NOT NULL,
+                    type TEXT NOT NULL,
+                    observer INTEGER,
+                    began REAL NOT NULL,
+                    tries INTEGER NOT NULL,
+                    ended REAL,
+                    outcome TEXT,
+                    why TEXT,
+                    operator TEXT
+                );
+                CREATE INDEX joins_of ON joins (device, id);
+                CREATE TABLE policies (type TEXT PRIMARY KEY, policy TEXT NOT NULL, operator TEXT NOT NULL, since REAL NOT NULL);
+                """,
             ])
     }
 
@@ -93,6 +117,9 @@ public final class C2State: Sendable {
             .unsigned(pending.observer.value), .blob(pending.request.bytes), .blob(pending.offer.bytes),
             .blob(pending.observation.bytes), .integer(Int64(pending.attempt)), .text(pending.type),
             .real(pending.created))
+        try Self.log(
+            pending.request, pending.device, pending.type, observer: pending.observer, began: pending.created,
+            tries: pending.attempt, connection)
     }
 
     /// Notes a try, and until when its observer may answer it.
@@ -107,9 +134,19 @@ public final class C2State: Sendable {
         }
     }
 
+    /// Ends the join of a device that is under way, if there is one, and notes how.
+    ///
     /// - Throws: ``StorageError``.
-    public func remove(_ device: DeviceID) throws(StorageError) {
-        try database.query("DELETE FROM pending WHERE device = ?", .unsigned(device.value))
+    public func remove(_ device: DeviceID, _ ending: Ending) throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            for table in ["pending", "moderations"] {
+                try connection.query("DELETE FROM \(table) WHERE device = ?", .unsigned(device.value))
+            }
+            try connection.query(
+                "UPDATE joins SET ended = ?, outcome = ?, why = ?, operator = ? WHERE device = ? AND ended IS NULL",
+                .real(ending.at), .text(ending.outcome.rawValue), .text(ending.why),
+                ending.by.map { .text($0) } ?? .null, .unsigned(device.value))
+        }
     }
 
     /// The joins under way; what cannot be read is dropped.

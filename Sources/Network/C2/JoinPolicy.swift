@@ -31,6 +31,8 @@ public struct C2Rules: Sendable {
     /// Whether a device that must be observed is told by whom, in a DATA message after the answer. A reference device that
     /// has no handler for DATA stops at it.
     public var tellsObserver = true
+    /// How long a join waits for a person; then the device is told to ask again, and shows another value.
+    public var moderationTime: Duration = .seconds(3600)
     /// What may be asked of the server.
     public var limits = Limits()
 
@@ -44,6 +46,19 @@ public struct C2Rules: Sendable {
         public var joinsByOneObserver = 96
         /// A join that has not ended after this time does: JOIN_FAIL.
         public var longestJoin: Duration = .seconds(900)
+        /// Joins that wait for a person at once.
+        public var moderations = 2048
+        /// How many of them may be of devices of one type.
+        public var moderationsOfOneType = 1536
+        /// Values for people to compare that one identity may have drawn: so many at once, and so many an hour. Whoever
+        /// could have any number drawn might wait for one that looks like another device's.
+        public var valueBurst = 10.0
+        /// How many values an hour one identity may have drawn in the long run.
+        public var valuesPerHour = 30.0
+        /// The same for all devices of one type together.
+        public var valueBurstOfOneType = 2048.0
+        /// How many values an hour devices of one type may have drawn in the long run.
+        public var valuesPerHourOfOneType = 3000.0
         /// Messages of one sender: so many at once, and so many a second, before a signature is checked.
         public var messageBurst = 60.0
         /// How many messages a second one sender may send in the long run.
@@ -62,6 +77,19 @@ public struct C2Rules: Sendable {
 
     /// The policy for a device type: its own, or ``otherwise``.
     public func policy(for type: String) -> JoinPolicy { policies[type] ?? otherwise }
+
+    /// The same rules with what was set beside the configuration: `*` stands for ``otherwise``.
+    func with(_ set: [C2State.SetPolicy]) -> C2Rules {
+        var rules = self
+        for policy in set {
+            if policy.type == "*" {
+                rules.otherwise = policy.policy
+            } else {
+                rules.policies[policy.type] = policy.policy
+            }
+        }
+        return rules
+    }
 
     /// What the operator should know about types that are let in by their word alone; one sentence each.
     public var warnings: [String] {

@@ -48,6 +48,10 @@ public actor Member: Service {
         public var joinTimeout: Duration = .seconds(20)
         /// How long a moderated join may take from its request to its end, over all tries of the server.
         public var moderatedTimeout: Duration = .seconds(900)
+        /// The same for a join that a person decides, who may be at lunch. Longer than the server waits.
+        public var humanTimeout: Duration = .seconds(3900)
+        /// With `rejoin`: whether to ask for a person's decision when the server refuses a simple join.
+        public var isModerated = false
         /// An answer to an earlier request still counts for so long: a busy server may need longer than we wait.
         public var earlierTokens: Duration = .seconds(900)
         /// Whether to ask for a simple join by itself: at every connection and then this often, which also heals a
@@ -185,7 +189,12 @@ public actor Member: Service {
             case .humanModerated: .humanJoinRequest
             case .observed(let observer): .observedJoinRequest(observer: observer)
             }
-        let timeout = kind == .simple ? behaviour.joinTimeout : behaviour.moderatedTimeout
+        let timeout =
+            switch kind {
+            case .simple: behaviour.joinTimeout
+            case .humanModerated: behaviour.humanTimeout
+            case .observed: behaviour.moderatedTimeout
+            }
         attempt = Attempt(kind: kind, tokens: [token], deadline: time.now() + timeout)
         schedule()
         try participant.send(body, to: server, on: .joins(server: server, from: participant.id), token: token)
@@ -278,6 +287,9 @@ public actor Member: Service {
         if behaviour.rejoin != nil { rejoinAt = time.now() + pause }
         schedule()
         await handler(status == .joinRefused ? .refused(kind, observer: adviser) : .joinFailed(kind))
+        if kind == .simple, status == .joinRefused, behaviour.rejoin != nil, behaviour.isModerated, attempt == nil {
+            try join(.humanModerated)
+        }
     }
 
     private func letIn() async throws {

@@ -121,7 +121,7 @@ public final class Participant: Sendable {
     /// - Throws: ``Rejection/replayed(_:got:last:)``, ``StorageError``: the message must not be acted on.
     public func take(_ message: Message, opening: ParticipantStore.Request? = nil) throws {
         if let last = try state.accept(
-            message.sequence, from: message.sender, version: message.version, opening: opening)
+            message.sequence, from: message.sender, version: message.version, opening: opening, now: wallClock())
         {
             throw Rejection.replayed(message.sender, got: message.sequence, last: last)
         }
@@ -137,9 +137,13 @@ public final class Participant: Sendable {
     }
 
     /// Adds a line to the audit log; a failure is logged and nothing else, since the log guards nothing.
-    public func audit(_ event: String, _ detail: String) {
+    ///
+    /// - Parameters:
+    ///   - subject: whom it is about.
+    ///   - by: the operator who did it; `nil` when nobody did.
+    public func audit(_ event: String, _ detail: String, about subject: DeviceID? = nil, by name: String? = nil) {
         do {
-            try state.audit(event, detail, now: wallClock())
+            try state.audit(event, detail, about: subject, by: name, now: wallClock())
         } catch {
             causedLog.log(.error, about: "the state file", "\(error)")
         }

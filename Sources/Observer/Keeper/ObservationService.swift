@@ -32,6 +32,8 @@ package actor ObservationService {
     private var timer: Task<Void, Never>?
     package private(set) var verdicts: [String: Int] = [:]
     package private(set) var eyes: [String: String] = [:]
+    /// What an operator compares before this observer itself is let in; `nil` when it is not waiting for that.
+    package private(set) var ownValue: Nonce?
 
     /// - Parameter name: of the logical observer.
     package init(
@@ -85,7 +87,11 @@ package actor ObservationService {
             for witness in witnesses { witness.wake() }
         case .observationWithdrawn: restIfIdle()
         case .observationRequested(let token, let device, let nonce): observe(device, nonce, token: token)
-        case .joined: answerLeftOvers()
+        case .nonce(let value, .humanModerated): ownValue = value
+        case .joined:
+            ownValue = nil
+            answerLeftOvers()
+        case .refused, .joinFailed, .joinTimedOut, .left: ownValue = nil
         default: break
         }
     }

@@ -20,6 +20,8 @@ package struct ObserverReport: Codable, Sendable {
     package var joined = false
     /// The server has refused us: an operator must name this identity first.
     package var waitsForOperator = false
+    /// What the operator compares before this observer is let in, 32 hexadecimal digits; absent when it need not be.
+    package var value: String?
     package var openWatches = 0
     package var eyes: [String: String] = [:]
     package var verdicts: [String: Int] = [:]

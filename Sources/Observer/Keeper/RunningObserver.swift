@@ -59,6 +59,7 @@ package struct RunningObserver {
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
         var behaviour = Member.Behaviour(rejoin: settings.rejoin, identification: identification)
+        behaviour.isModerated = true
         behaviour.firstVersion = ProtocolVersion(rawValue: UInt8(settings.firstVersion)) ?? .preferred
         member = Member(
             participant, server: server, serverKey: serverKey, behaviour: behaviour
@@ -144,6 +145,7 @@ package struct RunningObserver {
         report.connected = link.isConnected
         report.joined = member.isJoined
         report.waitsForOperator = await member.wasRefused
+        report.value = await desk.ownValue?.withHex { String(decoding: $0, as: UTF8.self) }
         report.openWatches = await desk.openWatches
         report.eyes = await desk.eyes
         report.verdicts = await desk.verdicts

@@ -138,6 +138,7 @@ package final class TestObserver {
         var manners = Member.Behaviour(
             rejoin: timeout * 3, identification: Identification(program: "test", observations: rules.mostWatches))
         manners.joinTimeout = timeout
+        manners.isModerated = true
         let member = Member(
             participant, server: TestServer.id, serverKey: try TestNetwork.key(TestServer.id).publicKey,
             behaviour: manners, time: network.time

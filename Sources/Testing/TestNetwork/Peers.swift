@@ -109,7 +109,8 @@ package final class Puppet {
     /// The nonces it was sent.
     package func nonce(_ message: Message) throws -> Nonce? {
         switch message.body {
-        case .observedJoinResponse(let envelope), .observationRequest(_, let envelope):
+        case .observedJoinResponse(let envelope), .humanJoinResponse(let envelope),
+            .observationRequest(_, let envelope):
             try envelope.openNonce(with: participant.key)
         default: nil
         }

@@ -62,6 +62,12 @@ public final class ParticipantStore: Sendable {
         public let lastSent: SequenceNumber
         /// The highest number that was taken from it; 0 before the first message.
         public let lastReceived: SequenceNumber
+        /// When its last message that counted came, in seconds since 1970; `nil` before the first one.
+        public let lastHeard: Double?
+        /// What it has answered to an ID_REQUEST; text from outside.
+        public let identification: String?
+        /// What an operator has noted about it.
+        public let note: String?
     }
 
     /// How a member was let in: whether that is good enough is asked again at each of its joins.
@@ -104,10 +110,12 @@ public final class ParticipantStore: Sendable {
     /// - Throws: ``StorageError``.
     public func joinedPeers() throws(StorageError) -> [Peer] { try peers(where: "joined = 1", []) }
 
-    private func peers(where condition: String, _ values: [Value]) throws(StorageError) -> [Peer] {
+    func peers(where condition: String, _ values: [Value], limit: Int = -1) throws(StorageError) -> [Peer] {
         try database.read(
-            "SELECT id, public_key, type, version, joined, sent, received, admission, admission_token, answered FROM peers WHERE \(condition) ORDER BY id",
-            values
+            """
+            SELECT id, public_key, type, version, joined, sent, received, admission, admission_token, answered, heard, told, note
+            FROM peers WHERE \(condition) ORDER BY id LIMIT ?
+            """, values + [.integer(Int64(limit))]
         ).compactMap { row in
             guard let id = row.unsigned(0) else { return nil }
             return Peer(
@@ -117,7 +125,8 @@ public final class ParticipantStore: Sendable {
                 admission: row.text(7).flatMap { Admission.Way(rawValue: $0) }.flatMap { way in
                     row.blob(8).flatMap { Token($0) }.map { Admission(way, $0) }
                 }, lastAnswer: row.blob(9).flatMap { Token($0) }, lastSent: SequenceNumber(row.unsigned(5) ?? 0),
-                lastReceived: SequenceNumber(row.unsigned(6) ?? 0))
+                lastReceived: SequenceNumber(row.unsigned(6) ?? 0), lastHeard: row.real(10),
+                identification: row.text(11), note: row.text(12))
         }
     }
 
@@ -177,11 +186,14 @@ public final class ParticipantStore: Sendable {
     /// Takes a verified message's number: `nil` when it is the highest from this peer so far (it is on disk then),
     /// otherwise the number that it had to exceed.
     ///
-    /// - Parameter opening: a request that the message makes, stored with the number: a crash leaves both or neither. It
-    ///   takes the place of an open one of the same kind, peer and subject, for which nobody waits any more.
+    /// - Parameters:
+    ///   - opening: a request that the message makes, stored with the number: a crash leaves both or neither. It takes the
+    ///     place of an open one of the same kind, peer and subject, for which nobody waits any more.
+    ///   - now: seconds since 1970, kept as the time that the peer was last heard; `nil`: that stays as it is.
     /// - Throws: ``StorageError``.
     public func accept(
-        _ sequence: SequenceNumber, from id: DeviceID, version: ProtocolVersion, opening: Request? = nil
+        _ sequence: SequenceNumber, from id: DeviceID, version: ProtocolVersion, opening: Request? = nil,
+        now: Double? = nil
     ) throws(StorageError) -> SequenceNumber? {
         try database.transaction { connection throws(StorageError) in
             try Self.insertPeer(id, connection)
@@ -189,8 +201,9 @@ public final class ParticipantStore: Sendable {
             let last = SequenceNumber(row?.unsigned(0) ?? 0)
             guard sequence > last else { return last }
             try connection.query(
-                "UPDATE peers SET received = ?, version = ? WHERE id = ?", .unsigned(sequence.value),
-                .integer(Int64(version.rawValue)), .unsigned(id.value))
+                "UPDATE peers SET received = ?, version = ?, heard = coalesce(?, heard) WHERE id = ?",
+                .unsigned(sequence.value), .integer(Int64(version.rawValue)), now.map { .real($0) } ?? .null,
+                .unsigned(id.value))
             if let opening {
                 if let subject = opening.subject {
                     try connection.query(
@@ -384,27 +397,6 @@ public final class ParticipantStore: Sendable {
         try database.query("DELETE FROM requests WHERE kind = ?", .text(kind.rawValue))
     }
 
-    // MARK: Audit
-
-    /// Adds a line to the audit log, which keeps the newest 10 000.
-    ///
-    /// - Throws: ``StorageError``.
-    public func audit(_ event: String, _ detail: String, now: Double) throws(StorageError) {
-        try database.transaction { connection throws(StorageError) in
-            try connection.query(
-                "INSERT INTO audit (time, event, detail) VALUES (?, ?, ?)", .real(now), .text(event), .text(detail))
-            try connection.query("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - 10000")
-        }
-    }
-
-    /// The newest lines of the audit log, newest first: seconds since 1970, event, detail.
-    ///
-    /// - Throws: ``StorageError``.
-    public func auditLog(last count: Int) throws(StorageError) -> [(time: Double, event: String, detail: String)] {
-        try database.query("SELECT time, event, detail FROM audit ORDER BY id DESC LIMIT ?", .integer(Int64(count)))
-            .map { ($0.real(0) ?? 0, $0.text(1) ?? "", $0.text(2) ?? "") }
-    }
-
     private static let migrations = [
         """
         CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -440,6 +432,15 @@ public final class ParticipantStore: Sendable {
         ALTER TABLE peers ADD COLUMN admission TEXT;
         ALTER TABLE peers ADD COLUMN admission_token BLOB;
         ALTER TABLE peers ADD COLUMN answered BLOB;
+        """,
+        """
+        ALTER TABLE peers ADD COLUMN heard REAL;
+        ALTER TABLE peers ADD COLUMN told TEXT;
+        ALTER TABLE peers ADD COLUMN note TEXT;
+        ALTER TABLE audit ADD COLUMN subject INTEGER;
+        ALTER TABLE audit ADD COLUMN operator TEXT;
+        CREATE INDEX audit_of ON audit (subject, id);
+        CREATE INDEX peers_joined ON peers (joined, id);
         """,
     ]
 }

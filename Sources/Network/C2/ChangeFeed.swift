@@ -1,0 +1,53 @@
+import SRUP
+import Synchronization
+
+/// Which part of the stored state is out of date on a page; what it is now has to be read.
+public struct Change: Sendable, Hashable {
+    /// What kind of row it is.
+    public enum Subject: String, Sendable, CaseIterable {
+        /// A join that waits for a person.
+        case waiting
+        /// A device or an observer.
+        case device
+        /// A join under way, or ended.
+        case join
+        /// A device type's policy.
+        case policy
+    }
+    /// What kind of row it is.
+    public let subject: Subject
+    /// Whom the row is about; `nil`: about all of them.
+    public let device: DeviceID?
+}
+
+/// Tells whoever listens what has changed. Who does not keep up misses the oldest, and should read all again now and then.
+/// Safe to use from several threads.
+public final class ChangeFeed: Sendable {
+    private struct Listeners {
+        var next = 0
+        var all: [Int: AsyncStream<Change>.Continuation] = [:]
+    }
+    private let listeners = Mutex(Listeners())
+
+    /// Nobody listens yet.
+    public init() {}
+
+    /// What changes from now on, until the reader stops.
+    public func listen() -> AsyncStream<Change> {
+        let (stream, continuation) = AsyncStream<Change>.makeStream(bufferingPolicy: .bufferingNewest(256))
+        let number = listeners.withLock { listeners in
+            listeners.next += 1
+            listeners.all[listeners.next] = continuation
+            return listeners.next
+        }
+        continuation.onTermination = { [weak self] _ in
+            self?.listeners.withLock { $0.all[number] = nil }
+        }
+        return stream
+    }
+
+    func tell(_ change: Change) {
+        let all = listeners.withLock { Array($0.all.values) }
+        for listener in all { listener.yield(change) }
+    }
+}

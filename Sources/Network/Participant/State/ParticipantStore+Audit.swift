@@ -1,0 +1,78 @@
+import SRUP
+import Storage
+
+/// The audit log.
+extension ParticipantStore {
+    /// A line of the audit log.
+    public struct AuditLine: Sendable, Hashable {
+        /// Grows with each line.
+        public let id: Int64
+        /// Seconds since 1970.
+        public let time: Double
+        /// What has happened, a word or two.
+        public let event: String
+        /// More about it. Text from outside may be in it, without control characters.
+        public let detail: String
+        /// Whom it is about, where it is about somebody.
+        public let subject: DeviceID?
+        /// The operator who did it; `nil` when nobody did.
+        public let by: String?
+    }
+
+    /// The newest lines are kept.
+    private static let maximumAuditLines = 10000
+
+    /// Adds a line to the audit log, which keeps the newest 10 000.
+    ///
+    /// - Parameters:
+    ///   - subject: whom it is about.
+    ///   - by: the operator who did it; `nil` when nobody did.
+    ///   - now: seconds since 1970.
+    /// - Throws: ``StorageError``.
+    public func audit(
+        _ event: String, _ detail: String, about subject: DeviceID? = nil, by name: String? = nil, now: Double
+    ) throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            try connection.query(
+                "INSERT INTO audit (time, event, detail, subject, operator) VALUES (?, ?, ?, ?, ?)", .real(now),
+                .text(event), .text(detail), subject.map { .unsigned($0.value) } ?? .null,
+                name.map { .text($0) } ?? .null)
+            try connection.query(
+                "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?",
+                .integer(Int64(Self.maximumAuditLines)))
+        }
+    }
+
+    /// The newest lines of the audit log, newest first.
+    ///
+    /// - Parameters:
+    ///   - text: only lines in which it stands, in any case; empty: all.
+    ///   - subject: only lines about this identity.
+    ///   - before: only lines with a lower number, for the next page.
+    /// - Throws: ``StorageError``.
+    public func auditLog(
+        last count: Int, containing text: String = "", about subject: DeviceID? = nil, before: Int64? = nil
+    ) throws(StorageError) -> [AuditLine] {
+        var conditions = ["id < ?"]
+        var values: [Value] = [.integer(before ?? .max)]
+        if let subject {
+            conditions.append("subject = ?")
+            values.append(.unsigned(subject.value))
+        }
+        if !text.isEmpty {
+            conditions.append("instr(lower(event || ' ' || detail || ' ' || coalesce(operator, '')), lower(?)) > 0")
+            values.append(.text(text))
+        }
+        values.append(.integer(Int64(count)))
+        return try database.read(
+            """
+            SELECT id, time, event, detail, subject, operator FROM audit
+            WHERE \(conditions.joined(separator: " AND ")) ORDER BY id DESC LIMIT ?
+            """, values
+        ).map { row in
+            AuditLine(
+                id: row.integer(0) ?? 0, time: row.real(1) ?? 0, event: row.text(2) ?? "", detail: row.text(3) ?? "",
+                subject: row.unsigned(4).map(DeviceID.init), by: row.text(5))
+        }
+    }
+}

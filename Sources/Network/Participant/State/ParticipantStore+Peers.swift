@@ -1,0 +1,94 @@
+import SRUP
+import Storage
+
+/// Peers as an operator looks for them.
+extension ParticipantStore {
+    /// Which peers are looked for; all conditions hold together.
+    public struct PeerQuery: Sendable, Hashable {
+        /// The beginning of the identity in hexadecimal, or a part of type, note or identification; empty: all.
+        public var text = ""
+        /// Only members, or only others; `nil`: both.
+        public var isJoined: Bool?
+        /// Only of this device type.
+        public var type: String?
+        /// Only these identities.
+        public var among: Set<DeviceID>?
+        /// Not this one and none before it: where the page before ended.
+        public var after: DeviceID?
+
+        /// All peers.
+        public init() {}
+    }
+
+    /// Peers in the order of their identities.
+    ///
+    /// - Throws: ``StorageError``.
+    public func peers(_ query: PeerQuery, limit: Int) throws(StorageError) -> [Peer] {
+        let (condition, values) = Self.condition(query)
+        return try peers(where: condition, values, limit: limit)
+    }
+
+    /// How many there are, wherever the page begins.
+    ///
+    /// - Throws: ``StorageError``.
+    public func countPeers(_ query: PeerQuery) throws(StorageError) -> Int {
+        var query = query
+        query.after = nil
+        let (condition, values) = Self.condition(query)
+        return Int(try database.read("SELECT count(*) FROM peers WHERE \(condition)", values).first?.integer(0) ?? 0)
+    }
+
+    /// The identities are integers of 64 bits without a sign, which SQLite keeps with one: their order is that of these.
+    private static func condition(_ query: PeerQuery) -> (String, [Value]) {
+        var conditions = ["1 = 1"]
+        var values: [Value] = []
+        if let after = query.after {
+            conditions.append("id > ?")
+            values.append(.unsigned(after.value))
+        }
+        if let isJoined = query.isJoined {
+            conditions.append("joined = ?")
+            values.append(.integer(isJoined ? 1 : 0))
+        }
+        if let type = query.type {
+            conditions.append("type = ?")
+            values.append(.text(type))
+        }
+        if let among = query.among {
+            conditions.append("id IN (\(among.map { _ in "?" }.joined(separator: ",")))")
+            values += among.sorted().map { .unsigned($0.value) }
+        }
+        if !query.text.isEmpty {
+            conditions.append(
+                """
+                (instr(printf('%x', id), lower(?)) = 1
+                OR instr(lower(coalesce(type, '') || ' ' || coalesce(note, '') || ' ' || coalesce(told, '')), lower(?)) > 0)
+                """)
+            values += [.text(query.text), .text(query.text)]
+        }
+        return (conditions.joined(separator: " AND "), values)
+    }
+
+    /// The device types of the peers that are known, with how many members each has.
+    ///
+    /// - Throws: ``StorageError``.
+    public func types() throws(StorageError) -> [(type: String, members: Int)] {
+        try database.read("SELECT type, sum(joined) FROM peers WHERE type IS NOT NULL GROUP BY type ORDER BY type")
+            .compactMap { row in row.text(0).map { ($0, Int(row.integer(1) ?? 0)) } }
+    }
+
+    /// Keeps what a peer has answered to an ID_REQUEST.
+    ///
+    /// - Throws: ``StorageError``.
+    public func note(identification: String, of id: DeviceID) throws(StorageError) {
+        try database.query("UPDATE peers SET told = ? WHERE id = ?", .text(identification), .unsigned(id.value))
+    }
+
+    /// Keeps what an operator notes about a peer; `nil` removes the note.
+    ///
+    /// - Throws: ``StorageError``.
+    public func note(_ note: String?, about id: DeviceID) throws(StorageError) {
+        try database.query(
+            "UPDATE peers SET note = ? WHERE id = ?", note.map { .text($0) } ?? .null, .unsigned(id.value))
+    }
+}
