@@ -10,6 +10,7 @@ public final class Database: Sendable {
     private struct Handle: @unchecked Sendable {
         // Reached only under the lock; closed in deinit, when no other reference exists.
         let pointer: OpaquePointer
+        let statements = Statements()
     }
 
     private let handle: Mutex<Handle>
@@ -57,7 +58,10 @@ public final class Database: Sendable {
     }
 
     deinit {
-        _ = handle.withLock { sqlite3_close_v2($0.pointer) }
+        handle.withLock { handle in
+            handle.statements.finish()
+            sqlite3_close_v2(handle.pointer)
+        }
     }
 
     private static func open(_ path: String) throws(StorageError) -> OpaquePointer {
@@ -140,13 +144,13 @@ public final class Database: Sendable {
         _ body: (Connection) throws(StorageError) -> Result
     ) throws(StorageError) -> Result {
         try run { connection throws(StorageError) in
-            try connection.script("BEGIN IMMEDIATE")
+            try connection.query("BEGIN IMMEDIATE")
             do throws(StorageError) {
                 let result = try body(connection)
-                try connection.script("COMMIT")
+                try connection.query("COMMIT")
                 return result
             } catch {
-                try? connection.script("ROLLBACK")
+                _ = try? connection.query("ROLLBACK")
                 throw error
             }
         }
@@ -185,13 +189,14 @@ public final class Database: Sendable {
     /// Not generic and not throwing: Swift 6.3.1 crashes when it specialises a generic typed-throws closure inside the
     /// lock's own.
     private func locked(_ body: (Connection) -> Void) {
-        handle.withLock { body(Connection(pointer: $0.pointer, path: path)) }
+        handle.withLock { body(Connection(pointer: $0.pointer, statements: $0.statements, path: path)) }
     }
 }
 
 /// The open file, lent to the body of a transaction; it must not be kept.
 public struct Connection {
     fileprivate let pointer: OpaquePointer
+    fileprivate let statements: Statements
     fileprivate let path: String
 
     /// Runs one statement and collects its rows.
@@ -199,9 +204,8 @@ public struct Connection {
     /// - Throws: ``StorageError``.
     @discardableResult
     public func query(_ sql: String, _ values: [Value] = []) throws(StorageError) -> [Row] {
-        var statement: OpaquePointer?
-        guard sqlite3_prepare_v2(pointer, sql, -1, &statement, nil) == SQLITE_OK else { throw failure(sql) }
-        defer { sqlite3_finalize(statement) }
+        guard let statement = statements.statement(sql, pointer) else { throw failure(sql) }
+        defer { statements.giveBack(statement, sql) }
         for (index, value) in values.enumerated() {
             guard value.bind(to: statement, at: Int32(index + 1)) == SQLITE_OK else { throw failure(sql) }
         }
@@ -230,6 +234,36 @@ public struct Connection {
         let code = sqlite3_extended_errcode(pointer)
         return .failed(
             path: path, code: code, why: String(cString: sqlite3_errmsg(pointer)), statement: String(sql.prefix(80)))
+    }
+}
+
+/// Statements that were compiled once: compiling one costs about as much as running it. Used under the database's lock.
+private final class Statements {
+    private var resting: [String: OpaquePointer] = [:]
+    private static let maximum = 64
+
+    /// A statement that nobody uses; `nil` when SQLite does not understand it.
+    func statement(_ sql: String, _ connection: OpaquePointer) -> OpaquePointer? {
+        if let known = resting.removeValue(forKey: sql) { return known }
+        var statement: OpaquePointer?
+        guard sqlite3_prepare_v2(connection, sql, -1, &statement, nil) == SQLITE_OK else { return nil }
+        return statement
+    }
+
+    /// Ends what it was doing and forgets what was bound to it.
+    func giveBack(_ statement: OpaquePointer, _ sql: String) {
+        sqlite3_reset(statement)
+        sqlite3_clear_bindings(statement)
+        if resting.count >= Self.maximum, let (sql, oldest) = resting.first {
+            sqlite3_finalize(oldest)
+            resting[sql] = nil
+        }
+        if let twin = resting.updateValue(statement, forKey: sql) { sqlite3_finalize(twin) }
+    }
+
+    func finish() {
+        for statement in resting.values { sqlite3_finalize(statement) }
+        resting = [:]
     }
 }
 

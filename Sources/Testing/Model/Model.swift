@@ -413,9 +413,9 @@ package final class Model {
 
     // MARK: Many
 
-    /// Steps of one interleaving; after each 25th one comes quiet, in which all must come to agree.
+    /// Steps of one interleaving; after each 50th one comes quiet, in which all must come to agree.
     private static let steps = 10
-    private static let (inOneWorld, betweenQuiets) = (50, 25)
+    private static let (inOneWorld, betweenQuiets) = (100, 50)
 
     /// Plays so many interleavings, on all processors.
     ///
@@ -432,8 +432,10 @@ package final class Model {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for worker in 0..<workers {
                 group.addTask {
-                    for world in stride(from: worker, to: worlds, by: Int(workers)) {
-                        told(played.add(inOneWorld, try await playWorld(seed &+ world)))
+                    try await TestNetwork.$keySet.withValue(Int(worker)) {
+                        for world in stride(from: worker, to: worlds, by: Int(workers)) {
+                            told(played.add(inOneWorld, try await playWorld(seed &+ world)))
+                        }
                     }
                 }
             }

@@ -65,7 +65,7 @@ package final class TestDevice {
             manners.earlierTokens = timeout * 8
         }
         let member = Member(
-            participant, server: TestServer.id, serverKey: try TestNetwork.key(TestServer.id).publicKey,
+            participant, server: TestServer.id, serverKey: TestNetwork.publicKey(TestServer.id),
             behaviour: manners, time: network.time
         ) { event in await driver.handle(event) }
         await driver.use(member)
@@ -140,7 +140,7 @@ package final class TestObserver {
         manners.joinTimeout = timeout
         manners.isModerated = true
         let member = Member(
-            participant, server: TestServer.id, serverKey: try TestNetwork.key(TestServer.id).publicKey,
+            participant, server: TestServer.id, serverKey: TestNetwork.publicKey(TestServer.id),
             behaviour: manners, time: network.time
         ) { event in await service.handle(event) }
         return (member, service)

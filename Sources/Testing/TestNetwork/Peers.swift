@@ -59,7 +59,7 @@ package final class TestServer {
 
     /// Makes an identity known, as the key service does.
     package func know(_ id: DeviceID, type: String) throws {
-        try participant.state.remember(id, key: TestNetwork.key(id).publicKey, type: type)
+        try participant.state.remember(id, key: TestNetwork.publicKey(id), type: type)
     }
 
     package func isMember(_ id: DeviceID) throws -> Bool { try participant.state.peer(id)?.isJoined ?? false }
@@ -79,7 +79,7 @@ package final class Puppet {
         self.id = id
         self.network = network
         participant = try network.participant(id)
-        serverKey = try TestNetwork.key(TestServer.id).publicKey
+        serverKey = TestNetwork.publicKey(TestServer.id)
         network.onClose { [weak self] in self?.onMessage = { _ in } }
         // The network holds it for as long as the test lasts.
         network.attach(id, ["SRUP/\(id.hex)"]) { event in

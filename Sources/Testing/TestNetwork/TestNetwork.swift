@@ -77,9 +77,25 @@ package final class TestNetwork: @unchecked Sendable {
 
     // MARK: Keys
 
-    /// Making one takes a tenth of a second; identities share these, which nothing here depends on.
-    package static let keys: [PrivateKey] = (0..<6).compactMap { _ in try? PrivateKey.generate() }
-    package static func key(_ id: DeviceID) -> PrivateKey { keys[Int(id.value % UInt64(keys.count))] }
+    /// Networks that run at the same time wait for each other's signatures unless each has a set of its own.
+    @TaskLocal package static var keySet = 0
+    private static let keySets = Mutex<[Int: [(own: PrivateKey, shown: PublicKey)]]>([:])
+
+    /// Making one takes a tenth of a second; identities share six, which nothing here depends on.
+    private static func keys(_ id: DeviceID) -> (own: PrivateKey, shown: PublicKey) {
+        let set = keySets.withLock { sets in
+            if let known = sets[keySet] { return known }
+            let made = (0..<6).compactMap { _ in
+                (try? PrivateKey.generate()).flatMap { key in (try? key.publicKey).map { (key, $0) } }
+            }
+            sets[keySet] = made
+            return made
+        }
+        return set[Int(id.value % UInt64(set.count))]
+    }
+
+    package static func key(_ id: DeviceID) -> PrivateKey { keys(id).own }
+    package static func publicKey(_ id: DeviceID) -> PublicKey { keys(id).shown }
 
     // MARK: Participants
 
