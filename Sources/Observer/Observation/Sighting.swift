@@ -24,6 +24,7 @@ public struct Sighting: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - value: 16 bytes.
+    ///   - manner: how it came to the witness.
     ///   - witness: which one, for the log.
     ///   - place: what it was read from and where, for the log.
     public init(value: [UInt8], manner: Manner, witness: String, place: String = "") {

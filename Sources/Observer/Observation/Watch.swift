@@ -90,7 +90,9 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
 
     /// No watch is open, nothing has been seen, and no witness is live.
     ///
-    /// - Parameter now: the time since the same fixed moment as in all other calls.
+    /// - Parameters:
+    ///   - rules: when a verdict is given.
+    ///   - now: the time since the same fixed moment as in all other calls.
     public init(rules: WatchRules, now: Duration) {
         self.rules = rules
         blindSince = now
@@ -106,7 +108,9 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
     /// Opens a watch.
     ///
     /// - Parameters:
+    ///   - id: stands for the watch, in its verdict.
     ///   - fingerprint: anything that is equal for equal nonces and tells nothing of them (see ``fingerprint(of:)``).
+    ///   - now: never earlier than before.
     ///   - matches: whether 16 bytes are the nonce, in constant time.
     /// - Returns: `false` when too many watches are open or this one is already.
     public mutating func open(

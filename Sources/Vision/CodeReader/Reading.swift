@@ -28,6 +28,7 @@ public struct Reading: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - value: what it says, in bytes.
+    ///   - symbology: what kind of code it is.
     ///   - corners: in pixels of the picture, see ``corners``.
     ///   - isGS1: whether FNC1 says that it holds an application's data.
     public init(value: [UInt8], symbology: Symbology, corners: [Point], isGS1: Bool = false) {

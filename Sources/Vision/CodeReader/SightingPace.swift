@@ -31,6 +31,7 @@ public struct SightingPace {
     /// those that are new.
     ///
     /// - Parameters:
+    ///   - readings: all codes that were read in the frame.
     ///   - size: of the frame, in pixels.
     ///   - now: never earlier than before.
     public mutating func sightings(
@@ -60,7 +61,10 @@ public struct SightingPace {
 
     /// Where an unread symbol is, when it is time to say so; of several another one each time.
     ///
-    /// - Parameter size: of the frame, in pixels.
+    /// - Parameters:
+    ///   - aims: the symbols of the frame that were found and not read.
+    ///   - size: of the frame, in pixels.
+    ///   - now: never earlier than before.
     public mutating func unread(
         _ aims: [Aim], size: (width: Int, height: Int), at now: ContinuousClock.Instant
     ) -> String? {

@@ -241,7 +241,9 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable {
 
     /// Reads PEM text held in memory that is wiped.
     ///
-    /// - Parameter passphrase: for `-----BEGIN ENCRYPTED PRIVATE KEY-----`; without one such a key is refused.
+    /// - Parameters:
+    ///   - pem: the text, at most 64 KiB.
+    ///   - passphrase: for `-----BEGIN ENCRYPTED PRIVATE KEY-----`; without one such a key is refused.
     /// - Throws: ``CryptoError``.
     public init(pem: SecretBytes, passphrase: SecretBytes? = nil) throws(CryptoError) {
         var given = passphrase
