@@ -135,7 +135,7 @@ let package = Package(
         room(
             "Participant", in: "Network",
             ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
-        room("C2", in: "Network", ["SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
+        room("C2", in: "Network", ["ObservedValue", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
         room(
             "KeyService", in: "Network",
