@@ -50,19 +50,39 @@ struct Initialise: ParsableCommand {
 
     func run() throws {
         do {
-            try make(absolute(folder.folder))
+            let folder = URL(fileURLWithPath: folder.folder).standardizedFileURL.path
+            try NewFolder(hosts: host, bind: bind, brokerPort: brokerPort, keyServicePort: keyServicePort).make(folder)
+            let place = SettingsForm.inURL(SettingsForm.withoutBrackets(host[0]))
+            print(
+                """
+
+                Now run "srup-c2 up --folder \(folder)", or each in a terminal of its own or as a service:
+                  srup-c2 key-service --folder \(folder)
+                  srup-c2 broker --folder \(folder)
+                  srup-c2 run --folder \(folder)
+                and give \(folder)/ca.crt to whoever registers:
+                  srup-observer register --url https://\(place):\(keyServicePort) --ca ca.crt
+                """)
         } catch {
             throw Program.failure(error)
         }
     }
+}
 
-    private func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+/// Everything that a C2 server needs, in a folder that is not there yet.
+struct NewFolder {
+    /// How devices reach this machine; the first is told to them.
+    let hosts: [String]
+    var bind = "0.0.0.0"
+    var brokerPort = 8883
+    var keyServicePort = 8443
 
-    private func make(_ folder: String) throws {
+    /// - Parameter folder: an absolute path.
+    func make(_ folder: String) throws {
         guard !PublicFile.isThere(folder + "/c2.toml") else {
             throw ParticipantError.identity("\(folder) has been initialised already")
         }
-        let host = host.map(SettingsForm.withoutBrackets)
+        let host = hosts.map(SettingsForm.withoutBrackets)
         let bind = SettingsForm.withoutBrackets(bind)
         let place = SettingsForm.inURL(host[0])
         try PrivateFile.makeFolder(folder)
@@ -96,17 +116,7 @@ struct Initialise: ParsableCommand {
         try PrivateFile.write(
             ServerSettings.text(host: host[0], bind: bind, keyServicePort: keyServicePort, brokerPort: brokerPort),
             to: folder + "/c2.toml")
-        print(
-            """
-            done: the C2 server's identity is \(id)
-
-            Now run, each in a terminal of its own or as a service:
-              srup-c2 key-service --folder \(folder)
-              srup-c2 broker --folder \(folder)
-              srup-c2 run --folder \(folder)
-            and give \(folder)/ca.crt to whoever registers:
-              srup-observer register --url https://\(place):\(keyServicePort) --ca ca.crt
-            """)
+        print("done: the C2 server's identity is \(id)")
     }
 }
 

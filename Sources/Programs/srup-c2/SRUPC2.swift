@@ -7,7 +7,9 @@ struct SRUPC2: AsyncParsableCommand {
         commandName: "srup-c2",
         abstract: "The reference C2 server of a SRUP network, with its key service and its broker's configuration.",
         discussion: """
-            A new network:
+            A new network, in one terminal:
+              srup-c2 up --folder DIR --host c2.example.net
+            The same as services of their own:
               srup-c2 init --folder DIR --host c2.example.net
               srup-c2 key-service --folder DIR
               srup-c2 broker --folder DIR
@@ -18,7 +20,7 @@ struct SRUPC2: AsyncParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            Initialise.self, CheckCommand.self, Upgrade.self, KeyServiceCommand.self, BrokerCommand.self, Serve.self,
+            Up.self, Initialise.self, CheckCommand.self, Upgrade.self, KeyServiceCommand.self, BrokerCommand.self, Serve.self,
             Trust.self, Devices.self,
             Remove.self, Identities.self, Forget.self, ServerTokenCommand.self,
         ])
