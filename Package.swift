@@ -135,7 +135,8 @@ let package = Package(
         room(
             "Participant", in: "Network",
             ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
-        room("C2", in: "Network", ["ObservedValue", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
+        room(
+            "C2", in: "Network", ["ObservedValue", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
         room(
             "KeyService", in: "Network",
@@ -210,8 +211,8 @@ let package = Package(
         program(
             "srup-c2",
             [
-                "SRUP", "Participant", "C2", "KeyService", "Settings", "Storage", "Program", "Linux", "CWiping", log,
-                lifecycle, arguments,
+                "SRUP", "Participant", "C2", "KeyService", "Doctor", "Settings", "Storage", "Program", "Linux",
+                "Limits", "CWiping", log, lifecycle, arguments,
             ]),
         program(
             "srup",

@@ -31,6 +31,9 @@ public actor C2Server: Service {
     private var unknown: [DeviceID: Duration] = [:]
     private var nextLookAtOrders = Duration.zero
     private var announcedDisconnection = false
+    /// After a backup was put back: whom to tell that our numbers have jumped ahead.
+    private var toBeNudged: [DeviceID] = []
+    private var nudges = SenderBudget<DeviceID>(burst: 3, perSecond: 1 / 30)
     nonisolated var logger: Logger { participant.logger }
 
     /// How many identities are looked up at the key service at once.
@@ -123,6 +126,7 @@ public actor C2Server: Service {
         try participant.state.dropRequests(.observation)
         try resumeJoins()
         try resumeModerations()
+        if try participant.state.hasLeaped() { toBeNudged = try participant.state.knownPeers().reversed() }
     }
 
     /// Does what is due.
@@ -135,6 +139,7 @@ public actor C2Server: Service {
         watchJoins(now)
         watchModerations(now)
         listenAgain(now)
+        nudgeSome()
     }
 
     /// What the operator has said on the command line.
@@ -166,6 +171,27 @@ public actor C2Server: Service {
         try participant.state.setJoined(id, false)
         try send(.terminateCommand, to: id)
         gone(id, why: "was removed")
+    }
+
+    // MARK: After a backup was put back
+
+    /// So many each time that something is due, which is ten times a second.
+    private static let nudgesAtOnce = 20
+
+    private func nudgeSome() {
+        guard participant.link.isConnected else { return }
+        for _ in 0..<min(Self.nudgesAtOnce, toBeNudged.count) { nudge(toBeNudged.removeLast()) }
+    }
+
+    /// A peer takes our number, and goes on above it; whoever does not belong obeys nothing else of the message. A broker that
+    /// was made anew, too, does not keep it for who is away: that one is told when it asks.
+    private func nudge(_ id: DeviceID) {
+        guard nudges.take(id, at: time.now()) else { return }
+        do {
+            try send(.idRequest, to: id)
+        } catch {
+            causedLog.log(.error, about: id, "\(id) could not be told of the backup that was put back: \(error)")
+        }
     }
 
     // MARK: Receiving
@@ -201,6 +227,8 @@ public actor C2Server: Service {
             } else {
                 participant.rejections.record(rejection)
             }
+            // It is its sender's, by the signature: not yet told that our numbers have jumped ahead.
+            if case .replayed(let id, _, _) = rejection, (try? participant.state.hasLeaped()) == true { nudge(id) }
         } catch {
             causedLog.log(.error, about: "messages", "a message could not be handled: \(error)")
         }

@@ -49,8 +49,9 @@ public final class C2State: Sendable {
         public let session: String?
     }
 
+    /// - Parameter use: ``Database/Use/look`` for who only reports.
     /// - Throws: ``StorageError``.
-    public init(path: String) throws(StorageError) {
+    public init(path: String, use: Database.Use = .change) throws(StorageError) {
         database = try Database(
             path: path,
             migrations: [
@@ -101,7 +102,7 @@ public final class C2State: Sendable {
                 CREATE INDEX joins_of ON joins (device, id);
                 CREATE TABLE policies (type TEXT PRIMARY KEY, policy TEXT NOT NULL, operator TEXT NOT NULL, since REAL NOT NULL);
                 """,
-            ])
+            ], use: use)
     }
 
     // MARK: Joins under way

@@ -164,8 +164,14 @@ struct KeyServiceCommand: AsyncParsableCommand {
                     logger.error("the configuration is wrong, the earlier one stays in use: \(error)")
                 }
             }
-        } catch {
+        } catch let error as SettingsError {
             throw Program.failure(error, code: .configuration)
+        } catch let error as ParticipantError {
+            throw Program.failure(error, code: .configuration)
+        } catch let error as PrivateFileError {
+            throw Program.failure(error, code: .configuration)
+        } catch {
+            throw Program.failure(error)
         }
     }
 }

@@ -20,7 +20,8 @@ struct SRUPC2: AsyncParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            Up.self, Initialise.self, CheckCommand.self, Upgrade.self, KeyServiceCommand.self, BrokerCommand.self, Serve.self,
+            Up.self, Initialise.self, CheckCommand.self, ServerDoctor.self, Backup.self, Restore.self, Upgrade.self,
+            KeyServiceCommand.self, BrokerCommand.self, Serve.self,
             Trust.self, Devices.self,
             Remove.self, Identities.self, Forget.self, ServerTokenCommand.self,
         ])

@@ -61,7 +61,8 @@ struct Up: ParsableCommand {
         guard !PublicFile.isThere(folder + "/c2.toml") else {
             guard host.isEmpty else {
                 throw ValidationError(
-                    "\(folder) is there already, for the host in its c2.toml: leave --host away, or name another folder")
+                    "\(folder) is there already, for the host in its c2.toml: leave --host away, or name another folder"
+                )
             }
             return
         }

@@ -37,41 +37,31 @@ struct DoctorCommand: AsyncParsableCommand {
         help: ArgumentHelp("Where the machine's /proc, /sys and /dev are.", valueName: "folder", visibility: .hidden))
     var root = "/"
 
-    private struct Report: Codable {
-        var checks: [Finding]
-        var ok: Bool
-    }
-
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
         let root = FakeableRoot(root)
-        var findings: [Finding] = []
+        var report = FindingReport(json: json)
         var settings: ObserverSettings?
-        func note(_ new: [Finding]) {
-            findings += new
-            if !json { for finding in new { Self.show(finding) } }
-        }
         do {
             let loaded = try ObserverSettings.load(configuration.path)
             settings = loaded
-            note([Finding("configuration", .ok, "\(configuration.path) is valid")])
+            report.note([Finding("configuration", .ok, "\(configuration.path) is valid")])
         } catch {
-            note([Self.finding(error)])
+            report.note([Self.finding(error)])
         }
-        note(MachineChecks(root).all(version: Release.version) + CardChecks(root).all() + [ClockChecks.clock()])
+        report.note(MachineChecks(root).all(version: Release.version) + CardChecks(root).all() + [ClockChecks.clock()])
         let folder = settings?.stateFolder ?? ObserverSettings.defaultState
-        note([DiskChecks.partition(of: folder)])
-        if let settings { note(Self.led(settings.signal, root)) }
+        report.note([DiskChecks.partition(of: folder)])
+        if let settings { report.note(Self.led(settings.signal, root)) }
         if let settings {
             let doctor = ObserverDoctor(settings, isOffline: offline)
-            for observer in settings.observers { note(await doctor.examine(observer)) }
+            for observer in settings.observers { report.note(await doctor.examine(observer)) }
         }
         let eyes = EyeDoctor(root, witness: Program.sibling("srup-witness"))
-        note(eyes.examine(settings?.observers ?? []))
-        let isWell = !findings.contains { $0.state == .problem }
-        if json { print(Self.encoded(Report(checks: findings, ok: isWell))) } else { Self.summarise(findings) }
+        report.note(eyes.examine(settings?.observers ?? []))
+        report.end()
         if settings == nil { throw ExitCode(Program.Code.configuration.rawValue) }
-        if !isWell { throw ExitCode(Program.Code.failure.rawValue) }
+        if !report.isWell { throw ExitCode(Program.Code.failure.rawValue) }
     }
 
     private static func finding(_ error: SettingsError) -> Finding {
@@ -88,31 +78,5 @@ struct DoctorCommand: AsyncParsableCommand {
                 "signal", .problem, "signal.led: there is no LED \"\(name)\" on this machine",
                 remedy: "take a name that ls /sys/class/leds shows, or \"auto\"")
         ]
-    }
-
-    private static func encoded(_ report: Report) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(report)).map { String(decoding: $0, as: UTF8.self).withEscapesInJSON } ?? "{}"
-    }
-
-    /// A line as soon as it is known: some checks take seconds.
-    private static func show(_ finding: Finding) {
-        let mark =
-            switch finding.state {
-            case .ok: "ok   "
-            case .warning: "warn "
-            case .problem: "FAIL "
-            case .skipped: "skip "
-            }
-        print(mark + finding.name.padding(24) + finding.says.withoutControls)
-        if let remedy = finding.remedy { print(String(repeating: " ", count: 29) + "→ " + remedy.withoutControls) }
-        fflush(nil)
-    }
-
-    private static func summarise(_ findings: [Finding]) {
-        let problems = findings.count { $0.state == .problem }
-        let warnings = findings.count { $0.state == .warning }
-        print("\n\(findings.count) checks: \(problems) problems, \(warnings) warnings")
     }
 }

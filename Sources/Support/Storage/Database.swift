@@ -57,6 +57,34 @@ public final class Database: Sendable {
         }
     }
 
+    /// Writes a copy of a file as it is at this moment, also while programs use it. It reads and changes nothing there.
+    ///
+    /// - Parameters:
+    ///   - path: of the SQLite file.
+    ///   - copy: where the copy is put; there must be nothing.
+    /// - Throws: ``StorageError``.
+    public static func copy(_ path: String, to copy: String) throws(StorageError) {
+        let pointer = try look(path)
+        defer { sqlite3_close_v2(pointer) }
+        let statements = Statements()
+        defer { statements.finish() }
+        let connection = Connection(pointer: pointer, statements: statements, path: path)
+        try connection.query("VACUUM INTO ?", .text(copy))
+    }
+
+    /// What is wrong inside a file, in SQLite's words; `nil` when nothing is. It reads and changes nothing there.
+    ///
+    /// - Throws: ``StorageError`` when it cannot be looked at.
+    public static func damage(_ path: String) throws(StorageError) -> String? {
+        let pointer = try look(path)
+        defer { sqlite3_close_v2(pointer) }
+        let statements = Statements()
+        defer { statements.finish() }
+        let connection = Connection(pointer: pointer, statements: statements, path: path)
+        let words = try connection.query("PRAGMA quick_check(1)").first?.text(0)
+        return words == "ok" ? nil : words ?? "it could not be checked"
+    }
+
     deinit {
         handle.withLock { handle in
             handle.statements.finish()

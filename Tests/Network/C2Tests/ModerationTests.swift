@@ -356,4 +356,32 @@ import Testing
             if change == Change(subject: .waiting, device: device.id) { break }
         }
     }
+
+    @Test func afterABackupWasPutBackNothingIsTakenTwiceAndWhoAsksIsToldTheNewNumbers() async throws {
+        let scene = try await scene()
+        defer { scene.network.close() }
+        let lamp = try scene.device(0x1A, type: "lamp")
+        try lamp.ask(.joinRequest)
+        await scene.network.settle()
+        let old = try #require(scene.network.published.first { $0.sender == lamp.id })
+        let before = try #require(try scene.server.participant.state.peer(lamp.id))
+        try scene.server.participant.state.leapAhead()
+        let after = try #require(try scene.server.participant.state.peer(lamp.id))
+        #expect(after.lastSent > before.lastSent && after.lastReceived > before.lastReceived)
+        try await scene.server.restart()
+        // What was recorded before is dead, and changes nothing.
+        scene.network.inject(old.payload, to: old.topic)
+        await scene.network.settle()
+        #expect(lamp.answers == [.joinSuccess])
+        // The member was told the new numbers then, and is heard.
+        #expect(lamp.heard.last?.body == .idRequest)
+        try lamp.ask(.joinRequest)
+        await scene.network.settle()
+        #expect(lamp.answers == [.joinSuccess, .joinSuccess])
+        // Numbers near the end have no room to jump, and stop nobody.
+        let sequence = SequenceNumber.highestAccepted
+        _ = try scene.server.participant.state.accept(sequence, from: lamp.id, version: .v5)
+        try scene.server.participant.state.leapAhead()
+        #expect(try scene.server.participant.state.peer(lamp.id)?.lastReceived == sequence)
+    }
 }

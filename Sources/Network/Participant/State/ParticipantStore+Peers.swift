@@ -91,4 +91,44 @@ extension ParticipantStore {
         try database.query(
             "UPDATE peers SET note = ? WHERE id = ?", note.map { .text($0) } ?? .null, .unsigned(id.value))
     }
+
+    // MARK: After a backup was put back
+
+    /// More messages than were exchanged between a backup and the day it is put back.
+    private static let leap: UInt64 = 1 << 32
+
+    /// Jumps ahead with all numbers, for a file that comes out of a backup: no number that was sent since is sent again, and
+    /// no message that was taken since is taken again. Peers learn of it by the next message that they are sent; until then
+    /// theirs count as replayed.
+    ///
+    /// - Throws: ``StorageError``.
+    public func leapAhead() throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            for row in try connection.query("SELECT id, sent, received FROM peers") {
+                let last = max(row.unsigned(1) ?? 0, row.unsigned(2) ?? 0)
+                guard let id = row.integer(0), let next = SequenceNumber(last).advanced(by: Self.leap),
+                    next < .highestAccepted
+                else { continue }
+                try connection.query(
+                    "UPDATE peers SET sent = ?, received = ? WHERE id = ?", .unsigned(next.value),
+                    .unsigned(next.value),
+                    .integer(id))
+            }
+            try connection.query("DELETE FROM outbox")
+            try connection.query("INSERT OR REPLACE INTO settings VALUES ('leaped', '1')")
+        }
+    }
+
+    /// Whether ``leapAhead()`` was ever called.
+    ///
+    /// - Throws: ``StorageError``.
+    public func hasLeaped() throws(StorageError) -> Bool { try value("leaped") != nil }
+
+    /// The identities of all peers whose key is known, members first.
+    ///
+    /// - Throws: ``StorageError``.
+    public func knownPeers() throws(StorageError) -> [DeviceID] {
+        try database.read("SELECT id FROM peers WHERE public_key IS NOT NULL ORDER BY joined DESC, id")
+            .compactMap { $0.unsigned(0).map(DeviceID.init) }
+    }
 }

@@ -1,0 +1,198 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import KeyService
+import Linux
+import Participant
+import Program
+import Storage
+
+struct Backup: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Copy everything in the server's folder into one file, also while the server runs.",
+        discussion: """
+            The file is a tar archive with the keys of authority, broker, key service and server in it: keep it as you keep \
+            those (its mode is 0600). What waits at the broker for participants that are away is not in it. "srup-c2 restore" \
+            puts it back.
+
+            Example: srup-c2 backup --folder /var/lib/srup-c2 /media/backup/c2-$(date +%F).tar
+
+            Exit codes: 0 written, 1 it could not be, 78 there is no such folder.
+            """)
+
+    @OptionGroup var folder: FolderOptions
+    @Argument(help: ArgumentHelp("The file to make; there must be none of that name.", valueName: "file"))
+    var file: String
+
+    func run() throws {
+        let folder = URL(fileURLWithPath: folder.folder).standardizedFileURL.path
+        guard PublicFile.isThere(folder + "/c2.toml") else {
+            throw Program.failure(ParticipantError.notRegistered(folder: folder), code: .configuration)
+        }
+        do {
+            let (count, bytes) = try Archive.write(folder, to: URL(fileURLWithPath: file).standardizedFileURL.path)
+            print("\(file): \(count) files, \(bytes / 1024) KiB; it holds private keys")
+        } catch {
+            throw Program.failure(error)
+        }
+    }
+}
+
+struct Restore: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a server's folder from a backup.",
+        discussion: """
+            All numbers of messages jump ahead, so that nothing is taken or sent twice that was exchanged since the backup; \
+            members are told when the server starts, and need not do anything. What joined or left since the backup is not \
+            known: such devices join again by themselves, or have to be removed again. Never run the old server and the \
+            restored one at the same time.
+
+            Exit codes: 0 done, 1 it could not be, 78 the folder is there already, or the file is no backup.
+            """)
+
+    @OptionGroup var folder: FolderOptions
+    @Argument(help: ArgumentHelp("What \"srup-c2 backup\" has written.", valueName: "file"))
+    var file: String
+
+    func run() throws {
+        let folder = URL(fileURLWithPath: folder.folder).standardizedFileURL.path
+        do {
+            try Archive.read(URL(fileURLWithPath: file).standardizedFileURL.path, into: folder)
+            print("\(folder) is as it was at the backup. Now: srup-c2 up --folder \(folder), or start the services")
+        } catch let error as Archive.Failure where error.isConfiguration {
+            throw Program.failure(error, code: .configuration)
+        } catch {
+            throw Program.failure(error)
+        }
+    }
+}
+
+/// A server's folder as a tar archive.
+enum Archive {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+        var isConfiguration = false
+    }
+
+    /// What is made anew: sockets, locks, SQLite's own files beside a database (which is copied as a whole), and what waits
+    /// at the broker.
+    private static func isLeftOut(_ path: String) -> Bool {
+        let name = path.split(separator: "/").last ?? ""
+        return path.hasPrefix("broker-data/") || name == "lock" || name.hasSuffix(".sock") || name.hasSuffix("-wal")
+            || name.hasSuffix("-shm") || name.hasSuffix("-journal") || name.contains(".part")
+    }
+
+    /// - Returns: how many files there are in it, and its size in bytes.
+    static func write(_ folder: String, to file: String) throws -> (Int, Int) {
+        guard !PublicFile.isThere(file) else { throw Failure(description: "\(file) is there already") }
+        let staging = file + ".part.d"
+        // Nothing of it may be read by others, at no moment.
+        umask(0o077)
+        try PrivateFile.makeFolder(staging)
+        defer { try? FileManager.default.removeItem(atPath: staging) }
+        var count = 0
+        for path in try FileManager.default.subpathsOfDirectory(atPath: folder).sorted() where !isLeftOut(path) {
+            switch kind(folder + "/" + path) {
+            case S_IFDIR: try PrivateFile.makeFolder(staging + "/" + path)
+            case S_IFREG:
+                let (from, to) = (folder + "/" + path, staging + "/" + path)
+                if path.hasSuffix(".db") {
+                    try Database.copy(from, to: to)
+                } else {
+                    try FileManager.default.copyItem(atPath: from, toPath: to)
+                }
+                count += 1
+            default: continue
+            }
+        }
+        try PrivateFile.write(folder + "\n", to: staging + "/" + manifest)
+        let part = file + ".part"
+        defer { unlink(part) }
+        try tar(["-cf", part, "-C", staging, "."])
+        let size = try FileManager.default.attributesOfItem(atPath: part)[.size] as? Int ?? 0
+        guard link(part, file) == 0 else {
+            throw Failure(description: "\(file) cannot be made: \(String(cString: strerror(errno)))")
+        }
+        sync()
+        return (count, size)
+    }
+
+    /// Says where the folder was: the broker's configuration names it.
+    private static let manifest = "backup-of"
+
+    static func read(_ file: String, into folder: String) throws {
+        guard PublicFile.isThere(file) else {
+            throw Failure(description: "there is no file \(file)", isConfiguration: true)
+        }
+        guard !PublicFile.isThere(folder) else {
+            throw Failure(
+                description: "\(folder) is there already: move it away, or name another folder", isConfiguration: true)
+        }
+        let part = folder + ".part"
+        try? FileManager.default.removeItem(atPath: part)
+        umask(0o077)
+        try PrivateFile.makeFolder(part)
+        defer { try? FileManager.default.removeItem(atPath: part) }
+        do {
+            try tar(["-xf", file, "-C", part, "--no-same-owner", "--no-same-permissions"])
+            try check(part)
+        } catch let error as Failure {
+            throw Failure(description: "\(file) is no backup of srup-c2: \(error.description)", isConfiguration: true)
+        }
+        let before = try String(contentsOfFile: part + "/" + manifest, encoding: .utf8).filter { $0 != "\n" }
+        unlink(part + "/" + manifest)
+        try PrivateFile.makeFolder(part + "/broker-data")
+        try move(part, from: before, to: folder)
+        try ParticipantStore(path: Identity.statePath(part + "/server")).leapAhead()
+        guard rename(part, folder) == 0 else {
+            throw Failure(description: "\(folder) cannot be made: \(String(cString: strerror(errno)))")
+        }
+        sync()
+    }
+
+    /// Only files and folders, and what a server cannot be without.
+    private static func check(_ folder: String) throws {
+        for path in try FileManager.default.subpathsOfDirectory(atPath: folder) {
+            let whole = folder + "/" + path
+            switch kind(whole) {
+            case S_IFDIR: chmod(whole, 0o700)
+            case S_IFREG: chmod(whole, path.hasSuffix(".crt") ? 0o644 : 0o600)
+            default: throw Failure(description: "\(path) in it is neither a file nor a folder")
+            }
+        }
+        for path in [manifest, "c2.toml", "ca.key", "key-service.db", "server/identity.pem", "server/state.db"]
+        where kind(folder + "/" + path) != S_IFREG {
+            throw Failure(description: "\(path) is not in it")
+        }
+        for path in ["key-service.db", "server/state.db", "server/c2.db"] where PublicFile.isThere(folder + "/" + path)
+        {
+            if let damage = try Database.damage(folder + "/" + path) {
+                throw Failure(description: "\(path) in it is damaged: \(damage)")
+            }
+        }
+    }
+
+    /// The broker's configuration names its files with the folder.
+    private static func move(_ part: String, from before: String, to folder: String) throws {
+        guard before != folder, before.hasPrefix("/") else { return }
+        for name in ["mosquitto.conf", "acl"] {
+            let text = try String(contentsOfFile: part + "/" + name, encoding: .utf8)
+            try PrivateFile.write(
+                text.replacingOccurrences(of: before + "/", with: folder + "/"), to: part + "/" + name)
+        }
+    }
+
+    private static func kind(_ path: String) -> mode_t {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status.st_mode & S_IFMT : 0
+    }
+
+    private static func tar(_ arguments: [String]) throws {
+        guard let program = (["/usr/bin/tar", "/bin/tar"] as [String]).first(where: { access($0, X_OK) == 0 }) else {
+            throw Failure(description: "there is no tar on this machine")
+        }
+        let process = try ChildProcess.start(program, arguments)
+        let end = ChildProcess.wait(process, until: .now + .seconds(600))
+        guard end == .exited(0) else { throw Failure(description: "tar: \(end?.description ?? "it took too long")") }
+    }
+}

@@ -1,0 +1,173 @@
+import Foundation
+import TestProcesses
+import Testing
+
+/// The server side as one: started by one command, examined, saved and put back.
+@Suite(.serialized) struct ServerSideTests {
+    private func log(_ stage: Stage, _ role: String) -> String {
+        (try? String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8)) ?? ""
+    }
+
+    private func wait(_ what: String, _ seconds: Double = 90, _ condition: () -> Bool) throws {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while !condition() {
+            guard Date() < deadline else { throw Stage.Failure(description: "waited in vain: \(what)") }
+            usleep(50_000)
+        }
+    }
+
+    /// Processes whose parent is this one, with their command lines.
+    private func children(of process: Int32) -> [(process: Int32, command: String)] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { name in
+            guard let child = Int32(name),
+                let status = try? String(contentsOfFile: "/proc/\(name)/status", encoding: .utf8),
+                status.contains("\nPPid:\t\(process)\n"),
+                let command = try? String(contentsOfFile: "/proc/\(name)/cmdline", encoding: .utf8)
+            else { return nil }
+            return (child, command.replacingOccurrences(of: "\0", with: " "))
+        }
+    }
+
+    @Test func oneCommandRunsAllOfItAndKeepsItRunning() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let world = try World(stage)
+        try world.prepare()
+        try stage.start("srup-c2", ["up", "--folder", stage.path("c2")], as: "up")
+        try wait("the address") { log(stage, "up").contains("The network is up") }
+        #expect(log(stage, "up").contains("https://localhost:\(world.keyServicePort)"))
+        let up = try #require(stage.processIdentifier("up"))
+        #expect(children(of: up).count == 3)
+
+        try world.registerDevice("lamp", type: "lamp")
+        let whole = try stage.run("srup-c2", ["doctor", "--folder", stage.path("c2")], as: "doctor")
+        #expect(whole == 0, "\(log(stage, "doctor"))")
+        #expect(log(stage, "doctor").contains("C2 server"))
+
+        // Each of them comes back.
+        for part in ["broker", "key-service", "run"] {
+            let before = try #require(children(of: up).first { $0.command.contains(" \(part) ") })
+            kill(before.process, SIGKILL)
+            try wait("\(part) comes back") {
+                children(of: up).contains { $0.command.contains(" \(part) ") && $0.process != before.process }
+            }
+        }
+        try wait("the key service answers") { Stage.accepts(port: world.keyServicePort) }
+        try wait("the broker answers") { Stage.accepts(port: world.brokerPort) }
+        #expect(stage.end("up", SIGTERM, within: 90) == 0)
+        #expect(!Stage.accepts(port: world.keyServicePort) && !Stage.accepts(port: world.brokerPort))
+        #expect(children(of: up).isEmpty)
+    }
+
+    @Test func whatCannotRunEndsAllWithItsReason() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let world = try World(stage)
+        try world.prepare()
+        let folder = stage.path("c2")
+        #expect(try stage.run("srup-c2", ["up", "--folder", folder, "--host", "other"], as: "host") == 64)
+        // A port that another program has.
+        let other = try World(stage)
+        try stage.must(
+            "srup-c2",
+            [
+                "init", "--folder", stage.path("other"), "--host", "localhost", "--bind", "127.0.0.1", "--broker-port",
+                "\(other.brokerPort)", "--key-service-port", "\(world.keyServicePort)",
+            ], as: "init-other")
+        try world.startKeyService()
+        #expect(try stage.run("srup-c2", ["up", "--folder", stage.path("other")], as: "taken", within: 120) == 1)
+        #expect(log(stage, "taken").contains("the key service ends as soon as it is started"))
+        #expect(!Stage.accepts(port: other.brokerPort))
+        // A configuration that is wrong.
+        try stage.write("host = \"localhost\"\nnonsense = 1\n", to: "c2/c2.toml")
+        #expect(try stage.run("srup-c2", ["up", "--folder", folder], as: "wrong") == 78)
+        #expect(try stage.run("srup-c2", ["doctor", "--folder", folder], as: "wrong-doctor") == 78)
+        #expect(log(stage, "wrong-doctor").contains("nonsense"))
+    }
+
+    @Test func aDoctorOfAFolderThatNobodyServesSaysWhatToStart() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let world = try World(stage)
+        try world.prepare()
+        let folder = stage.path("c2")
+        #expect(try stage.run("srup-c2", ["doctor", "--folder", folder, "--json"], as: "doctor") == 1)
+        struct Report: Decodable {
+            struct Check: Decodable { let name, state, says: String }
+            let checks: [Check]
+            let ok: Bool
+        }
+        let report = try JSONDecoder().decode(Report.self, from: Data(log(stage, "doctor").utf8))
+        #expect(!report.ok)
+        for name in ["broker", "key service", "C2 server"] {
+            #expect(report.checks.contains { $0.name == name && $0.state == "problem" }, "\(name)")
+        }
+        #expect(report.checks.contains { $0.name == "key-service.db" && $0.state == "ok" })
+        // A database that is damaged is named.
+        let path = stage.path("c2/key-service.db")
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        for index in 4096..<min(bytes.count, 8192) { bytes[index] = 0x5A }
+        try bytes.write(to: URL(fileURLWithPath: path))
+        _ = try stage.run("srup-c2", ["doctor", "--folder", folder], as: "damaged")
+        #expect(log(stage, "damaged").contains("FAIL key-service.db"), "\(log(stage, "damaged"))")
+        // Group and others are shut out.
+        chmod(folder, 0o777)
+        _ = try stage.run("srup-c2", ["doctor", "--folder", folder], as: "open")
+        #expect(log(stage, "open").contains("FAIL folder"))
+    }
+
+    @Test func aBackupOfARunningServerIsPutBackAndItsMembersGoOn() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let world = try World(stage)
+        try world.startServer(["--policy", "lamp=simple"])
+        try world.registerDevice("lamp", type: "lamp")
+        var begin = EventFollower.clock()
+        try world.startDevice("lamp", present: "command:true", ["--confirm", "2"])
+        try world.events.wait(for: "lamp", ["joined"], since: begin, within: 90)
+
+        let file = stage.path("c2.tar")
+        try stage.must("srup-c2", ["backup", "--folder", stage.path("c2"), file], as: "backup")
+        let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        #expect(try stage.run("srup-c2", ["backup", "--folder", stage.path("c2"), file], as: "again") == 1)
+        #expect(!FileManager.default.fileExists(atPath: file + ".part"))
+        #expect(!FileManager.default.fileExists(atPath: file + ".part.d"))
+
+        // Life goes on after it, with numbers that the backup does not know.
+        begin = EventFollower.clock()
+        for _ in 0..<3 {
+            try world.events.wait(for: "lamp", ["joined"], since: begin, within: 90)
+            begin = EventFollower.clock()
+        }
+        for role in ["c2", "broker", "key-service"] { stage.stop(role) }
+        #expect(try stage.run("srup-c2", ["restore", "--folder", stage.path("c2"), file], as: "there") == 78)
+        try FileManager.default.moveItem(atPath: stage.path("c2"), toPath: stage.path("lost"))
+        try stage.must("srup-c2", ["restore", "--folder", stage.path("c2"), file], as: "restore")
+        try world.startKeyService()
+        try world.startBroker()
+        begin = EventFollower.clock()
+        try world.startC2(["--policy", "lamp=simple"])
+        let again = try world.events.wait(for: "lamp", ["joined"], since: begin, within: 90)
+        #expect(again.details["again"] == "true")
+        #expect(try stage.run("srup-c2", ["doctor", "--folder", stage.path("c2")], as: "doctor") == 0)
+    }
+
+    @Test func whatIsNoBackupIsRefused() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let folder = stage.path("new")
+        #expect(try stage.run("srup-c2", ["restore", "--folder", folder, stage.path("nothing")], as: "none") == 78)
+        try stage.write("not a tar archive", to: "text")
+        #expect(try stage.run("srup-c2", ["restore", "--folder", folder, stage.path("text")], as: "text") == 78)
+        try FileManager.default.createDirectory(atPath: stage.path("evil"), withIntermediateDirectories: false)
+        try FileManager.default.createSymbolicLink(
+            atPath: stage.path("evil/c2.toml"), withDestinationPath: "/etc/passwd")
+        try stage.must("/bin/tar", ["-cf", stage.path("evil.tar"), "-C", stage.path("evil"), "."], as: "tar")
+        #expect(try stage.run("srup-c2", ["restore", "--folder", folder, stage.path("evil.tar")], as: "evil") == 78)
+        #expect(log(stage, "evil").contains("neither a file nor a folder"))
+        #expect(!FileManager.default.fileExists(atPath: folder))
+        #expect(!FileManager.default.fileExists(atPath: folder + ".part"))
+        #expect(try stage.run("srup-c2", ["backup", "--folder", folder, stage.path("x")], as: "backup") == 78)
+    }
+}
