@@ -166,12 +166,14 @@ let package = Package(
         // MARK: Vision: from the camera to the code's text
 
         room("Luma", in: "Vision", settings: fast),
+        room("Geometry", in: "Vision", ["Luma"], settings: fast),
         room("Camera", in: "Vision", ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
         room("ReedSolomon", in: "Vision", settings: fast),
-        room("DataMatrix", in: "Vision", ["Luma", "ReedSolomon"], settings: fast),
+        room("DataMatrix", in: "Vision", ["Luma", "Geometry", "ReedSolomon"], settings: fast),
         room(
-            "CodeReader", in: "Vision", ["ObservedValue", "Luma", "CZbar", "DataMatrix", "ReedSolomon"], settings: fast),
-        room("Aiming", in: "Vision", ["Luma", "CodeReader"]),
+            "CodeReader", in: "Vision", ["ObservedValue", "Luma", "Geometry", "CZbar", "DataMatrix", "ReedSolomon"],
+            settings: fast),
+        room("Aiming", in: "Vision", ["Luma", "Geometry", "CodeReader"]),
         room("AimPage", in: "Vision", ["Luma", "CMicroHTTPD", "CTurboJPEG"]),
         room("Eyes", in: "Vision", ["Camera", "CodeReader", "Luma", arguments]),
 
@@ -191,7 +193,7 @@ let package = Package(
             "srup-witness",
             [
                 "ObservedValue",
-                "Eyes", "WitnessLink", "Camera", "CodeReader", "Luma", "Aiming", "AimPage", "Presentation",
+                "Eyes", "WitnessLink", "Camera", "CodeReader", "Luma", "Geometry", "Aiming", "AimPage", "Presentation",
                 "NFCProtocols",
                 "NFCReader", "Linux", "Program", "CWiping", arguments,
             ]),
@@ -296,20 +298,23 @@ let package = Package(
         tests(
             "ApplianceTests", in: "Observer",
             ["TestProcesses", "WitnessLink", "Linux", "Participant", "SRUP", "Storage", log]),
+        tests("GeometryTests", in: "Vision", ["Geometry", "Luma", "SeededRandom"]),
         tests(
             "CameraTests", in: "Vision", ["Camera", "CodeReader", "Linux", "Luma", "Scene", "TestProcesses"],
             resources: [.copy("cameras")]),
         tests("ReedSolomonTests", in: "Vision", ["ReedSolomon"]),
         tests(
-            "DataMatrixTests", in: "Vision", ["DataMatrix", "Luma", "Scene", "SeededRandom", "ReedSolomon", "CDmtx"]),
+            "DataMatrixTests", in: "Vision",
+            ["DataMatrix", "Luma", "Geometry", "Scene", "SeededRandom", "ReedSolomon", "CDmtx"]),
         tests(
             "CodeReaderTests", in: "Vision",
-            ["ObservedValue", "CodeReader", "Camera", "Luma", "Presentation", "Scene", "SeededRandom"],
+            ["ObservedValue", "CodeReader", "Camera", "Luma", "Geometry", "Presentation", "Scene", "SeededRandom"],
             resources: [.copy("cases")]),
         tests(
             "AimTests", in: "Vision",
             [
-                "Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Presentation", "Scene", "SeededRandom",
+                "Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Geometry", "Presentation", "Scene",
+                "SeededRandom",
                 "TestProcesses",
             ]),
         tests("NFCProtocolsTests", in: "NFC", ["NFCProtocols", "ChipSimulator"], resources: [.copy("cases")]),

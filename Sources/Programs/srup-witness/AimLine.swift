@@ -1,4 +1,5 @@
 import Aiming
+import Geometry
 import Luma
 
 /// What `aim` tells, as JSON: a line in the terminal, or what goes with a picture on the page. Never what a code says.
@@ -49,7 +50,7 @@ extension AimLine {
         module = code.module.map { Self.rounded($0, 10) }
         sharpness = code.sharpness.map { Self.rounded($0, 100) }
         tilt = code.tilt.map { Int(min(max($0, 0), 90).rounded()) }
-        corners = code.outline.corners.map { [$0.x, $0.y] }
+        corners = code.outline.corners.map { [$0.whole.x, $0.whole.y] }
         if let dark = code.dark, let light = code.light {
             brightness = Int(min(max(light, 0), 255).rounded())
             contrast = Int(min(max(light - dark, -255), 255).rounded())

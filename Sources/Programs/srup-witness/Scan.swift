@@ -2,6 +2,7 @@ import ArgumentParser
 import Camera
 import CodeReader
 import Eyes
+import Geometry
 import Glibc
 import Linux
 import ObservedValue
@@ -101,7 +102,7 @@ struct Scan: ParsableCommand {
                     value: text,
                     valueHex: text == nil
                         ? Hex.encode(reading.value) : nil,
-                    symbology: reading.symbology.rawValue, corners: reading.corners.map { [$0.x, $0.y] },
+                    symbology: reading.symbology.rawValue, corners: reading.corners.map { [$0.whole.x, $0.whole.y] },
                     candidate: reading.candidate != nil)
             }
         } catch {

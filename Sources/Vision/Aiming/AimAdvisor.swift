@@ -1,5 +1,5 @@
 import CodeReader
-import Glibc
+import Geometry
 
 /// Advice after a frame.
 public struct AimReport: Sendable, Hashable {
@@ -121,8 +121,7 @@ public struct AimAdvisor: Sendable {
         for (before, after) in zip(glances, glances.dropFirst()) {
             guard let a = before.code, let b = after.code, a.isWhole, b.isWhole, let module = b.module, module > 0
             else { continue }
-            let (from, to) = (a.outline.centre, b.outline.centre)
-            sum += hypotf(to.x - from.x, to.y - from.y) / module
+            sum += (b.outline.centre - a.outline.centre).length / module
             steps += 1
         }
         return steps > 0 ? sum / steps : 0

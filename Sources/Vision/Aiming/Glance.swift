@@ -1,4 +1,5 @@
 import CodeReader
+import Geometry
 import Luma
 
 /// What one frame shows of a code, as far as it matters for pointing the camera. What the code says is not in it.
@@ -62,7 +63,7 @@ public struct Glance: Sendable, Hashable {
         var code = Code(
             kind: .qr, outline: outline, wasRead: aim.wasRead, isWhole: aim.isSymbol, module: aim.module,
             sharpness: aim.sharpness, dark: aim.dark, light: aim.light)
-        let margin = Int(min(max(aim.module, 0), 1000))
+        let margin = min(max(aim.module, 0), 1000)
         code.touchesEdge = outline.touchesEdge(width: plane.width, height: plane.height, margin: margin)
         if aim.isSymbol {
             code.tilt = outline.tilt
@@ -80,33 +81,33 @@ enum WashedOut {
     private static let parts = 5
     /// Samples on each side of a part.
     private static let samples = 12
+    /// With less between dark and light, in grey levels, nothing is said.
+    private static let leastContrast: Float = 8
+    /// What counts as dark, as a share of the way from dark to light.
+    private static let darkShare: Float = 0.6
 
     /// Share of the parts in which nothing is dark.
     static func share(of outline: Outline, in plane: LumaPlane, dark: Float, light: Float) -> Float {
-        guard light - dark >= 8 else { return 0 }
-        let limit = dark + (light - dark) * 0.6
+        guard light - dark >= leastContrast, let map = outline.map else { return 0 }
+        let limit = dark + (light - dark) * darkShare
         var washed = 0
         for row in 0..<parts {
-            for column in 0..<parts where !hasDark(outline, column, row, plane, limit) { washed += 1 }
+            for column in 0..<parts where !hasDark(map, column, row, plane, limit) { washed += 1 }
         }
         return Float(washed) / Float(parts * parts)
     }
 
     /// Whether a tenth of a part's samples is darker than the limit.
     private static func hasDark(
-        _ outline: Outline, _ column: Int, _ row: Int, _ plane: LumaPlane, _ limit: Float
+        _ map: ProjectiveMap, _ column: Int, _ row: Int, _ plane: LumaPlane, _ limit: Float
     ) -> Bool {
         var (count, dark) = (0, 0)
         for v in 0..<samples {
             for u in 0..<samples {
-                let place = outline.place(
-                    (Float(column) + (Float(u) + 0.5) / Float(samples)) / Float(parts),
-                    (Float(row) + (Float(v) + 0.5) / Float(samples)) / Float(parts))
-                guard place.x >= 0, place.y >= 0, place.x < Float(plane.width), place.y < Float(plane.height) else {
-                    continue
-                }
+                let place = (Place(corner: column, row) + Place(pixel: u, v) / Float(samples)) / Float(parts)
+                guard let level = plane.level(at: map(place.x, place.y)) else { continue }
                 count += 1
-                if Float(plane.base[Int(place.y) * plane.stride + Int(place.x)]) < limit { dark += 1 }
+                if Float(level) < limit { dark += 1 }
             }
         }
         return count == 0 || dark * 10 >= count
@@ -116,9 +117,11 @@ enum WashedOut {
     static func blownShare(around outline: Outline, in plane: LumaPlane, light: Float) -> Float {
         guard light < 235 else { return 0 }
         let reach = min(outline.length, 4000) * 1.1
-        let (x, y) = outline.centre
-        let columns = Self.range(x - reach, x + reach, plane.width)
-        let rows = Self.range(y - reach, y + reach, plane.height)
+        let frame = Place(corner: plane.width, plane.height)
+        let (low, high) = (
+            (outline.centre - reach).clamped(to: .zero, frame), (outline.centre + reach).clamped(to: .zero, frame)
+        )
+        let (columns, rows) = (Int(low.x)..<Int(high.x), Int(low.y)..<Int(high.y))
         var (count, blown) = (0, 0)
         for y in stride(from: rows.lowerBound, to: rows.upperBound, by: 2) {
             for x in stride(from: columns.lowerBound, to: columns.upperBound, by: 2) {
@@ -127,12 +130,5 @@ enum WashedOut {
             }
         }
         return count > 0 ? Float(blown) / Float(count) : 0
-    }
-
-    /// Whole pixels between two places, as far as they lie in the picture.
-    private static func range(_ low: Float, _ high: Float, _ size: Int) -> Range<Int> {
-        let end = Float(size)
-        let start = Int(min(max(low, 0), end))
-        return start..<max(start, Int(min(max(high, 0), end)))
     }
 }

@@ -1,4 +1,5 @@
 import CodeReader
+import Geometry
 import Luma
 
 /// Pictures that may leave the machine: they show where the camera looks, softly, and no code in them can be read.
@@ -18,6 +19,8 @@ public final class SafePictureMaker {
     /// A pattern whose modules have up to 3 pixels of a copy is left out up to the copy of an eighth of its size: there a
     /// pixel is 2.7 modules and more.
     private static let beyond = 2
+    /// Of what is hidden, in the code's own size: 0.2 of a side are five modules of the smallest code that holds a value.
+    private static let hiddenSize: Float = 1.4
     /// Steps of grey in which hidden codes are shown.
     private static let step = 32
     /// A located code stays hidden for so many pictures.
@@ -45,7 +48,11 @@ public final class SafePictureMaker {
         let scale = (max(plane.width, plane.height) + Self.longestSide - 1) / Self.longestSide
         let (width, height) = (plane.width / scale, plane.height / scale)
         guard width > 0, height > 0 else { return nil }
-        reduce(plane, scale, width, height)
+        pixels = [UInt8](unsafeUninitializedCapacity: width * height) { target, count in
+            guard let base = target.baseAddress else { return }
+            plane.reduce(by: scale, into: base)
+            count = width * height
+        }
         texture.measure(pixels, width: width, height: height)
         let soft = SoftPicture(pixels, width: width, height: height)
         pixels = soft.picture { x, y in
@@ -68,36 +75,19 @@ public final class SafePictureMaker {
         }
     }
 
-    /// Means of `scale` by `scale` pixels.
-    private func reduce(_ plane: LumaPlane, _ scale: Int, _ width: Int, _ height: Int) {
-        pixels = [UInt8](repeating: 0, count: width * height)
-        var sums = [UInt32](repeating: 0, count: width)
-        let area = UInt32(scale * scale)
-        for y in 0..<height {
-            for x in 0..<width { sums[x] = 0 }
-            for line in 0..<scale {
-                let row = plane.base + (y * scale + line) * plane.stride
-                for x in 0..<width {
-                    for column in 0..<scale { sums[x] &+= UInt32(row[x &* scale &+ column]) }
-                }
-            }
-            for x in 0..<width { pixels[y * width + x] = UInt8(truncatingIfNeeded: sums[x] / area) }
-        }
-    }
-
     /// Paints over an outline and a margin about it: the mean tone of the box around it, in steps, and nothing else.
     private func hide(_ outline: Outline, _ scale: Int, _ width: Int, _ height: Int) {
-        // 0.2 of a side are five modules of the smallest code that holds a value.
-        guard let area = outline.scaled(by: 1.4), let box = Outline(around: area.corners) else { return }
-        func inside(_ value: Int, _ most: Int) -> Int { min(max(value, 0), most) }
-        let columns = inside(box.corners[0].x / scale, width)..<inside(box.corners[2].x / scale + 1, width)
-        let rows = inside(box.corners[0].y / scale, height)..<inside(box.corners[2].y / scale + 1, height)
+        guard let large = outline.scaled(by: Self.hiddenSize) else { return }
+        let area = ConvexArea(corners: large.corners.map { $0 / Float(scale) })
+        let frame = Place(corner: width, height)
+        let (low, high) = (area.low.clamped(to: .zero, frame), (area.high + 1).clamped(to: .zero, frame))
+        let (columns, rows) = (Int(low.x)..<Int(high.x), Int(low.y)..<Int(high.y))
         guard !columns.isEmpty, !rows.isEmpty else { return }
         var sum = 0
         for y in rows { for x in columns { sum += Int(pixels[y * width + x]) } }
         let tone = Self.rounded(sum / (columns.count * rows.count), step: Self.step)
         for y in rows {
-            for x in columns where area.contains(x: Float(x * scale), y: Float(y * scale)) {
+            for x in columns where area.contains(Place(pixel: x, y)) {
                 pixels[y * width + x] = tone
             }
         }
@@ -108,16 +98,5 @@ public final class SafePictureMaker {
 
 extension Outline {
     /// All that a code may cover of which some parts are known.
-    var surroundings: Outline { Outline(around: corners, margin: Int(min(length, 4000) * 0.8) + 8) ?? self }
-
-    /// For outlines without dents.
-    func contains(x: Float, y: Float) -> Bool {
-        var (left, right) = (false, false)
-        for index in 0..<4 {
-            let (a, b) = (corners[index], corners[(index + 1) % 4])
-            let side = Float(b.x - a.x) * (y - Float(a.y)) - Float(b.y - a.y) * (x - Float(a.x))
-            if side > 0 { right = true } else if side < 0 { left = true }
-        }
-        return !(left && right)
-    }
+    var surroundings: Outline { Outline(around: corners, margin: min(length, 4000) * 0.8 + 8) ?? self }
 }

@@ -1,3 +1,6 @@
+import Geometry
+import Luma
+
 /// A picture taken apart by fineness: means of 2x2 pixels again and again, and at each size what the next smaller one does
 /// not show (a Laplacian pyramid; Burt and Adelson 1983, with the simplest filters). Put together again without the finest
 /// sizes in some places it is soft there, and nowhere in blocks.
@@ -70,17 +73,14 @@ struct SoftPicture {
 
     /// `nil` when nothing is left.
     private static func halved(_ level: Level) -> Level? {
-        let (width, height) = ((level.width + 1) / 2, (level.height + 1) / 2)
+        let (width, height) = (Halving.side(level.width, .repeated), Halving.side(level.height, .repeated))
         guard width > 1, height > 1 else { return nil }
-        var half = [UInt8](repeating: 0, count: width * height)
-        for y in 0..<height {
-            let upper = 2 * y * level.width
-            let lower = min(2 * y + 1, level.height - 1) * level.width
-            for x in 0..<width {
-                let (left, right) = (2 * x, min(2 * x + 1, level.width - 1))
-                let above = UInt16(level.pixels[upper + left]) + UInt16(level.pixels[upper + right])
-                let below = UInt16(level.pixels[lower + left]) + UInt16(level.pixels[lower + right])
-                half[y * width + x] = UInt8((above + below + 2) / 4)
+        let half = level.pixels.withUnsafeBufferPointer { pixels in
+            [UInt8](unsafeUninitializedCapacity: width * height) { target, count in
+                guard let base = pixels.baseAddress, let target = target.baseAddress else { return }
+                let plane = LumaPlane(base: base, width: level.width, height: level.height, stride: level.width)
+                Halving.halve(plane, .repeated, into: target)
+                count = width * height
             }
         }
         return Level(width: width, height: height, pixels: half)

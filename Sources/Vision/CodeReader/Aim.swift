@@ -1,9 +1,11 @@
+import Geometry
+
 /// Where a QR code seems to be and how well it can be seen, read or not: for showing people where to hold it, and for
 /// setting the camera.
 public struct Aim: Sendable, Hashable {
     /// Four corners in a walk around the symbol; of a place where only some finder patterns are seen, of the box around
     /// these. In pixels of the frame; a corner may lie outside of it.
-    public let corners: [Reading.Point]
+    public let corners: [Place]
     /// Size of a module, in pixels of the frame.
     public let module: Float
     /// Whether all three finder patterns and the timing patterns are where a symbol has them.

@@ -1,3 +1,5 @@
+import Geometry
+
 /// What scan lines say about linear codes: of readings of one code that differ the majority counts.
 ///
 /// A stain over a bar makes another character of one: Code 39 has no check at all, those of Code 128 and Code 93 are weak.
@@ -23,6 +25,8 @@ struct LinearBallot {
     private static let majority = 2
     /// Scan lines end at about the same place, give or take so many pixels.
     private static let slack: Float = 8
+    /// Four corners around a smaller area are a line, in square pixels.
+    private static let leastArea: Float = 32
     private static let mostEntries = 128
 
     private var entries: [Entry] = []
@@ -74,22 +78,16 @@ struct LinearBallot {
         return a.area.contains(b.middle) || b.area.contains(a.middle)
     }
 
-    private static func ground(_ reading: Reading) -> (area: SymbolArea, middle: Place) {
-        let places = reading.corners.map { Place(Float($0.x), Float($0.y)) }
-        guard let first = places.first else { return (SymbolArea(corners: []), .zero) }
-        let middle = places.reduce(.zero, +) / Float(places.count)
+    private static func ground(_ reading: Reading) -> (area: ConvexArea, middle: Place) {
+        let places = reading.corners
+        guard let box = places.bounds else { return (ConvexArea(corners: []), .zero) }
+        let middle = places.middle
         // Of four corners the walk goes on outside; of scan lines in one direction only the box is left.
         let grown = places.map { $0 + ($0 - middle).unit * slack }
-        guard places.count == 4, (places[2] - places[0]).cross(places[3] - places[1]).magnitude > 64 else {
-            let low = places.reduce(first) { pointwiseMin($0, $1) } - Place(repeating: slack)
-            let high = places.reduce(first) { pointwiseMax($0, $1) } + Place(repeating: slack)
-            return (SymbolArea(corners: [low, Place(high.x, low.y), high, Place(low.x, high.y)]), middle)
+        guard places.count == 4, (places[2] - places[0]).cross(places[3] - places[1]).magnitude > 2 * leastArea
+        else {
+            return (ConvexArea(corners: .box(from: box.low - slack, to: box.high + slack)), middle)
         }
-        return (SymbolArea(corners: grown), middle)
+        return (ConvexArea(corners: grown), middle)
     }
-}
-
-extension Place {
-    /// Of length 1; zero stays.
-    fileprivate var unit: Place { length > 0 ? self / length : .zero }
 }

@@ -1,3 +1,4 @@
+import Geometry
 import Glibc
 import Luma
 
@@ -10,6 +11,14 @@ struct LinearLocator {
     static let mostRegions = 6
     /// Of a block, in pixels.
     private static let block = 16
+    /// The sum of a block's squared slopes where there are bars: 64 samples of 14 grey levels.
+    private static let leastEnergy: Float = 64 * 14 * 14
+    /// How much of the energy lies along one line, from 0 to 1.
+    private static let leastAgreement: Float = 0.4
+    /// Neighbours join when the cosine of twice the angle between them is more: within 13 degrees.
+    private static let leastCosine: Float = 0.9
+    /// A region that reaches less far from its middle across the bars holds no code, in pixels.
+    private static let leastHalfAcross: Float = 20
     /// Of a strip.
     private static let rows = 6
     private static let mostColumns = 2048
@@ -17,15 +26,15 @@ struct LinearLocator {
     /// How the slopes of a block lie.
     private struct Block {
         /// Twice the angle of the direction across the bars, as a unit vector; zero: no bars.
-        var doubled = SIMD2<Float>(0, 0)
+        var doubled = Place.zero
         var isTaken = false
     }
 
     /// A place with bars.
     struct Region {
-        let centre: SIMD2<Float>
+        let centre: Place
         /// Across the bars, of length 1.
-        let across: SIMD2<Float>
+        let across: Place
         /// Half of what it measures across the bars, and a quarter of what along them, in pixels.
         let halfAcross, halfAlong: Float
         let blocks: Int
@@ -57,11 +66,11 @@ struct LinearLocator {
                 yy &+= dy &* dy
             }
         }
-        let doubled = SIMD2<Float>(Float(xx &- yy), Float(2 &* xy))
-        let length = (doubled * doubled).sum().squareRoot()
+        let doubled = Place(Float(xx &- yy), Float(2 &* xy))
+        let length = doubled.length
         let energy = Float(xx &+ yy)
-        // 64 samples with slopes of at least 14 grey levels, most of them along one line.
-        guard energy > 64 * 14 * 14, length > 0.4 * energy else { return Block() }
+        // Most of them along one line.
+        guard energy > leastEnergy, length > leastAgreement * energy else { return Block() }
         return Block(doubled: doubled / length)
     }
 
@@ -78,9 +87,7 @@ struct LinearLocator {
                 for x in max(0, at % columns - 1)...min(columns - 1, at % columns + 1) {
                     let neighbour = y * columns + x
                     guard !blocks[neighbour].isTaken, blocks[neighbour].doubled != .zero else { continue }
-                    // Within 13 degrees of the region's direction.
-                    let mean = sum / max((sum * sum).sum().squareRoot(), 1e-6)
-                    guard (mean * blocks[neighbour].doubled).sum() > 0.9 else { continue }
+                    guard sum.unit.dot(blocks[neighbour].doubled) > leastCosine else { continue }
                     blocks[neighbour].isTaken = true
                     members.append(neighbour)
                     sum += blocks[neighbour].doubled
@@ -92,20 +99,18 @@ struct LinearLocator {
 
     /// Its extent, by the blocks' centres; `nil` when it is too short to hold a code.
     private static func region(_ members: [Int], _ angle: Float, _ columns: Int) -> Region? {
-        let across = SIMD2<Float>(cosf(angle), sinf(angle))
-        let along = SIMD2<Float>(-across.y, across.x)
-        let places = members.map {
-            SIMD2<Float>(Float($0 % columns) + 0.5, Float($0 / columns) + 0.5) * Float(block)
-        }
-        let acrosses = places.map { ($0 * across).sum() }.sorted()
-        let alongs = places.map { ($0 * along).sum() }.sorted()
+        let across = Place(cosf(angle), sinf(angle))
+        let along = across.turned
+        let places = members.map { Place(pixel: $0 % columns, $0 / columns) * Float(block) }
+        let acrosses = places.map { $0.dot(across) }.sorted()
+        let alongs = places.map { $0.dot(along) }.sorted()
         // The edges of a label or display join the region, with few blocks: along the bars the middle half counts.
-        let low = SIMD2<Float>(acrosses[acrosses.count / 50], alongs[alongs.count / 4])
-        let high = SIMD2<Float>(
+        let low = Place(acrosses[acrosses.count / 50], alongs[alongs.count / 4])
+        let high = Place(
             acrosses[acrosses.count - 1 - acrosses.count / 50], alongs[alongs.count - 1 - alongs.count / 4])
         let middle = (low + high) / 2
         let half = (high - low) / 2
-        guard half.x > 20 else { return nil }
+        guard half.x > leastHalfAcross else { return nil }
         return Region(
             centre: across * middle.x + along * middle.y, across: across, halfAcross: half.x + Float(block) / 2,
             halfAlong: max(half.y, Float(block) / 4), blocks: members.count)
@@ -116,13 +121,13 @@ struct LinearLocator {
 
     /// Whether a line across the region crosses as many edges as a code has: most texture ends here.
     static func hasBars(_ plane: LumaPlane, _ region: Region) -> Bool {
-        let along = SIMD2<Float>(-region.across.y, region.across.x)
+        let (sampler, along) = (GreySampler(plane), region.across.turned)
         let count = min(max(Int(2 * region.halfAcross), 1), mostColumns)
         let step = 2 * region.halfAcross / Float(count)
         return withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { line in
             for column in 0..<count {
                 let place = region.centre + region.across * (Float(column) * step - region.halfAcross)
-                line[column] = (-1...1).reduce(0) { $0 + level(plane, place + along * Float($1) * 2) } / 3
+                line[column] = (-1...1).reduce(0) { $0 + sampler(place + along * Float($1) * 2) } / 3
             }
             let (low, high) = (line.min() ?? 0, line.max() ?? 0)
             let swing = max((high - low) / 8, 5)
@@ -141,46 +146,41 @@ struct LinearLocator {
         [-2.0 / 3, 0, 2.0 / 3], [-1.6, -1.3, -1, -1.0 / 3, 1.0 / 3, 1, 1.3, 1.6]
     )
 
+    /// Of a strip's row, in lines across the bars that it is the mean of.
+    private static let linesARow = 4
+    /// Beside a region there are quiet zones, and blocks that had too few bars: a share of it, and pixels.
+    private static let (reachShare, reachMargin): (Float, Float) = (1.15, 40)
+    /// A strip's share of the bars' length is a sixth, but at most so many pixels.
+    private static let highestStrip: Float = 24
+    /// Columns lie at least so far apart, in pixels.
+    private static let leastStep: Float = 0.5
+
     /// Pictures of a region's bars, upright, each of another part of their length.
     static func strips(_ plane: LumaPlane, _ region: Region, at places: [Float] = first) -> [LumaPicture] {
-        // Quiet zones, and blocks that had too few bars.
-        let reach = region.halfAcross * 1.15 + 40
-        let step = max(0.5, 2 * reach / Float(mostColumns))
+        let reach = region.halfAcross * reachShare + reachMargin
+        let step = max(leastStep, 2 * reach / Float(mostColumns))
         let columns = min(max(Int(2 * reach / step), 1), mostColumns)
-        let along = SIMD2<Float>(-region.across.y, region.across.x)
-        // Each row is the mean of four lines; a strip has a sixth of the bars' length, at most 24 pixels.
-        let pitch = min(2 * region.halfAlong / 3, 24) / Float(rows * 4)
+        let (sampler, along) = (GreySampler(plane), region.across.turned)
+        let lines = rows * linesARow
+        let pitch = min(2 * region.halfAlong / 3, highestStrip) / Float(lines)
         return places.compactMap { place in
+            func way(_ line: Int) -> Place {
+                along * (place * region.halfAlong + (Float(line) - Float(lines - 1) / 2) * pitch)
+            }
             var pixels = [UInt8](repeating: 0, count: columns * rows)
             for row in 0..<rows {
+                let line = row * linesARow
+                let ways = (way(line), way(line + 1), way(line + 2), way(line + 3))
                 for column in 0..<columns {
                     let middle = region.centre + region.across * (Float(column) * step - reach)
-                    var sum: Float = 0
-                    for line in 0..<4 {
-                        let offset =
-                            place * region.halfAlong
-                            + (Float(row * 4 + line) - Float(rows * 4 - 1) / 2) * pitch
-                        sum += level(plane, middle + along * offset)
-                    }
-                    pixels[row * columns + column] = UInt8(max(0, min(255, sum / 4)))
+                    let sum =
+                        sampler(middle + ways.0) + sampler(middle + ways.1) + sampler(middle + ways.2)
+                        + sampler(middle + ways.3)
+                    pixels[row * columns + column] = UInt8(max(0, min(255, sum / Float(linesARow))))
                 }
             }
             return LumaPicture(width: columns, height: rows, pixels: pixels)
         }
-    }
-
-    /// Bilinear; beside the picture its border goes on.
-    private static func level(_ plane: LumaPlane, _ place: SIMD2<Float>) -> Float {
-        let x = place.x > 0 ? min(place.x, Float(plane.width - 1)) : 0
-        let y = place.y > 0 ? min(place.y, Float(plane.height - 1)) : 0
-        let (ix, iy) = (min(Int(x), plane.width - 1), min(Int(y), plane.height - 1))
-        let (fx, fy) = (x - Float(ix), y - Float(iy))
-        let right = ix + 1 < plane.width ? 1 : 0
-        let upper = plane.base + iy * plane.stride + ix
-        let lower = upper + (iy + 1 < plane.height ? plane.stride : 0)
-        let a = Float(upper[0]) + (Float(upper[right]) - Float(upper[0])) * fx
-        let b = Float(lower[0]) + (Float(lower[right]) - Float(lower[0])) * fx
-        return a + (b - a) * fy
     }
 
     /// What the linear codes in a picture say, and how many strips of their bars say so.
@@ -206,7 +206,7 @@ struct LinearLocator {
     }
 
     /// The strips that say the same, counted.
-    private static func tallies(_ readings: [Reading], _ corners: [Reading.Point]) -> [LinearBallot.Tally] {
+    private static func tallies(_ readings: [Reading], _ corners: [Place]) -> [LinearBallot.Tally] {
         var counts: [(reading: Reading, lines: Int)] = []
         for reading in readings {
             if let index = counts.firstIndex(where: { $0.reading.isSame(as: reading) }) {
@@ -228,11 +228,9 @@ struct LinearLocator {
         return picture
     }
 
-    private static func corners(_ region: Region) -> [Reading.Point] {
-        let along = SIMD2<Float>(-region.across.y, region.across.x) * region.halfAlong
+    private static func corners(_ region: Region) -> [Place] {
+        let along = region.across.turned * region.halfAlong
         let across = region.across * region.halfAcross
-        return [-across - along, across - along, across + along, -across + along].map {
-            Reading.Point(x: Int(region.centre.x + $0.x), y: Int(region.centre.y + $0.y))
-        }
+        return [-across - along, across - along, across + along, -across + along].map { region.centre + $0 }
     }
 }

@@ -1,3 +1,5 @@
+import Geometry
+
 /// Which part of a stream's frames is looked at next for codes that are no QR codes.
 ///
 /// Where something has changed it is looked twice, soon, and no farther about the change than a code reaches; what does not

@@ -1,4 +1,5 @@
 import DataMatrix
+import Geometry
 import Luma
 
 /// Looks for what is no QR code in a stream of frames: one small piece of work at a time, so that no frame waits.
@@ -76,11 +77,10 @@ final class OtherCodes {
             return readings
         case .bars:
             let part = plane.cut(box)
-            count(
-                LinearLocator.read(without(grounds, part, box.origin, scale: 1), scan: scanner.scan), box.left, box.top)
+            count(LinearLocator.read(without(grounds, part, box.low, scale: 1), scan: scanner.scan), box.low)
         case .uprightBars:
             let part = plane.cut(box)
-            count(scanner.tallies(without(grounds, part, box.origin, scale: 1)), box.left, box.top)
+            count(scanner.tallies(without(grounds, part, box.low, scale: 1)), box.low)
         }
         plan.looked(index, in: frame)
         return []
@@ -104,11 +104,10 @@ final class OtherCodes {
     }
 
     /// Lets linear codes be counted; those that are not sure yet are looked at again soon.
-    private func count(_ found: [LinearBallot.Tally], _ left: Int, _ top: Int, isKnown: Bool = false) {
-        let tallies = found.map { tally in
-            LinearBallot.Tally(
-                reading: tally.reading.moved { .init(x: $0.x + left, y: $0.y + top) }, lines: tally.lines)
-        }
+    ///
+    /// - Parameter origin: where what was looked at begins in the frame.
+    private func count(_ found: [LinearBallot.Tally], _ origin: Place, isKnown: Bool = false) {
+        let tallies = found.map { LinearBallot.Tally(reading: $0.reading.moved(to: origin), lines: $0.lines) }
         ballot.add(tallies, frame: frame)
         guard !isKnown else { return }
         for tally in tallies { note(tally.reading, lastTry: frame - Self.again + 2) }
@@ -143,24 +142,22 @@ final class OtherCodes {
         guard reading.symbology != .dataMatrix else { return dataMatrix(plane, around: reading.corners) }
         guard let part = Self.part(of: plane, around: reading.corners) else { return [] }
         count(
-            LinearLocator.read(part.plane, scan: scanner.scan) + scanner.tallies(part.plane), Int(part.origin.x),
-            Int(part.origin.y), isKnown: true)
+            LinearLocator.read(part.plane, scan: scanner.scan) + scanner.tallies(part.plane), part.origin,
+            isKnown: true)
         return []
     }
 
-    private static func part(
-        of plane: LumaPlane, around corners: [Reading.Point]
-    ) -> (plane: LumaPlane, origin: Place)? {
-        let places = corners.map { Place(Float($0.x), Float($0.y)) }
-        guard let first = places.first else { return nil }
-        let low = places.reduce(first) { pointwiseMin($0, $1) }
-        let high = places.reduce(first) { pointwiseMax($0, $1) }
-        let margin = (high - low) * 0.25 + Place(repeating: 24)
-        return plane.part(from: low - margin, to: high + margin)
+    /// About a code that was found, so much is looked at again: a share of its size, and pixels.
+    private static let (marginShare, margin): (Float, Float) = (0.25, 24)
+
+    private static func part(of plane: LumaPlane, around corners: [Place]) -> (plane: LumaPlane, origin: Place)? {
+        guard let box = corners.bounds else { return nil }
+        let margin = (box.high - box.low) * marginShare + margin
+        return plane.part(from: box.low - margin, to: box.high + margin)
     }
 
     /// In the place of one that was found before.
-    private func dataMatrix(_ plane: LumaPlane, around corners: [Reading.Point]) -> [Reading] {
+    private func dataMatrix(_ plane: LumaPlane, around corners: [Place]) -> [Reading] {
         guard let part = Self.part(of: plane, around: corners) else { return [] }
         pyramid.take(part.plane)
         defer { pyramid.clear() }
@@ -169,21 +166,18 @@ final class OtherCodes {
         guard let small = pyramid.level(level) else { return [] }
         var effort = DataMatrixReader.Effort()
         effort.samples = Self.smallWork
-        return noted(Reading.dataMatrix(small, effort), level, left: Int(part.origin.x), top: Int(part.origin.y))
+        return noted(Reading.dataMatrix(small, effort), level, part.origin)
     }
 
     /// The readings in the frame; what is unread is remembered.
     ///
-    /// - Parameters:
-    ///   - left, top: where what was looked at begins in the frame.
+    /// - Parameter origin: where what was looked at begins in the frame.
     private func noted(
-        _ found: (readings: [Reading], lookedAt: Int?, unread: [Aim]), _ level: Int, left: Int, top: Int
+        _ found: (readings: [Reading], lookedAt: Int?, unread: [Aim]), _ level: Int, _ origin: Place
     ) -> [Reading] {
-        let move = { (point: Reading.Point) in
-            Reading.Point(x: (point.x << level) + left, y: (point.y << level) + top)
-        }
-        for aim in found.unread { doubts.found(aim.moved(scale: Float(1 << level), move), frame: frame) }
-        return found.readings.map { $0.moved(move) }
+        let scale = 1 / Pyramid.scale(ofLevel: level)
+        for aim in found.unread { doubts.found(aim.moved(scale: scale, to: origin), frame: frame) }
+        return found.readings.map { $0.moved(scale: scale, to: origin) }
     }
 
     // MARK: Data Matrix
@@ -205,21 +199,25 @@ final class OtherCodes {
             left: box.left >> level, top: box.top >> level, right: min(box.right >> level, whole.width),
             bottom: min(box.bottom >> level, whole.height))
         guard !scaled.isEmpty else { return ([], nil) }
-        let part = without(grounds, whole.cut(scaled), scaled.origin, scale: 1 / Float(1 << level))
+        let scale = Pyramid.scale(ofLevel: level)
+        let part = without(grounds, whole.cut(scaled), scaled.low, scale: scale)
         var effort = DataMatrixReader.Effort()
         effort.samples = whole.width <= 2 * Self.smallPart.width ? Self.smallWork : Self.largeWork
         // Larger ones are in a smaller copy, too.
         if !isOnly { effort.longestSide = Float(Self.overlap) * 1.5 }
         effort.skipped = skipped
         let found = Reading.dataMatrix(part, effort)
-        let readings = noted(found, level, left: scaled.left << level, top: scaled.top << level)
+        let readings = noted(found, level, scaled.low / scale)
         return (readings, found.lookedAt)
     }
+
+    /// The grey level that grounds get.
+    private static let ground: UInt8 = 160
 
     /// The part with grounds of one tone: edges of QR codes are many, and none is a Data Matrix's.
     private func without(_ grounds: [[Place]], _ plane: LumaPlane, _ origin: Place, scale: Float) -> LumaPlane {
         let size = Place(Float(plane.width), Float(plane.height))
-        let areas = grounds.map { SymbolArea(corners: $0.map { $0 * scale - origin }) }
+        let areas = grounds.map { ConvexArea(corners: $0.map { $0 * scale - origin }) }
             .filter { $0.low.x < size.x && $0.low.y < size.y && $0.high.x > 0 && $0.high.y > 0 }
         guard !areas.isEmpty else { return plane }
         let pixels = masked.atLeast(plane.width * plane.height)
@@ -230,8 +228,8 @@ final class OtherCodes {
             let low = pointwiseMax(area.low, .zero)
             let high = pointwiseMin(area.high, size - 1)
             for y in Int(low.y)...Int(high.y) {
-                for x in Int(low.x)...Int(high.x) where area.contains(Place(Float(x), Float(y))) {
-                    pixels[y * plane.width + x] = 160
+                for x in Int(low.x)...Int(high.x) where area.contains(Place(pixel: x, y)) {
+                    pixels[y * plane.width + x] = Self.ground
                 }
             }
         }
@@ -270,17 +268,4 @@ final class OtherCodes {
 
     /// Upright bars are looked for in such a part of the rows, and in some that it shares with the next.
     private static let bands = 4
-}
-
-extension PixelBox {
-    fileprivate var origin: Place { Place(Float(left), Float(top)) }
-}
-
-extension LumaPlane {
-    /// A box that lies in it.
-    fileprivate func cut(_ box: PixelBox) -> LumaPlane {
-        LumaPlane(
-            base: base + box.top * stride + box.left, width: box.right - box.left, height: box.bottom - box.top,
-            stride: stride)
-    }
 }

@@ -1,4 +1,5 @@
 import DataMatrix
+import Geometry
 import Luma
 
 extension Reading {
@@ -10,10 +11,9 @@ extension Reading {
         let findings = DataMatrixReader.look(plane, effort)
         var readings: [Reading] = []
         for symbol in findings.symbols where symbol.text.count <= CodeReader.maximumLength {
-            let corners = symbol.corners.map { Point(x: Int($0.x), y: Int($0.y)) }
             guard !readings.contains(where: { $0.value == symbol.text }) else { continue }
             readings.append(
-                Reading(value: symbol.text, symbology: .dataMatrix, corners: corners, isGS1: symbol.isGS1))
+                Reading(value: symbol.text, symbology: .dataMatrix, corners: symbol.corners, isGS1: symbol.isGS1))
         }
         return (readings, findings.lookedAt, findings.unread.map(Aim.init))
     }
@@ -22,14 +22,18 @@ extension Reading {
 extension Aim {
     init(_ symbol: UnreadDataMatrix) {
         self.init(
-            corners: symbol.corners.map { Reading.Point(x: Int($0.x), y: Int($0.y)) }, module: symbol.module,
-            isSymbol: true, sharpness: nil, dark: symbol.dark, light: symbol.light)
+            corners: symbol.corners.map(\.bounded), module: symbol.module, isSymbol: true, sharpness: nil,
+            dark: symbol.dark, light: symbol.light)
     }
 
-    /// The same, seen in a part or in a copy that is so many times smaller.
-    func moved(scale: Float, _ move: (Reading.Point) -> Reading.Point) -> Aim {
+    /// The same in the whole, when it was seen in a part or in a copy of it.
+    ///
+    /// - Parameters:
+    ///   - scale: pixels of the whole for a pixel of the copy.
+    ///   - origin: where the part begins in the whole.
+    func moved(scale: Float, to origin: Place) -> Aim {
         Aim(
-            corners: corners.map(move), module: module * scale, isSymbol: isSymbol, sharpness: sharpness, dark: dark,
-            light: light)
+            corners: corners.map { ($0 * scale + origin).bounded }, module: module * scale, isSymbol: isSymbol,
+            sharpness: sharpness, dark: dark, light: light)
     }
 }

@@ -1,25 +1,15 @@
+import Geometry
 import ObservedValue
 
 /// One code in a picture.
 public struct Reading: Sendable, Hashable {
-    /// A place in a picture; it may lie outside of it, as a corner of a code that reaches over the edge.
-    public struct Point: Sendable, Hashable {
-        /// In pixels from the left and from the top.
-        public let x, y: Int
-
-        /// A place in pixels from the left and from the top.
-        public init(x: Int, y: Int) {
-            self.x = x
-            self.y = y
-        }
-    }
-
     /// What the code says; at most ``CodeReader/maximumLength`` bytes.
     public let value: [UInt8]
     /// The kind of code.
     public let symbology: Symbology
-    /// Of a QR code and of a Data Matrix its corners; of a linear code those of the box around its scan lines.
-    public let corners: [Point]
+    /// Of a QR code and of a Data Matrix its corners; of a linear code those of the box around its scan lines. They may lie
+    /// outside of the picture, as those of a code that reaches over the edge, and are at most a million pixels away.
+    public let corners: [Place]
     /// It says by the function character FNC1 that it holds an application's data, mostly GS1's: numbers of goods, parcels
     /// and stamps.
     public let isGS1: Bool
@@ -31,10 +21,10 @@ public struct Reading: Sendable, Hashable {
     ///   - symbology: what kind of code it is.
     ///   - corners: in pixels of the picture, see ``corners``.
     ///   - isGS1: whether FNC1 says that it holds an application's data.
-    public init(value: [UInt8], symbology: Symbology, corners: [Point], isGS1: Bool = false) {
+    public init(value: [UInt8], symbology: Symbology, corners: [Place], isGS1: Bool = false) {
         self.value = value
         self.symbology = symbology
-        self.corners = corners
+        self.corners = corners.map(\.bounded)
         self.isGS1 = isGS1
     }
 
@@ -43,13 +33,17 @@ public struct Reading: Sendable, Hashable {
 }
 
 extension Reading {
-    init(_ text: SymbolDecoder.Text, symbology: Symbology, corners: [Point]) {
+    init(_ text: SymbolDecoder.Text, symbology: Symbology, corners: [Place]) {
         self.init(value: text.value, symbology: symbology, corners: corners, isGS1: text.isGS1)
     }
 
-    /// The same, seen in a part or in a copy: its corners are moved.
-    func moved(_ move: (Point) -> Point) -> Reading {
-        Reading(value: value, symbology: symbology, corners: corners.map(move), isGS1: isGS1)
+    /// The same in the whole, when it was seen in a part or in a copy of it.
+    ///
+    /// - Parameters:
+    ///   - scale: pixels of the whole for a pixel of the copy.
+    ///   - origin: where the part begins in the whole.
+    func moved(scale: Float = 1, to origin: Place) -> Reading {
+        Reading(value: value, symbology: symbology, corners: corners.map { $0 * scale + origin }, isGS1: isGS1)
     }
 
     /// Whether both say the same, in the same kind of code.

@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 
 /// Where what a stream shows has changed of late: by some pixels spread over the frame, against those of a second before.
@@ -26,7 +27,7 @@ struct SceneChange {
     mutating func look(at plane: LumaPlane, frame: Int, without grounds: [[Place]]) {
         guard plane.width == width, plane.height == height else { return begin(plane, frame) }
         guard frame % Self.period == 0 else { return }
-        let areas = grounds.map { SymbolArea(corners: $0) }
+        let areas = grounds.map { ConvexArea(corners: $0) }
         // Light that changes slowly is no change.
         let isOld = frame - taken > Self.age
         if isOld { taken = frame }
@@ -36,7 +37,7 @@ struct SceneChange {
     }
 
     private mutating func look(
-        at plane: LumaPlane, _ column: Int, _ row: Int, _ frame: Int, _ areas: [SymbolArea], _ isOld: Bool
+        at plane: LumaPlane, _ column: Int, _ row: Int, _ frame: Int, _ areas: [ConvexArea], _ isOld: Bool
     ) {
         let (left, top, right, bottom) = (
             column * Self.cell, row * Self.cell, min((column + 1) * Self.cell, width),
@@ -52,7 +53,7 @@ struct SceneChange {
             for x in Swift.stride(from: left, to: right, by: Self.step) {
                 let index = y / Self.step * line + x / Self.step
                 guard abs(Int(values[x]) - Int(pixels[index])) >= Self.leastLevels else { continue }
-                if !near.contains(where: { $0.contains(Place(Float(x), Float(y))) }) { differences += 1 }
+                if !near.contains(where: { $0.contains(Place(pixel: x, y)) }) { differences += 1 }
             }
         }
         let isChange = differences >= Self.leastPixels
@@ -61,7 +62,7 @@ struct SceneChange {
         for y in Swift.stride(from: top, to: bottom, by: Self.step) {
             let values = plane.base + y * plane.stride
             for x in Swift.stride(from: left, to: right, by: Self.step)
-            where !near.contains(where: { $0.contains(Place(Float(x), Float(y))) }) {
+            where !near.contains(where: { $0.contains(Place(pixel: x, y)) }) {
                 pixels[y / Self.step * line + x / Self.step] = values[x]
             }
         }
@@ -97,26 +98,5 @@ struct SceneChange {
             }
         }
         return box
-    }
-}
-
-/// A part of a frame, in its pixels; what is at `right` and `bottom` does not belong to it.
-struct PixelBox: Hashable {
-    var left, top, right, bottom: Int
-
-    var isEmpty: Bool { left >= right || top >= bottom }
-    var area: Int { isEmpty ? 0 : (right - left) * (bottom - top) }
-
-    func joined(_ other: PixelBox) -> PixelBox {
-        PixelBox(
-            left: min(left, other.left), top: min(top, other.top), right: max(right, other.right),
-            bottom: max(bottom, other.bottom))
-    }
-
-    /// With a margin, as far as it lies in another one.
-    func grown(by margin: Int, in other: PixelBox) -> PixelBox {
-        PixelBox(
-            left: max(left - margin, other.left), top: max(top - margin, other.top),
-            right: min(right + margin, other.right), bottom: min(bottom + margin, other.bottom))
     }
 }

@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 
 /// zbar as a second reader of QR codes: it gets the parts of a picture where finder patterns are that gave no text.
@@ -38,30 +39,12 @@ final class SecondReader {
         let factor = max(wanted * (isCoarse ? 2 : 1), (side + Self.mostSide - 1) / Self.mostSide)
         let (width, height) = (cut.width / factor, cut.height / factor)
         guard min(width, height) >= Pyramid.smallestSide else { return [] }
-        reduce(cut, factor, width, height, isInverted: part.isInverted)
-        let small = LumaPlane(base: pixels.base, width: width, height: height, stride: width)
+        let copy = pixels.atLeast(width * height)
+        cut.reduce(by: factor, into: copy)
+        if part.isInverted { for index in 0..<width * height { copy[index] = ~copy[index] } }
+        let small = LumaPlane(base: copy, width: width, height: height, stride: width)
         guard lines.isAtMost(Self.mostLines, small) else { return [] }
-        let (left, top) = (Int(origin.x), Int(origin.y))
-        return scanner.scan(small).map { reading in
-            reading.moved { Reading.Point(x: $0.x * factor + left, y: $0.y * factor + top) }
-        }
-    }
-
-    /// Means of `factor` by `factor` pixels.
-    private func reduce(_ plane: LumaPlane, _ factor: Int, _ width: Int, _ height: Int, isInverted: Bool) {
-        let pixels = pixels.atLeast(width * height)
-        let area = factor * factor
-        let turn: UInt8 = isInverted ? 255 : 0
-        for y in 0..<height {
-            for x in 0..<width {
-                var sum = area / 2
-                for line in 0..<factor {
-                    let row = plane.base + (y * factor + line) * plane.stride + x * factor
-                    for column in 0..<factor { sum &+= Int(row[column]) }
-                }
-                pixels[y * width + x] = UInt8(truncatingIfNeeded: sum / area) ^ turn
-            }
-        }
+        return scanner.scan(small).map { $0.moved(scale: Float(factor), to: origin) }
     }
 
     /// Whether two readers cannot both be right about a symbol.
@@ -75,21 +58,23 @@ final class SecondReader {
 }
 
 extension SecondReader.Part {
+    /// Of light ground about a symbol, in modules: the quiet zone of four, and one more.
+    private static let margin: Float = 5
+
     /// What is needed to read a symbol, and a margin about it.
     init(_ symbol: QRFindings.Symbol) {
-        let corners = symbol.grid.corners
-        let margin = Place(repeating: 5 * symbol.module)
-        low = corners.reduce(corners[0]) { pointwiseMin($0, $1) } - margin
-        high = corners.reduce(corners[0]) { pointwiseMax($0, $1) } + margin
+        let box = symbol.grid.corners.bounds ?? (.zero, .zero)
+        let margin = Place(repeating: Self.margin * symbol.module)
+        (low, high) = (box.low - margin, box.high + margin)
         module = symbol.module
         isInverted = symbol.isInverted
     }
 
     /// All that the symbol may cover of which two finder patterns are known.
     init(_ hint: QRFindings.Hint) {
-        let places = hint.aim.corners.map { Place(Float($0.x), Float($0.y)) }
+        let places = hint.aim.corners
         let middle = (places[0] + places[2]) / 2
-        let reach = Place(repeating: (places[2] - places[0]).length * 0.9 + 5 * hint.aim.module)
+        let reach = Place(repeating: (places[2] - places[0]).length * 0.9 + Self.margin * hint.aim.module)
         (low, high) = (middle - reach, middle + reach)
         module = hint.aim.module
         isInverted = hint.isInverted
@@ -116,9 +101,7 @@ extension QRFindings.Symbol {
     /// Whether the middle of what is aimed at lies on it.
     func covers(_ aim: Aim) -> Bool { covers(aim.corners) }
 
-    private func covers(_ corners: [Reading.Point]) -> Bool {
-        guard !corners.isEmpty else { return false }
-        let sum = corners.reduce(Place.zero) { $0 + Place(Float($1.x), Float($1.y)) }
-        return SymbolArea(corners: grid.corners).contains(sum / Float(corners.count))
+    private func covers(_ corners: [Place]) -> Bool {
+        !corners.isEmpty && ConvexArea(corners: grid.corners).contains(corners.middle)
     }
 }

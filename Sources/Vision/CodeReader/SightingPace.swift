@@ -1,3 +1,5 @@
+import Geometry
+
 /// Paces what a witness says of the codes in a stream: a value at once when it comes into view, and then a few times a second
 /// for as long as it stays; never more lines than the keeper takes, whatever is held before the camera.
 ///
@@ -90,9 +92,10 @@ extension Reading {
     }
 
     /// The box around corners, as far as it is in the frame.
-    fileprivate static func box(_ corners: [Point], in size: (width: Int, height: Int)) -> String {
-        func inside(_ value: Int, _ most: Int) -> Int { min(max(value, 0), most) }
-        let (x, y) = (corners.map { inside($0.x, size.width) }, corners.map { inside($0.y, size.height) })
-        return "\(x.min() ?? 0),\(y.min() ?? 0) to \(x.max() ?? 0),\(y.max() ?? 0) of \(size.width)x\(size.height)"
+    fileprivate static func box(_ corners: [Place], in size: (width: Int, height: Int)) -> String {
+        let box = corners.bounds ?? (.zero, .zero)
+        let frame = Place(corner: size.width, size.height)
+        let (low, high) = (box.low.clamped(to: .zero, frame).whole, box.high.clamped(to: .zero, frame).whole)
+        return "\(low.x),\(low.y) to \(high.x),\(high.y) of \(size.width)x\(size.height)"
     }
 }

@@ -1,4 +1,5 @@
 import CZbar
+import Geometry
 import Luma
 
 /// zbar's image scanner. Not safe to use from several threads: one for each reader.
@@ -75,21 +76,13 @@ final class ZbarScanner {
             Array(UnsafeBufferPointer(start: $0, count: count))
         }
         let corners = (0..<min(zbar_symbol_get_loc_size(symbol), 4096)).map {
-            Reading.Point(x: Int(zbar_symbol_get_loc_x(symbol, $0)), y: Int(zbar_symbol_get_loc_y(symbol, $0)))
+            Place(pixel: Int(zbar_symbol_get_loc_x(symbol, $0)), Int(zbar_symbol_get_loc_y(symbol, $0)))
         }
-        let (isQR, box) = (symbology == .qr, Self.box(corners))
+        let box = corners.bounds.map { [Place].box(from: $0.low, to: $0.high) } ?? []
         let format: UInt32 = 1 << ZBAR_MOD_GS1.rawValue | 1 << ZBAR_MOD_AIM.rawValue
         return Reading(
             value: symbology == .code39 ? Code39.fullASCII(value) : value, symbology: symbology,
-            corners: isQR ? corners : box,
+            corners: symbology == .qr ? corners : box,
             isGS1: zbar_symbol_get_modifiers(symbol) & format != 0)
-    }
-
-    /// The corners of the box around points.
-    private static func box(_ points: [Reading.Point]) -> [Reading.Point] {
-        guard let left = points.map(\.x).min(), let right = points.map(\.x).max(), let top = points.map(\.y).min(),
-            let bottom = points.map(\.y).max()
-        else { return [] }
-        return [(left, top), (right, top), (right, bottom), (left, bottom)].map { Reading.Point(x: $0, y: $1) }
     }
 }

@@ -1,9 +1,11 @@
+import Geometry
+
 /// A dashed side of a symbol, found from the end of the arm where it begins: dark and light modules in turn.
 struct DashedSide {
     /// Modules from the arm to the far corner, the arm's own one and the last light one counted; even.
     let modules: Int
     /// The symbol's far corner.
-    let corner: Vector
+    let corner: Place
     /// How regular the dashes are; more is better.
     let score: Float
     /// 1 when all dashes are of one length.
@@ -21,7 +23,8 @@ struct DashedSide {
     ///   - level: half way between dark and light.
     ///   - contrast: from dark to light.
     static func find(
-        _ sampler: PixelSampler, start: Vector, arm: Vector, along: Vector, level: Float, contrast: Float
+        _ sampler: SymbolSampler, start: Place, arm: Place, along: Place, level: Float, contrast: Float,
+        _ budget: inout WorkBudget
     ) -> DashedSide? {
         let inward = arm.unit
         let direction = along.unit
@@ -30,7 +33,7 @@ struct DashedSide {
             longest: along.length * 0.3, step: max(0.5, along.length / 200))
         func look(_ inset: Float, _ slope: Float) -> DashedSide? {
             let ray = (direction + direction.turned * slope).unit
-            return fan.follow(from: start + inward * inset, ray, inset: inward * inset)
+            return fan.follow(from: start + inward * inset, ray, inset: inward * inset, &budget)
         }
         var best: (side: DashedSide, inset: Float, slope: Float)?
         func keep(_ inset: Float, _ slope: Float) {
@@ -57,13 +60,13 @@ struct DashedSide {
 
     /// Rays that begin at one place.
     private struct Fan {
-        let sampler: PixelSampler
+        let sampler: SymbolSampler
         let level, contrast: Float
         /// How far a ray goes; the longest dash; how often it looks: all in pixels.
         let reach, longest, step: Float
 
         /// Counts the dashes on one ray.
-        func follow(from origin: Vector, _ ray: Vector, inset: Vector) -> DashedSide? {
+        func follow(from origin: Place, _ ray: Place, inset: Place, _ budget: inout WorkBudget) -> DashedSide? {
             // Where it turns from dark to light and back, in pixels from the beginning.
             var turns: [Float] = []
             var isDark = true
@@ -97,7 +100,7 @@ struct DashedSide {
                 }
                 previous = value
             }
-            sampler.work.spend(Int((at - inset.length) / step))
+            budget.spend(Int((at - inset.length) / step))
             return DashedSide.side(turns, origin, ray, inset)
         }
     }
@@ -112,7 +115,7 @@ struct DashedSide {
         return last > 0.62 * before && last < 1.6 * before
     }
 
-    private static func side(_ found: [Float], _ origin: Vector, _ ray: Vector, _ inset: Vector) -> DashedSide? {
+    private static func side(_ found: [Float], _ origin: Place, _ ray: Place, _ inset: Place) -> DashedSide? {
         var turns = found
         // The last module is light: the row ends with a turn to light, an odd one.
         if turns.count % 2 == 0, !turns.isEmpty { turns.removeLast() }

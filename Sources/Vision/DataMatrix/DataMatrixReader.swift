@@ -1,11 +1,12 @@
+import Geometry
 import Luma
 
 /// A Data Matrix in a picture.
 public struct DataMatrixSymbol: Sendable, Hashable {
     /// What the symbol says, as bytes; character sets (extended channel interpretations) are passed over.
     public let text: [UInt8]
-    /// Upper left, upper right, lower right and lower left of the upright symbol, in pixels.
-    public let corners: [SIMD2<Float>]
+    /// Upper left, upper right, lower right and lower left of the upright symbol, in pixels; see ``Geometry/Place``.
+    public let corners: [Place]
     /// It holds an application's data, mostly GS1's: FNC1 stands in front.
     public let isGS1: Bool
 }
@@ -13,7 +14,7 @@ public struct DataMatrixSymbol: Sendable, Hashable {
 /// A Data Matrix whose sides are where a symbol has them, solid and dashed, and whose codewords make no text.
 public struct UnreadDataMatrix: Sendable, Hashable {
     /// As of ``DataMatrixSymbol``.
-    public let corners: [SIMD2<Float>]
+    public let corners: [Place]
     /// Size of a module, in pixels.
     public let module: Float
     /// Grey levels of the dark and the light modules of its sides, on average.
@@ -35,6 +36,8 @@ public enum DataMatrixReader {
     static let mostPlaces = 120
     /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
     private static let leastSide: Float = 12
+    /// Symbols whose two arms are longer together are looked at in the smoothed picture only, in pixels.
+    private static let smoothSize: Float = 200
 
     /// How much work a picture may be.
     public struct Effort: Sendable {
@@ -78,28 +81,27 @@ public enum DataMatrixReader {
         let candidates = FinderL.find(edges, most: mostPlaces)
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
-            let work = Work(effort.samples)
-            let smooth = PixelSampler(
-                pixels: base, width: field.width, height: field.height, stride: field.width, work: work)
-            let sharp = PixelSampler(
-                pixels: plane.base, width: plane.width, height: plane.height, stride: plane.stride, work: work)
+            var work = WorkBudget(effort.samples)
+            let smooth = SymbolSampler(
+                GreySampler(LumaPlane(base: base, width: field.width, height: field.height, stride: field.width)))
+            let sharp = SymbolSampler(GreySampler(plane))
             // First what is cheap: the dashed sides of all places.
             var dashed: [DashedSymbol] = []
             for (index, place) in candidates.enumerated().dropFirst(effort.skipped) {
-                guard !work.isDone else {
+                guard !work.isSpent else {
                     findings.lookedAt = index
                     break
                 }
                 // Smoothing takes away small modules; noise takes away dashes that were not smoothed.
-                let samplers = place.size < 200 ? [sharp, smooth] : [smooth]
-                dashed += samplers.compactMap { DashedSymbol(place, $0) }
+                let samplers = place.size < smoothSize ? [sharp, smooth] : [smooth]
+                dashed += samplers.compactMap { DashedSymbol(place, $0, &work) }
             }
             dashed.sort { $0.score > $1.score }
-            let reading = Work(effort.samples)
-            for one in dashed where findings.symbols.count < most && !reading.isDone {
+            var reading = WorkBudget(effort.samples)
+            for one in dashed where findings.symbols.count < most && !reading.isSpent {
                 // Beside a symbol that was read others are looked for, and none within it.
                 guard !findings.symbols.contains(where: { $0.surrounds(one.place.corner) }) else { continue }
-                let (symbol, unread) = one.candidate.read(one.upper, one.right, reading)
+                let (symbol, unread) = one.candidate.read(one.upper, one.right, &reading)
                 if let symbol { findings.symbols.append(symbol) }
                 if let unread, findings.unread.count < most { findings.unread.append(unread) }
             }
@@ -117,13 +119,13 @@ public enum DataMatrixReader {
         /// The more dashes and the more regular, the likelier.
         var score: Float { max(upper?.score ?? 0, right?.score ?? 0) }
 
-        init?(_ place: FinderL, _ sampler: PixelSampler) {
+        init?(_ place: FinderL, _ sampler: SymbolSampler, _ budget: inout WorkBudget) {
             var sampler = sampler
             sampler.isInverted = place.isInverted
             guard let candidate = SymbolCandidate(place, sampler) else { return nil }
             self.place = place
             self.candidate = candidate
-            (upper, right) = candidate.dashedSides()
+            (upper, right) = candidate.dashedSides(&budget)
             let regularity = max(upper?.regularity ?? 0, right?.regularity ?? 0)
             // Measured on drawn scenes: every symbol that was read has more, more than half of the clutter less.
             guard regularity > (upper == nil || right == nil ? 0.88 : 0.72) else { return nil }
@@ -132,13 +134,12 @@ public enum DataMatrixReader {
 }
 
 extension UnreadDataMatrix {
-    fileprivate var middle: Vector { corners.reduce(.zero, +) / Float(max(corners.count, 1)) }
+    fileprivate var middle: Place { corners.middle }
 }
 
 extension DataMatrixSymbol {
-    fileprivate func surrounds(_ place: Vector) -> Bool {
-        var middle = Vector.zero
-        for corner in corners { middle += corner / 4 }
+    fileprivate func surrounds(_ place: Place) -> Bool {
+        let middle = corners.middle
         let reach = corners.map { ($0 - middle).length }.max() ?? 0
         return (place - middle).length < reach * 1.05
     }

@@ -1,9 +1,11 @@
+import Geometry
+
 /// A straight edge: pixels that touch and whose slopes point nearly the same way.
 struct EdgeSegment {
     /// Its ends, in no order.
-    let ends: (Vector, Vector)
+    let ends: (Place, Place)
     /// The direction in which it gets lighter, of length 1.
-    let lighter: Vector
+    let lighter: Place
     let length: Float
 
     /// At most so many are kept, the longest.
@@ -44,7 +46,7 @@ struct EdgeSegment {
         /// The pixels of a region; there is room for all.
         let region: UnsafeMutablePointer<Int32>
         /// ``GradientField/units``.
-        let units: UnsafePointer<Vector>
+        let units: UnsafePointer<Place>
 
         func grow(_ x: Int, _ y: Int) -> EdgeSegment? {
             let start = y * width + x
@@ -76,7 +78,7 @@ struct EdgeSegment {
         }
 
         /// The direction of a sum, which has turned little since it was the one that is known.
-        private func nearest(_ sum: Vector, to known: UInt8) -> UInt8 {
+        private func nearest(_ sum: Place, to known: UInt8) -> UInt8 {
             var best = known
             var most = units[Int(known)].dot(sum)
             for turn in 29...35 {
@@ -88,17 +90,17 @@ struct EdgeSegment {
         }
 
         @inline(__always)
-        private func place(_ index: Int) -> Vector {
+        private func place(_ index: Int) -> Place {
             let (y, x) = region[index].quotientAndRemainder(dividingBy: Int32(width))
-            return Vector(Float(x), Float(y))
+            return Place(pixel: Int(x), Int(y))
         }
 
         /// The line through the region's pixels; `nil` when they are not long and narrow.
-        private func fit(_ count: Int, _ slope: Vector) -> EdgeSegment? {
+        private func fit(_ count: Int, _ slope: Place) -> EdgeSegment? {
             // From the first pixel on, so that nothing is lost in large numbers.
             let first = place(0)
-            var sum = Vector.zero
-            var squares = Vector.zero
+            var sum = Place.zero
+            var squares = Place.zero
             var product: Float = 0
             for index in 1..<count {
                 let d = place(index) - first
@@ -114,7 +116,7 @@ struct EdgeSegment {
             let middle = (xx + yy) / 2
             let root = ((xx - yy) * (xx - yy) / 4 + xy * xy).squareRoot()
             let axis =
-                abs(xy) > 1e-3 ? Vector(middle + root - yy, xy).unit : (xx >= yy ? Vector(1, 0) : Vector(0, 1))
+                abs(xy) > 1e-3 ? Place(middle + root - yy, xy).unit : (xx >= yy ? Place(1, 0) : Place(0, 1))
             guard middle - root < 0.06 * (middle + root) else { return nil }
             let normal = axis.turned.dot(slope) > 0 ? axis.turned : -axis.turned
             var (low, high): (Float, Float) = (0, 0)

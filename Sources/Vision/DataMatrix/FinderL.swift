@@ -1,8 +1,10 @@
+import Geometry
+
 /// The solid sides of a Data Matrix: two arms that meet in a corner.
 struct FinderL {
     /// The corner, and the far ends of the arms' outer edges: in an upright symbol the lower left, the lower right and the
     /// upper left corner.
-    var corner, right, top: Vector
+    var corner, right, top: Place
     /// Light modules on a dark ground.
     let isInverted: Bool
     /// The longer, the sooner it is looked at.
@@ -57,7 +59,7 @@ struct FinderL {
     }
 
     /// The end that is not at the corner, when the other one is.
-    private static func farEnd(_ segment: EdgeSegment, _ corner: Vector) -> Vector? {
+    private static func farEnd(_ segment: EdgeSegment, _ corner: Place) -> Place? {
         let (a, b) = ((segment.ends.0 - corner).length, (segment.ends.1 - corner).length)
         guard min(a, b) < 3 + 0.12 * segment.length, max(a, b) > 8 else { return nil }
         return a < b ? segment.ends.1 : segment.ends.0

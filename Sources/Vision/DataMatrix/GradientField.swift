@@ -1,3 +1,4 @@
+import Geometry
 import Glibc
 import Luma
 
@@ -18,9 +19,9 @@ struct GradientField {
     private(set) var isNoisy = false
 
     /// Unit vectors of the 32 directions.
-    static let units: [Vector] = (0..<directions).map {
+    static let units: [Place] = (0..<directions).map {
         let angle = Float($0) * 2 * .pi / Float(directions)
-        return Vector(cosf(angle), sinf(angle))
+        return Place(cosf(angle), sinf(angle))
     }
 
     init(_ plane: LumaPlane) {

@@ -1,11 +1,13 @@
+import Geometry
+
 /// An L whose arms have been followed to their ends, on its way to being a symbol.
 struct SymbolCandidate {
     private var finder: FinderL
-    private let sampler: PixelSampler
+    private let sampler: SymbolSampler
     private let level, contrast: Float
 
     /// `nil` when there is no dark arm beside light ground.
-    init?(_ found: FinderL, _ sampler: PixelSampler) {
+    init?(_ found: FinderL, _ sampler: SymbolSampler) {
         finder = found
         self.sampler = sampler
         guard let right = Self.followed(sampler, from: found.corner, to: found.right, inside: found.top),
@@ -19,8 +21,8 @@ struct SymbolCandidate {
     }
 
     /// Goes along an arm's outer edge as far as it is dark inside and light outside.
-    private static func followed(_ sampler: PixelSampler, from corner: Vector, to end: Vector, inside: Vector)
-        -> (end: Vector, contrast: Float, level: Float)?
+    private static func followed(_ sampler: SymbolSampler, from corner: Place, to end: Place, inside: Place)
+        -> (end: Place, contrast: Float, level: Float)?
     {
         let direction = (end - corner).unit
         let inward = (inside - corner).dot(direction.turned) > 0 ? direction.turned : -direction.turned
@@ -53,33 +55,32 @@ struct SymbolCandidate {
     }
 
     /// The dashed sides from the end of the left and of the lower arm.
-    func dashedSides() -> (upper: DashedSide?, right: DashedSide?) {
+    func dashedSides(_ budget: inout WorkBudget) -> (upper: DashedSide?, right: DashedSide?) {
         let upper = DashedSide.find(
             sampler, start: finder.top, arm: finder.corner - finder.top, along: finder.right - finder.corner,
-            level: level, contrast: contrast)
+            level: level, contrast: contrast, &budget)
         let right = DashedSide.find(
             sampler, start: finder.right, arm: finder.corner - finder.right, along: finder.top - finder.corner,
-            level: level, contrast: contrast)
+            level: level, contrast: contrast, &budget)
         return (upper, right)
     }
 
     /// The symbol; or, when it cannot be read, what stands there for sure.
     ///
-    /// - Parameter work: what reading may cost.
+    /// - Parameter budget: what reading may cost.
     func read(
-        _ upper: DashedSide?, _ right: DashedSide?, _ work: Work
+        _ upper: DashedSide?, _ right: DashedSide?, _ budget: inout WorkBudget
     ) -> (symbol: DataMatrixSymbol?, unread: UnreadDataMatrix?) {
-        var sampler = sampler
-        sampler.work = work
         var unread: UnreadDataMatrix?
-        for (size, corner) in guesses(upper, right) where !work.isDone {
+        for (size, corner) in guesses(upper, right) where !budget.isSpent {
             guard
-                var grid = SymbolGrid(size, corners: [finder.top, corner, finder.right, finder.corner], sampler)
+                var grid = SymbolGrid(
+                    size, corners: [finder.top, corner, finder.right, finder.corner], sampler, &budget)
             else { continue }
             guard grid.fit * 255 > contrast * 0.3 else { continue }
-            grid.refine(least: contrast * 0.35 / 255)
+            grid.refine(least: contrast * 0.35 / 255, &budget)
             guard grid.fit * 255 > contrast * 0.5 else { continue }
-            if let text = grid.decode() {
+            if let text = grid.decode(&budget) {
                 return (DataMatrixSymbol(text: text.bytes, corners: grid.corners, isGS1: text.isGS1), nil)
             }
             if unread == nil, let upper, let right, upper.modules == size.columns, right.modules == size.rows,
@@ -95,9 +96,9 @@ struct SymbolCandidate {
     private static let leastRegularity: Float = 0.88
 
     /// Sizes and far corners that the dashed sides speak for, the likeliest first.
-    private func guesses(_ upper: DashedSide?, _ right: DashedSide?) -> [(SymbolSize, Vector)] {
-        var guesses: [(SymbolSize, Vector)] = []
-        func add(_ rows: Int, _ columns: Int, _ corner: Vector) {
+    private func guesses(_ upper: DashedSide?, _ right: DashedSide?) -> [(SymbolSize, Place)] {
+        var guesses: [(SymbolSize, Place)] = []
+        func add(_ rows: Int, _ columns: Int, _ corner: Place) {
             guard let size = SymbolSize.with(rows: rows, columns: columns),
                 !guesses.contains(where: { $0.0 == size })
             else { return }

@@ -1,35 +1,41 @@
+import Geometry
+
 /// A symbol's modules in the picture: its four corners, drawn closer until the dashed sides fit best.
 struct SymbolGrid {
     let size: SymbolSize
     /// Outer corners: upper left, upper right, lower right, lower left.
-    private(set) var corners: [Vector]
-    private var projection: Projection
+    private(set) var corners: [Place]
+    private var projection: ProjectiveMap
     /// How well the sides fit, from -1 to 1: dark where they should be, light where not.
     private(set) var fit: Float = -1
 
-    private let sampler: PixelSampler
+    private let sampler: SymbolSampler
 
-    init?(_ size: SymbolSize, corners: [Vector], _ sampler: PixelSampler) {
+    init?(_ size: SymbolSize, corners: [Place], _ sampler: SymbolSampler, _ budget: inout WorkBudget) {
         guard corners.count == 4, let projection = Self.projection(corners) else { return nil }
         self.size = size
         self.corners = corners
         self.projection = projection
         self.sampler = sampler
-        fit = agreement(projection)
+        fit = agreement(projection, &budget)
     }
 
-    private static func projection(_ corners: [Vector]) -> Projection? {
-        Projection((corners[0], corners[1], corners[2], corners[3]))
+    /// Four corners of which three make a smaller triangle are no symbol's, in square pixels.
+    private static let leastTriangle: Float = 2
+
+    private static func projection(_ corners: [Place]) -> ProjectiveMap? {
+        ProjectiveMap(
+            unitSquareTo: (corners[0], corners[1], corners[2], corners[3]), leastTriangle: leastTriangle)
     }
 
     @inline(__always)
-    private func level(_ projection: Projection, _ row: Float, _ column: Float) -> Float {
+    private func level(_ projection: ProjectiveMap, _ row: Float, _ column: Float) -> Float {
         sampler.level(projection(column / Float(size.columns), row / Float(size.rows)))
     }
 
     /// Compares the four sides, and the quiet zone half a module beyond the dashed ones, with what they must be.
-    private func agreement(_ projection: Projection) -> Float {
-        sampler.work.spend(2 * (size.columns + size.rows))
+    private func agreement(_ projection: ProjectiveMap, _ budget: inout WorkBudget) -> Float {
+        budget.spend(2 * (size.columns + size.rows))
         var (dark, light): (Float, Float) = (0, 0)
         var spread: Float = 0
         for column in 0..<size.columns {
@@ -53,13 +59,13 @@ struct SymbolGrid {
     /// Moves one corner after the other, in smaller and smaller steps, while the fit gets better.
     ///
     /// - Parameter least: the fit that the first and largest steps must come to, for the others to be worth while.
-    mutating func refine(least: Float) {
+    mutating func refine(least: Float, _ budget: inout WorkBudget) {
         let module = min(
             (corners[1] - corners[0]).length / Float(size.columns), (corners[3] - corners[0]).length / Float(size.rows))
         for step in [0.7, 0.35, 0.18] as [Float] {
             for round in 0..<3 {
                 var moved = false
-                for corner in [1, 0, 2, 3] { moved = move(corner, by: step * module) || moved }
+                for corner in [1, 0, 2, 3] { moved = move(corner, by: step * module, &budget) || moved }
                 // Most of what is no symbol is far off even when each corner has been moved once.
                 if !moved || round == 0 && fit < least * 0.8 { break }
             }
@@ -67,15 +73,15 @@ struct SymbolGrid {
         }
     }
 
-    private mutating func move(_ corner: Int, by distance: Float) -> Bool {
+    private mutating func move(_ corner: Int, by distance: Float, _ budget: inout WorkBudget) -> Bool {
         let before = corners[corner]
-        var best: (place: Vector, projection: Projection, fit: Float)?
+        var best: (place: Place, projection: ProjectiveMap, fit: Float)?
         for y in -1...1 {
             for x in -1...1 where x != 0 || y != 0 {
                 var moved = corners
-                moved[corner] = before + Vector(Float(x), Float(y)) * distance
+                moved[corner] = before + Place(Float(x), Float(y)) * distance
                 guard let projection = Self.projection(moved) else { continue }
-                let fit = agreement(projection)
+                let fit = agreement(projection, &budget)
                 if fit > max(self.fit, best?.fit ?? -1) { best = (moved[corner], projection, fit) }
             }
         }
@@ -87,12 +93,12 @@ struct SymbolGrid {
     }
 
     /// The text, by the modules' levels and thresholds of several kinds.
-    func decode() -> CodewordText? {
+    func decode(_ budget: inout WorkBudget) -> CodewordText? {
         let levels = moduleLevels()
         let (rows, columns) = (size.rows, size.columns)
         for radius in [rows + columns, 3, 2] {
             // Thresholds of surroundings are means of up to 49 modules.
-            sampler.work.spend(8 * rows * columns)
+            budget.spend(8 * rows * columns)
             let threshold = thresholds(levels, radius: radius)
             let text = ModuleDecoder.text(size) { row, column in
                 let place = size.place(row: row, column: column)

@@ -1,6 +1,7 @@
 import AimPage
 import Aiming
 import Camera
+import Geometry
 import Luma
 import SeededRandom
 import Testing
@@ -132,7 +133,7 @@ import Testing
             let frame = try #require(LumaPicture(width: width, height: height, pixels: pixels))
             let wild = try #require(
                 Outline([
-                    .init(x: -1_000_000, y: 0), .init(x: 1_000_000, y: 3), .init(x: 9, y: 1_000_000), .init(x: 0, y: 7),
+                    Place(-1_000_000, 0), Place(1_000_000, 3), Place(9, 1e30), Place(0, 7),
                 ]))
             let made = frame.withPlane { maker.picture(of: $0, hiding: [wild]) }
             #expect(made.map { max($0.picture.width, $0.picture.height) <= SafePictureMaker.longestSide } ?? true)

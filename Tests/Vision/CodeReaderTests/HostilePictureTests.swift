@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 import Testing
 

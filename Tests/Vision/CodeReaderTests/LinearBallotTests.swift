@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 import Scene
 import SeededRandom
@@ -7,8 +8,8 @@ import Testing
 
 /// Of differing readings of one linear code the majority counts.
 @Suite struct LinearBallotTests {
-    func tally(_ text: String, _ lines: Int, x: Int = 0, _ symbology: Symbology = .code39) -> LinearBallot.Tally {
-        let corners = [(x, 0), (x + 300, 0), (x + 300, 80), (x, 80)].map { Reading.Point(x: $0, y: $1) }
+    func tally(_ text: String, _ lines: Int, x: Float = 0, _ symbology: Symbology = .code39) -> LinearBallot.Tally {
+        let corners = [Place].box(from: Place(x, 0), to: Place(x + 300, 80))
         return .init(reading: Reading(value: Array(text.utf8), symbology: symbology, corners: corners), lines: lines)
     }
 

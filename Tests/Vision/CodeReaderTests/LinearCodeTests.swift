@@ -1,4 +1,5 @@
 import Glibc
+import Geometry
 import Luma
 import Scene
 import SeededRandom

@@ -1,5 +1,6 @@
 import Camera
 import Foundation
+import Geometry
 import Luma
 import Scene
 import SeededRandom

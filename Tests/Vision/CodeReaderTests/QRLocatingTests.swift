@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 import Presentation
 import Testing
@@ -15,7 +16,7 @@ import Testing
         let symbol = try DrawnSymbol(DrawnSymbol.hex).turned(17)
         let reading = try #require(try symbol.read().first)
         for (corner, place) in zip(reading.corners, symbol.corners) {
-            #expect(abs(Float(corner.x) - place.x) < 2 && abs(Float(corner.y) - place.y) < 2)
+            #expect((corner - place).length < 1)
         }
     }
 

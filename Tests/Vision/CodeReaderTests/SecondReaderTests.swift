@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 import SeededRandom
 import Testing
@@ -20,8 +21,7 @@ import Testing
         let reading = try #require(readings.first)
         #expect(readings.count == 1 && reading.value == symbol.value && reading.corners.count == 4)
         for corner in reading.corners {
-            let nearest =
-                symbol.corners.map { ($0 - Place(Float(corner.x), Float(corner.y))).length }.min() ?? .infinity
+            let nearest = symbol.corners.map { ($0 - corner).length }.min() ?? .infinity
             #expect(nearest < 3 * module)
         }
     }

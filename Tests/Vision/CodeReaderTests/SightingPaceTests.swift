@@ -1,3 +1,4 @@
+import Geometry
 import Testing
 
 @testable import CodeReader
@@ -9,7 +10,7 @@ import Testing
         let digits = String(number, radix: 16)
         return Reading(
             value: Array((String(repeating: "0", count: 32 - digits.count) + digits).utf8), symbology: .qr,
-            corners: [.init(x: 10, y: 20), .init(x: 110, y: 22), .init(x: 108, y: 120), .init(x: -9, y: 118)])
+            corners: [Place(10, 20), Place(110, 22), Place(108, 120), Place(-9, 118)])
     }
 
     /// What is said in so many seconds at 30 frames a second, with when it is.
@@ -68,9 +69,9 @@ import Testing
 
     @Test func whatIsUnreadIsSaidTwiceASecondOneAfterTheOther() {
         var pace = SightingPace()
-        let aims = [5, 300].map { x in
+        let aims = ([5, 300] as [Float]).map { x in
             Aim(
-                corners: [.init(x: x, y: 5), .init(x: x + 50, y: 5), .init(x: x + 50, y: 900), .init(x: x, y: 55)],
+                corners: [Place(x, 5), Place(x + 50, 5), Place(x + 50, 900), Place(x, 55)],
                 module: 3, isSymbol: true, sharpness: 0.5, dark: 20, light: 200)
         }
         var lines: [String] = []

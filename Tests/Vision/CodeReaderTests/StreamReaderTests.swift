@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 import Testing
 
@@ -35,7 +36,7 @@ import Testing
             let readings = try symbol.picture().withPlane { reader.read($0) }
             let reading = try #require(readings.first)
             #expect(readings.count == 1 && reading.value == symbol.value)
-            #expect(abs(Float(reading.corners[0].x) - symbol.corners[0].x) < 2)
+            #expect(abs(reading.corners[0].x - symbol.corners[0].x) < 2)
             #expect(reader.aim?.wasRead == true && reader.aim?.isSymbol == true)
         }
     }
@@ -100,7 +101,7 @@ import Testing
         let aim = try #require(reader.aim)
         #expect(aim.isSymbol && !aim.wasRead && abs(aim.module - 4) < 0.5)
         #expect(abs(aim.dark - 30) < 25 && abs(aim.light - 220) < 25 && (aim.sharpness ?? 0) > 0.7)
-        #expect(abs(Float(aim.corners[2].x) - symbol.corners[2].x) < 4)
+        #expect(abs(aim.corners[2].x - symbol.corners[2].x) < 4)
     }
 
     @Test func anEmptyDeskIsNoAim() throws {

@@ -1,4 +1,5 @@
 import Camera
+import Geometry
 import Luma
 import Scene
 import SeededRandom
@@ -33,8 +34,8 @@ import Testing
         #expect(reader.unread.count == 1)
         let aim = try #require(reader.unread.first)
         let side = try Self.label.drawn().width
-        let middle = aim.corners.reduce((0, 0)) { ($0.0 + $1.x / 4, $0.1 + $1.y / 4) }
-        #expect(abs(middle.0 - 300 - side / 2) < 8 && abs(middle.1 - 200 - side / 2) < 8 && abs(aim.module - 5) < 0.4)
+        let expected = Place(300, 200) + Float(side) / 2
+        #expect((aim.corners.middle - expected).length < 2 && abs(aim.module - 5) < 0.4)
         #expect(aim.dark < 80 && aim.light > 170 && aim.isSymbol && !aim.wasRead)
         let read = ManyCodesTests.stream(whole, frames: 30, reader)
         #expect(read.joined().contains { $0.symbology == .dataMatrix } && reader.unread.isEmpty)
@@ -48,8 +49,8 @@ import Testing
     }
 
     @Test func whatIsSeenOnceOrSeldomIsNotUnread() {
-        func aim(_ x: Int) -> Aim {
-            let corners = [(x, 0), (x + 50, 0), (x + 50, 50), (x, 50)].map { Reading.Point(x: $0, y: $1) }
+        func aim(_ x: Float) -> Aim {
+            let corners = [Place].box(from: Place(x, 0), to: Place(x + 50, 50))
             return Aim(corners: corners, module: 3, isSymbol: true, sharpness: nil, dark: 30, light: 220)
         }
         var doubts = UnreadCodes()
@@ -59,7 +60,7 @@ import Testing
         #expect(doubts.aims(in: 24).isEmpty)
         doubts.found(aim(3), frame: 32)
         #expect(doubts.aims(in: 32).count == 1 && doubts.aims(in: 70).isEmpty)
-        for x in 0..<1000 { doubts.found(aim(x * 200), frame: 33) }
+        for x in 0..<1000 { doubts.found(aim(Float(x) * 200), frame: 33) }
         // Those that are not found again make room.
         var looks = 0
         for frame in 34..<2000 where doubts.due(in: frame) != nil { looks += 1 }

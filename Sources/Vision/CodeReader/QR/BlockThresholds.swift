@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 
 /// Where dark ends and light begins, for every block of 8 by 8 pixels: the mean of the blocks around it.

@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 
 /// Makes larger copies of small pictures, with a light margin: for symbols of one pixel a module, as programs draw them.

@@ -1,3 +1,5 @@
+import Geometry
+
 /// One of the three nested squares of a QR code (ISO/IEC 18004, 6.3.3), as found in a picture.
 struct FinderPattern {
     /// In pixels of the whole picture.

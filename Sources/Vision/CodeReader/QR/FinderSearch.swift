@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 
 /// Finds finder patterns: rows are cut into runs of dark and light, runs in the proportion 1 : 1 : 3 : 1 : 1 are looked
@@ -19,7 +20,7 @@ final class FinderSearch {
     ///   - most: more patterns than this in a picture are a trick or a texture: the best are kept.
     func search(
         _ plane: LumaPlane, scale: Float, _ rays: RaySource, isSharpened: Bool, from start: Float = 0,
-        without known: [SymbolArea] = [], most: Int, _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
+        without known: [ConvexArea] = [], most: Int, _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
     ) {
         guard budget.spend(plane.width * plane.height / 16) else { return }
         let thresholds = maker.thresholds(plane, mostNoise: isSharpened ? 150 : 56)
@@ -153,7 +154,7 @@ private struct ColumnCheck {
     /// Pixels of the picture for a pixel of the plane.
     let scale: Float
     let rejected: RejectedPlaces
-    let known: [SymbolArea]
+    let known: [ConvexArea]
 
     @inline(__always)
     private func isDark(_ x: Int, _ y: Int) -> Bool {

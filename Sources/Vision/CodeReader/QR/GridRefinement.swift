@@ -1,3 +1,5 @@
+import Geometry
+
 /// Makes a grid fit better: by the alignment pattern, then by all edges between modules.
 struct GridRefinement {
     let layout: QRLayout

@@ -1,3 +1,5 @@
+import Geometry
+
 /// What every module of a symbol looks like: from -1 (ink, surely) to 1 (paper, surely), a margin of one module around
 /// the symbol included.
 ///

@@ -1,3 +1,5 @@
+import Geometry
+
 /// What a look at a picture gave.
 struct QRFindings {
     /// A symbol that was found; read when there is a reading.

@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 
 /// Finds and reads the QR codes of a picture, one look after the other.
@@ -56,7 +57,7 @@ final class QRSearch {
         guard var plane = pyramid.level(look.level), min(plane.width, plane.height) >= Pyramid.smallestSide else {
             return QRFindings()
         }
-        let scale = 1 / Float(1 << look.level)
+        let scale = Pyramid.scale(ofLevel: look.level)
         var rays = RaySource.pyramid(pyramid)
         if look.isSharpened {
             guard budget.spend(plane.width * plane.height / 4) else { return QRFindings() }
@@ -70,7 +71,7 @@ final class QRSearch {
         var patterns: [FinderPattern] = []
         finder.search(
             plane, scale: scale, rays, isSharpened: look.isSharpened, from: start,
-            without: known.map { SymbolArea(corners: $0, origin: origin) }, most: effort.patterns, &searching, &patterns
+            without: known.map { ConvexArea(corners: $0, origin: origin) }, most: effort.patterns, &searching, &patterns
         )
         if patterns.count > effort.together {
             let middle = focus * Place(Float(plane.width), Float(plane.height)) / scale
@@ -99,7 +100,7 @@ final class QRSearch {
             guard let symbol = symbol(hypothesis, look, &budget) else { continue }
             findings.add(symbol)
             if symbol.reading != nil {
-                triples.take(SymbolArea(corners: symbol.grid.corners, origin: origin))
+                triples.take(ConvexArea(corners: symbol.grid.corners, origin: origin))
             }
         }
     }
@@ -113,7 +114,7 @@ final class QRSearch {
         var grid = hypothesis.grid
         grid.origin = origin
         let light = decoder.samples.light
-        let corners = grid.corners.map(Reading.Point.init)
+        let corners = grid.corners.map(\.bounded)
         let aim = Aim(
             corners: corners, module: hypothesis.module, isSymbol: true, sharpness: decoder.sharpness, dark: light.dark,
             light: light.light)
@@ -133,19 +134,11 @@ final class QRSearch {
         let edge = Place(repeating: 3.5 * max(a.module, b.module))
         let low = pointwiseMin(a.centre, b.centre) - edge + origin
         let high = pointwiseMax(a.centre, b.centre) + edge + origin
-        let corners = [low, Place(high.x, low.y), high, Place(low.x, high.y)]
         let (ink, paper) = ((a.ink + b.ink) / 2, (a.paper + b.paper) / 2)
         return Aim(
-            corners: corners.map(Reading.Point.init), module: (a.module + b.module) / 2, isSymbol: false,
+            corners: [Place].box(from: low, to: high).map(\.bounded), module: (a.module + b.module) / 2,
+            isSymbol: false,
             sharpness: nil,
             dark: min(ink, paper), light: max(ink, paper))
-    }
-}
-
-extension Reading.Point {
-    /// Rounded; whatever it is, it is made to fit.
-    init(_ place: Place) {
-        func whole(_ x: Float) -> Int { x > -1e6 ? (x < 1e6 ? Int(x.rounded()) : 1_000_000) : -1_000_000 }
-        self.init(x: whole(place.x), y: whole(place.y))
     }
 }

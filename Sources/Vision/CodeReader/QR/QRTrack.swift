@@ -1,3 +1,5 @@
+import Geometry
+
 /// A symbol that is followed from frame to frame.
 struct QRTrack {
     /// As it was found last.

@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 
 /// Reads QR codes in a stream of frames: where they were before first, then everywhere; what is dear is spread over frames;
@@ -12,6 +13,8 @@ final class QRTracker {
     private static let leastTrackUnits = 60_000
     /// A part of the frame that is looked at harder is at most as large as this, in pixels on a side.
     private static let tile = (width: 640, height: 480)
+    /// About a symbol that is followed, so much is looked at: a share of its size, and modules.
+    private static let (marginShare, margin): (Float, Float) = (0.25, 6)
     /// In so many frames it is looked for others although symbols were read: once in the picture as it is, once in its
     /// smaller copies, once harder.
     private static let period = 8
@@ -205,12 +208,10 @@ final class QRTracker {
     /// Around the last place.
     private func again(_ plane: LumaPlane, _ track: QRTrack, _ budget: inout WorkBudget) -> QRFindings {
         for index in tracks.indices where tracks[index].isPlace(of: track.symbol) { tracks[index].lastTry = frame }
-        let corners = track.symbol.grid.corners
         let module = track.symbol.module
-        let low = corners.reduce(corners[0]) { pointwiseMin($0, $1) }
-        let high = corners.reduce(corners[0]) { pointwiseMax($0, $1) }
-        let margin = Place(repeating: 6 * module) + (high - low) * 0.25
-        guard let part = plane.part(from: low - margin, to: high + margin) else { return QRFindings() }
+        guard let box = track.symbol.grid.corners.bounds else { return QRFindings() }
+        let margin = (box.high - box.low) * Self.marginShare + Self.margin * module
+        guard let part = plane.part(from: box.low - margin, to: box.high + margin) else { return QRFindings() }
         search.known = tracks.filter { $0.isRead(in: frame) && !$0.isPlace(of: track.symbol) }
             .map(\.symbol.grid.corners)
         search.begin(part.plane, origin: part.origin)
@@ -239,9 +240,7 @@ final class QRTracker {
         _ plane: LumaPlane, _ levels: [Int], in box: PixelBox? = nil, _ budget: inout WorkBudget
     ) -> QRFindings {
         var findings = QRFindings()
-        let part = box.map {
-            plane.part(from: Place(Float($0.left), Float($0.top)), to: Place(Float($0.right), Float($0.bottom)))
-        }
+        let part = box.map { plane.part(from: $0.low, to: $0.high) }
         guard let (plane, origin) = part ?? (plane, Place.zero) else { return findings }
         search.begin(plane, origin: origin)
         defer { search.end() }
@@ -261,7 +260,7 @@ final class QRTracker {
         turn &+= 1
         if turn % 6 == 0 { return small(plane, isSharpened: turn % 12 == 0, &budget) }
         if let hint = hint?.aim, turn % 2 == 0 {
-            let places = hint.corners.map { Place(Float($0.x), Float($0.y)) }
+            let places = hint.corners
             let reach = Place(repeating: max((places[2] - places[0]).length * 1.2, 20 * hint.module))
             let size = Place(Float(Self.tile.width), Float(Self.tile.height)) / 2
             let middle = (places[0] + places[2]) / 2
@@ -368,20 +367,5 @@ final class QRTracker {
 
     private func isContradicted(_ reading: Reading) -> Bool {
         tracks.contains { $0.symbol.isPlace(of: reading) && isDisputed($0) }
-    }
-}
-
-extension LumaPlane {
-    /// The part between two places, as far as it lies in the picture, and where it begins; `nil` when it is too small for
-    /// a symbol.
-    func part(from low: Place, to high: Place) -> (plane: LumaPlane, origin: Place)? {
-        func inside(_ value: Float, _ most: Int) -> Int { value > 0 ? (value < Float(most) ? Int(value) : most) : 0 }
-        // Where blocks and the pixels of smaller copies begin in the whole, too: then what was found is found again.
-        let (left, top) = (inside(low.x, width) & ~7, inside(low.y, height) & ~7)
-        let (right, bottom) = (inside(high.x, width), inside(high.y, height))
-        guard min(right - left, bottom - top) >= Pyramid.smallestSide else { return nil }
-        let plane = LumaPlane(
-            base: base + top * stride + left, width: right - left, height: bottom - top, stride: stride)
-        return (plane, Place(Float(left), Float(top)))
     }
 }

@@ -1,3 +1,5 @@
+import Geometry
+
 /// Which copy of the picture rays are cast in.
 enum RaySource {
     /// The one in which modules have 1.5 to 3 pixels: coarser than for reading, because it means away noise.

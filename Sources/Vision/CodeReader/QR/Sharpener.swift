@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 
 /// Makes a sharper copy of a picture: for finding what is out of focus.

@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 
 /// Finds all QR codes of a picture that comes once: from the cheapest way of looking to the dearest, none of which ends the
@@ -16,11 +17,9 @@ final class StillSearch {
     func read(_ plane: LumaPlane) -> [Reading] {
         var readings = codes(plane)
         guard let large = enlarger.enlarged(plane) else { return readings }
-        let (factor, margin) = (Enlarger.factor, Enlarger.margin)
-        readings.add(
-            codes(large).map { reading in
-                reading.moved { Reading.Point(x: ($0.x - margin) / factor, y: ($0.y - margin) / factor) }
-            })
+        let scale = 1 / Float(Enlarger.factor)
+        let origin = Place(repeating: -Float(Enlarger.margin) * scale)
+        readings.add(codes(large).map { $0.moved(scale: scale, to: origin) })
         return readings
     }
 

@@ -1,3 +1,4 @@
+import Geometry
 import Luma
 
 /// From a hypothesis to what the symbol says.

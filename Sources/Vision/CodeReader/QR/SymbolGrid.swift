@@ -1,3 +1,5 @@
+import Geometry
+
 /// Where the modules of a symbol are in the picture.
 struct SymbolGrid {
     /// Modules on a side.

@@ -1,3 +1,5 @@
+import Geometry
+
 /// Three finder patterns that may be those of one symbol.
 struct SymbolHypothesis {
     var grid: SymbolGrid
@@ -142,7 +144,7 @@ struct TripleSearch {
     }
 
     /// Takes out the patterns on the ground of a symbol that was read.
-    mutating func take(_ area: SymbolArea) {
+    mutating func take(_ area: ConvexArea) {
         vain = 0
         for index in patterns.indices where area.contains(patterns[index].centre) { isTaken[index] = true }
     }

@@ -1,19 +1,19 @@
 import Luma
 
-/// Grey values between the pixels of a plane, as a function of places in the whole picture of which the plane is a
-/// smaller copy.
-struct GreySampler {
-    private let base: UnsafePointer<UInt8>
-    private let stride: Int
-    private let limitX, limitY: Float
-    private let lastX, lastY: Int
+/// Grey levels between the pixels of a plane (bilinear), as a function of places in the whole picture of which the plane
+/// is a smaller copy.
+public struct GreySampler {
+    @usableFromInline let base: UnsafePointer<UInt8>
+    @usableFromInline let stride: Int
+    @usableFromInline let limitX, limitY: Float
+    @usableFromInline let lastX, lastY: Int
     /// Pixels of the plane for a pixel of the picture.
-    let scale: Float
+    public let scale: Float
 
     /// - Parameters:
-    ///   - plane: at least one pixel; borrowed.
+    ///   - plane: borrowed.
     ///   - scale: 1, or 0.5 for a copy of half size, and so on.
-    init(_ plane: LumaPlane, scale: Float) {
+    public init(_ plane: LumaPlane, scale: Float = 1) {
         base = plane.base
         stride = plane.stride
         lastX = plane.width - 1
@@ -23,9 +23,10 @@ struct GreySampler {
         self.scale = scale
     }
 
-    /// The grey value at a place, interpolated; beyond the edge that of the edge. Any number is allowed.
-    @inline(__always)
-    func callAsFunction(_ place: Place) -> Float {
+    /// The grey level at a place, from 0 to 255; beyond the edge that of the edge. Any number is allowed.
+    @inlinable @inline(__always)
+    public func callAsFunction(_ place: Place) -> Float {
+        // A pixel's centre is half a pixel from its corner.
         let x = place.x * scale - 0.5
         let y = place.y * scale - 0.5
         // Written so that "not a number" becomes 0.

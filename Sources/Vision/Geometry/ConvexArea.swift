@@ -1,21 +1,21 @@
-/// The ground that a symbol covers in a picture: nothing else is looked for there.
-struct SymbolArea {
+/// The ground that a symbol, or anything else without dents, covers in a picture.
+public struct ConvexArea: Sendable {
     /// In a walk around it.
-    private let corners: [Place]
+    @usableFromInline let corners: [Place]
     /// Of the box around it.
-    let low, high: Place
+    public let low, high: Place
 
     /// - Parameters:
-    ///   - corners: of the symbol, in a walk around it.
+    ///   - corners: in a walk around it.
     ///   - origin: where the part of the frame begins that ``contains(_:)`` is asked about.
-    init(corners: [Place], origin: Place = .zero) {
+    public init(corners: [Place], origin: Place = .zero) {
         self.corners = corners.map { $0 - origin }
-        low = self.corners.reduce(self.corners.first ?? .zero) { pointwiseMin($0, $1) }
-        high = self.corners.reduce(self.corners.first ?? .zero) { pointwiseMax($0, $1) }
+        (low, high) = self.corners.bounds ?? (.zero, .zero)
     }
 
-    /// Whether a place lies on it.
-    func contains(_ place: Place) -> Bool {
+    /// Whether a place lies on it, or on its rim.
+    @inlinable
+    public func contains(_ place: Place) -> Bool {
         guard place.x >= low.x, place.y >= low.y, place.x <= high.x, place.y <= high.y else { return false }
         var (isLeft, isRight) = (false, false)
         for index in corners.indices {
