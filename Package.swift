@@ -129,6 +129,8 @@ let package = Package(
 
         // The one room here that the hardware knows: what is shown, whatever shows it.
         room("ObservedValue", in: "Protocol"),
+        // The other value: what people compare.
+        room("ValueForms", in: "Protocol"),
         room("SRUP", in: "Protocol", ["COpenSSL", "ObservedValue"]),
         room("SRUPJSON", in: "Protocol", ["ObservedValue", "SRUP", "Linux", "SeededRandom"]),
 
@@ -138,7 +140,8 @@ let package = Package(
             "Participant", in: "Network",
             ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
         room(
-            "C2", in: "Network", ["ObservedValue", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
+            "C2", in: "Network",
+            ["ObservedValue", "ValueForms", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
         room(
             "KeyService", in: "Network",
@@ -186,7 +189,8 @@ let package = Package(
 
         // MARK: Device: what joins, and how it shows its value
 
-        room("Presentation", in: "Device", ["CQREncode", "CPNG", "CFramebuffer", "Linux"]),
+        room(
+            "Presentation", in: "Device", ["ObservedValue", "ValueForms", "CQREncode", "CPNG", "CFramebuffer", "Linux"]),
         room("JoiningDevice", in: "Device", ["SRUP", "Participant", "Limits", "Presentation", log, lifecycle]),
 
         // MARK: Programs: one command line each
@@ -203,7 +207,7 @@ let package = Package(
         program(
             "srup-observer",
             [
-                "Addresses",
+                "ValueForms", "ObservedValue", "Addresses",
                 "ObservedValue",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
                 "Doctor",
@@ -218,7 +222,8 @@ let package = Package(
         program(
             "srup-c2",
             [
-                "SRUP", "Participant", "C2", "KeyService", "Doctor", "Settings", "Storage", "Program", "Linux",
+                "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService", "Doctor", "Settings",
+                "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),
         program(
@@ -288,12 +293,17 @@ let package = Package(
         tests("LimitsTests", in: "Support", ["Limits", log]),
         tests("AddressesTests", in: "Support", ["Addresses"]),
         tests("SettingsTests", in: "Support", ["Settings"]),
+        tests("ValueFormsTests", in: "Protocol", ["ValueForms"]),
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
         tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", log]),
         tests(
             "C2Tests", in: "Network",
-            ["TestNetwork", "C2", "JoiningDevice", "Limits", "Participant", "Presentation", "SRUP", "Storage", log]),
+            [
+                "TestNetwork", "C2", "JoiningDevice", "Limits", "Observation", "Participant", "Presentation", "SRUP",
+                "Storage",
+                "ValueForms", log,
+            ]),
         tests(
             "KeyServiceTests", in: "Network",
             ["KeyService", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),

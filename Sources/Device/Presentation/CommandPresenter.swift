@@ -27,6 +27,13 @@ public struct CommandPresenter: NoncePresenter {
         try run(png, mode: "show")
     }
 
+    /// The same with a text in place of the code.
+    func show(text: String) throws {
+        var bytes = Array(text.utf8)
+        defer { explicit_bzero(&bytes, bytes.count) }
+        try run(bytes, mode: "show")
+    }
+
     /// Runs the command with nothing on its standard input, and waits for its end.
     ///
     /// - Throws: ``PresentationError`` when it cannot be started, fails, or does not end in time.

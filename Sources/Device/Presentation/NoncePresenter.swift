@@ -1,3 +1,5 @@
+import ValueForms
+
 /// A way for a joining device to show its nonce to an observer.
 public protocol NoncePresenter: Sendable {
     /// Shows a value until ``clear()`` or the next call.
@@ -27,7 +29,7 @@ public enum PresentationError: Error, Sendable, Hashable, CustomStringConvertibl
         switch self {
         case .cannotEncode: "the value could not be made into a QR code"
         case .badAddress(let text):
-            "\"\(text)\" is no way to show a code: say terminal, png:FILE, fb:/dev/fb0, nfc, nfc:READER, nfc-card:READER or command:CMD"
+            "\"\(text)\" is no way to show a code: say terminal, png:FILE, fb:/dev/fb0, nfc, nfc:READER, nfc-card:READER or command:CMD; or for people words, colours, mono, eink or hex, each with :terminal, :file:FILE or :command:CMD"
         case .cannotWrite(let path, let why): "\(path) cannot be written: \(why)"
         case .badFile(let why): why
         case .noFramebuffer(let path, let why): "\(path) is no framebuffer that can be used: \(why)"
@@ -78,6 +80,13 @@ public enum PresenterAddress: Sendable, Hashable {
     case command(String)
     /// By tap, with the reader at an address (see ``NearFieldPresenter``): as peer, or as a card.
     case nfc(reader: String, asCard: Bool)
+    /// For people to compare, in one of the forms.
+    case people(ValueForm, PeoplePresenter.Display)
+
+    /// Whether people compare what is shown, and no observer looks at it.
+    public var isForPeople: Bool {
+        if case .people = self { true } else { false }
+    }
 
     /// - Throws: ``PresentationError/badAddress(_:)``.
     public init(_ text: String) throws(PresentationError) {
@@ -90,8 +99,31 @@ public enum PresenterAddress: Sendable, Hashable {
         case "nfc": self = .nfc(reader: parts.count == 2 ? rest : "auto", asCard: false)
         case "nfc-card": self = .nfc(reader: parts.count == 2 ? rest : "auto", asCard: true)
         case "command" where !rest.isEmpty: self = .command(rest)
-        default: throw .badAddress(text)
+        default:
+            guard let form = ValueForm(rawValue: parts[0]), let display = Self.display(parts.count == 2 ? rest : nil)
+            else {
+                throw .badAddress(text)
+            }
+            self = .people(form, display)
         }
+    }
+
+    private static func display(_ text: String?) -> PeoplePresenter.Display? {
+        guard let text else { return .terminal }
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        switch (parts[0], parts.count) {
+        case ("terminal", 1): return .terminal
+        case ("command", 2) where !parts[1].isEmpty: return .command(parts[1])
+        case ("file", 2) where !parts[1].isEmpty: return .file(parts[1])
+        default: return nil
+        }
+    }
+
+    private static func people(
+        _ form: ValueForm, _ display: PeoplePresenter.Display
+    ) throws(PresentationError) -> PeoplePresenter {
+        if case .file(let path) = display { try PNGPresenter(path: path).check() }
+        return PeoplePresenter(form, on: display)
     }
 
     /// Said at once, not when the first nonce has come.
@@ -109,6 +141,7 @@ public enum PresenterAddress: Sendable, Hashable {
         case .framebuffer(let path): try FramebufferPresenter(path: path)
         case .command(let command): CommandPresenter(command)
         case .nfc(let reader, let asCard): NearFieldPresenter(reader: reader, asCard: asCard)
+        case .people(let form, let display): try Self.people(form, display)
         }
     }
 }

@@ -24,17 +24,22 @@ public struct PNGPresenter: NoncePresenter {
     /// - Parameter hex: 32 hexadecimal characters, borrowed.
     /// - Throws: ``PresentationError`` when the file cannot be written, or what is there must not be replaced.
     public func show(_ hex: UnsafeRawBufferPointer) throws {
+        var png = try Self.png(try QRMatrix(hex: hex), scale: scale)
+        defer { explicit_bzero(&png, png.count) }
+        try replace(with: png)
+    }
+
+    /// Replaces the file by one with these bytes.
+    func replace(with bytes: [UInt8]) throws {
         try check()
         let temporary = "\(path).\(getpid()).new"
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw failure() }
-        var png = try Self.png(try QRMatrix(hex: hex), scale: scale)
-        defer { explicit_bzero(&png, png.count) }
-        let written = png.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
         // A disk that is full takes a part and sets no error.
-        if written >= 0 && written < png.count { errno = ENOSPC }
-        var error = written == png.count ? nil : failure()
+        if written >= 0 && written < bytes.count { errno = ENOSPC }
+        var error = written == bytes.count ? nil : failure()
         if close(descriptor) != 0 { error = error ?? failure() }
         if error == nil && rename(temporary, path) != 0 { error = failure() }
         if let error {

@@ -64,7 +64,7 @@ public struct TerminalPresenter: NoncePresenter {
         }.joined()
     }
 
-    private func write(_ text: String) throws(PresentationError) {
+    func write(_ text: String) throws(PresentationError) {
         var bytes = Array(text.utf8)
         defer { explicit_bzero(&bytes, bytes.count) }
         var sent = 0

@@ -1,5 +1,6 @@
 import Participant
 import SRUP
+import ValueForms
 
 /// The human-moderated join: the device shows a value, a person compares it with the operator's page and decides.
 extension C2Server {
@@ -56,7 +57,9 @@ extension C2Server {
     }
 
     /// Whether the letters that were typed are those of the words asked for.
-    static func answers(_ typed: [String], _ entry: ModerationBook.Entry) -> Bool { false }
+    static func answers(_ typed: [String], _ entry: ModerationBook.Entry) -> Bool {
+        entry.nonce.withBytes { ValueWords.isBeginning(typed, at: entry.question, of: $0) }
+    }
 
     /// Ends a moderated join with its answer. On disk the answer comes first: a crash in between is recognised by its token.
     func conclude(

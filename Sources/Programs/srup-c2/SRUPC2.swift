@@ -22,7 +22,7 @@ struct SRUPC2: AsyncParsableCommand {
         subcommands: [
             Up.self, Initialise.self, CheckCommand.self, ServerDoctor.self, Backup.self, Restore.self, Upgrade.self,
             KeyServiceCommand.self, BrokerCommand.self, Serve.self,
-            Trust.self, Devices.self,
+            WaitingCommand.self, Approve.self, Refuse.self, AuditCommand.self, Trust.self, Devices.self,
             Remove.self, Identities.self, Forget.self, ServerTokenCommand.self,
         ])
 }

@@ -103,7 +103,10 @@ struct Serve: AsyncParsableCommand {
             for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
             events.record("started", ["id": identity.id.hex])
             let watch = CertificateWatch(folder: folder.folder, link: link, logger: logger)
-            try await Program.run([watch, server, link], logger: logger) { await reload(server, logger) }
+            let commands = try CommandSocket(path: ServerOrder.socket(folder.folder)) { line in
+                await ServerOrder.obeyed(line, by: server)
+            }
+            try await Program.run([watch, commands, server, link], logger: logger) { await reload(server, logger) }
         } catch let error as SettingsError {
             throw Program.failure(error, code: .configuration)
         } catch let error as ParticipantError {

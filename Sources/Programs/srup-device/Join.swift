@@ -15,7 +15,8 @@ struct Join: AsyncParsableCommand {
         discussion: """
             Asks for a simple join first. When the server wants the device observed, it asks again for an observed join by the \
             observer that the server has named (or --observer), shows the nonce as a QR code or presents it by tap (--present), \
-            and takes it down when the answer has come. A member asks now and then whether it still belongs (--confirm).
+            and takes it down when the answer has come. With a form for people (--present words) it asks for a human-moderated \
+            join instead: a person compares what it shows, and lets it in. A member asks now and then whether it still belongs (--confirm).
 
             The certificate for the broker is renewed in its last two months. Stops on SIGTERM, SIGINT and SIGHUP, and takes \
             down what it shows.
@@ -114,6 +115,7 @@ struct Join: AsyncParsableCommand {
         let outcome = Outcome(once: once)
         var manners = JoinDriver.Behaviour()
         manners.observer = observer.flatMap { DeviceID(hex: $0) }
+        manners.isForPeople = display.isForPeople
         manners.retry = .seconds(retry)
         manners.confirm = .seconds(confirm)
         manners.patience = .seconds(patience)

@@ -29,13 +29,22 @@ struct DisplayOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "How to show the nonce: terminal, png:FILE (kept up to date), fb:/dev/fb0, command:CMD (a PNG on its standard "
-                + "input), or by tap nfc (any reader), nfc:READER or nfc-card:READER (as a card). Several may be given.",
+                + "input), or by tap nfc (any reader), nfc:READER or nfc-card:READER (as a card). For people, who compare it with "
+                + "the operator's page: words, colours, mono, eink or hex, each with :terminal (default), :file:FILE or "
+                + ":command:CMD (text on its standard input). Several may be given, all for people or none.",
             valueName: "how"))
     var present: [String] = ["terminal"]
 
     func validate() throws {
         _ = try presenter()
+        let people = try present.map { try PresenterAddress($0).isForPeople }
+        guard Set(people).count == 1 else {
+            throw ValidationError("--present is either for people (words, colours, mono, eink, hex) or for an observer")
+        }
     }
+
+    /// Whether people compare what is shown.
+    var isForPeople: Bool { present.contains { (try? PresenterAddress($0).isForPeople) == true } }
 
     func presenter() throws -> any NoncePresenter {
         do {
@@ -49,7 +58,7 @@ struct DisplayOptions: ParsableArguments {
 extension DisplayOptions {
     /// Clears what a run that was killed has left on a display; a terminal keeps what it shows.
     func takeDownLeftOvers() {
-        for address in present where address != "terminal" && !address.hasPrefix("nfc") {
+        for address in present where !address.hasSuffix("terminal") && !address.hasPrefix("nfc") {
             try? PresenterAddress(address).presenter().clear()
         }
     }

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Keeper
+import ObservedValue
 import Participant
 import Program
 import SRUP
+import ValueForms
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -53,6 +55,11 @@ struct StatusCommand: AsyncParsableCommand {
             "server      \(report.server ?? "?")\(report.joined ? ", joined" : ", not joined")",
         ]
         if report.waitsForOperator { lines.append("            " + ObserverReport.waitingWords(identity)) }
+        if let value = report.value.flatMap({ Hex.decode($0) }), value.count == 16 {
+            lines.append("words       tell the operator these, in this order:")
+            let words = value.withUnsafeBytes { ValueWords.words(of: $0) }
+            lines += words.enumerated().map { "            \($0 + 1)  \($1)" }
+        }
         for (eye, state) in report.eyes.sorted(by: { $0.key < $1.key }) {
             lines.append(eye.padding(12) + state)
         }

@@ -3,6 +3,7 @@ import Observation
 import SRUP
 import TestNetwork
 import Testing
+import ValueForms
 
 @testable import C2
 @testable import Participant
@@ -71,6 +72,39 @@ import Testing
         #expect(device.shown == nil)
         #expect(try !scene.server.isMember(device.id))
         #expect(try scene.server.state.joins(of: device.id, limit: 1).first?.ending?.outcome == .failed)
+    }
+
+    @Test func threeWordsOfWhatTheDeviceShowsLetItInAndOthersNever() async throws {
+        let scene = try await scene()
+        defer { scene.network.close() }
+        let device = try await device(scene, 0xD1)
+        await scene.network.settle()
+        let server = scene.server.server
+        var before = try #require(try await server.waiting(device.id))
+        #expect(Set(before.question).count == 3 && before.question.allSatisfy { (0..<11).contains($0) })
+        // Wrong ones: other words are asked for each time, and after the third the device shows another value.
+        for left in [2, 1, 0] {
+            await #expect(throws: OperationError.wrongWords(triesLeft: left)) {
+                try await server.approve(device.id, ticket: before.ticket, .words(["xxx", "xxx", "xxx"]), by: "eve")
+            }
+        }
+        await scene.network.settle()
+        let after = try #require(try await server.waiting(device.id))
+        #expect(after.ticket != before.ticket && after.tries == 2)
+        #expect(try value(after) == device.shown)
+        #expect(try !scene.server.isMember(device.id))
+        // Right ones, read off the device.
+        before = after
+        let shown = try #require(device.shown)
+        let words = shown.withUnsafeBytes { ValueWords.words(of: $0) }
+        let typed = before.question.map { words[$0].prefix(3).uppercased() }
+        try await server.approve(device.id, ticket: before.ticket, .words(typed), by: "eve")
+        await scene.network.settle()
+        #expect(device.member.isJoined)
+        let audit = try scene.server.participant.state.auditLog(last: 20, about: device.id)
+        #expect(audit.count { $0.event == "wrong words" } == 3)
+        // Nothing that was kept tells the value.
+        #expect(!audit.contains { line in words.contains { line.detail.contains($0) } })
     }
 
     @Test func aNewRequestTakesThePlaceOfTheOldAndAnOldDecisionDoesNotCount() async throws {

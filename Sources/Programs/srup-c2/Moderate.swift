@@ -1,0 +1,193 @@
+import ArgumentParser
+import C2
+import Foundation
+import ObservedValue
+import Participant
+import Program
+import SRUP
+import ValueForms
+
+extension ValueForm: ExpressibleByArgument {}
+
+struct WaitingCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "waiting",
+        abstract: "List who waits for a person to let it in.",
+        discussion: """
+            Each shows a value on its own display. "srup-c2 approve" asks for some of its words, which only who looks at the \
+            device can know; --show prints the values, to compare them side by side.
+
+            Exit codes: 0 done, 1 no server answers.
+            """)
+
+    @OptionGroup var folder: FolderOptions
+    @Option(help: "Also show each value: words, colours, mono, eink or hex, as the device does.")
+    var show: ValueForm?
+    @Flag(help: "One JSON object for each; with the value only when --show is given.")
+    var json = false
+
+    func run() throws {
+        do {
+            let reply = try ServerOrder(what: .waiting, by: ServerOrder.user).ask(folder.folder)
+            let waiting = reply.waiting ?? []
+            if waiting.isEmpty && !json { print("nobody waits") }
+            for one in waiting { json ? try printJSON(one) : printText(one) }
+        } catch {
+            throw Program.failure(error)
+        }
+    }
+
+    private func printJSON(_ one: ServerReply.Waiting) throws {
+        struct Line: Encodable {
+            let device, type, since: String
+            let tries, requests: Int
+            let question: [Int]
+            let wouldBeTrusted: Bool
+            let note, value: String?
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let line = Line(
+            device: one.device, type: one.type, since: Self.time(one.since), tries: one.tries, requests: one.requests,
+            question: one.question, wouldBeTrusted: one.wouldBeTrusted, note: one.note,
+            value: show == nil ? nil : one.value)
+        print(String(decoding: try encoder.encode(line), as: UTF8.self))
+    }
+
+    private func printText(_ one: ServerReply.Waiting) {
+        let asked = one.requests > 1 ? ", asked \(one.requests) times" : ""
+        print("\(one.device)  \(one.type)  since \(Self.time(one.since))\(asked)")
+        if one.wouldBeTrusted { print("    would vouch for other devices, as an observer") }
+        if let note = one.note { print("    note: \(note)") }
+        print("    words asked for: \(one.question.map(String.init).joined(separator: ", "))")
+        guard let show, let value = Hex.decode(one.value) else { return }
+        let hasColour = isatty(1) == 1 && getenv("NO_COLOR") == nil
+        let text = value.withUnsafeBytes { show.text(of: $0, hasColour: hasColour) }
+        print(text.split(separator: "\n").map { "    " + $0 }.joined(separator: "\n"))
+    }
+
+    static func time(_ seconds: Double) -> String { Date(timeIntervalSince1970: seconds).formatted(.iso8601) }
+}
+
+struct Approve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Let in a device that waits, since you have looked at it.",
+        discussion: """
+            Asks for the first letters of three of the words that the device shows; --words gives them. For a device that shows \
+            a picture or digits look at "srup-c2 waiting --show colours" (or mono, eink, hex) beside it, and say --compared.
+
+            Example: srup-c2 approve b9d077e223834cf6 --words abi cor tun
+
+            Exit codes: 0 let in, 1 not (wrong words, or it does not wait any more).
+            """)
+
+    @OptionGroup var folder: FolderOptions
+    @Argument(help: "Its identity, as \"srup-c2 waiting\" shows it.")
+    var identity: IdentityArgument
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "At least three letters of each of the words asked for, in their order.", valueName: "letters"))
+    var words: [String] = []
+    @Flag(help: "I have compared what the device shows with \"srup-c2 waiting --show\".")
+    var compared = false
+
+    func validate() throws {
+        guard words.isEmpty || words.count == 3 else { throw ValidationError("--words takes three words") }
+        guard words.isEmpty || !compared else { throw ValidationError("--words or --compared") }
+    }
+
+    func run() throws {
+        do {
+            let order = ServerOrder(what: .waiting, by: ServerOrder.user)
+            let waiting = try order.ask(folder.folder).waiting ?? []
+            guard let one = waiting.first(where: { $0.device == identity.id.hex }) else {
+                throw OperationError.ended(identity.id)
+            }
+            let typed = compared ? nil : words.isEmpty ? try Self.asked(one.question) : words
+            _ = try ServerOrder(
+                what: .approve, by: ServerOrder.user, device: one.device, ticket: one.ticket, words: typed
+            ).ask(folder.folder)
+            print("\(one.device) is let in")
+        } catch {
+            throw Program.failure(error)
+        }
+    }
+
+    private static func asked(_ question: [Int]) throws(OperationError) -> [String] {
+        guard isatty(0) == 1 else {
+            throw .invalid("without a terminal say the letters with --words, or --compared")
+        }
+        print("Look at the device. The first three letters (or all) of its words:")
+        return question.map { place in
+            print("  word \(place): ", terminator: "")
+            fflush(nil)
+            return readLine() ?? ""
+        }
+    }
+}
+
+struct Refuse: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Do not let in a device that waits.",
+        discussion: "It may ask again. Exit codes: 0 refused, 1 it does not wait any more.")
+
+    @OptionGroup var folder: FolderOptions
+    @Argument(help: "Its identity, as \"srup-c2 waiting\" shows it.")
+    var identity: IdentityArgument
+
+    func run() throws {
+        do {
+            let waiting = try ServerOrder(what: .waiting, by: ServerOrder.user).ask(folder.folder).waiting ?? []
+            guard let one = waiting.first(where: { $0.device == identity.id.hex }) else {
+                throw OperationError.ended(identity.id)
+            }
+            _ = try ServerOrder(what: .refuse, by: ServerOrder.user, device: one.device, ticket: one.ticket)
+                .ask(folder.folder)
+            print("\(one.device) is not let in")
+        } catch {
+            throw Program.failure(error)
+        }
+    }
+}
+
+struct AuditCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit", abstract: "Show what has happened: who joined, who decided, what was sent.",
+        discussion: "The newest 10,000 lines are kept. Works without a running server, too.")
+
+    @OptionGroup var folder: FolderOptions
+    @Option(help: "Only about this identity.")
+    var about: IdentityArgument?
+    @Option(help: ArgumentHelp("Only lines in which this stands, in any case.", valueName: "text"))
+    var search = ""
+    @Option(help: "How many lines at most, the newest first.")
+    var last = 50
+    @Flag(help: "One JSON object per line.")
+    var json = false
+
+    func validate() throws {
+        guard (1...10000).contains(last) else { throw ValidationError("--last must be from 1 to 10000") }
+    }
+
+    func run() throws {
+        do {
+            let (_, store) = try Identity.load(from: folder.folder + "/server", use: .look)
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            struct Line: Encodable { let time, event, detail: String; let about, by: String? }
+            for line in try store.auditLog(last: last, containing: search, about: about?.id) {
+                let time = WaitingCommand.time(line.time)
+                guard json else {
+                    print("\(time)  \(line.event): \(line.detail)\(line.by.map { " (by \($0))" } ?? "")")
+                    continue
+                }
+                let object = Line(
+                    time: time, event: line.event, detail: line.detail, about: line.subject?.hex, by: line.by)
+                print(String(decoding: try encoder.encode(object), as: UTF8.self))
+            }
+        } catch {
+            throw Program.failure(error, code: .configuration)
+        }
+    }
+}
