@@ -138,11 +138,12 @@ let package = Package(
             ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
         room(
             "C2", in: "Network", ["ObservedValue", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
+        room("Operators", in: "Network", ["SRUP", "Storage", "Limits", "Linux", "COpenSSL"]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
         room(
             "KeyService", in: "Network",
             [
-                "CertificateRequests", "SRUP", "Storage", "COpenSSL", log, lifecycle,
+                "CertificateRequests", "SRUP", "Storage", "Limits", "COpenSSL", log, lifecycle,
                 web("Hummingbird"),
                 web("HummingbirdCore"),
                 web("HummingbirdTLS"),
@@ -214,7 +215,8 @@ let package = Package(
         program(
             "srup-c2",
             [
-                "SRUP", "Participant", "C2", "KeyService", "Doctor", "Settings", "Storage", "Program", "Linux",
+                "SRUP", "Participant", "C2", "KeyService", "Operators", "Doctor", "Settings", "Storage", "Program",
+                "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),
         program(
@@ -288,9 +290,10 @@ let package = Package(
         tests(
             "C2Tests", in: "Network",
             ["TestNetwork", "C2", "JoiningDevice", "Limits", "Participant", "Presentation", "SRUP", "Storage", log]),
+        tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "KeyServiceTests", in: "Network",
-            ["KeyService", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),
+            ["KeyService", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),
         tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
         tests("KeeperTests", in: "Observer", ["TestNetwork", "Observation", "Participant", "SRUP"]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
