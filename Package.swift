@@ -114,6 +114,7 @@ let package = Package(
         // MARK: Support: what every room may lean on
 
         room("Linux", in: "Support", ["CLinux"]),
+        room("Addresses", in: "Support"),
         room("Limits", in: "Support", [log]),
         room("Storage", in: "Support", ["CSQLite"]),
         room("Settings", in: "Support", ["CTOML", "Linux"]),
@@ -159,7 +160,8 @@ let package = Package(
         room(
             "Keeper", in: "Observer",
             [
-                "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program", "Signals",
+                "Addresses", "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program",
+                "Signals",
                 "CLinux",
                 log, lifecycle,
             ]),
@@ -168,7 +170,7 @@ let package = Package(
 
         room("Luma", in: "Vision", settings: fast),
         room("Geometry", in: "Vision", ["Luma"], settings: fast),
-        room("Camera", in: "Vision", ["Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
+        room("Camera", in: "Vision", ["Addresses", "Luma", "Linux", "CLinux", "CV4L2", "CTurboJPEG", "CPNG"]),
         room("ReedSolomon", in: "Vision", settings: fast),
         room("DataMatrix", in: "Vision", ["Luma", "Geometry", "ReedSolomon"], settings: fast),
         room(
@@ -176,12 +178,12 @@ let package = Package(
             settings: fast),
         room("Aiming", in: "Vision", ["Luma", "Geometry", "CodeReader"]),
         room("AimPage", in: "Vision", ["Luma", "CMicroHTTPD", "CTurboJPEG"]),
-        room("Eyes", in: "Vision", ["Camera", "CodeReader", "Luma", arguments]),
+        room("Eyes", in: "Vision", ["Addresses", "Camera", "CodeReader", "Luma", arguments]),
 
         // MARK: NFC: the protocols of a tap, and the reader behind libnfc
 
         room("NFCProtocols", in: "NFC", ["ObservedValue"]),
-        room("NFCReader", in: "NFC", ["NFCProtocols", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
+        room("NFCReader", in: "NFC", ["Addresses", "NFCProtocols", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
 
         // MARK: Device: what joins, and how it shows its value
 
@@ -193,6 +195,7 @@ let package = Package(
         program(
             "srup-witness",
             [
+                "Addresses",
                 "ObservedValue",
                 "Eyes", "WitnessLink", "Camera", "CodeReader", "Luma", "Geometry", "Aiming", "AimPage", "Presentation",
                 "NFCProtocols",
@@ -201,6 +204,7 @@ let package = Package(
         program(
             "srup-observer",
             [
+                "Addresses",
                 "ObservedValue",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
                 "Doctor",
@@ -253,6 +257,7 @@ let package = Package(
         room(
             "FuzzTargets", in: "Testing",
             [
+                "Addresses",
                 "ObservedValue",
                 "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Camera", "Settings", "WitnessLink",
                 "Participant",
@@ -283,7 +288,8 @@ let package = Package(
 
         tests("LinuxTests", in: "Support", ["Linux", "Program", log]),
         tests("LimitsTests", in: "Support", ["Limits", log]),
-        tests("SettingsTests", in: "Support", ["Settings", "Camera", "NFCReader"]),
+        tests("AddressesTests", in: "Support", ["Addresses"]),
+        tests("SettingsTests", in: "Support", ["Settings"]),
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
         tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", log]),
@@ -303,7 +309,8 @@ let package = Package(
             ["TestProcesses", "WitnessLink", "Linux", "Participant", "SRUP", "Storage", log]),
         tests("GeometryTests", in: "Vision", ["Geometry", "Luma", "SeededRandom"]),
         tests(
-            "CameraTests", in: "Vision", ["Camera", "CodeReader", "Linux", "Luma", "Scene", "TestProcesses"],
+            "CameraTests", in: "Vision",
+            ["Addresses", "Camera", "CodeReader", "Linux", "Luma", "Scene", "TestProcesses"],
             resources: [.copy("cameras")]),
         tests("ReedSolomonTests", in: "Vision", ["ReedSolomon"]),
         tests(

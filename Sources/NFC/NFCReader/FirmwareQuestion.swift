@@ -1,3 +1,4 @@
+import Addresses
 import CI2C
 import Glibc
 

@@ -1,3 +1,4 @@
+import Addresses
 import CNFC
 import CNFCSleep
 import Glibc

@@ -1,6 +1,5 @@
 /// Why a reader cannot be used, or why an exchange failed.
 public enum ReaderError: Error, Sendable, Hashable, CustomStringConvertible {
-    case badAddress(String)
     case absent(String)
     case busy(String)
     case noPermission(String)
@@ -20,11 +19,6 @@ public enum ReaderError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What is wrong and, where that is known, what to do; in words for the operator.
     public var description: String {
         switch self {
-        case .badAddress(let text):
-            """
-            \(text) is no reader: auto, pn532_uart:/dev/ttyUSB0, pn532_i2c:/dev/i2c-1, or by-id:NAME (of /dev/serial/by-id) \
-            is expected
-            """
         case .absent(let what): "\(what) is not there"
         case .busy(let what): "\(what) is in use by another program"
         case .noPermission(let path):

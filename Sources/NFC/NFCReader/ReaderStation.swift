@@ -1,3 +1,4 @@
+import Addresses
 import Glibc
 
 /// Keeps a reader at work: opens it, gives it turns, and opens it again when it fails. Used on one thread only.

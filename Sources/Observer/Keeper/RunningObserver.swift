@@ -35,7 +35,7 @@ package struct RunningObserver {
         if try Identity.bind(in: observer.stateFolder) { logger.notice("the keys are encrypted for this machine now") }
         let state: ParticipantStore
         (identity, state) = try Identity.load(from: observer.stateFolder)
-        guard let server = try observer.server.map({ try Self.parsed($0) }) ?? identity.server else {
+        guard let server = observer.server ?? identity.server else {
             throw ParticipantError.identity("which C2 server to join is not known: set server.id in \(path)")
         }
         self.server = server
@@ -67,14 +67,6 @@ package struct RunningObserver {
             signals.heard(event, by: name, isJoined: (try? state.peer(server))??.isJoined ?? false)
             await Self.handle(event, desk, events, log, outside, id)
         }
-    }
-
-    private static func parsed(_ text: String) throws -> DeviceID {
-        guard let id = DeviceID(participant: text) else {
-            throw ParticipantError.identity(
-                "server.id must be the server's identity in lower-case hexadecimal, not \"\(text)\"")
-        }
-        return id
     }
 
     package var services: [any Service] {
@@ -173,9 +165,9 @@ extension ObserverSettings.Eye {
     package var arguments: [String] {
         switch self {
         case .camera(let camera):
-            ["camera", "--device", camera.device, "--size", "\(camera.width)x\(camera.height)"]
+            ["camera", "--device", camera.device.description, "--size", "\(camera.width)x\(camera.height)"]
                 + (camera.symbologies.isEmpty ? [] : ["--symbologies", camera.symbologies.joined(separator: ",")])
-        case .nfc(let nfc): ["nfc", "witness", "--device", nfc.device]
+        case .nfc(let nfc): ["nfc", "witness", "--device", nfc.device.description]
         }
     }
 

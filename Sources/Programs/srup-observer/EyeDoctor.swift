@@ -1,3 +1,4 @@
+import Addresses
 import Doctor
 import Glibc
 import Keeper
@@ -30,29 +31,28 @@ struct EyeDoctor {
 
     private func camera(_ camera: ObserverSettings.CameraSettings) -> [Finding] {
         var findings: [Finding] = []
-        let isFile = ["folder:", "y4m:", "fifo:"].contains { camera.device.hasPrefix($0) }
-        if !isFile { findings.append(devices.cameraModule()) }
+        if !camera.device.isFile { findings.append(devices.cameraModule()) }
         if let path = path(camera.device, stable: "/dev/srup/camera0", first: "video") {
             findings.append(devices.access(to: path, group: "video", name: "camera file"))
         }
         let check = WitnessCheck(
             "camera", executable: witness,
             arguments: [
-                "check", "camera", "--json", "--device", camera.device, "--size", "\(camera.width)x\(camera.height)",
+                "check", "camera", "--json", "--device", camera.device.description, "--size",
+                "\(camera.width)x\(camera.height)",
             ], limit: .seconds(15))
         return findings + check.findings()
     }
 
     private func reader(_ nfc: ObserverSettings.NFCSettings) -> [Finding] {
         var findings: [Finding] = []
-        let parts = nfc.device.split(separator: ":").map(String.init)
-        let named = parts.count > 1 ? (parts[0] == "by-id" ? "/dev/serial/by-id/" + parts[1] : parts[1]) : nil
-        let port =
-            parts.first != "pn532_i2c"
-            ? named ?? ["/dev/srup/pn532-usb"].first { root.exists($0) } : nil
-        let bus =
-            parts.first == "pn532_i2c"
-            ? named : port == nil ? ["/dev/srup/pn532-i2c", "/dev/i2c-1"].first { root.exists($0) } : nil
+        let (port, bus): (String?, String?) =
+            switch nfc.device {
+            case .serial(let path, _): (path, nil)
+            case .i2c(let path): (nil, path)
+            case .auto where root.exists("/dev/srup/pn532-usb"): ("/dev/srup/pn532-usb", nil)
+            case .auto: (nil, ["/dev/srup/pn532-i2c", "/dev/i2c-1"].first { root.exists($0) })
+            }
         if let port {
             findings.append(devices.access(to: port, group: "dialout", name: "reader file"))
             findings.append(devices.modemManager(port: port))
@@ -67,15 +67,15 @@ struct EyeDoctor {
                     remedy: "for a reader on I2C: dtparam=i2c_arm=on in config.txt"))
         }
         let check = WitnessCheck(
-            "reader", executable: witness, arguments: ["check", "nfc", "--json", "--device", nfc.device],
+            "reader", executable: witness, arguments: ["check", "nfc", "--json", "--device", nfc.device.description],
             limit: .seconds(15))
         return findings + check.findings()
     }
 
     /// The device file of a camera that is named by path, or would be found first.
-    private func path(_ device: String, stable: String, first prefix: String) -> String? {
-        if device.hasPrefix("/") { return device }
-        guard device == "auto" else { return nil }
+    private func path(_ device: CameraAddress, stable: String, first prefix: String) -> String? {
+        if case .device(let path) = device { return path }
+        guard device == .automatic else { return nil }
         if root.exists(stable) { return stable }
         return root.names(in: "/dev").first { name in
             name.hasPrefix(prefix) && !name.dropFirst(prefix.count).isEmpty

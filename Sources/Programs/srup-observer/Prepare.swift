@@ -269,6 +269,6 @@ extension ObserverSettings.Eye {
     /// It looks at pictures in files, not at a device.
     fileprivate var isFile: Bool {
         guard case .camera(let camera) = self else { return false }
-        return ["folder:", "y4m:", "fifo:"].contains { camera.device.hasPrefix($0) }
+        return camera.device.isFile
     }
 }

@@ -35,7 +35,7 @@ struct StatusCommand: AsyncParsableCommand {
         guard try Identity.exists(in: observer.stateFolder) else { return report }
         let (identity, state) = try Identity.load(from: observer.stateFolder, use: .look)
         report.identity = identity.id.hex
-        report.server = observer.server ?? identity.server?.hex
+        report.server = (observer.server ?? identity.server)?.hex
         report.broker = "\(identity.broker.host):\(identity.broker.port)"
         report.joined = try !state.joinedPeers().isEmpty
         report.lastObservations = ObserverReport.observations(state)

@@ -54,7 +54,7 @@ struct AimCommand: ParsableCommand {
     }
 
     func run() throws {
-        Libcamera.standIn(for: eye.device)
+        Libcamera.standIn(for: eye.address)
         let session = try eye.session()
         let wanted = try symbologies.parsed()
         StopSignals.take()
@@ -62,7 +62,7 @@ struct AimCommand: ParsableCommand {
         let screen = AimScreen(json: json)
         let page = try openPage(screen)
         let tally = AimTally()
-        let device = eye.device
+        let device = eye.address.description
         session.start {
             let aiming = AimingEye(screen, page, tally, device, StreamReader(wanted))
             let tuner = CameraTuner()

@@ -53,7 +53,7 @@ struct Capture: ParsableCommand {
     private static let absence = 30
 
     func run() throws {
-        Libcamera.standIn(for: eye.device)
+        Libcamera.standIn(for: eye.address)
         // What was set on the camera is put back, however it ends: cameras keep it.
         StopSignals.take()
         signal(SIGPIPE, SIG_IGN)
@@ -99,7 +99,8 @@ struct Capture: ParsableCommand {
                 $0.wasOpen = true
                 $0.lastFrames = [:]
             }
-            let line = Line(event: "opened", device: eye.device, format: format, width: width, height: height)
+            let line = Line(
+                event: "opened", device: eye.address.description, format: format, width: width, height: height)
             show(line, "opened: \(summary)", box)
         case .lost(let error):
             show(Line(event: "lost", reason: error.description), "lost: \(error)", box)

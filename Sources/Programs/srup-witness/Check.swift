@@ -1,3 +1,4 @@
+import Addresses
 import ArgumentParser
 import Camera
 import Eyes
@@ -43,11 +44,10 @@ struct CheckCamera: ParsableCommand {
     private static let patience = Duration.seconds(7)
 
     func run() throws {
-        Libcamera.standIn(for: eye.device)
+        Libcamera.standIn(for: eye.address)
         var findings = Findings(asJSON: json)
         do throws(CameraError) {
-            let address = try CameraAddress(eye.device)
-            if let offer = try CameraOffer(address, width: eye.wanted.width, height: eye.wanted.height) {
+            if let offer = try CameraOffer(eye.address, width: eye.wanted.width, height: eye.wanted.height) {
                 describe(offer, &findings)
             }
             let source = try eye.open()
@@ -161,7 +161,6 @@ struct CheckCamera: ParsableCommand {
             case .noPermission: "run the doctor as root, or add the user to the group video"
             case .notACamera: "name another device: [camera] device"
             case .noUsableFormat: "use another camera"
-            case .badAddress: "correct [camera] device"
             case .unplugged, .stalled, .failed: "another USB port or cable; a powered hub"
             case .damaged: "another USB port or cable; a smaller size; another camera"
             case .noBandwidth: "a port of another USB controller; unplug what shares this one; a smaller [camera] size"
@@ -187,7 +186,7 @@ struct CheckNFC: ParsableCommand {
         keepStandardDescriptors()
         var findings = Findings(asJSON: json)
         do throws(ReaderError) {
-            let address = try ReaderAddress(reader.device).resolved()
+            let address = try reader.address.resolved()
             let watchdog = Watchdog { doing in
                 var hung = Findings(asJSON: json)
                 hung.tell(Finding("reader", .problem, "libnfc hangs while \(doing)", remedy: Self.wiring))
@@ -211,7 +210,6 @@ struct CheckNFC: ParsableCommand {
             case .absent: "plug it in; for I2C: dtparam=i2c_arm=on in config.txt"
             case .busy: "end the program that has it; when it is srup-witness, an observation is under way"
             case .noPermission: "run the doctor as root, or add the user to the group dialout (USB) or i2c"
-            case .badAddress: "correct [nfc] device"
             case .foreign: "a PN532 is needed (hardware/README.md): this is another chip or another device"
             default: wiring
             }

@@ -1,3 +1,4 @@
+import Addresses
 import Camera
 import Glibc
 import Linux
@@ -21,8 +22,12 @@ enum Libcamera {
     /// Starts this program again with the layer when it may be needed and is there; returns when not.
     ///
     /// - Parameter device: as on the command line; pictures from files need no layer, nor does rpicam-vid.
-    static func standIn(for device: String) {
-        let isOther = ["folder:", "y4m:", "fifo:", "usb:", "rpicam"].contains { device.hasPrefix($0) }
+    static func standIn(for device: CameraAddress) {
+        let isOther =
+            switch device {
+            case .folder, .recording, .fifo, .usb, .module: true
+            case .automatic, .device, .stable: false
+            }
         guard !isOther, getenv("SRUP_LIBCAMERA") == nil, MediaReceiver.hasModule, !CameraAddress.hasModuleProgram,
             let layer = places.first(where: { access($0, R_OK) == 0 })
         else { return }

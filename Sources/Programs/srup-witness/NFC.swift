@@ -1,3 +1,4 @@
+import Addresses
 import ArgumentParser
 import Glibc
 import Linux
@@ -22,14 +23,13 @@ struct NFC: ParsableCommand {
 
 struct ReaderOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp(
-            "The reader: auto, pn532_uart:/dev/ttyUSB0, pn532_i2c:/dev/i2c-1, or by-id:NAME (of /dev/serial/by-id).",
-            valueName: "connstring"))
-    var device = "auto"
+        name: .customLong("device"),
+        help: ArgumentHelp("The reader: \(ReaderAddress.forms).", valueName: "connstring"), transform: Self.reader)
+    var address = ReaderAddress.auto
 
-    func address() throws -> ReaderAddress {
-        do {
-            return try ReaderAddress(device)
+    private static let reader: @Sendable (String) throws -> ReaderAddress = { text in
+        do throws(AddressError) {
+            return try ReaderAddress(text)
         } catch {
             throw ValidationError(error.description)
         }
@@ -60,7 +60,7 @@ struct NFCWitness: ParsableCommand {
         let (server, words) = try keeper.server()
         let wanted = try words.map { try Self.parse(Array($0.dropFirst(2))) } ?? self
         keepStandardDescriptors()
-        let eye = NFCEye(try wanted.reader.address(), server)
+        let eye = NFCEye(try wanted.reader.address, server)
         server.serve(eye)
         eye.rest()
         keeper.endAll()
@@ -179,7 +179,7 @@ struct NFCRead: ParsableCommand {
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
         keepStandardDescriptors()
-        let address = try reader.address()
+        let address = reader.address
         let deadline = seconds.map { ContinuousClock.now + .seconds($0) }
         let wanted = once ? 1 : taps
         var count = 0
@@ -274,7 +274,7 @@ struct NFCWrite: ParsableCommand {
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
         keepStandardDescriptors()
-        let address = try reader.address()
+        let address = reader.address
         guard let text = text ?? readLine() else { throw ValidationError("there is no text to present") }
         let deadline = seconds.map { ContinuousClock.now + .seconds($0) }
         let wanted = taps ?? (keep ? nil : 1)

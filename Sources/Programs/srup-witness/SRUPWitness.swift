@@ -30,7 +30,7 @@ struct CameraWitness: ParsableCommand {
     @OptionGroup var keeper: KeeperOptions
 
     func run() throws {
-        Libcamera.standIn(for: eye.device)
+        Libcamera.standIn(for: eye.address)
         let (server, words) = try keeper.server()
         let wanted = try words.map { try Self.parse(Array($0.dropFirst())) } ?? self
         let camera = CameraEye(try wanted.eye.session())

@@ -180,6 +180,20 @@ public struct SettingsFile {
         return value
     }
 
+    /// A text that is read into a value, or `nil` when the key is absent.
+    ///
+    /// - Parameters:
+    ///   - allowed: the form in words, behind "must be".
+    ///   - parse: `nil` for a text that has another form.
+    /// - Throws: ``SettingsError``.
+    public mutating func value<Value>(
+        _ key: String, allowed: String, _ parse: (String) -> Value?
+    ) throws(SettingsError) -> Value? {
+        guard let text = try string(key) else { return nil }
+        guard let value = parse(text) else { throw problem(key, "must be \(allowed)") }
+        return value
+    }
+
     /// One of some words.
     ///
     /// - Throws: ``SettingsError``.

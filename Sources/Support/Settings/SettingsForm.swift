@@ -59,12 +59,6 @@ public enum SettingsForm {
             && UInt16(digits).map { $0 > 0 } == true
     }
 
-    /// An identity: 1 to 16 lower-case hexadecimal digits.
-    public static func isIdentity(_ text: String) -> Bool {
-        (1...16).contains(text.utf8.count)
-            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
-    }
-
     /// A type of device, as the key service takes it: 1 to 64 printable ASCII characters, spaces inside only.
     public static func isDeviceType(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) } && text.first != " "
@@ -75,39 +69,6 @@ public enum SettingsForm {
     public static func isPath(_ text: String) -> Bool { (1..<4096).contains(text.utf8.count) && hasNoControls(text) }
 
     private static func hasNoControls(_ text: String) -> Bool { text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
-
-    /// Where a camera is, as the witness takes it (`Camera.CameraAddress`): the keeper has no camera room.
-    public static func isCamera(_ text: String) -> Bool {
-        guard isPath(text) else { return false }
-        // A path may hold colons, as those of /dev/v4l/by-path do.
-        if text.hasPrefix("/") { return true }
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else { return text == "auto" || text == "rpicam" }
-        let rest = parts[1]
-        switch parts[0] {
-        case "by-id": return !rest.isEmpty && !rest.contains("/")
-        case "usb":
-            let numbers = rest.split(separator: ":", omittingEmptySubsequences: false)
-            return numbers.count == 2 && numbers.allSatisfy { $0.utf8.count == 4 && $0.allSatisfy(\.isHexDigit) }
-        case "folder", "y4m", "fifo": return !rest.isEmpty
-        default: return false
-        }
-    }
-
-    /// Where a reader is, as the witness takes it (`NearFieldLink.ReaderAddress`).
-    public static func isReader(_ text: String) -> Bool {
-        guard isPath(text) else { return false }
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        switch (parts[0], parts.count) {
-        case ("auto", 1): return true
-        case ("pn532_uart", 2), ("pn532_i2c", 2): return parts[1].hasPrefix("/")
-        case ("pn532_uart", 3):
-            let speeds = [9600, 19200, 38400, 57600, 115_200, 230_400, 460_800]
-            return parts[1].hasPrefix("/") && Int(parts[2]).map { speeds.contains($0) } == true
-        case ("by-id", 2): return !parts[1].isEmpty && !parts[1].contains("/")
-        default: return false
-        }
-    }
 
     private static func isAlphanumeric(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
@@ -122,15 +83,6 @@ extension SettingsFile {
         try string(
             key, allowed: "https:// and a host, with its port if it is not 443: \"https://c2.example.net:8443\"",
             SettingsForm.isHTTPS)
-    }
-
-    /// An identity on the network.
-    ///
-    /// - Throws: ``SettingsError``.
-    public mutating func identity(_ key: String) throws(SettingsError) -> String? {
-        try string(
-            key, allowed: "an identity, 1 to 16 lower-case hexadecimal digits: \"b9d077e223834cf6\"",
-            SettingsForm.isIdentity)
     }
 
     /// The path of a file or a folder.

@@ -1,3 +1,4 @@
+import Addresses
 import Camera
 import CodeReader
 import DataMatrix

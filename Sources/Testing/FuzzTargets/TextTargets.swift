@@ -1,3 +1,4 @@
+import Addresses
 import CertificateRequests
 import Participant
 import SRUP
@@ -49,8 +50,8 @@ enum TextTargets {
             throw Violation(description: "a text that ends before it begins: \(place)")
         }
         _ = try? file.https("registration.url")
-        _ = try? file.string("camera.device", allowed: "", SettingsForm.isCamera)
-        _ = try? file.string("nfc.device", allowed: "", SettingsForm.isReader)
+        _ = try? file.value("camera.device", allowed: "") { try? CameraAddress($0) }
+        _ = try? file.value("nfc.device", allowed: "") { try? ReaderAddress($0) }
         _ = try? file.finish()
         return true
     }

@@ -1,7 +1,6 @@
 /// Why a camera, or what stands in for one, gives no pictures.
 public enum CameraError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The address is none.
-    case badAddress(String)
     case absent(String)
     case busy(String, holder: String?)
     case noPermission(String)
@@ -23,8 +22,6 @@ public enum CameraError: Error, Sendable, Hashable, CustomStringConvertible {
     /// For people, in one line: which camera, what is wrong with it and, where something helps, what to do.
     public var description: String {
         switch self {
-        case .badAddress(let text):
-            "\"\(text)\" is no camera: say auto, rpicam, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE or fifo:PATH"
         case .absent(let path): "\(path) is not there; is the camera plugged in?"
         case .busy(let path, let holder):
             "\(path) is busy" + (holder.map { ": held by \($0)" } ?? ": another program holds it")

@@ -1,3 +1,4 @@
+import Addresses
 import CV4L2
 import Glibc
 

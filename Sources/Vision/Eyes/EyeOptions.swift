@@ -1,18 +1,26 @@
+import Addresses
 import ArgumentParser
 import Camera
 import CodeReader
 
 /// Options of the commands that look through a camera.
 public struct EyeOptions: ParsableArguments, Sendable {
-    /// Where the pictures come from, as given; see ``CameraAddress``.
+    /// Where the pictures come from.
     @Option(
-        help: ArgumentHelp(
-            "auto, rpicam, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE or fifo:PATH.",
-            valueName: "camera"))
-    public var device = "auto"
+        name: .customLong("device"),
+        help: ArgumentHelp("\(CameraAddress.forms).", valueName: "camera"), transform: Self.camera)
+    public var address = CameraAddress.automatic
     /// The picture size as given, "WIDTHxHEIGHT" in pixels, each from 64 to 8192; see ``wanted``.
     @Option(help: ArgumentHelp("The picture size to ask the camera for.", valueName: "WxH"))
     public var size = "1280x720"
+
+    private static let camera: @Sendable (String) throws -> CameraAddress = { text in
+        do throws(AddressError) {
+            return try CameraAddress(text)
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
 
     /// Called by ArgumentParser, which then fills in the options; they cannot be read before.
     public init() {}
@@ -21,11 +29,6 @@ public struct EyeOptions: ParsableArguments, Sendable {
     ///
     /// - Throws: `ValidationError` when the camera's address or the size is wrong.
     public func validate() throws {
-        do {
-            _ = try CameraAddress(device)
-        } catch {
-            throw ValidationError(error.description)
-        }
         guard let size = Self.parsed(size), (64...8192).contains(size.width), (64...8192).contains(size.height) else {
             throw ValidationError("--size must be like 1280x720")
         }
@@ -33,14 +36,14 @@ public struct EyeOptions: ParsableArguments, Sendable {
 
     /// A session with the camera that was chosen.
     public func session() throws -> CameraSession {
-        CameraSession(try CameraAddress(device), width: wanted.width, height: wanted.height)
+        CameraSession(address, width: wanted.width, height: wanted.height)
     }
 
     /// The camera that was chosen, opened.
     ///
     /// - Throws: ``CameraError``.
     public func open() throws(CameraError) -> any FrameSource {
-        try CameraAddress(device).open(width: wanted.width, height: wanted.height)
+        try address.open(width: wanted.width, height: wanted.height)
     }
 
     /// The picture size to ask for, in pixels.

@@ -1,5 +1,3 @@
-import Camera
-import NFCReader
 import Settings
 import Testing
 
@@ -23,27 +21,5 @@ import Testing
         #expect(SettingsForm.inURL("::1") == "[::1]" && SettingsForm.inURL("c2") == "c2")
         #expect(SettingsForm.withoutBrackets("[::1]") == "::1" && SettingsForm.withoutBrackets("[c2]") == "[c2]")
         #expect(SettingsForm.isHost("[::1]") && SettingsForm.isHost("::1") && !SettingsForm.isHost("[c2]"))
-    }
-
-    @Test func identitiesAreHexadecimal() {
-        for text in ["0", "b9d077e223834cf6"] { #expect(SettingsForm.isIdentity(text)) }
-        for text in ["", "B9D077E223834CF6", "b9d077e223834cf60", "0x1", "g", " 1"] {
-            #expect(!SettingsForm.isIdentity(text))
-        }
-    }
-
-    /// What the keeper lets through is what the witness takes: the keeper has neither of its rooms.
-    @Test(arguments: [
-        "auto", "auto:", "Auto", "/dev/video0", "/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1:1.0-video-index0",
-        "dev/video0", "/dev/vide o", "by-id:usb-x_y-index0", "by-id:",
-        "by-id:a/b",
-        "by-id:a:b", "usb:046d:0825", "usb:046d", "usb:46d:0825", "usb:046d:0825:1", "usb:046g:0825", "usb::046d:0825",
-        "folder:/a", "folder:", "y4m:a.y4m", "fifo:/x:y", "nonsense", "nonsense:/dev/video0", "pn532_uart:/dev/ttyUSB0",
-        "pn532_uart:/dev/ttyUSB0:115200", "pn532_uart:/dev/ttyUSB0:1", "pn532_uart:ttyUSB0", "pn532_i2c:/dev/i2c-1",
-        "pn532_i2c:/dev/i2c-1:1", "pn532_spi:/dev/spidev0.0", "pn532_uart", "by-id", "rpicam:", "video0", "0",
-    ]) func theKeeperAndTheWitnessTakeTheSameAddresses(_ text: String) {
-        // Stricter here: "usb::046d:0825" has an empty part that is passed over there.
-        #expect(SettingsForm.isCamera(text) == ((try? CameraAddress(text)) != nil) || text == "usb::046d:0825")
-        #expect(SettingsForm.isReader(text) == ((try? ReaderAddress(text)) != nil))
     }
 }

@@ -1,3 +1,4 @@
+import Addresses
 import Foundation
 import Luma
 import Synchronization
@@ -14,28 +15,6 @@ final class Scratch {
     func write(_ bytes: [UInt8], _ name: String) throws -> String {
         try Data(bytes).write(to: URL(fileURLWithPath: path + "/" + name))
         return path + "/" + name
-    }
-}
-
-@Suite struct CameraAddressTests {
-    @Test(arguments: [
-        ("auto", CameraAddress.automatic), ("rpicam", .module), ("/dev/video0", .device("/dev/video0")),
-        ("by-id:usb-cam", .stable("usb-cam")),
-        ("usb:046d:0825", .usb(vendor: 0x046D, product: 0x0825)), ("folder:/a b", .folder("/a b")),
-        ("/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1", .device("/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1")),
-        ("y4m:x.y4m", .recording("x.y4m")), ("fifo:/tmp/f", .fifo("/tmp/f")),
-    ])
-    func addressesAreReadAndWritten(_ text: String, _ address: CameraAddress) throws {
-        #expect(try CameraAddress(text) == address)
-        #expect(address.description == text)
-    }
-
-    @Test(arguments: [
-        "", "video0", "auto:1", "rpicam:1", "usb:1:2", "usb:046d", "usb:zzzz:0000", "folder:", "by-id:../x", "http://x",
-    ])
-    func otherTextIsRefusedWithAdvice(_ text: String) {
-        let error = #expect(throws: CameraError.self) { try CameraAddress(text) }
-        #expect(error?.description.contains("/dev/video0") == true)
     }
 }
 

@@ -1,4 +1,6 @@
+import Addresses
 import Observation
+import SRUP
 import Settings
 
 /// The appliance's configuration file.
@@ -12,7 +14,7 @@ package struct ObserverSettings {
         package var authorityFile: String?
         package var deviceType: String
         /// Overrides what registration has told.
-        package var server: String?
+        package var server: DeviceID?
         package var eyes: [Eye]
     }
 
@@ -23,7 +25,7 @@ package struct ObserverSettings {
     }
 
     package struct CameraSettings {
-        package var device = "auto"
+        package var device = CameraAddress.automatic
         package var width = 1280
         package var height = 720
         package var symbologies: [String] = []
@@ -32,7 +34,7 @@ package struct ObserverSettings {
     }
 
     package struct NFCSettings {
-        package var device = "auto"
+        package var device = ReaderAddress.auto
 
         package init() {}
     }
@@ -126,10 +128,8 @@ package struct ObserverSettings {
             observers[index].stateFolder = placed(observers[index].stateFolder)
             observers[index].authorityFile = observers[index].authorityFile.map(placed)
             observers[index].eyes = observers[index].eyes.map { eye in
-                guard case .camera(var camera) = eye,
-                    let kind = ["folder:", "y4m:", "fifo:"].first(where: camera.device.hasPrefix)
-                else { return eye }
-                camera.device = kind + placed(String(camera.device.dropFirst(kind.count)))
+                guard case .camera(var camera) = eye else { return eye }
+                camera.device = camera.device.placed(placed)
                 return .camera(camera)
             }
         }
@@ -158,7 +158,7 @@ package struct ObserverSettings {
         common.keyServiceURL = try file.https("registration.url")
         common.authorityFile = try file.path("registration.ca")
         common.deviceType = try file.deviceType("registration.type") ?? common.deviceType
-        common.server = try file.identity("server.id")
+        common.server = try Self.identity(&file, "server.id")
         let blocks = try file.blocks(of: "observer")
         if blocks.isEmpty {
             common.eyes = try Self.eyes(&file, "")
@@ -197,7 +197,7 @@ package struct ObserverSettings {
             observer.keyServiceURL = try file.https(block + "url") ?? common.keyServiceURL
             observer.authorityFile = try file.path(block + "ca") ?? common.authorityFile
             observer.deviceType = try file.deviceType(block + "type") ?? common.deviceType
-            observer.server = try file.identity(block + "server") ?? common.server
+            observer.server = try Self.identity(&file, block + "server") ?? common.server
             observer.eyes = try Self.eyes(&file, block)
             guard observer.eyes.count == 1 else {
                 throw file.problem(block + "name", "needs either [observer.camera] or [observer.nfc]")
@@ -206,16 +206,21 @@ package struct ObserverSettings {
         }
     }
 
+    private static func identity(_ file: inout SettingsFile, _ key: String) throws(SettingsError) -> DeviceID? {
+        try file.value(
+            key,
+            allowed: "an identity, 1 to 16 lower-case hexadecimal digits without leading zeros: \"b9d077e223834cf6\""
+        ) { DeviceID(participant: $0) }
+    }
+
     private static func eyes(_ file: inout SettingsFile, _ prefix: String) throws(SettingsError) -> [Eye] {
         var eyes: [Eye] = []
         if file.contains(prefix + "camera") {
             var camera = CameraSettings()
             let table = prefix + "camera."
             camera.device =
-                try file.string(
-                    table + "device",
-                    allowed: "auto, /dev/video0, by-id:NAME, usb:VVVV:PPPP, folder:DIR, y4m:FILE, fifo:PATH or rpicam",
-                    SettingsForm.isCamera) ?? camera.device
+                try file.value(table + "device", allowed: CameraAddress.forms) { try? CameraAddress($0) }
+                ?? camera.device
             camera.width = try file.integer(table + "width", default: camera.width, in: 64...8192)
             camera.height = try file.integer(table + "height", default: camera.height, in: 64...8192)
             camera.symbologies = try file.strings(table + "symbologies")
@@ -229,11 +234,8 @@ package struct ObserverSettings {
         if file.contains(prefix + "nfc") {
             var nfc = NFCSettings()
             nfc.device =
-                try file.string(
-                    prefix + "nfc.device",
-                    allowed:
-                        "auto, pn532_uart:/dev/ttyUSB0 (with :SPEED, if it is not 115200), pn532_i2c:/dev/i2c-1 or "
-                        + "by-id:NAME", SettingsForm.isReader) ?? nfc.device
+                try file.value(prefix + "nfc.device", allowed: ReaderAddress.forms) { try? ReaderAddress($0) }
+                ?? nfc.device
             eyes.append(.nfc(nfc))
         }
         return eyes
