@@ -295,6 +295,7 @@ let package = Package(
         tests("LimitsTests", in: "Support", ["Limits", log]),
         tests("AddressesTests", in: "Support", ["Addresses"]),
         tests("SettingsTests", in: "Support", ["Settings"]),
+        tests("ObservedValueTests", in: "Protocol", ["ObservedValue"]),
         tests("ValueFormsTests", in: "Protocol", ["ValueForms"]),
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
