@@ -308,7 +308,8 @@ let package = Package(
             "KeyServiceTests", in: "Network",
             ["KeyService", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),
         tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
-        tests("KeeperTests", in: "Observer", ["TestNetwork", "Observation", "Participant", "SRUP"]),
+        tests(
+            "KeeperTests", in: "Observer", ["TestNetwork", "Keeper", "Observation", "Participant", "Settings", "SRUP"]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
         tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
         tests(

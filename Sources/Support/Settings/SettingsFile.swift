@@ -61,6 +61,14 @@ public struct SettingsFile {
     private let entries: [Entry]
     private var known: Set<String> = []
 
+    /// The keys and tables that were asked for so far.
+    public var knownKeys: Set<String> { known }
+
+    /// The keys that stand in the file, without tables and the elements of lists.
+    public var keys: [String] {
+        entries.filter { $0.kind != CTOML_TABLE && !$0.path.hasSuffix("]") }.map(\.path)
+    }
+
     /// The largest file that is read, in bytes: work and memory go with it.
     public static let maximumSize = 64 << 10
 
