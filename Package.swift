@@ -142,11 +142,12 @@ let package = Package(
         room(
             "C2", in: "Network",
             ["ObservedValue", "ValueForms", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
+        room("Operators", in: "Network", ["SRUP", "Storage", "Limits", "Linux", "COpenSSL"]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
         room(
             "KeyService", in: "Network",
             [
-                "CertificateRequests", "SRUP", "Storage", "COpenSSL", log, lifecycle,
+                "CertificateRequests", "SRUP", "Storage", "Limits", "COpenSSL", log, lifecycle,
                 web("Hummingbird"),
                 web("HummingbirdCore"),
                 web("HummingbirdTLS"),
@@ -222,7 +223,8 @@ let package = Package(
         program(
             "srup-c2",
             [
-                "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService", "Doctor", "Settings",
+                "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService", "Operators", "Doctor",
+                "Settings",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),
@@ -304,9 +306,10 @@ let package = Package(
                 "Storage",
                 "ValueForms", log,
             ]),
+        tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "KeyServiceTests", in: "Network",
-            ["KeyService", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),
+            ["KeyService", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),
         tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
         tests(
             "KeeperTests", in: "Observer", ["TestNetwork", "Keeper", "Observation", "Participant", "Settings", "SRUP"]),

@@ -1,3 +1,4 @@
+import Limits
 import Synchronization
 
 /// Who has how many connections open. Safe to use from several threads.

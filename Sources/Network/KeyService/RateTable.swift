@@ -1,3 +1,4 @@
+import Limits
 import Synchronization
 
 /// How often something is allowed: so many at once, and so many a second in the long run.

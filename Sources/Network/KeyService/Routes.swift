@@ -1,5 +1,6 @@
 import Foundation
 import Hummingbird
+import Limits
 import Logging
 import SRUP
 import Storage

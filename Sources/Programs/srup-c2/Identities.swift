@@ -94,12 +94,11 @@ struct Forget: ParsableCommand {
         help: ArgumentHelp(
             "With --never-joined: only those that registered so long ago, as 7d, 12h, 30min or 90s.", valueName: "time")
     )
-    var olderThan: String?
+    var olderThan: Age?
 
     func validate() throws {
         guard identity.isEmpty == neverJoined else { throw ValidationError("give identities, or --never-joined") }
         guard olderThan == nil || neverJoined else { throw ValidationError("--older-than goes with --never-joined") }
-        _ = try age()
         _ = try ids()
     }
 
@@ -113,20 +112,12 @@ struct Forget: ParsableCommand {
         }
     }
 
-    private func age() throws -> Duration {
-        guard let olderThan else { return .zero }
-        let digits = olderThan.prefix { $0.isASCII && $0.isNumber }
-        let units = ["d": 86400, "h": 3600, "min": 60, "s": 1]
-        guard let count = Int(digits), count < 100_000, let unit = units[String(olderThan.dropFirst(digits.count))]
-        else { throw ValidationError("--older-than takes a number with d, h, min or s, as 7d") }
-        return .seconds(count * unit)
-    }
-
     func run() throws {
         do {
             let state = try openKeyServiceState(folder.folder)
             guard !neverJoined else {
-                let gone = try state.forgetUnjoined(olderThan: try age(), now: Participant.systemTime())
+                let gone = try state.forgetUnjoined(
+                    olderThan: olderThan?.duration ?? .zero, now: Participant.systemTime())
                 print("forgot \(gone.count) identities")
                 return
             }
@@ -143,6 +134,19 @@ struct Forget: ParsableCommand {
         } catch {
             throw Program.failure(error, code: .configuration)
         }
+    }
+}
+
+/// A time on the command line: a number with its unit.
+struct Age: ExpressibleByArgument {
+    let duration: Duration
+
+    init?(argument: String) {
+        let digits = argument.prefix { $0.isASCII && $0.isNumber }
+        let units = ["d": 86400, "h": 3600, "min": 60, "s": 1]
+        guard let count = Int(digits), count < 100_000, let unit = units[String(argument.dropFirst(digits.count))]
+        else { return nil }
+        duration = .seconds(count * unit)
     }
 }
 

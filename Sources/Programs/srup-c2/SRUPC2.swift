@@ -23,6 +23,7 @@ struct SRUPC2: AsyncParsableCommand {
             Up.self, Initialise.self, CheckCommand.self, ServerDoctor.self, Backup.self, Restore.self, Upgrade.self,
             KeyServiceCommand.self, BrokerCommand.self, Serve.self,
             WaitingCommand.self, Approve.self, Refuse.self, AuditCommand.self, Trust.self, Devices.self,
-            Remove.self, Identities.self, Forget.self, ServerTokenCommand.self,
+            Remove.self, Identities.self, Forget.self, ServerTokenCommand.self, OperatorCommand.self,
+            TokenCommand.self,
         ])
 }

@@ -170,4 +170,52 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: folder + ".part"))
         #expect(try stage.run("srup-c2", ["backup", "--folder", folder, stage.path("x")], as: "backup") == 78)
     }
+
+    @Test func aPersonLetsADeviceInByTheWordsThatItShows() throws {
+        let stage = try Stage()
+        defer { stage.close() }
+        let world = try World(stage)
+        try world.startServer(["--policy", "panel=human"])
+        try world.registerDevice("panel", type: "panel")
+        let shown = stage.path("words")
+        let begin = EventFollower.clock()
+        try world.startDevice("panel", present: "words:file:\(shown)", [])
+        try world.events.wait(for: "panel", ["showing"], since: begin, within: 90)
+        let text = try String(contentsOfFile: shown, encoding: .utf8)
+        let words = text.split(separator: "\n").compactMap { $0.split(separator: " ").last.map(String.init) }
+        #expect(words.count == 11)
+        let id = try #require(world.identities["panel"])
+        let folder = ["--folder", stage.path("c2")]
+
+        struct Waiting: Decodable {
+            let device: String
+            let question: [Int]
+            let value: String?
+        }
+        func waiting(_ role: String) throws -> Waiting {
+            try stage.must("srup-c2", ["waiting", "--json"] + folder, as: role)
+            return try JSONDecoder().decode(Waiting.self, from: Data(log(stage, role).utf8))
+        }
+        let first = try waiting("waiting")
+        #expect(first.device == id && first.value == nil && first.question.count == 3)
+        // Wrong letters let nobody in.
+        #expect(try stage.run("srup-c2", ["approve", id, "--words", "qqq", "qqq", "qqq"] + folder, as: "wrong") == 1)
+        #expect(log(stage, "wrong").contains("not the words"))
+        // Nor does an answer without a terminal and without words.
+        #expect(try stage.run("srup-c2", ["approve", id] + folder, as: "silent") == 1)
+        let letters = try waiting("waiting-again").question.map { String(words[$0 - 1].prefix(3)) }
+        #expect(try stage.run("srup-c2", ["approve", id, "--words"] + letters + folder, as: "right") == 0)
+        try world.events.wait(for: "panel", ["joined"], since: begin, within: 90)
+        try wait("it is taken down") { !FileManager.default.fileExists(atPath: shown) }
+        #expect(try stage.run("srup-c2", ["refuse", id] + folder, as: "late") == 1)
+        try stage.must("srup-c2", ["audit", "--about", id, "--json"] + folder, as: "audit")
+        #expect(log(stage, "audit").contains("\"event\":\"joined\"") && log(stage, "audit").contains("wrong words"))
+        // What was shown stands in no log.
+        for role in ["c2", "panel", "audit", "right"] {
+            #expect(!words.contains { log(stage, role).contains(" \($0) ") }, "\(role)")
+        }
+        stage.stop("c2")
+        #expect(try stage.run("srup-c2", ["waiting"] + folder, as: "nobody") == 1)
+        #expect(log(stage, "nobody").contains("no server answers"))
+    }
 }

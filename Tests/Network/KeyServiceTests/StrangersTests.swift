@@ -1,4 +1,5 @@
 import Foundation
+import Limits
 import SRUP
 import Storage
 import Testing

@@ -29,6 +29,27 @@ import Testing
         #expect(budget.count == 1)
     }
 
+    @Test func madeUpSendersAreForgottenInTheOrderOfWhatTheyHaveLeft() {
+        var budget = SenderBudget<Int>(burst: 5, perSecond: 0.01, maximum: 100)
+        for _ in 0..<5 { _ = budget.take(-1, at: .zero) }
+        for sender in 0..<10_000 { _ = budget.take(sender, at: .zero) }
+        #expect(budget.count <= 100)
+        let isGranted = budget.take(-1, at: .zero)
+        #expect(!isGranted, "who has spent all is not forgotten")
+        #expect(budget.wait(-1, at: .zero) == .seconds(100) && budget.wait(-2, at: .zero) == .zero)
+    }
+
+    @Test func whatWasWelcomeIsGivenBack() {
+        var budget = SenderBudget<Int>(burst: 1, perSecond: 0.01)
+        for _ in 0..<10 {
+            let isGranted = budget.take(1, at: .zero)
+            #expect(isGranted)
+            budget.giveBack(1)
+        }
+        budget.giveBack(1)
+        #expect(granted(5, &budget, at: .zero) == 1)
+    }
+
     /// A logger that keeps its lines.
     final class Lines: LogHandler {
         let lines = Mutex<[String]>([])

@@ -2,20 +2,22 @@ import Glibc
 
 /// Who counts as one when a stranger's requests are limited: an IPv4 address, or the 64 bits of an IPv6 address that a
 /// network has been given (RFC 6177), whose holder has all addresses below them.
-struct AddressGroup: Hashable, Sendable {
+public struct AddressGroup: Hashable, Sendable {
     private let isV6: Bool
     private let value: UInt64
 
     /// What an address could not be read from: all of that is one group.
-    static let unknown = AddressGroup(isV6: true, value: 0)
+    public static let unknown = AddressGroup(isV6: true, value: 0)
 
     private init(isV6: Bool, value: UInt64) {
         self.isV6 = isV6
         self.value = value
     }
 
+    /// The group that an address belongs to.
+    ///
     /// - Parameter text: an address in numbers, without port.
-    init(_ text: String?) {
+    public init(_ text: String?) {
         guard let text else {
             self = .unknown
             return
