@@ -116,7 +116,7 @@ let package = Package(
         room("Linux", in: "Support", ["CLinux"]),
         room("Addresses", in: "Support"),
         room("Limits", in: "Support", [log]),
-        room("Storage", in: "Support", ["CSQLite"]),
+        room("Storage", in: "Support", ["CSQLite", "Linux"]),
         room("Settings", in: "Support", ["CTOML", "Linux"]),
         room(
             "Program", in: "Support",
@@ -209,7 +209,6 @@ let package = Package(
             "srup-observer",
             [
                 "ValueForms", "ObservedValue", "Addresses",
-                "ObservedValue",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
                 "Doctor",
                 "Signals", "Linux", "CWiping", log, lifecycle, arguments,
@@ -247,7 +246,7 @@ let package = Package(
             "srup-fuzz",
             [
                 "ObservedValue",
-                "FuzzTargets", "SRUP", "SRUPJSON", "CodeReader", "DataMatrix", "Luma", "Scene",
+                "FuzzTargets", "SRUP", "SRUPJSON", "CodeReader", "DataMatrix", "Linux", "Luma", "Scene",
                 "SeededRandom",
                 arguments,
             ]),
@@ -291,7 +290,7 @@ let package = Package(
 
         // MARK: Tests, in the same order
 
-        tests("LinuxTests", in: "Support", ["Linux", "Program", log]),
+        tests("LinuxTests", in: "Support", ["Linux", "Program", log, lifecycle]),
         tests("LimitsTests", in: "Support", ["Limits", log]),
         tests("AddressesTests", in: "Support", ["Addresses"]),
         tests("SettingsTests", in: "Support", ["Settings"]),

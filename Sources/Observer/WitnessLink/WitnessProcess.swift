@@ -6,15 +6,6 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// What the keeper learns from one of its witnesses.
-public enum WitnessEvent: Sendable, Hashable {
-    case ready(String)
-    case lost(String)
-    case seen([UInt8], how: String)
-    case unread(String)
-    case tapped([UInt8], how: String)
-}
-
 /// A witness in a process of its own, as the keeper sees it: started, woken, watched, and started again when it dies,
 /// hangs or talks nonsense.
 ///
@@ -209,11 +200,7 @@ public final class WitnessProcess: Service, Sendable {
             switch said {
             case .hello(let kind):
                 guard kind == name else { return "it is a \(kind) witness, not a \(name) witness" }
-            case .ready(let what): onEvent(.ready(what))
-            case .lost(let why): onEvent(.lost(why))
-            case .seen(let value, let how): onEvent(.seen(value, how: how))
-            case .unread(let place): onEvent(.unread(place))
-            case .tapped(let value, let how): onEvent(.tapped(value, how: how))
+            case .event(let event): onEvent(event)
             case .alive: break
             }
         }

@@ -146,15 +146,7 @@ enum PictureFile {
     static func write(_ bytes: [UInt8], to path: String) throws {
         let (descriptor, _) = try OutputFile.open(path, O_TRUNC, mode: 0o644)
         defer { close(descriptor) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress! + written, $0.count - written)
-            }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw failure(path) }
-            written += count
-        }
+        guard writeAll(bytes, to: descriptor) else { throw failure(path) }
     }
 
     static func failure(_ path: String) -> ValidationError {

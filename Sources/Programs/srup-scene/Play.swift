@@ -95,7 +95,7 @@ struct Play: ParsableCommand {
     private func write(_ parts: [[UInt8]], toFile path: String) throws {
         let (descriptor, _) = try OutputFile.open(path, O_TRUNC)
         defer { close(descriptor) }
-        for part in parts where Glibc.write(descriptor, part, part.count) != part.count {
+        for part in parts where !writeAll(part, to: descriptor) {
             throw ValidationError("\(path): \(String(cString: strerror(errno)))")
         }
     }
@@ -153,7 +153,7 @@ final class FrameOutput {
     func write(_ frame: [UInt8]) throws {
         while true {
             if descriptor < 0 { try connect() }
-            if send(Array("FRAME\n".utf8)) && send(frame) { return }
+            if writeAll(Array("FRAME\n".utf8), to: descriptor) && writeAll(frame, to: descriptor) { return }
             guard errno == EPIPE else {
                 throw ValidationError("\(path) cannot be written: \(String(cString: strerror(errno)))")
             }
@@ -172,7 +172,7 @@ final class FrameOutput {
             if descriptor >= 0 {
                 // From here on writing may wait for the reader.
                 if isFIFO { _ = fcntl(descriptor, F_SETFL, 0) }
-                guard send(header) else { continue }
+                guard writeAll(header, to: descriptor) else { continue }
                 return
             }
             // No reader yet.
@@ -181,16 +181,5 @@ final class FrameOutput {
             }
             usleep(5000)
         }
-    }
-
-    private func send(_ bytes: [UInt8]) -> Bool {
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { return false }
-            sent += count
-        }
-        return true
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 
 /// Why a file with a secret was refused or could not be written.
 public enum PrivateFileError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -96,17 +97,11 @@ public enum PrivateFile {
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw failure(path, "written") }
-        var count = 0
-        while count < content.count {
-            let written = Glibc.write(descriptor, content.baseAddress! + count, content.count - count)
-            if written < 0 && errno == EINTR { continue }
-            guard written > 0 else {
-                let error = failure(path, "written")
-                close(descriptor)
-                unlink(temporary)
-                throw error
-            }
-            count += written
+        guard writeAll(content, to: descriptor) else {
+            let error = failure(path, "written")
+            close(descriptor)
+            unlink(temporary)
+            throw error
         }
         let synced = fsync(descriptor) == 0
         close(descriptor)

@@ -52,9 +52,7 @@ public struct BrokerProbe: Sendable {
 
     /// The same on a thread of its own.
     public func outcome() async -> Outcome {
-        await withCheckedContinuation { continuation in
-            DetachedThread.start { continuation.resume(returning: run()) }
-        }
+        await DetachedThread.value { run() }
     }
 
     /// Blocks, as long as the limit and 0.6 s at most (but for the name's resolution, which has limits of its own).
