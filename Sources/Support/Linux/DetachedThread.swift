@@ -31,7 +31,7 @@ public enum DetachedThread {
         let code = pthread_create(
             &thread, &attributes,
             { context in
-                Unmanaged<Box>.fromOpaque(context!).takeRetainedValue().body()
+                if let context { Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body() }
                 return nil
             }, Unmanaged.passRetained(Box(body)).toOpaque())
         // Without a thread neither broker nor witness can be served: there is nothing to go on with.

@@ -67,17 +67,11 @@ public enum PrivateFile {
         guard status.st_size <= 1 << 20 else { throw PrivateFileError.tooLarge(path: path, limit: 1 << 20) }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(status.st_size) + 1, alignment: 16)
         defer {
-            explicit_bzero(buffer.baseAddress!, buffer.count)
+            buffer.wipe()
             buffer.deallocate()
         }
-        var count = 0
-        while count < buffer.count {
-            let read = read(descriptor, buffer.baseAddress! + count, buffer.count - count)
-            if read < 0 && errno == EINTR { continue }
-            guard read >= 0 else { throw failure(path, "read") }
-            if read == 0 { break }
-            count += read
-        }
+        let count = readAll(into: buffer, from: descriptor)
+        guard count >= 0 else { throw failure(path, "read") }
         return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
 
@@ -119,7 +113,7 @@ public enum PrivateFile {
     public static func write(_ text: String, to path: String, mode: mode_t = 0o600) throws(PrivateFileError) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count + 1, alignment: 1)
         defer {
-            explicit_bzero(buffer.baseAddress!, buffer.count)
+            buffer.wipe()
             buffer.deallocate()
         }
         buffer.copyBytes(from: text.utf8)

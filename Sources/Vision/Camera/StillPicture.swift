@@ -1,6 +1,7 @@
 import CPNG
 import Glibc
 import Luma
+import Linux
 
 /// Reads still pictures (PNG, JPEG, PGM) as luma; every size is checked before memory is asked for.
 public enum StillPicture {
@@ -36,14 +37,8 @@ public enum StillPicture {
             throw .badPicture(path, why: "it has more than \(maximumFile >> 20) MiB")
         }
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
-        var count = 0
-        while count < bytes.count {
-            let got = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count) }
-            if got < 0 && errno == EINTR { continue }
-            guard got >= 0 else { throw .badPicture(path, why: String(cString: strerror(errno))) }
-            if got == 0 { break }
-            count += got
-        }
+        let count = bytes.withUnsafeMutableBytes { readAll(into: $0, from: descriptor) }
+        guard count >= 0 else { throw .badPicture(path, why: String(cString: strerror(errno))) }
         return Array(bytes.prefix(count))
     }
 

@@ -124,7 +124,7 @@ final class Y4MSource: FrameSource {
                     frame.withUnsafeBufferPointer {
                         body(
                             LumaPlane(
-                                base: $0.baseAddress!, width: header.width, height: header.height, stride: header.width)
+                                base: $0.start, width: header.width, height: header.height, stride: header.width)
                         )
                     }
                     return true
@@ -187,7 +187,10 @@ final class Y4MSource: FrameSource {
             let more = min(max(filled, Self.step), header.lumaSize - filled)
             frame.append(contentsOf: repeatElement(0, count: more))
         }
-        return frame.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + filled, $0.count - filled) }
+        return frame.withUnsafeMutableBytes {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: $0[filled...])
+            return Glibc.read(descriptor, rest.baseAddress, rest.count)
+        }
     }
 
     /// Judges what `read` has returned: `true` when bytes came.

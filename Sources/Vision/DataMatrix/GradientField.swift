@@ -94,7 +94,7 @@ struct GradientField {
                     let middle = plane.base + y * plane.stride
                     let lower = plane.base + min(y + 1, height - 1) * plane.stride
                     for x in 0..<width { sums[x] = UInt16(upper[x]) &+ 2 &* UInt16(middle[x]) &+ UInt16(lower[x]) }
-                    let row = result.baseAddress! + y * width
+                    let row = result.start + y * width
                     row[0] = UInt8(sums[0] >> 2)
                     row[width - 1] = UInt8(sums[width - 1] >> 2)
                     guard width > 2 else { continue }

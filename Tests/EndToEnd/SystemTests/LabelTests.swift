@@ -72,13 +72,7 @@ import Testing
         }
 
         private func send(_ bytes: [UInt8], _ descriptor: Int32) -> Bool {
-            var sent = 0
-            while sent < bytes.count {
-                let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
-                guard count > 0 else { return false }
-                sent += count
-            }
-            return true
+            writeAll(bytes, to: descriptor)
         }
 
         private func frame() -> [UInt8] {

@@ -33,4 +33,19 @@ import Testing
     @Test func nothingIsWrittenAtOnce() {
         #expect(writeAll([], to: -1) && !writeAll([1], to: -1) && errno == EBADF)
     }
+
+    @Test func whatIsReadEndsWithTheBufferOrTheFile() throws {
+        var ends: [Int32] = [0, 0]
+        try #require(pipe(&ends) == 0)
+        let (reader, writer) = (ends[0], ends[1])
+        #expect(writeAll([1, 2, 3, 4, 5], to: writer))
+        close(writer)
+        defer { close(reader) }
+        var bytes = [UInt8](repeating: 0, count: 3)
+        #expect(bytes.withUnsafeMutableBytes { readAll(into: $0, from: reader) } == 3 && bytes == [1, 2, 3])
+        #expect(bytes.withUnsafeMutableBytes { readAll(into: $0, from: reader) } == 2 && bytes == [4, 5, 3])
+        #expect(bytes.withUnsafeMutableBytes { readAll(into: $0, from: -1) } == -1 && errno == EBADF)
+        bytes.withUnsafeMutableBytes { $0.wipe() }
+        #expect(bytes == [0, 0, 0])
+    }
 }

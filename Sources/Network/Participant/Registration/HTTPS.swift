@@ -66,7 +66,8 @@ struct HTTPS: Sendable {
         srup_curl_writer(
             curl,
             { bytes, size, count, context in
-                let body = Unmanaged<Body>.fromOpaque(context!).takeUnretainedValue()
+                guard let context else { return 0 }
+                let body = Unmanaged<Body>.fromOpaque(context).takeUnretainedValue()
                 let length = size * count
                 guard body.bytes.count + length <= HTTPS.maximumBody else {
                     body.isTooLarge = true
