@@ -343,7 +343,9 @@ let package = Package(
             ["TestProcesses", "WitnessLink", "NFCReader", "ChipSimulator", "Linux", log, lifecycle],
             resources: [.copy("nfcpy")]),
         tests("PresentationTests", in: "Device", ["Presentation", "CodeReader", "Camera", "Luma"]),
-        tests("SceneTests", in: "Testing", ["Scene", "CodeReader", "Presentation", "Luma", "SeededRandom"]),
+        tests(
+            "SceneTests", in: "Testing",
+            ["Scene", "CodeReader", "Presentation", "Luma", "SeededRandom", "TestProcesses"]),
         tests("FuzzTests", in: "Testing", ["FuzzTargets"]),
         tests("ModelTests", in: "EndToEnd", ["Model"]),
         tests(

@@ -96,7 +96,7 @@ struct Play: ParsableCommand {
         let (descriptor, _) = try OutputFile.open(path, O_TRUNC)
         defer { close(descriptor) }
         for part in parts where !writeAll(part, to: descriptor) {
-            throw ValidationError("\(path): \(String(cString: strerror(errno)))")
+            throw WriteFailure(path, code: errno)
         }
     }
 }
@@ -154,12 +154,18 @@ final class FrameOutput {
         while true {
             if descriptor < 0 { try connect() }
             if writeAll(Array("FRAME\n".utf8), to: descriptor) && writeAll(frame, to: descriptor) { return }
-            guard errno == EPIPE else {
-                throw ValidationError("\(path) cannot be written: \(String(cString: strerror(errno)))")
-            }
-            close(descriptor)
-            descriptor = -1
+            try readerHasGone()
         }
+    }
+
+    /// Lets go of a FIFO that nobody reads any more.
+    ///
+    /// - Throws: ``WriteFailure`` when it was something else that ended the writing.
+    private func readerHasGone() throws {
+        let why = errno
+        close(descriptor)
+        descriptor = -1
+        guard why == EPIPE else { throw WriteFailure(path, code: why) }
     }
 
     private func connect() throws {
@@ -172,12 +178,13 @@ final class FrameOutput {
             if descriptor >= 0 {
                 // From here on writing may wait for the reader.
                 if isFIFO { _ = fcntl(descriptor, F_SETFL, 0) }
-                guard writeAll(header, to: descriptor) else { continue }
-                return
+                if writeAll(header, to: descriptor) { return }
+                try readerHasGone()
+                continue
             }
             // No reader yet.
             guard errno == ENXIO else {
-                throw ValidationError("\(path) cannot be opened: \(String(cString: strerror(errno)))")
+                throw WriteFailure(path, code: errno)
             }
             usleep(5000)
         }

@@ -75,6 +75,7 @@ import Testing
                 "\(other.brokerPort)", "--key-service-port", "\(world.keyServicePort)",
             ], as: "init-other")
         try world.startKeyService()
+        #expect(try stage.run("srup-c2", ["key-service", "--folder", stage.path("other")], as: "alone") == 1)
         #expect(try stage.run("srup-c2", ["up", "--folder", stage.path("other")], as: "taken", within: 120) == 1)
         #expect(log(stage, "taken").contains("the key service ends as soon as it is started"))
         #expect(!Stage.accepts(port: other.brokerPort))
