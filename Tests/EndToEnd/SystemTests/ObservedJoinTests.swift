@@ -126,9 +126,8 @@ import Testing
             #expect(
                 try world.stage.run(
                     "srup-observer", ["status", "--config", world.stage.path("second.toml")], as: "status") == 1)
-            // Followed by the words that the operator compares.
             let status = try String(contentsOfFile: world.stage.path("log/status.log"), encoding: .utf8)
-            #expect(status.contains(words), "\(status)")
+            #expect(status.contains(words) && status.contains("tell the operator these"))
             try world.trust("second")
             try world.events.wait(for: "second", ["joined"], since: begin, within: 30)
             // And out again.
