@@ -36,11 +36,11 @@ struct BrokerCheck {
     /// - Returns: `nil` when no broker answers.
     private func showsPresent() async -> Bool? {
         switch await BrokerProbe(broker, limit: .seconds(5)).outcome() {
-        case .welcome(_, let certificate):
+        case .accepted(_, let certificate):
             (try? PublicFile.read(folder + "/broker.crt")).map { Self.body($0) == Self.body(certificate) }
         // An old one has ended, or is from before the clock was set.
         case .untrusted: false
-        case .nameUnknown, .unreachable, .refused, .ours: nil
+        case .nameUnknown, .unreachable, .refused, .localFile: nil
         }
     }
 

@@ -142,7 +142,7 @@ final class Y4MSource: FrameSource {
         while true {
             if let header, filled >= 0 {
                 let count = readFrame(header)
-                guard try goesOn(count) else { return false }
+                guard try consume(count) else { return false }
                 filled += count
                 if filled == header.frameSize {
                     filled = -1
@@ -152,7 +152,7 @@ final class Y4MSource: FrameSource {
             } else {
                 var byte: UInt8 = 0
                 let count = Glibc.read(descriptor, &byte, 1)
-                guard try goesOn(count) else { return false }
+                guard try consume(count) else { return false }
                 if byte != 10 {
                     line.append(byte)
                     guard line.count <= Y4MHeader.maximumLine else {
@@ -194,7 +194,7 @@ final class Y4MSource: FrameSource {
     }
 
     /// Judges what `read` has returned: `true` when bytes came.
-    private func goesOn(_ count: Int) throws(CameraError) -> Bool {
+    private func consume(_ count: Int) throws(CameraError) -> Bool {
         if count > 0 {
             isOrphaned = false
             return true

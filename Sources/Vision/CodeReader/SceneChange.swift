@@ -5,13 +5,13 @@ import Luma
 ///
 /// The frame has square cells; of each the last frame is known in which it changed.
 struct SceneChange {
-    /// Every so manieth pixel of every so manieth row.
+    /// Every nth pixel of every nth row.
     private static let step = 8
     /// Of a cell, in pixels.
     static let cell = 64
     /// A change is so many of a cell's pixels by so many grey levels: a small code that appears is more, noise is less.
     private static let (leastPixels, leastLevels) = (3, 24)
-    /// It is looked for in every so manieth frame, and against pixels that are at most so many frames old.
+    /// It is looked for in every nth frame, and against pixels that are at most so many frames old.
     private static let (period, age) = (4, 32)
 
     private var pixels: [UInt8] = []

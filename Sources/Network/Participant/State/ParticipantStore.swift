@@ -232,8 +232,8 @@ public final class ParticipantStore: Sendable {
     ///
     /// - Parameter answering: a request of `peer` that this message ends, in the same transaction: an answer goes out
     ///   once, whatever crashes.
-    /// - Parameter membership: the peer's from now on, in the same transaction: who is told that it belongs belongs, and who
-    ///   is told that it does not does not.
+    /// - Parameter membership: the peer's from now on, in the same transaction: membership and the answer that tells of it
+    ///   are stored together.
     /// - Throws: ``StorageError``, ``ParticipantError`` when `make` fails, the numbers are used up, or the request has been
     ///   answered.
     public func enqueue(

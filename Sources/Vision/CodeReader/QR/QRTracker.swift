@@ -18,9 +18,9 @@ final class QRTracker {
     /// In so many frames it is looked for others although symbols were read: once in the picture as it is, once in its
     /// smaller copies, once harder.
     private static let period = 8
-    /// Of those looks, only every so manieth is at all of the frame; the others are where it has changed of late.
+    /// Of those looks, only every nth is at all of the frame; the others are where it has changed of late.
     private static let rounds = 4
-    /// Of the symbols that are read, each is read again in at least every so manieth frame.
+    /// Of the symbols that are read, each is read again in at least every nth frame.
     private static let rotation = 4
     /// At most so many symbols are followed.
     private static let mostTracks = CodeReader.mostReadings
