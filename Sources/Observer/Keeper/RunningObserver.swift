@@ -58,7 +58,7 @@ package struct RunningObserver {
         await desk.use(witnesses)
         let log = logger
         let identification = Identification(
-            program: "srup-observer \(Release.version)", observations: settings.rules.mostWatches)
+            program: "srup-observer \(Release.version)", observations: settings.rules.maximumWatches)
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
         var behaviour = Member.Behaviour(rejoin: settings.rejoin, identification: identification)

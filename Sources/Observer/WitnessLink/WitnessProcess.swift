@@ -44,7 +44,7 @@ public final class WitnessProcess: Service, Sendable {
     /// An awake witness says something every second; after this long without a word it is started again.
     private static let silence: Int32 = 8000
     /// More lines than this in a second are nonsense.
-    private static let mostLines = 400
+    private static let maximumLines = 400
 
     /// - Parameters:
     ///   - arguments: on its command line, or in the first line to it.
@@ -194,7 +194,7 @@ public final class WitnessProcess: Service, Sendable {
                 lines = 0
             }
             lines += 1
-            guard lines <= Self.mostLines else { return "it talks too much" }
+            guard lines <= Self.maximumLines else { return "it talks too much" }
             guard let said = WitnessLine(line) else { return "it said something that is not in the protocol" }
             defer { if said.hasValue { srup_wipe_stack() } }
             switch said {

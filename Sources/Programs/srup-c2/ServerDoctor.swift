@@ -107,7 +107,8 @@ struct ServerDoctor: AsyncParsableCommand {
 
     private static func probe(_ broker: BrokerAddress, _ folder: String) async -> Finding {
         switch await BrokerProbe(broker, limit: .seconds(5)).outcome() {
-        case .accepted(let version, _): Finding("broker", .ok, "it answers at \(broker.host):\(broker.port), \(version)")
+        case .accepted(let version, _):
+            Finding("broker", .ok, "it answers at \(broker.host):\(broker.port), \(version)")
         case .untrusted(let problem):
             Finding(
                 "broker", .problem, "its certificate is not believed: \(problem)",

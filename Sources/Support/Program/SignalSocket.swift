@@ -8,7 +8,7 @@ import Synchronization
 /// Nothing secret is said, so everybody who reaches the path may listen. A listener that does not read is dropped. Nobody is
 /// turned away: when there are too many, the user with the most loses the oldest, so that no user shuts out another's.
 public final class SignalSocket: Service, Sendable {
-    static let mostListeners = 32
+    static let maximumListeners = 32
 
     private struct Listener {
         let connection: ListeningSocket.Connection
@@ -61,7 +61,7 @@ public final class SignalSocket: Service, Sendable {
             state.listeners.removeAll { Self.hasGone($0.connection.descriptor) }
             guard !state.hasEnded, Self.say(state.word, to: connection.descriptor) else { return }
             state.listeners.append(Listener(connection: connection, user: srup_peer_user(connection.descriptor)))
-            if state.listeners.count > Self.mostListeners {
+            if state.listeners.count > Self.maximumListeners {
                 state.listeners.remove(at: Self.leastMissed(state.listeners.map(\.user)))
             }
         }

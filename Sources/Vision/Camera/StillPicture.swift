@@ -14,7 +14,7 @@ public enum StillPicture {
     /// file of up to 1 MiB is given work for 16 mebipixels, and one that has more in it gets more, by its bytes above that.
     static func surplus(_ bytes: Int) -> Int { max(0, bytes - (1 << 20)) }
 
-    static func mostPixels(bytes: Int) -> Int { (16 << 20) + 16 * surplus(bytes) }
+    static func maximumPixels(bytes: Int) -> Int { (16 << 20) + 16 * surplus(bytes) }
 
     /// - Throws: ``CameraError/absent(_:)``, ``CameraError/badPicture(_:why:)``.
     public static func read(_ path: String) throws(CameraError) -> LumaPicture {
@@ -95,7 +95,7 @@ public enum StillPicture {
             } catch {
                 return .failure(error)
             }
-            guard width * height <= mostPixels(bytes: data.count) else { return .failure(tooMuchWork(name)) }
+            guard width * height <= maximumPixels(bytes: data.count) else { return .failure(tooMuchWork(name)) }
             var pixels = [UInt8](repeating: 0, count: width * height)
             guard srup_png_grey(&image, &pixels) != 0 else {
                 return .failure(.badPicture(name, why: "not a whole PNG: \(message(image))"))

@@ -59,7 +59,7 @@ package struct ObserverSettings {
 
     package static let defaultPath = "/etc/srup-observer/srup-observer.toml"
     /// How many logical observers one box may hold.
-    package static let mostObservers = 16
+    package static let maximumObservers = 16
 
     /// Reads and checks the file; paths in it are placed in its folder.
     ///
@@ -131,8 +131,8 @@ package struct ObserverSettings {
         for table in ["camera", "nfc"] where file.contains(table) {
             throw file.problem(table, "belongs in one of the [[observer]] blocks, as [observer.\(table)]")
         }
-        guard blocks.count <= Self.mostObservers else {
-            throw file.problem("observer", "at most \(Self.mostObservers) blocks are possible")
+        guard blocks.count <= Self.maximumObservers else {
+            throw file.problem("observer", "at most \(Self.maximumObservers) blocks are possible")
         }
         for block in blocks {
             var observer = common
