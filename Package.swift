@@ -116,7 +116,7 @@ let package = Package(
         room("Linux", in: "Support", ["CLinux"]),
         room("Addresses", in: "Support"),
         room("Limits", in: "Support", [log]),
-        room("Storage", in: "Support", ["CSQLite"]),
+        room("Storage", in: "Support", ["CSQLite", "Linux"]),
         room("Settings", in: "Support", ["CTOML", "Linux"]),
         room(
             "Program", in: "Support",
@@ -209,7 +209,6 @@ let package = Package(
             "srup-observer",
             [
                 "ValueForms", "ObservedValue", "Addresses",
-                "ObservedValue",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
                 "Doctor",
                 "Signals", "Linux", "CWiping", log, lifecycle, arguments,
@@ -247,7 +246,7 @@ let package = Package(
             "srup-fuzz",
             [
                 "ObservedValue",
-                "FuzzTargets", "SRUP", "SRUPJSON", "CodeReader", "DataMatrix", "Luma", "Scene",
+                "FuzzTargets", "SRUP", "SRUPJSON", "CodeReader", "DataMatrix", "Linux", "Luma", "Scene",
                 "SeededRandom",
                 arguments,
             ]),
@@ -291,7 +290,7 @@ let package = Package(
 
         // MARK: Tests, in the same order
 
-        tests("LinuxTests", in: "Support", ["Linux", "Program", log]),
+        tests("LinuxTests", in: "Support", ["Linux", "Program", log, lifecycle]),
         tests("LimitsTests", in: "Support", ["Limits", log]),
         tests("AddressesTests", in: "Support", ["Addresses"]),
         tests("SettingsTests", in: "Support", ["Settings"]),
@@ -312,7 +311,8 @@ let package = Package(
             "KeyServiceTests", in: "Network",
             ["KeyService", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),
         tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
-        tests("KeeperTests", in: "Observer", ["TestNetwork", "Observation", "Participant", "SRUP"]),
+        tests(
+            "KeeperTests", in: "Observer", ["TestNetwork", "Keeper", "Observation", "Participant", "Settings", "SRUP"]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
         tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
         tests(
@@ -344,7 +344,9 @@ let package = Package(
             ["TestProcesses", "WitnessLink", "NFCReader", "ChipSimulator", "Linux", log, lifecycle],
             resources: [.copy("nfcpy")]),
         tests("PresentationTests", in: "Device", ["Presentation", "CodeReader", "Camera", "Luma"]),
-        tests("SceneTests", in: "Testing", ["Scene", "CodeReader", "Presentation", "Luma", "SeededRandom"]),
+        tests(
+            "SceneTests", in: "Testing",
+            ["Scene", "CodeReader", "Presentation", "Luma", "SeededRandom", "TestProcesses"]),
         tests("FuzzTests", in: "Testing", ["FuzzTargets"]),
         tests("ModelTests", in: "EndToEnd", ["Model"]),
         tests(

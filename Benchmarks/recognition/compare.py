@@ -114,9 +114,9 @@ if __name__ == "__main__":
     parser.add_argument("--program", required=True, help="recognition-benchmark, our own reader")
     parser.add_argument("--output", required=True)
     parser.add_argument("--readers", help="only these, with commas between")
-    parser.add_argument("--every", type=int, default=1, help="only every so-manieth picture")
+    parser.add_argument("--every", type=int, default=1, help="only every nth picture")
     # Not five: of the drawn pictures every fifth has the same grade.
-    parser.add_argument("--libdmtx-every", type=int, default=4, help="libdmtx reads only every so-manieth picture")
+    parser.add_argument("--libdmtx-every", type=int, default=4, help="libdmtx reads only every nth picture")
     parser.add_argument("--streams", type=int, default=3, help="seeds of the streams; 0: none")
     parser.add_argument("folders", nargs="+")
     run(parser.parse_args())

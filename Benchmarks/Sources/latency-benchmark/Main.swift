@@ -11,40 +11,41 @@ struct LatencyBenchmark {
             exit(2)
         }
         let joins = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 20 : 20
-        let stage = try Stage(binaries: CommandLine.arguments[1])
-        defer { stage.close() }
+        let runner = try ProgramRunner(binaries: CommandLine.arguments[1])
+        defer { runner.close() }
         do {
-            try measure(stage, joins)
+            try measure(runner, joins)
         } catch {
             print("error: \(error)")
-            stage.close()
+            runner.close()
             exit(1)
         }
     }
 
-    static func measure(_ stage: Stage, _ joins: Int) throws {
-        let world = try World(stage)
-        try world.startServer(["--policy", "sensor=observed"])
-        let fifo = try world.makeCamera("camera")
-        try world.bringObserver(camera: "fifo:\(fifo)", settings: "[observe]\ntimeout = \"30 s\"")
-        try idle(stage)
+    static func measure(_ runner: ProgramRunner, _ joins: Int) throws {
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.startServer(["--policy", "sensor=observed"])
+        let fifo = try loopback.makeCamera("camera")
+        try loopback.bringObserver(camera: "fifo:\(fifo)", settings: "[observe]\ntimeout = \"30 s\"")
+        try idle(runner)
 
-        try world.startListening()
+        try loopback.startListening()
         var latencies: [Double] = []
         for number in 1...joins {
             let begin = EventFollower.clock()
-            let stamps = stage.path("stamps-\(number)")
+            let stamps = runner.path("stamps-\(number)")
             // The server asks the observer only about devices that it does not know: each join is another's.
             let name = "device-\(number)"
-            try world.registerDevice(name, type: "sensor")
-            try world.startScene(on: fifo, picture: world.picture(name), role: "scene", ["--stamp", stamps])
-            try world.startDevice(name)
-            try world.events.wait(for: name, ["joined"], since: begin, within: 40)
-            stage.stop("scene")
-            stage.stop(name)
-            guard let shown = firstShown(stamps), let answered = try world.heardValid(after: realTime(shown), within: 5)
+            try loopback.registerDevice(name, type: "sensor")
+            try loopback.startScene(on: fifo, picture: loopback.picture(name), role: "scene", ["--stamp", stamps])
+            try loopback.startDevice(name)
+            try loopback.events.wait(for: name, ["joined"], since: begin, within: 40)
+            runner.stop("scene")
+            runner.stop(name)
+            guard let shown = firstShown(stamps),
+                let answered = try loopback.heardValid(after: realTime(shown), within: 5)
             else {
-                throw Stage.Failure(description: "join \(number) left no trace")
+                throw ProgramRunner.Failure(description: "join \(number) left no trace")
             }
             latencies.append((answered - realTime(shown)) * 1000)
         }
@@ -57,8 +58,8 @@ struct LatencyBenchmark {
     }
 
     /// CPU time and memory of keeper and witness while no watch is open.
-    static func idle(_ stage: Stage) throws {
-        guard let keeper = stage.processIdentifier("observer") else { return }
+    static func idle(_ runner: ProgramRunner) throws {
+        guard let keeper = runner.processIdentifier("observer") else { return }
         let children = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }.filter {
             ((try? String(contentsOfFile: "/proc/\($0)/status", encoding: .utf8)) ?? "").contains("PPid:\t\(keeper)\n")
         }

@@ -12,13 +12,13 @@ struct TapBenchmark {
         }
         let joins = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 15 : 15
         for bus in Bus.allCases {
-            let stage = try Stage(binaries: CommandLine.arguments[1])
-            defer { stage.close() }
+            let runner = try ProgramRunner(binaries: CommandLine.arguments[1])
+            defer { runner.close() }
             do {
-                try measureJoins(stage, bus, joins)
+                try measureJoins(runner, bus, joins)
             } catch {
                 print("error: \(error)")
-                stage.close()
+                runner.close()
                 exit(1)
             }
         }
@@ -32,9 +32,9 @@ struct TapBenchmark {
         var observer: String { self == .serial ? "observer" : "bus" }
 
         /// What to give the observer's libnfc; over I2C the shim is preloaded into what is started from now on.
-        func connstring(_ readers: ReaderStage, _ stage: Stage) -> String {
+        func connstring(_ readers: SimulatedReaders, _ runner: ProgramRunner) -> String {
             guard self == .i2c else { return readers.connstring("observer") }
-            setenv("LD_PRELOAD", stage.binaries + "/libI2CShim.so", 1)
+            setenv("LD_PRELOAD", runner.binaries + "/libI2CShim.so", 1)
             setenv("SRUP_I2C_SOCKET", readers.bus("bus"), 1)
             return "pn532_i2c:/dev/i2c-1"
         }
@@ -46,32 +46,32 @@ struct TapBenchmark {
     }
 
     /// Field contact -> the observer's RESPONSE heard by a third party at the broker.
-    static func measureJoins(_ stage: Stage, _ bus: Bus, _ joins: Int) throws {
-        let world = try World(stage)
-        try world.startServer(["--policy", "sensor=observed", "--tries", "1"])
-        let readers = try ReaderStage(stage, serial: ["observer", "device"], i2c: ["bus"])
-        let connstring = bus.connstring(readers, stage)
-        try world.bringObserver(
+    static func measureJoins(_ runner: ProgramRunner, _ bus: Bus, _ joins: Int) throws {
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.startServer(["--policy", "sensor=observed", "--tries", "1"])
+        let readers = try SimulatedReaders(runner, serial: ["observer", "device"], i2c: ["bus"])
+        let connstring = bus.connstring(readers, runner)
+        try loopback.bringObserver(
             eyes: "[nfc]\ndevice = \"\(connstring)\"", settings: "[observe]\ntimeout = \"30 s\"")
         quiet()
-        try world.startListening()
+        try loopback.startListening()
         var latencies: [Double] = []
         for number in 1...joins {
             let name = "device-\(number)"
             let begin = EventFollower.clock()
-            try world.registerDevice(name, type: "sensor")
-            try world.startDevice(name, present: "nfc:\(readers.connstring("device"))")
-            try world.events.wait(for: name, ["showing"], since: begin, within: 20)
+            try loopback.registerDevice(name, type: "sensor")
+            try loopback.startDevice(name, present: "nfc:\(readers.connstring("device"))")
+            try loopback.events.wait(for: name, ["showing"], since: begin, within: 20)
             // Both have their readers open by then, and are anywhere in their turns.
             usleep(UInt32.random(in: 700_000...1_200_000))
             let contact = Date().timeIntervalSince1970
             try readers.tell("near \(bus.observer) device")
-            guard let answered = try world.heardValid(after: contact, within: 20) else {
-                throw Stage.Failure(description: "join \(number) got no VALID:\n\(stage.tail(of: "observer"))")
+            guard let answered = try loopback.heardValid(after: contact, within: 20) else {
+                throw ProgramRunner.Failure(description: "join \(number) got no VALID:\n\(runner.tail(of: "observer"))")
             }
             latencies.append((answered - contact) * 1000)
-            try world.events.wait(for: name, ["joined"], since: begin, within: 20)
-            stage.stop(name)
+            try loopback.events.wait(for: name, ["joined"], since: begin, within: 20)
+            runner.stop(name)
             try readers.tell("apart")
         }
         latencies.sort()
@@ -126,34 +126,34 @@ struct TapBenchmark {
     }
 
     static func link(_ binaries: String, _ bus: Bus, _ arguments: [String]) throws -> (Double, Double, Int) {
-        let stage = try Stage(binaries: binaries)
-        defer { stage.close() }
-        let readers = try ReaderStage(stage, serial: ["observer", "device"], i2c: ["bus"], arguments)
-        let connstring = bus.connstring(readers, stage)
-        try stage.start("srup-witness", ["nfc", "read", "--json", "--device", connstring], as: "read")
+        let runner = try ProgramRunner(binaries: binaries)
+        defer { runner.close() }
+        let readers = try SimulatedReaders(runner, serial: ["observer", "device"], i2c: ["bus"], arguments)
+        let connstring = bus.connstring(readers, runner)
+        try runner.start("srup-witness", ["nfc", "read", "--json", "--device", connstring], as: "read")
         quiet()
         try readers.tell("near \(bus.observer) device")
         let wanted = 25
-        let code = try stage.run(
+        let code = try runner.run(
             "srup-witness",
             [
                 "nfc", "write", "--taps", "\(wanted)", "--pause", "100", "--seconds", "120", "--device",
                 readers.connstring("device"), "00112233445566778899aabbccddeeff",
             ], as: "write", within: 150)
-        guard code == 0 else { throw Stage.Failure(description: "no taps:\n\(stage.tail(of: "write"))") }
+        guard code == 0 else { throw ProgramRunner.Failure(description: "no taps:\n\(runner.tail(of: "write"))") }
         struct Line: Decodable {
             let event: String
             let role: String?
             let milliseconds: Double?
             let exchanges: Int?
         }
-        let lines = try String(contentsOfFile: stage.path("log/read.log"), encoding: .utf8).split(separator: "\n")
+        let lines = try String(contentsOfFile: runner.path("log/read.log"), encoding: .utf8).split(separator: "\n")
             .compactMap { try? JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
         // The main role: the device calls.
         let taps = lines.filter { $0.role == "target" }
         let times = taps.compactMap(\.milliseconds).sorted()
         let exchanges = taps.compactMap(\.exchanges).sorted()
-        guard !times.isEmpty else { throw Stage.Failure(description: "no taps in the main role") }
+        guard !times.isEmpty else { throw ProgramRunner.Failure(description: "no taps in the main role") }
         let all = lines.filter { $0.event == "tap" }.count
         let frames = Double(try readers.statistics()["rf"] ?? 0) / Double(max(all, 1))
         return (times[times.count / 2], frames, exchanges[exchanges.count / 2])

@@ -84,8 +84,8 @@ public struct CommandPresenter: NoncePresenter {
             var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             let left = Int32(max(0, (deadline - .now) / .milliseconds(1)))
             guard poll(&poller, 1, left) > 0 else { return }
-            let count = input.withUnsafeBytes {
-                send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            let count = input[sent...].withUnsafeBytes {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             }
             if count < 0 && (errno == EINTR || errno == EAGAIN) { continue }
             // A command that does not want its input is judged by its exit code.

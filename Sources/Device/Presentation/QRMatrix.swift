@@ -1,5 +1,6 @@
 import CQREncode
 import Glibc
+import Linux
 
 /// A QR code as dark and light modules, without its quiet zone.
 ///
@@ -50,7 +51,7 @@ public struct QRMatrix: Sendable, Hashable {
     public init(hex: UnsafeRawBufferPointer, level: Level = .medium) throws(PresentationError) {
         let capitals = UnsafeMutableRawBufferPointer.allocate(byteCount: max(hex.count, 1), alignment: 1)
         defer {
-            explicit_bzero(capitals.baseAddress!, capitals.count)
+            capitals.wipe()
             capitals.deallocate()
         }
         for (index, byte) in hex.enumerated() { capitals[index] = (0x61...0x66).contains(byte) ? byte - 0x20 : byte }

@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 
 /// Shows the code on a terminal, black on white whatever the terminal's own colours are.
 ///
@@ -67,12 +68,8 @@ public struct TerminalPresenter: NoncePresenter {
     func write(_ text: String) throws(PresentationError) {
         var bytes = Array(text.utf8)
         defer { explicit_bzero(&bytes, bytes.count) }
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw .cannotWrite("the terminal", why: String(cString: strerror(errno))) }
-            sent += count
+        guard writeAll(bytes, to: descriptor) else {
+            throw .cannotWrite("the terminal", why: String(cString: strerror(errno)))
         }
     }
 }

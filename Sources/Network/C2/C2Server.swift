@@ -122,8 +122,7 @@ public actor C2Server: Service {
             participant.link.subscribe("SRUP/\(peer.id.hex)")
             directory.belongs(peer.id)
         }
-        // Of an earlier version, which kept them there.
-        try participant.state.dropRequests(.observation)
+        try participant.state.dropEarlierRequests()
         try resumeJoins()
         try resumeModerations()
         if try participant.state.hasLeaped() { toBeNudged = try participant.state.knownPeers().reversed() }

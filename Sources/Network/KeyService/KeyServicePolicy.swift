@@ -38,6 +38,6 @@ public struct KeyServicePolicy: Sendable {
         self.server = server
     }
 
-    /// A reference client assumes port 8883, so that the usual one is not said.
+    /// A reference client assumes port 8883, so the default is omitted.
     var broker: String { "mqtt://" + brokerHost + (brokerPort == 8883 ? "" : ":\(brokerPort)") }
 }

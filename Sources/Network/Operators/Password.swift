@@ -5,22 +5,22 @@ import SRUP
 /// What somebody wants for a password: 12 characters or more, at most 256 bytes, no control characters.
 public struct Password: Sendable {
     /// At least so many characters.
-    public static let leastCharacters = 12
+    public static let minimumCharacters = 12
     /// At most so many bytes.
-    public static let mostBytes = 256
+    public static let maximumBytes = 256
     let bytes: SecretBytes
 
     /// - Throws: ``OperatorError/invalid(_:)`` with what is wrong.
     public init(_ text: String) throws(OperatorError) {
-        guard text.count >= Self.leastCharacters else {
-            throw .invalid("a password has at least \(Self.leastCharacters) characters")
+        guard text.count >= Self.minimumCharacters else {
+            throw .invalid("a password has at least \(Self.minimumCharacters) characters")
         }
         guard !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
             throw .invalid("a password has no control characters")
         }
         guard Set(text).count > 2 else { throw .invalid("a password is not the same characters again and again") }
         guard let bytes = Self.bytes(text) else {
-            throw .invalid("a password has at most \(Self.mostBytes) bytes")
+            throw .invalid("a password has at most \(Self.maximumBytes) bytes")
         }
         self.bytes = bytes
     }
@@ -36,9 +36,9 @@ public struct Password: Sendable {
 
     /// The same bytes for the same characters, however a keyboard has put them together; `nil`: too many.
     static func bytes(_ text: String) -> SecretBytes? {
-        guard text.utf8.count <= 4 * mostBytes else { return nil }
+        guard text.utf8.count <= 4 * maximumBytes else { return nil }
         var composed = text.utf8.allSatisfy { $0 < 0x80 } ? text : text.precomposedStringWithCanonicalMapping
-        guard composed.utf8.count <= mostBytes else { return nil }
+        guard composed.utf8.count <= maximumBytes else { return nil }
         return composed.withUTF8 { SecretBytes(copying: UnsafeRawBufferPointer($0)) }
     }
 }

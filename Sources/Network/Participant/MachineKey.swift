@@ -48,16 +48,7 @@ public enum MachineKey {
             tool, ["decrypt", "--name=\(name)", sealed, "-"], descriptors: [1: pipe[1]])
         close(pipe[1])
         guard let process else { return nil }
-        let result = SecretBytes(capacity: most) { buffer in
-            var count = 0
-            while count < buffer.count {
-                let got = read(pipe[0], buffer.baseAddress! + count, buffer.count - count)
-                if got < 0 && errno == EINTR { continue }
-                if got <= 0 { break }
-                count += got
-            }
-            return count
-        }
+        let result = SecretBytes(capacity: most) { max(0, readAll(into: $0, from: pipe[0])) }
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0 && errno == EINTR {}
         return status == 0 ? result.withBytes { secret($0) } : nil

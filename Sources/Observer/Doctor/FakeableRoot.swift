@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 
 /// The machine's own files (/proc, /sys, /etc, /run, /dev), below a folder that tests fill by themselves.
 public struct FakeableRoot: Sendable {
@@ -24,15 +25,8 @@ public struct FakeableRoot: Sendable {
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: limit)
-        var filled = 0
-        while filled < limit {
-            let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + filled, limit - filled) }
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return nil }
-            if count == 0 { break }
-            filled += count
-        }
-        return Array(bytes.prefix(filled))
+        let count = bytes.withUnsafeMutableBytes { readAll(into: $0, from: descriptor) }
+        return count < 0 ? nil : Array(bytes.prefix(count))
     }
 
     /// A text without the white space and NUL at its ends.

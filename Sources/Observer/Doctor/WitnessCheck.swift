@@ -18,7 +18,7 @@ public struct WitnessCheck: Sendable {
     private let limit: Duration
 
     /// The most that is read of its answer, in bytes.
-    private static let mostBytes = 64 << 10
+    private static let maximumBytes = 64 << 10
 
     /// Asks nothing yet; ``findings()`` does.
     ///
@@ -65,7 +65,7 @@ public struct WitnessCheck: Sendable {
     private func read(_ descriptor: Int32, until deadline: ContinuousClock.Instant) -> [UInt8] {
         var output: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
-        while output.count < Self.mostBytes {
+        while output.count < Self.maximumBytes {
             let left = Int32(clamping: Int((deadline - .now) / .milliseconds(1)))
             var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             let ready = poll(&poller, 1, max(left, 0))

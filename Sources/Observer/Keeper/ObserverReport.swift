@@ -45,10 +45,7 @@ package struct ObserverReport: Codable, Sendable {
 
     /// One object, or a list of them when the box holds several logical observers.
     package static func encoded(_ reports: [ObserverReport]) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let data = reports.count == 1 ? try? encoder.encode(reports[0]) : try? encoder.encode(reports)
-        return data.map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        reports.count == 1 ? reports[0].jsonLine : reports.jsonLine
     }
 
     /// What the observer that runs with these settings answers; `nil` when none does.

@@ -16,6 +16,7 @@ package struct RunningObserver {
     private let member: Member
     private let desk: ObservationService
     private let witnesses: [WitnessProcess]
+    private let reports: [WitnessReports]
     private let link: BrokerLink
     private let logger: Logger
     package let events: EventLog
@@ -51,11 +52,13 @@ package struct RunningObserver {
         let desk = ObservationService(
             participant, server: server, rules: settings.rules, events: events, name: observer.name, signals: signals)
         self.desk = desk
-        witnesses = observer.eyes.map { Self.witness($0, observer.name, in: witnessSockets, desk, logger) }
+        let eyes = observer.eyes.map { Self.witness($0, observer.name, in: witnessSockets, desk, logger) }
+        witnesses = eyes.map(\.process)
+        reports = eyes.map(\.reports)
         await desk.use(witnesses)
         let log = logger
         let identification = Identification(
-            program: "srup-observer \(Release.version)", observations: settings.rules.mostWatches)
+            program: "srup-observer \(Release.version)", observations: settings.rules.maximumWatches)
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
         var behaviour = Member.Behaviour(rejoin: settings.rejoin, identification: identification)
@@ -70,7 +73,7 @@ package struct RunningObserver {
     }
 
     package var services: [any Service] {
-        [Renewal(folder: folder, link: link, logger: logger), member, link] + witnesses
+        [Renewal(folder: folder, link: link, logger: logger), member, link] + reports + witnesses
     }
 
     package func use(_ rules: WatchRules) async { await desk.use(rules) }
@@ -83,11 +86,9 @@ package struct RunningObserver {
     private static func witness(
         _ eye: ObserverSettings.Eye, _ observer: String, in sockets: String?, _ desk: ObservationService,
         _ logger: Logger
-    ) -> WitnessProcess {
-        // In the order of the thread's calls: one stream per witness, drained by one task.
-        let (stream, continuation) = AsyncStream<WitnessEvent>.makeStream(bufferingPolicy: .bufferingOldest(1024))
+    ) -> (process: WitnessProcess, reports: WitnessReports) {
         let kind = eye.kind
-        Task { for await event in stream { await desk.heard(event, from: kind) } }
+        let reports = WitnessReports { await desk.heard($0, from: kind) }
         // "camera.sock", or "camera-door.sock" for the [[observer]] named "door".
         let origin: WitnessProcess.Origin =
             if let sockets {
@@ -95,12 +96,10 @@ package struct RunningObserver {
             } else {
                 .program(Program.sibling("srup-witness"))
             }
-        return WitnessProcess(
-            name: kind, origin: origin, arguments: eye.arguments, logger: logger,
-            longestPause: eye.longestPause
-        ) {
-            continuation.yield($0)
-        }
+        let process = WitnessProcess(
+            name: kind, origin: origin, arguments: eye.arguments, logger: logger, longestPause: eye.longestPause,
+            onEvent: reports.add)
+        return (process, reports)
     }
 
     private static func handle(
@@ -145,6 +144,29 @@ package struct RunningObserver {
         report.uptimeSeconds = Int((ContinuousClock.now - start) / .seconds(1))
         report.lastObservations = ObserverReport.observations(member.participant.state)
         return report
+    }
+}
+
+/// Hands on what a witness says in the order of its thread's calls, until the service group stops it.
+private struct WitnessReports: Service {
+    private let stream: AsyncStream<WitnessEvent>
+    private let continuation: AsyncStream<WitnessEvent>.Continuation
+    private let heard: @Sendable (WitnessEvent) async -> Void
+
+    init(_ heard: @escaping @Sendable (WitnessEvent) async -> Void) {
+        self.heard = heard
+        (stream, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1024))
+    }
+
+    /// From any thread, and before the service runs.
+    @Sendable func add(_ event: WitnessEvent) { continuation.yield(event) }
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            for await event in stream { await heard(event) }
+        } onGracefulShutdown: {
+            continuation.finish()
+        }
     }
 }
 

@@ -15,7 +15,7 @@ public struct WatchRules: Sendable, Hashable {
     /// Likewise of a tag, which is read less often.
     public var longestTagGap: Duration = .seconds(4)
     /// How many sightings a stay needs at least, however long it is.
-    public var leastSightings = 3
+    public var minimumSightings = 3
     /// A symbol that was in view and not read so lately may be the device's own: no other value is INVALID beside it.
     public var unreadFor: Duration = .seconds(2)
     /// How long a watch goes on without any live witness before it is FAILED.
@@ -24,9 +24,9 @@ public struct WatchRules: Sendable, Hashable {
     /// of a try that has failed, and a slow one may show it only then.
     public var staleFor: Duration = .seconds(600)
     /// How many watches may be open at once.
-    public var mostWatches = 32
+    public var maximumWatches = 32
     /// How many values seen are remembered, as numbers that tell nothing of them; the longest unseen go first.
-    public var mostRemembered = 4096
+    public var maximumRemembered = 4096
 
     /// The rules when nothing else is configured.
     public init() {}
@@ -116,7 +116,7 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
     public mutating func open(
         _ id: ID, fingerprint: Int, at now: Duration, matches: @escaping @Sendable ([UInt8]) -> Bool
     ) -> Bool {
-        guard open.count < rules.mostWatches, !open.contains(where: { $0.id == id }) else { return false }
+        guard open.count < rules.maximumWatches, !open.contains(where: { $0.id == id }) else { return false }
         stale.removeAll { $0.fingerprint == fingerprint }
         open.append(
             Watch(id: id, matches: matches, fingerprint: fingerprint, opened: now, deadline: now + rules.timeout))
@@ -171,7 +171,7 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
         // A value that was ever read where it proves nothing, proves nothing.
         value.canDeny = value.canDeny && sighting.canDeny
         seen[fingerprint] = value
-        if seen.count > max(rules.mostRemembered, 8) { forgetTheOldest() }
+        if seen.count > max(rules.maximumRemembered, 8) { forgetTheOldest() }
         return value
     }
 
@@ -184,7 +184,7 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
     /// Whether a value that is not the nonce means that something else was shown in the device's place.
     private func denies(_ value: Seen, _ sighting: Sighting, _ watch: Watch, _ now: Duration) -> Bool {
         if sighting.manner == .presented { return true }
-        guard value.canDeny, !isFurniture(value, watch), value.count >= rules.leastSightings else { return false }
+        guard value.canDeny, !isFurniture(value, watch), value.count >= rules.minimumSightings else { return false }
         if let unread, now - unread.last <= rules.unreadFor { return false }
         return now - value.since >= rules.invalidAfter && now - watch.opened >= rules.displayTime
     }
@@ -270,7 +270,7 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
     /// Its nonce is nobody's other value for a while.
     private mutating func retire(_ watch: Watch, _ now: Duration) {
         stale.removeAll { $0.until <= now }
-        if stale.count >= max(rules.mostRemembered, 8) { stale.removeFirst() }
+        if stale.count >= max(rules.maximumRemembered, 8) { stale.removeFirst() }
         stale.append((watch.fingerprint, now + rules.staleFor))
     }
 }

@@ -3,7 +3,7 @@
 /// A verdict is played to its end, and those that come meanwhile after it; then the present state is shown again.
 public struct SignalPlayer: Sendable {
     /// Verdicts that wait to be played; a hostile or confused keeper must not pile them up.
-    static let mostWaiting = 4
+    static let maximumWaiting = 4
 
     private var state: SignalWord
     private var stateSince: Duration
@@ -32,7 +32,7 @@ public struct SignalPlayer: Sendable {
         }
         if playing == nil {
             playing = (word, now)
-        } else if waiting.count < Self.mostWaiting {
+        } else if waiting.count < Self.maximumWaiting {
             waiting.append(word)
         }
     }

@@ -1,6 +1,21 @@
 import Linux
 import ObservedValue
 
+/// What the keeper learns from one of its witnesses.
+public enum WitnessEvent: Sendable, Hashable {
+    /// It sees, and through what.
+    case ready(String)
+    /// It cannot see, and why.
+    case lost(String)
+    /// A value is in view now: said at first sight, then again a few times a second for as long as it stays. `how` is one
+    /// word, the symbology or the kind of tag, and where it is, for the log.
+    case seen([UInt8], how: String)
+    /// A symbol is in view that could not be read, and where; said at most twice a second.
+    case unread(String)
+    /// A value was presented on purpose, peer to peer.
+    case tapped([UInt8], how: String)
+}
+
 /// What keeper and witness say to each other over their Unix socket: one line of text each, at most 512 bytes.
 ///
 /// ```
@@ -20,15 +35,8 @@ import ObservedValue
 public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
     /// The first line: protocol version and kind of eye.
     case hello(kind: String)
-    case ready(String)
-    case lost(String)
-    /// A value is in view now: said at first sight, then again a few times a second for as long as it stays. `how` is one
-    /// word, the symbology or the kind of tag, and where it is, for the log.
-    case seen([UInt8], how: String)
-    /// A symbol is in view that could not be read, and where; said at most twice a second.
-    case unread(String)
-    /// A value was presented on purpose, peer to peer.
-    case tapped([UInt8], how: String)
+    /// What the keeper learns.
+    case event(WitnessEvent)
     /// Said every second while awake.
     case alive(frames: UInt64)
 
@@ -45,14 +53,14 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
             let words = rest.split(separator: " ")
             guard words.count == 2, words[0] == "1", !words[1].isEmpty, words[1].utf8.count <= 16 else { return nil }
             self = .hello(kind: String(words[1]))
-        case "ready": self = .ready(Self.harmless(rest))
-        case "lost": self = .lost(Self.harmless(rest))
-        case "unread": self = .unread(Self.harmless(rest))
+        case "ready": self = .event(.ready(Self.harmless(rest)))
+        case "lost": self = .event(.lost(Self.harmless(rest)))
+        case "unread": self = .event(.unread(Self.harmless(rest)))
         case "seen", "tapped":
             let words = rest.split(separator: " ", maxSplits: 1)
             guard words.count == 2, words[0].utf8.count == 32, let value = Hex.decode(words[0]) else { return nil }
             let how = Self.harmless(String(words[1]))
-            self = parts[0] == "seen" ? .seen(value, how: how) : .tapped(value, how: how)
+            self = .event(parts[0] == "seen" ? .seen(value, how: how) : .tapped(value, how: how))
         case "alive":
             guard let frames = UInt64(rest) else { return nil }
             self = .alive(frames: frames)
@@ -63,7 +71,7 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
     /// Whether it holds a value, which may be a nonce.
     var hasValue: Bool {
         switch self {
-        case .seen, .tapped: true
+        case .event(.seen), .event(.tapped): true
         default: false
         }
     }
@@ -72,11 +80,11 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .hello(let kind): "hello 1 \(kind)"
-        case .ready(let what): "ready \(Self.harmless(what))"
-        case .lost(let why): "lost \(Self.harmless(why))"
-        case .unread(let place): "unread \(Self.harmless(place))"
-        case .seen(let value, let how): "seen \(Hex.encode(value)) \(Self.harmless(how))"
-        case .tapped(let value, let how): "tapped \(Hex.encode(value)) \(Self.harmless(how))"
+        case .event(.ready(let what)): "ready \(Self.harmless(what))"
+        case .event(.lost(let why)): "lost \(Self.harmless(why))"
+        case .event(.unread(let place)): "unread \(Self.harmless(place))"
+        case .event(.seen(let value, let how)): "seen \(Hex.encode(value)) \(Self.harmless(how))"
+        case .event(.tapped(let value, let how)): "tapped \(Hex.encode(value)) \(Self.harmless(how))"
         case .alive(let frames): "alive \(frames)"
         }
     }

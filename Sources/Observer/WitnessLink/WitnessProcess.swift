@@ -6,15 +6,6 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// What the keeper learns from one of its witnesses.
-public enum WitnessEvent: Sendable, Hashable {
-    case ready(String)
-    case lost(String)
-    case seen([UInt8], how: String)
-    case unread(String)
-    case tapped([UInt8], how: String)
-}
-
 /// A witness in a process of its own, as the keeper sees it: started, woken, watched, and started again when it dies,
 /// hangs or talks nonsense.
 ///
@@ -53,7 +44,7 @@ public final class WitnessProcess: Service, Sendable {
     /// An awake witness says something every second; after this long without a word it is started again.
     private static let silence: Int32 = 8000
     /// More lines than this in a second are nonsense.
-    private static let mostLines = 400
+    private static let maximumLines = 400
 
     /// - Parameters:
     ///   - arguments: on its command line, or in the first line to it.
@@ -203,17 +194,13 @@ public final class WitnessProcess: Service, Sendable {
                 lines = 0
             }
             lines += 1
-            guard lines <= Self.mostLines else { return "it talks too much" }
+            guard lines <= Self.maximumLines else { return "it talks too much" }
             guard let said = WitnessLine(line) else { return "it said something that is not in the protocol" }
             defer { if said.hasValue { srup_wipe_stack() } }
             switch said {
             case .hello(let kind):
                 guard kind == name else { return "it is a \(kind) witness, not a \(name) witness" }
-            case .ready(let what): onEvent(.ready(what))
-            case .lost(let why): onEvent(.lost(why))
-            case .seen(let value, let how): onEvent(.seen(value, how: how))
-            case .unread(let place): onEvent(.unread(place))
-            case .tapped(let value, let how): onEvent(.tapped(value, how: how))
+            case .event(let event): onEvent(event)
             case .alive: break
             }
         }

@@ -49,7 +49,7 @@ public final class WitnessServer: Sendable {
     /// Passes something on to the keeper; from any thread. A value that stays in view is passed on ten times a second.
     public func say(_ line: WitnessLine) {
         lastWord.withLock { $0 = .now }
-        if case .seen(let value, _) = line {
+        if case .event(.seen(let value, _)) = line {
             let isRepeated = recent.withLock { recent -> Bool in
                 let now = ContinuousClock.now
                 recent.removeAll { now - $0.at > .milliseconds(100) }
@@ -62,6 +62,9 @@ public final class WitnessServer: Sendable {
         // A keeper that is gone is noticed by the reading side.
         try? socket.write(line.description)
     }
+
+    /// Passes on what the eye sees, as ``say(_:)-(WitnessLine)`` does.
+    public func say(_ event: WitnessEvent) { say(.event(event)) }
 
     /// Obeys until the keeper goes away. Blocks the calling thread.
     public func serve(_ eye: some Eye) {

@@ -14,14 +14,7 @@ struct CertificateCare: Service {
     let logger: Logger
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var round = DailyRound()
-            while !Task.isCancelled {
-                let now = Participant.systemTime()
-                if round.isDue(now) { round.done(now, worked: await look(now)) }
-                try? await Task.sleep(for: DailyRound.interval)
-            }
-        }
+        await DailyRound.follow { now in await look(now) }
     }
 
     private func look(_ now: Double) async -> Bool {
@@ -43,11 +36,11 @@ struct BrokerCheck {
     /// - Returns: `nil` when no broker answers.
     private func showsPresent() async -> Bool? {
         switch await BrokerProbe(broker, limit: .seconds(5)).outcome() {
-        case .welcome(_, let certificate):
+        case .accepted(_, let certificate):
             (try? PublicFile.read(folder + "/broker.crt")).map { Self.body($0) == Self.body(certificate) }
         // An old one has ended, or is from before the clock was set.
         case .untrusted: false
-        case .nameUnknown, .unreachable, .refused, .ours: nil
+        case .nameUnknown, .unreachable, .refused, .localFile: nil
         }
     }
 
@@ -81,21 +74,13 @@ struct CertificateWatch: Service {
     let logger: Logger
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var round = DailyRound()
-            while !Task.isCancelled {
-                let now = Participant.systemTime()
-                link.reconnectIfRenewed()
-                if round.isDue(now) {
-                    round.done(now, worked: true)
-                    var found = ServerCertificates.problems(folder: folder, now: now)
-                    if let problem = await BrokerCheck(folder: folder, broker: link.address).problem() {
-                        found.append(problem)
-                    }
-                    for problem in found { logger.warning("\(problem)") }
-                }
-                try? await Task.sleep(for: DailyRound.interval)
-            }
+        await DailyRound.follow { now in
+            var found = ServerCertificates.problems(folder: folder, now: now)
+            if let problem = await BrokerCheck(folder: folder, broker: link.address).problem() { found.append(problem) }
+            for problem in found { logger.warning("\(problem)") }
+            return true
+        } always: {
+            link.reconnectIfRenewed()
         }
     }
 }

@@ -28,7 +28,7 @@ struct Identities: ParsableCommand {
             var last: KeyServiceState.Registration?
             while true {
                 let part = try state.registrations(neverJoined: neverJoined, after: last)
-                for registration in part { print(try json ? Self.json(registration) : Self.text(registration)) }
+                for registration in part { print(json ? Self.json(registration) : Self.text(registration)) }
                 guard let end = part.last else { return }
                 last = end
             }
@@ -63,13 +63,11 @@ struct Identities: ParsableCommand {
         let joined: Double?
     }
 
-    private static func json(_ registration: KeyServiceState.Registration) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let line = Line(
+    private static func json(_ registration: KeyServiceState.Registration) -> String {
+        Line(
             identity: registration.id.hex, type: registration.type, server: registration.isServer,
-            registered: registration.registered, certified: registration.certified, joined: registration.joined)
-        return String(decoding: try encoder.encode(line), as: UTF8.self).withEscapesInJSON
+            registered: registration.registered, certified: registration.certified, joined: registration.joined
+        ).jsonLine
     }
 }
 

@@ -31,13 +31,13 @@ struct WaitingCommand: ParsableCommand {
             let reply = try ServerOrder(what: .waiting, by: ServerOrder.user).ask(folder.folder)
             let waiting = reply.waiting ?? []
             if waiting.isEmpty && !json { print("nobody waits") }
-            for one in waiting { json ? try printJSON(one) : printText(one) }
+            for one in waiting { json ? printJSON(one) : printText(one) }
         } catch {
             throw Program.failure(error)
         }
     }
 
-    private func printJSON(_ one: ServerReply.Waiting) throws {
+    private func printJSON(_ one: ServerReply.Waiting) {
         struct Line: Encodable {
             let device, type, since: String
             let tries, requests: Int
@@ -45,13 +45,11 @@ struct WaitingCommand: ParsableCommand {
             let wouldBeTrusted: Bool
             let note, value: String?
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let line = Line(
             device: one.device, type: one.type, since: Self.time(one.since), tries: one.tries, requests: one.requests,
             question: one.question, wouldBeTrusted: one.wouldBeTrusted, note: one.note,
             value: show == nil ? nil : one.value)
-        print(String(decoding: try encoder.encode(line), as: UTF8.self))
+        print(line.jsonLine)
     }
 
     private func printText(_ one: ServerReply.Waiting) {
@@ -173,8 +171,6 @@ struct AuditCommand: ParsableCommand {
     func run() throws {
         do {
             let (_, store) = try Identity.load(from: folder.folder + "/server", use: .look)
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             struct Line: Encodable { let time, event, detail: String; let about, by: String? }
             for line in try store.auditLog(last: last, containing: search, about: about?.id) {
                 let time = WaitingCommand.time(line.time)
@@ -184,7 +180,7 @@ struct AuditCommand: ParsableCommand {
                 }
                 let object = Line(
                     time: time, event: line.event, detail: line.detail, about: line.subject?.hex, by: line.by)
-                print(String(decoding: try encoder.encode(object), as: UTF8.self))
+                print(object.jsonLine)
             }
         } catch {
             throw Program.failure(error, code: .configuration)

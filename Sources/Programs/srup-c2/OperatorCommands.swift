@@ -138,9 +138,9 @@ private struct ListOperators: ParsableCommand {
                     passwordSet: one.passwordSet, sessions: one.sessions, tokens: one.tokens)
                 print(
                     json
-                        ? try JSONLine.text(line)
+                        ? line.jsonLine
                         : "\(one.name)  \(one.role.rawValue)\(one.isDisabled ? "  disabled" : "")  "
-                            + "\(one.sessions) sessions, \(one.tokens) tokens, since \(JSONLine.date(one.created))")
+                            + "\(one.sessions) sessions, \(one.tokens) tokens, since \(ListTime.date(one.created))")
             }
         } catch {
             throw Program.failure(error)
@@ -148,16 +148,8 @@ private struct ListOperators: ParsableCommand {
     }
 }
 
-/// Lines of lists.
-enum JSONLine {
-    /// One object, in one line that is harmless to a terminal.
-    static func text(_ value: some Encodable) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self).withEscapesInJSON
-    }
-
-    /// A time for people.
+/// Times for people.
+enum ListTime {
     static func date(_ seconds: Double) -> String {
         Date(timeIntervalSince1970: min(max(seconds, 0), 32_503_680_000)).formatted(.iso8601)
     }

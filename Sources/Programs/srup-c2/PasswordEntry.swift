@@ -55,7 +55,7 @@ private struct SilentTerminal {
         withUnsafeMutableBytes(of: &silent.c_cc) { $0[Int(VEOL)] = 3 }
         tcsetattr(descriptor, TCSAFLUSH, &silent)
         defer { tcsetattr(descriptor, TCSAFLUSH, &before) }
-        let first = try ask("Password (at least \(Password.leastCharacters) characters): ", descriptor)
+        let first = try ask("Password (at least \(Password.minimumCharacters) characters): ", descriptor)
         let password = try Password(first)
         guard try ask("The same again: ", descriptor) == first else {
             throw OperatorError.invalid("the two are not the same")
@@ -66,13 +66,13 @@ private struct SilentTerminal {
     private func ask(_ question: String, _ descriptor: Int32) throws -> String {
         _ = write(descriptor, question, question.utf8.count)
         var line: [UInt8] = []
-        line.reserveCapacity(4 * Password.mostBytes)
+        line.reserveCapacity(4 * Password.maximumBytes)
         defer { for index in line.indices { line[index] = 0 } }
         var byte: UInt8 = 0
         while read(descriptor, &byte, 1) == 1, byte != 0x0A {
             // Ctrl-C.
             guard byte != 3 else { throw OperatorError.invalid("stopped") }
-            if line.count < 4 * Password.mostBytes { line.append(byte) }
+            if line.count < 4 * Password.maximumBytes { line.append(byte) }
         }
         return String(decoding: line, as: UTF8.self)
     }

@@ -107,7 +107,8 @@ struct ServerDoctor: AsyncParsableCommand {
 
     private static func probe(_ broker: BrokerAddress, _ folder: String) async -> Finding {
         switch await BrokerProbe(broker, limit: .seconds(5)).outcome() {
-        case .welcome(let version, _): Finding("broker", .ok, "it answers at \(broker.host):\(broker.port), \(version)")
+        case .accepted(let version, _):
+            Finding("broker", .ok, "it answers at \(broker.host):\(broker.port), \(version)")
         case .untrusted(let problem):
             Finding(
                 "broker", .problem, "its certificate is not believed: \(problem)",
@@ -115,7 +116,7 @@ struct ServerDoctor: AsyncParsableCommand {
                     "is it this folder's broker? srup-c2 broker --folder \(folder) starts it anew when it is renewed")
         case .nameUnknown(let why), .unreachable(let why):
             Finding("broker", .problem, why, remedy: "srup-c2 broker --folder \(folder)")
-        case .refused(let why), .ours(let why):
+        case .refused(let why), .localFile(let why):
             Finding("broker", .problem, why, remedy: "srup-c2 upgrade --folder \(folder); else restore a backup")
         }
     }

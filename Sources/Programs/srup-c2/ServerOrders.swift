@@ -66,8 +66,7 @@ extension ServerOrder {
         } catch {
             reply = ServerReply(error: "the command was not understood; is srup-c2 another version than the server?")
         }
-        let data = try? JSONEncoder().encode(reply)
-        return data.map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        return reply.jsonLine
     }
 
     private func done(by server: C2Server) async throws -> ServerReply {
@@ -105,9 +104,7 @@ extension ServerOrder {
     ///
     /// - Throws: ``OperationError``.
     func ask(_ folder: String) throws(OperationError) -> ServerReply {
-        guard let line = try? JSONEncoder().encode(self),
-            let text = CommandSocket.ask(Self.socket(folder), String(decoding: line, as: UTF8.self))
-        else {
+        guard let text = CommandSocket.ask(Self.socket(folder), jsonLine) else {
             throw .failed(
                 "no server answers in \(folder): does \"srup-c2 run\" run there, and are you its user?")
         }

@@ -79,7 +79,7 @@ private struct ListTokens: ParsableCommand {
                 let line = Line(
                     number: one.number, name: one.label, operator: one.name.text, role: one.role.rawValue,
                     created: one.created, lastUsedDay: one.used, expires: one.expires)
-                print(json ? try JSONLine.text(line) : Self.text(one, now))
+                print(json ? line.jsonLine : Self.text(one, now))
             }
         } catch {
             throw Program.failure(error)
@@ -87,8 +87,8 @@ private struct ListTokens: ParsableCommand {
     }
 
     private static func text(_ token: AccessToken, _ now: Double) -> String {
-        let used = token.used.map { "used last on \(JSONLine.date($0).prefix(10))" } ?? "never used"
-        let end = token.expires.map { $0 <= now ? "has ended" : "ends \(JSONLine.date($0))" } ?? "does not end"
+        let used = token.used.map { "used last on \(ListTime.date($0).prefix(10))" } ?? "never used"
+        let end = token.expires.map { $0 <= now ? "has ended" : "ends \(ListTime.date($0))" } ?? "does not end"
         return
             "\(token.number)  \(token.label.withoutControls.debugDescription)  \(token.name)  \(token.role.rawValue)  "
             + "\(used), \(end)"

@@ -47,7 +47,7 @@ struct Demo: ParsableCommand {
     /// What the observer looks with, and how it comes to see something.
     private enum Eye {
         case camera(fifo: String)
-        case readers(ReaderStage?, observer: String, device: String)
+        case readers(SimulatedReaders?, observer: String, device: String)
     }
 
     /// One of the three joins.
@@ -69,52 +69,53 @@ struct Demo: ParsableCommand {
 
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
-        // Ctrl-C, a terminal that is closed, and a service manager leave nothing running either. Before the stage, which
+        // Ctrl-C, a terminal that is closed, and a service manager leave nothing running either. Before the runner, which
         // starts threads.
-        let curtain = Mutex<(stage: Stage?, isFalling: Bool)>((nil, false))
+        let curtain = Mutex<(runner: ProgramRunner?, isFalling: Bool)>((nil, false))
         StopSignals.whenOneComes { number in
-            let stage = curtain.withLock { curtain in
+            let runner = curtain.withLock { curtain in
                 curtain.isFalling = true
-                return curtain.stage
+                return curtain.runner
             }
-            stage?.close()
+            runner?.close()
             _exit(128 + number)
         }
-        let stage = try Stage(keeping: keep)
-        curtain.withLock { $0.stage = stage }
-        defer { stage.close() }
+        let runner = try ProgramRunner(keeping: keep)
+        curtain.withLock { $0.runner = runner }
+        defer { runner.close() }
         do {
-            try play(stage)
+            try play(runner)
         } catch {
             // What fails because all is being ended is no failure; the other thread ends us.
             while curtain.withLock({ $0.isFalling }) { pause() }
-            guard let failure = error as? Stage.Failure else { throw error }
+            guard let failure = error as? ProgramRunner.Failure else { throw error }
             FileHandle.standardError.write(Data("error: \(failure.description)\n".utf8))
             throw ExitCode(1)
         }
     }
 
-    private func play(_ stage: Stage) throws {
-        let world = try World(stage)
+    private func play(_ runner: ProgramRunner) throws {
+        let loopback = try LoopbackNetwork(runner)
         let story = Narrator {
             // Nobody reads it any more: as if SIGPIPE had ended it.
-            stage.close()
+            runner.close()
             _exit(128 + SIGPIPE)
         }
         story.chapter("Setting the stage")
-        try world.prepare()
+        try loopback.prepare()
         story.say("keys and certificates made: an authority, the key service's, the broker's, the C2 server's")
-        try world.startKeyService()
-        story.say("the key service listens on https://localhost:\(world.keyServicePort)")
-        try world.startBroker()
+        try loopback.startKeyService()
+        story.say("the key service listens on https://localhost:\(loopback.keyServicePort)")
+        try loopback.startBroker()
         story.say(
-            "the broker (Mosquitto) listens on port \(world.brokerPort): TLS, client certificates, access by identity")
-        try world.startC2([
+            "the broker (Mosquitto) listens on port \(loopback.brokerPort): TLS, client certificates, access by identity"
+        )
+        try loopback.startC2([
             "--policy", "sensor=observed", "--tries", "2", "--observation-timeout", "20",
         ])
         story.say("the C2 server is connected; sensors must be observed, it says")
-        let eye = try makeEye(world, story)
-        try world.registerObserver(
+        let eye = try makeEye(loopback, story)
+        try loopback.registerObserver(
             "observer", eyes: table(eye),
             settings: """
                 [observe]
@@ -123,10 +124,10 @@ struct Demo: ParsableCommand {
                 display_time = "2 s"
                 settle = "1 s"
                 """)
-        try world.trust("observer")
-        try world.startObserver("observer")
-        try world.events.wait(for: "observer", ["joined"], within: 20)
-        story.say("the observer \(world.identities["observer"] ?? "?") is registered, trusted and joined")
+        try loopback.trust("observer")
+        try loopback.startObserver("observer")
+        try loopback.events.wait(for: "observer", ["joined"], within: 20)
+        story.say("the observer \(loopback.identities["observer"] ?? "?") is registered, trusted and joined")
 
         let acts = [
             Act(title: "Act 1: the device shows its own value", device: "device-1", shows: .itself, expected: "VALID"),
@@ -135,11 +136,11 @@ struct Demo: ParsableCommand {
                 expected: "INVALID"),
             Act(title: "Act 3: nothing is shown", device: "device-3", shows: .nothing, expected: "FAILED"),
         ]
-        let outcomes = try acts.map { try perform($0, world, story, eye) }
+        let outcomes = try acts.map { try perform($0, loopback, story, eye) }
         show(outcomes, story)
         guard
             outcomes.allSatisfy({ $0.verdicts.last == $0.act.expected && $0.admitted == ($0.act.expected == "VALID") })
-        else { throw Stage.Failure(description: "a verdict is not what it must be") }
+        else { throw ProgramRunner.Failure(description: "a verdict is not what it must be") }
         story.chapter("What to try next")
         for line in Self.next { story.tell("  " + line) }
     }
@@ -151,10 +152,10 @@ struct Demo: ParsableCommand {
         "docs/run-a-network.md               the same with real machines; deploy/README.md for a Raspberry Pi",
     ]
 
-    private func makeEye(_ world: World, _ story: Narrator) throws -> Eye {
-        guard nfc else { return .camera(fifo: try world.makeCamera("camera")) }
+    private func makeEye(_ loopback: LoopbackNetwork, _ story: Narrator) throws -> Eye {
+        guard nfc else { return .camera(fifo: try loopback.makeCamera("camera")) }
         if let reader, let deviceReader { return .readers(nil, observer: reader, device: deviceReader) }
-        let readers = try world.startReaders(["observer", "device", "other"])
+        let readers = try loopback.startReaders(["observer", "device", "other"])
         story.say(
             "three simulated PN532 readers are there, the real libnfc drives them: observer's, device's, another's")
         return .readers(readers, observer: readers.connstring("observer"), device: readers.connstring("device"))
@@ -167,16 +168,16 @@ struct Demo: ParsableCommand {
         }
     }
 
-    private func perform(_ act: Act, _ world: World, _ story: Narrator, _ eye: Eye) throws -> Outcome {
+    private func perform(_ act: Act, _ loopback: LoopbackNetwork, _ story: Narrator, _ eye: Eye) throws -> Outcome {
         story.chapter(act.title)
         let begin = EventFollower.clock()
-        try world.registerDevice(act.device, type: "sensor")
-        story.say("\(act.device) has made its identity: \(world.identities[act.device] ?? "?")")
+        try loopback.registerDevice(act.device, type: "sensor")
+        story.say("\(act.device) has made its identity: \(loopback.identities[act.device] ?? "?")")
         let value = (0..<16).map { _ in String(format: "%02x", UInt8.random(in: 0...255)) }.joined()
         switch eye {
         case .camera(let fifo):
-            try prepareScene(act, value, world, story, fifo)
-            try world.startDevice(act.device)
+            try prepareScene(act, value, loopback, story, fifo)
+            try loopback.startDevice(act.device)
         case .readers(_, _, let device):
             if isByHand {
                 story.say(
@@ -184,60 +185,62 @@ struct Demo: ParsableCommand {
                 )
             }
             // The impostor's value comes from another reader; by hand, from the same one.
-            try world.startDevice(
+            try loopback.startDevice(
                 act.device, present: act.shows == .impostor && isByHand ? "terminal" : "nfc:\(device)")
         }
         var verdicts: [String] = []
-        let tell: (StageEvent) -> Void = { event in
+        let tell: (ProgramEvent) -> Void = { event in
             if event.who == "observer" && event.name == "verdict" { verdicts.append(event.details["verdict"] ?? "?") }
             if let words = Narrator.words(event, byTap: nfc) { story.say(words, at: event.time) }
-            if event.who == act.device && event.name == "showing" { try? tap(act, value, world, story, eye) }
-            if event.who == "observer" && event.name == "looking" { try? slip(act, world, story) }
+            if event.who == act.device && event.name == "showing" { try? tap(act, value, loopback, story, eye) }
+            if event.who == "observer" && event.name == "looking" { try? slip(act, loopback, story) }
         }
-        let end = try world.events.wait(
+        let end = try loopback.events.wait(
             for: act.device, ["joined", "not-let-in"], since: begin, within: isByHand ? 150 : 60, each: tell)
         // The observer's own last words may follow the server's.
         usleep(50_000)
-        world.events.news().forEach(tell)
-        world.stage.stop(act.device)
-        world.stage.stop("scene")
-        world.stage.stop("impostor")
+        loopback.events.news().forEach(tell)
+        loopback.runner.stop(act.device)
+        loopback.runner.stop("scene")
+        loopback.runner.stop("impostor")
         if case .readers(let readers?, _, _) = eye { try readers.tell("apart") }
         return Outcome(act: act, verdicts: verdicts, admitted: end.name == "joined", seconds: end.time - begin)
     }
 
-    private func prepareScene(_ act: Act, _ value: String, _ world: World, _ story: Narrator, _ fifo: String) throws {
-        let impostor = Self.impostor(act, world)
+    private func prepareScene(
+        _ act: Act, _ value: String, _ loopback: LoopbackNetwork, _ story: Narrator, _ fifo: String
+    ) throws {
+        let impostor = Self.impostor(act, loopback)
         if act.shows == .impostor {
-            try world.stage.must("srup-device", ["show", value, "--present", "png:\(impostor)"], as: "impostor")
+            try loopback.runner.must("srup-device", ["show", value, "--present", "png:\(impostor)"], as: "impostor")
         }
         if camera == nil {
             let picture: String? =
                 switch act.shows {
-                case .itself: world.picture(act.device)
+                case .itself: loopback.picture(act.device)
                 // It comes into view while the observer looks (see ``slip``).
                 case .impostor: impostor + ".shown"
                 case .nothing: nil
                 }
-            try world.startScene(on: fifo, picture: picture, ["--script", "demo"])
+            try loopback.startScene(on: fifo, picture: picture, ["--script", "demo"])
         } else {
             switch act.shows {
             case .itself:
-                story.say("hold \(world.picture(act.device)) (open it on a phone, say) in front of the camera")
+                story.say("hold \(loopback.picture(act.device)) (open it on a phone, say) in front of the camera")
             case .impostor: story.say("hold \(impostor) in front of the camera: it is another device's code")
             case .nothing: story.say("show nothing to the camera")
             }
         }
     }
 
-    private static func impostor(_ act: Act, _ world: World) -> String {
-        world.stage.path("\(act.device)-impostor.png")
+    private static func impostor(_ act: Act, _ loopback: LoopbackNetwork) -> String {
+        loopback.runner.path("\(act.device)-impostor.png")
     }
 
     /// What was in view before would be furniture to the observer: the impostor's picture comes a moment later.
-    private func slip(_ act: Act, _ world: World, _ story: Narrator) throws {
+    private func slip(_ act: Act, _ loopback: LoopbackNetwork, _ story: Narrator) throws {
         guard case .impostor = act.shows, !nfc, camera == nil else { return }
-        let picture = Self.impostor(act, world)
+        let picture = Self.impostor(act, loopback)
         guard !FileManager.default.fileExists(atPath: picture + ".shown") else { return }
         usleep(1_500_000)
         story.say("somebody holds another device's code in front of the camera")
@@ -245,7 +248,7 @@ struct Demo: ParsableCommand {
     }
 
     /// The device presents: bring it to the reader, or another in its place.
-    private func tap(_ act: Act, _ value: String, _ world: World, _ story: Narrator, _ eye: Eye) throws {
+    private func tap(_ act: Act, _ value: String, _ loopback: LoopbackNetwork, _ story: Narrator, _ eye: Eye) throws {
         guard case .readers(let readers, _, let device) = eye else { return }
         switch act.shows {
         case .nothing: break
@@ -255,7 +258,8 @@ struct Demo: ParsableCommand {
             try readers.tell("near observer device")
         case .impostor:
             let other = readers?.connstring("other") ?? device
-            try world.stage.start("srup-witness", ["nfc", "write", "--keep", "--device", other, value], as: "impostor")
+            try loopback.runner.start(
+                "srup-witness", ["nfc", "write", "--keep", "--device", other, value], as: "impostor")
             guard let readers else { return }
             story.say("something else is brought to the observer's reader, with a value of its own")
             try readers.tell("near observer other")
@@ -314,7 +318,7 @@ final class Narrator {
         tell("\n\(title)")
     }
 
-    static func words(_ event: StageEvent, byTap: Bool) -> String? {
+    static func words(_ event: ProgramEvent, byTap: Bool) -> String? {
         let details = event.details
         switch (event.who, event.name) {
         case ("c2", "join-requested"):

@@ -35,7 +35,7 @@ struct PictureFuzz: ParsableCommand {
             {
                 throw Violation(description: "a reading that cannot be: \(reading)")
             }
-            guard readings.count <= 2 * CodeReader.mostReadings else {
+            guard readings.count <= 2 * CodeReader.maximumReadings else {
                 throw Violation(description: "\(readings.count) readings")
             }
             return !readings.isEmpty

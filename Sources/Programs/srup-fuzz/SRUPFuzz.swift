@@ -1,6 +1,7 @@
 import ArgumentParser
 import FuzzTargets
 import Glibc
+import Linux
 import ObservedValue
 import SRUP
 import SRUPJSON
@@ -77,12 +78,7 @@ struct MessageFuzz: ParsableCommand {
     }
 
     private func put(_ buffer: inout [UInt8]) {
-        var sent = 0
-        while sent < buffer.count {
-            let count = buffer.withUnsafeBytes { write(1, $0.baseAddress! + sent, $0.count - sent) }
-            guard count > 0 else { return }
-            sent += count
-        }
+        guard writeAll(buffer, to: 1) else { return }
         buffer.removeAll(keepingCapacity: true)
     }
 }

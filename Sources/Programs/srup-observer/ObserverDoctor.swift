@@ -204,7 +204,7 @@ struct ObserverDoctor {
         guard let url = observer.keyServiceURL ?? identity?.keyService,
             let probe = BrokerProbe(
                 url: url, authorityFile: observer.authorityFile ?? (PublicFile.exists(kept) ? kept : nil)),
-            case .welcome(_, let certificate) = await probe.outcome()
+            case .accepted(_, let certificate) = await probe.outcome()
         else { return [] }
         return [judge(certificate, "key service's certificate", url, remedy: Self.askOperator)]
     }
@@ -215,7 +215,7 @@ struct ObserverDoctor {
         guard let identity else { return [broker(nil, report, .unreachable(""))] }
         let outcome = await BrokerProbe(identity.broker).outcome()
         let finding = broker(identity, report, outcome)
-        guard case .welcome(_, let certificate) = outcome else { return [finding] }
+        guard case .accepted(_, let certificate) = outcome else { return [finding] }
         let place = "\(identity.broker.host):\(identity.broker.port)"
         return [finding, judge(certificate, "broker's certificate", place, remedy: Self.askOperator)]
     }
@@ -231,7 +231,7 @@ struct ObserverDoctor {
         let place = "\(identity.broker.host):\(identity.broker.port)"
         let authority = "is the observer still registered there? ask the operator; srup-observer register --renew"
         return switch outcome {
-        case .welcome(let version, _): Finding(name, .ok, "\(place) takes our certificate (\(version))")
+        case .accepted(let version, _): Finding(name, .ok, "\(place) takes our certificate (\(version))")
         case .nameUnknown(let why):
             Finding(
                 name, .problem, "\(place): the name cannot be resolved: \(why)",
@@ -245,7 +245,7 @@ struct ObserverDoctor {
                 name, .problem, why.sentence("the broker at \(place)", authority: identity.broker.caFile),
                 remedy: "is the clock right? has the authority changed? srup-observer register --renew")
         case .refused(let why): Finding(name, .problem, "\(place) refuses our certificate: \(why)", remedy: authority)
-        case .ours(let why): Finding(name, .problem, why, remedy: "srup-observer register --renew")
+        case .localFile(let why): Finding(name, .problem, why, remedy: "srup-observer register --renew")
         }
     }
 

@@ -96,7 +96,7 @@ struct Prepare: ParsableCommand {
         let isKept = access(kept, R_OK) == 0
         tell(problem + (isKept ? " The configuration of before stays in force." : ""))
         guard isKept else {
-            if access(found, F_OK) != 0 { try? PrivateFile.write(Self.template, to: found, mode: 0o644) }
+            if access(found, F_OK) != 0 { try? PrivateFile.write(ApplianceSettings.template, to: found, mode: 0o644) }
             throw PrepareError(description: "edit srup-observer.toml on the boot partition, then start again")
         }
         var file = try SettingsFile(text: try PublicFile.read(kept), name: kept)
@@ -206,34 +206,6 @@ struct Prepare: ParsableCommand {
             }
         }
     }
-
-    /// For a card whose file is missing; the same text as in the image.
-    static let template = """
-        # srup-observer.toml: edit this, put the card into the Pi, switch it on. If something is wrong,
-        # srup-observer-problem.txt appears beside this file and says what.
-
-        [registration]
-        # url = "https://c2.example.net:8443"   # the key service; ask the operator of your C2 server
-        # ca = "ca.crt"                         # its certificate authority, copied beside this file
-
-        [appliance]
-        hostname = "srup-observer"
-        # ssh_key = "ssh-ed25519 AAAA… you"     # lets this key log in as user "observer"; without it there is no SSH
-        # updates = "security"                  # Debian's security updates by themselves, at night
-        # time_server = "ntp.example.net"
-
-        # [wifi]                                # without it: network cable
-        # ssid = "my network"
-        # passphrase = "my passphrase"          # is moved to the state partition at the first start, and overwritten here
-        # country = "DE"
-
-        [camera]                                # what it looks with
-        device = "auto"
-
-        # [nfc]                                 # a PN532 reader, instead of the camera or beside it
-        # device = "auto"
-
-        """
 }
 
 /// What the system itself takes from a configuration.

@@ -137,7 +137,7 @@ enum PictureFile {
         var png = [UInt8](repeating: 0, count: pixels.count + pixels.count / 100 + height + 65536)
         var size = png.count
         guard srup_png_write_grey_fast(pixels, UInt32(width), UInt32(height), &png, &size) != 0 else {
-            throw ValidationError("libpng could not write a picture of \(width)x\(height)")
+            throw WriteFailure(description: "libpng could not write a picture of \(width)x\(height)")
         }
         png.removeLast(png.count - size)
         return png
@@ -146,18 +146,17 @@ enum PictureFile {
     static func write(_ bytes: [UInt8], to path: String) throws {
         let (descriptor, _) = try OutputFile.open(path, O_TRUNC, mode: 0o644)
         defer { close(descriptor) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress! + written, $0.count - written)
-            }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw failure(path) }
-            written += count
-        }
+        guard writeAll(bytes, to: descriptor) else { throw failure(path) }
     }
 
-    static func failure(_ path: String) -> ValidationError {
-        ValidationError("\(path) cannot be written: \(String(cString: strerror(errno)))")
-    }
+    static func failure(_ path: String) -> WriteFailure { WriteFailure(path, code: errno) }
+}
+
+/// What cannot be written, and why: no mistake on the command line, so that the exit code is 1.
+struct WriteFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(description: String) { self.description = description }
+
+    init(_ path: String, code: Int32) { description = "\(path) cannot be written: \(String(cString: strerror(code)))" }
 }

@@ -95,8 +95,8 @@ struct Play: ParsableCommand {
     private func write(_ parts: [[UInt8]], toFile path: String) throws {
         let (descriptor, _) = try OutputFile.open(path, O_TRUNC)
         defer { close(descriptor) }
-        for part in parts where Glibc.write(descriptor, part, part.count) != part.count {
-            throw ValidationError("\(path): \(String(cString: strerror(errno)))")
+        for part in parts where !writeAll(part, to: descriptor) {
+            throw WriteFailure(path, code: errno)
         }
     }
 }
@@ -153,13 +153,19 @@ final class FrameOutput {
     func write(_ frame: [UInt8]) throws {
         while true {
             if descriptor < 0 { try connect() }
-            if send(Array("FRAME\n".utf8)) && send(frame) { return }
-            guard errno == EPIPE else {
-                throw ValidationError("\(path) cannot be written: \(String(cString: strerror(errno)))")
-            }
-            close(descriptor)
-            descriptor = -1
+            if writeAll(Array("FRAME\n".utf8), to: descriptor) && writeAll(frame, to: descriptor) { return }
+            try readerHasGone()
         }
+    }
+
+    /// Lets go of a FIFO that nobody reads any more.
+    ///
+    /// - Throws: ``WriteFailure`` when it was something else that ended the writing.
+    private func readerHasGone() throws {
+        let why = errno
+        close(descriptor)
+        descriptor = -1
+        guard why == EPIPE else { throw WriteFailure(path, code: why) }
     }
 
     private func connect() throws {
@@ -172,25 +178,15 @@ final class FrameOutput {
             if descriptor >= 0 {
                 // From here on writing may wait for the reader.
                 if isFIFO { _ = fcntl(descriptor, F_SETFL, 0) }
-                guard send(header) else { continue }
-                return
+                if writeAll(header, to: descriptor) { return }
+                try readerHasGone()
+                continue
             }
             // No reader yet.
             guard errno == ENXIO else {
-                throw ValidationError("\(path) cannot be opened: \(String(cString: strerror(errno)))")
+                throw WriteFailure(path, code: errno)
             }
             usleep(5000)
         }
-    }
-
-    private func send(_ bytes: [UInt8]) -> Bool {
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { return false }
-            sent += count
-        }
-        return true
     }
 }

@@ -66,7 +66,7 @@ extension AimLine {
     var ascii: String {
         var line = self
         line.camera = camera.map { String($0.prefix(300)) }
-        return String(decoding: json(line).utf8.map { (0x20...0x7E).contains($0) ? $0 : 0x3F }, as: UTF8.self)
+        return String(decoding: line.jsonLine.utf8.map { (0x20...0x7E).contains($0) ? $0 : 0x3F }, as: UTF8.self)
     }
 
     /// One line for people.

@@ -60,7 +60,7 @@ struct NFCWitness: ParsableCommand {
         let (server, words) = try keeper.server()
         let wanted = try words.map { try Self.parse(Array($0.dropFirst(2))) } ?? self
         keepStandardDescriptors()
-        let eye = NFCEye(try wanted.reader.address, server)
+        let eye = NFCEye(wanted.reader.address, server)
         server.serve(eye)
         eye.rest()
         keeper.endAll()
@@ -105,9 +105,9 @@ final class NFCEye: Eye {
             case .lost(let error): server.say(.lost(error.description))
             case .tapped(let tap):
                 taps += 1
-                if let line = Self.line(tap) { server.say(line) }
+                if let event = Self.event(tap) { server.say(event) }
             case .rests(let tap):
-                if let line = Self.line(tap) { server.say(line) }
+                if let event = Self.event(tap) { server.say(event) }
             case .failed, .refused: break
             case .idle:
                 guard ContinuousClock.now - lastWord >= .seconds(1) else { return }
@@ -120,7 +120,7 @@ final class NFCEye: Eye {
     }
 
     /// A peer presents on purpose. A tag is only seen: its device may be about to write another value.
-    private static func line(_ tap: Tap) -> WitnessLine? {
+    private static func event(_ tap: Tap) -> WitnessEvent? {
         guard let value = PresentedValue.find(in: tap.message) else { return nil }
         return tap.role.isTag
             ? .seen(value, how: tap.role.rawValue) : .tapped(value, how: tap.role.rawValue)

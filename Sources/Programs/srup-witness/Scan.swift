@@ -113,9 +113,7 @@ struct Scan: ParsableCommand {
 
     private func show(_ report: Report) {
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            if let line = try? encoder.encode(report) { print(String(decoding: line, as: UTF8.self).withEscapesInJSON) }
+            print(report.jsonLine)
             return
         }
         if let error = report.error {

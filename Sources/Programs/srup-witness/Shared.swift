@@ -42,13 +42,6 @@ struct KeeperOptions: ParsableArguments {
 /// - Returns: `false` when nobody reads it any more; only where SIGPIPE is ignored.
 @discardableResult
 func tell(_ line: some Encodable, _ text: String, asJSON: Bool) -> Bool {
-    print(asJSON ? json(line) : text)
+    print(asJSON ? line.jsonLine : text)
     return fflush(nil) == 0
-}
-
-/// A JSON object on one line, its keys in order.
-func json(_ line: some Encodable) -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return (try? encoder.encode(line)).map { String(decoding: $0, as: UTF8.self).withEscapesInJSON } ?? ""
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Linux
 
 /// Reads descriptors in chunks and yields lines of bounded length; memory does not grow with the input.
 struct LineReader {
@@ -103,13 +104,7 @@ struct Output {
     }
 
     mutating func flush() {
-        var sent = 0
-        while sent < buffer.count {
-            let count = buffer.withUnsafeBytes { Glibc.write(1, $0.baseAddress! + sent, $0.count - sent) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { exit(errno == EPIPE ? 0 : 1) }
-            sent += count
-        }
+        guard writeAll(buffer, to: 1) else { exit(errno == EPIPE ? 0 : 1) }
         buffer.removeAll(keepingCapacity: true)
     }
 }

@@ -405,7 +405,7 @@ extension MessageJSON {
 
     private func bytes(_ text: String?, _ hex: String?, _ key: String) throws -> [UInt8] {
         if let hex { return try need(Hex.decode(hex), key + "_hex", "hexadecimal digits, two for each byte") }
-        return Array(try need(text, key, "a text").utf8)
+        return Array(try need(text, key, "a string").utf8)
     }
 
     private func readEnvelope(_ keys: EncodingKeys) throws -> Envelope {

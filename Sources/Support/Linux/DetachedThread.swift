@@ -3,6 +3,17 @@ import Glibc
 /// A thread for calls that block: they must not hold up the cooperative pool, which has as many threads as the machine
 /// has cores.
 public enum DetachedThread {
+    /// What `body` gives, which may block, from a thread of its own; the calling task waits without holding up others.
+    ///
+    /// - Parameter stack: the thread's stack in KiB.
+    public static func value<Value: Sendable>(
+        stack: Int = 512, of body: @escaping @Sendable () -> Value
+    ) async -> Value {
+        await withCheckedContinuation { continuation in
+            start(stack: stack) { continuation.resume(returning: body()) }
+        }
+    }
+
     /// Runs `body` on a thread of its own; what it captures lives until it returns.
     ///
     /// - Parameter stack: its stack in KiB.
@@ -20,7 +31,7 @@ public enum DetachedThread {
         let code = pthread_create(
             &thread, &attributes,
             { context in
-                Unmanaged<Box>.fromOpaque(context!).takeRetainedValue().body()
+                if let context { Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body() }
                 return nil
             }, Unmanaged.passRetained(Box(body)).toOpaque())
         // Without a thread neither broker nor witness can be served: there is nothing to go on with.

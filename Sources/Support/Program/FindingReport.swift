@@ -43,10 +43,7 @@ public struct FindingReport {
     }
 
     private func encoded() -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let whole = try? encoder.encode(Whole(checks: findings, ok: isWell))
-        return whole.map { String(decoding: $0, as: UTF8.self).withEscapesInJSON } ?? "{}"
+        Whole(checks: findings, ok: isWell).jsonLine
     }
 
     private static func show(_ finding: Finding) {

@@ -20,7 +20,7 @@ public final class SignalListener {
     /// Connects to the first of some paths where somebody listens.
     public func connect(toAny paths: [String]) {
         for path in paths where descriptor < 0 {
-            let candidate = ControlSocket.socket()
+            let candidate = ListeningSocket.socket()
             if UnixAddress.with(path, { Glibc.connect(candidate, $0, $1) }) == 0 {
                 descriptor = candidate
             } else {

@@ -1,6 +1,5 @@
 import CLinux
 import Glibc
-import Linux
 import ServiceLifecycle
 import Synchronization
 
@@ -9,10 +8,10 @@ import Synchronization
 /// Nothing secret is said, so everybody who reaches the path may listen. A listener that does not read is dropped. Nobody is
 /// turned away: when there are too many, the user with the most loses the oldest, so that no user shuts out another's.
 public final class SignalSocket: Service, Sendable {
-    static let mostListeners = 32
+    static let maximumListeners = 32
 
     private struct Listener {
-        let descriptor: Int32
+        let connection: ListeningSocket.Connection
         let user: uid_t
     }
 
@@ -23,8 +22,7 @@ public final class SignalSocket: Service, Sendable {
         var hasEnded = false
     }
 
-    private let path: String
-    private let descriptor: Int32
+    private let listening: ListeningSocket
     private let state: Mutex<State>
 
     /// - Parameters:
@@ -32,20 +30,8 @@ public final class SignalSocket: Service, Sendable {
     ///   - word: the first one.
     /// - Throws: ``ControlSocket/Failure``.
     public init(path: String, word: String) throws(ControlSocket.Failure) {
-        self.path = path
         state = Mutex(State(word: word))
-        if let why = UnixAddress.removeAbandoned(path) {
-            throw ControlSocket.Failure(description: "\(path) cannot be replaced: \(why)")
-        }
-        descriptor = ControlSocket.socket()
-        let bound = UnixAddress.with(path) { bind(descriptor, $0, $1) }
-        guard bound == 0, chmod(path, 0o666) == 0, listen(descriptor, 4) == 0 else {
-            throw .init(description: "\(path) cannot be made: \(String(cString: strerror(errno)))")
-        }
-    }
-
-    deinit {
-        close(descriptor)
+        listening = try ListeningSocket(path: path, mode: 0o666)
     }
 
     /// Where a program with this state folder has it: in the service's own run folder when a service manager made one.
@@ -60,11 +46,7 @@ public final class SignalSocket: Service, Sendable {
         state.withLock { state in
             guard passing || word != state.word else { return }
             if !passing { state.word = word }
-            state.listeners.removeAll { listener in
-                if Self.say(word, to: listener.descriptor) { return false }
-                close(listener.descriptor)
-                return true
-            }
+            state.listeners.removeAll { !Self.say(word, to: $0.connection.descriptor) }
         }
     }
 
@@ -74,22 +56,15 @@ public final class SignalSocket: Service, Sendable {
         return send(listener, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) == line.count
     }
 
-    private func welcome(_ listener: Int32) {
-        _ = fcntl(listener, F_SETFD, FD_CLOEXEC)
-        let isIn = state.withLock { state -> Bool in
-            state.listeners.removeAll { old in
-                guard Self.hasGone(old.descriptor) else { return false }
-                close(old.descriptor)
-                return true
+    private func welcome(_ connection: ListeningSocket.Connection) {
+        state.withLock { state in
+            state.listeners.removeAll { Self.hasGone($0.connection.descriptor) }
+            guard !state.hasEnded, Self.say(state.word, to: connection.descriptor) else { return }
+            state.listeners.append(Listener(connection: connection, user: srup_peer_user(connection.descriptor)))
+            if state.listeners.count > Self.maximumListeners {
+                state.listeners.remove(at: Self.leastMissed(state.listeners.map(\.user)))
             }
-            guard !state.hasEnded, Self.say(state.word, to: listener) else { return false }
-            state.listeners.append(Listener(descriptor: listener, user: srup_peer_user(listener)))
-            if state.listeners.count > Self.mostListeners {
-                close(state.listeners.remove(at: Self.leastMissed(state.listeners.map(\.user))).descriptor)
-            }
-            return true
         }
-        if !isIn { close(listener) }
     }
 
     /// Which one has to go: the oldest of the user who has the most; of users with as many, the one who came first.
@@ -106,30 +81,12 @@ public final class SignalSocket: Service, Sendable {
         return recv(listener, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
     }
 
-    /// Welcomes listeners until the service group asks it to stop; then removes the socket and drops all listeners.
+    /// Welcomes listeners until the service group asks it to stop or it is cancelled; then removes the socket and drops all
+    /// listeners.
     public func run() async throws {
-        // Owned by the thread, so that closing ours does not race with its accept.
-        let accepting = dup(descriptor)
-        DetachedThread.start(stack: 128) { [weak self] in
-            while true {
-                let connection = accept(accepting, nil, nil)
-                if connection < 0 && errno == EINTR { continue }
-                guard connection >= 0 else { break }
-                guard let self else {
-                    close(connection)
-                    break
-                }
-                self.welcome(connection)
-            }
-            close(accepting)
-        }
-        // Or until it is cancelled.
-        try? await gracefulShutdown()
-        shutdown(descriptor, Int32(SHUT_RDWR))
-        UnixAddress.removeAbandoned(path)
+        await listening.accept { [weak self] connection in self?.welcome(connection) }
         state.withLock { state in
             state.hasEnded = true
-            for listener in state.listeners { close(listener.descriptor) }
             state.listeners.removeAll()
         }
     }

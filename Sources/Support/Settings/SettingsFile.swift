@@ -61,6 +61,14 @@ public struct SettingsFile {
     private let entries: [Entry]
     private var known: Set<String> = []
 
+    /// The keys and tables that were asked for so far.
+    public var knownKeys: Set<String> { known }
+
+    /// The keys that stand in the file, without tables and the elements of lists.
+    public var keys: [String] {
+        entries.filter { $0.kind != CTOML_TABLE && !$0.path.hasSuffix("]") }.map(\.path)
+    }
+
     /// The largest file that is read, in bytes: work and memory go with it.
     public static let maximumSize = 64 << 10
 
@@ -144,18 +152,18 @@ public struct SettingsFile {
         SettingsError(file: path, line: entry.line, key: entry.path, problem: problem)
     }
 
-    /// A text, or `nil` when the key is absent.
+    /// A string, or `nil` when the key is absent.
     ///
-    /// - Throws: ``SettingsError`` when it is no text or is empty.
+    /// - Throws: ``SettingsError`` when it is no string or is empty.
     public mutating func string(_ key: String) throws(SettingsError) -> String? {
         guard let entry = entry(key) else { return nil }
         guard entry.kind == CTOML_STRING, !entry.text.isEmpty else {
-            throw error(entry, "must be a text in quotes, not empty")
+            throw error(entry, "must be a string in quotes, not empty")
         }
         return entry.text
     }
 
-    /// A text that must be there.
+    /// A string that must be there.
     ///
     /// - Throws: ``SettingsError``.
     public mutating func required(_ key: String, example: String) throws(SettingsError) -> String {
@@ -166,11 +174,11 @@ public struct SettingsFile {
         return value
     }
 
-    /// A text that has a form of its own, or `nil` when the key is absent.
+    /// A string that has a form of its own, or `nil` when the key is absent.
     ///
     /// - Parameters:
     ///   - allowed: the form in words, behind "must be".
-    ///   - isAllowed: whether a text has it.
+    ///   - isAllowed: whether a string has it.
     /// - Throws: ``SettingsError``.
     public mutating func string(
         _ key: String, allowed: String, _ isAllowed: (String) -> Bool
@@ -184,7 +192,7 @@ public struct SettingsFile {
     ///
     /// - Parameters:
     ///   - allowed: the form in words, behind "must be".
-    ///   - parse: `nil` for a text that has another form.
+    ///   - parse: `nil` for a string that has another form.
     /// - Throws: ``SettingsError``.
     public mutating func value<Value>(
         _ key: String, allowed: String, _ parse: (String) -> Value?
@@ -227,7 +235,7 @@ public struct SettingsFile {
         return entry.integer != 0
     }
 
-    /// A time: seconds as a number, or a text such as "500 ms", "3 s", "10 min", "1 h".
+    /// A time: seconds as a number, or a string such as "500 ms", "3 s", "10 min", "1 h".
     ///
     /// - Throws: ``SettingsError``.
     public mutating func duration(
@@ -244,23 +252,23 @@ public struct SettingsFile {
         guard let found, range.contains(found) else {
             throw error(
                 entry,
-                "must be a time from \(Self.text(range.lowerBound)) to \(Self.text(range.upperBound)), as seconds (30) or a text"
+                "must be a time from \(Self.text(range.lowerBound)) to \(Self.text(range.upperBound)), as seconds (30) or a string"
                     + " (\"500 ms\", \"30 s\", \"5 min\", \"1 h\")")
         }
         return found
     }
 
-    /// A list of texts, empty when the key is absent.
+    /// A list of strings, empty when the key is absent.
     ///
     /// - Throws: ``SettingsError``.
     public mutating func strings(_ key: String) throws(SettingsError) -> [String] {
         guard let entry = entry(key) else { return [] }
-        guard entry.kind == CTOML_ARRAY else { throw error(entry, "must be a list of texts: [\"a\", \"b\"]") }
+        guard entry.kind == CTOML_ARRAY else { throw error(entry, "must be a list of strings: [\"a\", \"b\"]") }
         var values: [String] = []
         for element in elements(of: key) {
             known.insert(element.path)
             guard element.kind == CTOML_STRING, !element.text.isEmpty else {
-                throw error(element, "must be a text in quotes, not empty")
+                throw error(element, "must be a string in quotes, not empty")
             }
             values.append(element.text)
         }

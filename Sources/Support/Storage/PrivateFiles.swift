@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 
 /// Why a file with a secret was refused or could not be written.
 public enum PrivateFileError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -66,17 +67,11 @@ public enum PrivateFile {
         guard status.st_size <= 1 << 20 else { throw PrivateFileError.tooLarge(path: path, limit: 1 << 20) }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(status.st_size) + 1, alignment: 16)
         defer {
-            explicit_bzero(buffer.baseAddress!, buffer.count)
+            buffer.wipe()
             buffer.deallocate()
         }
-        var count = 0
-        while count < buffer.count {
-            let read = read(descriptor, buffer.baseAddress! + count, buffer.count - count)
-            if read < 0 && errno == EINTR { continue }
-            guard read >= 0 else { throw failure(path, "read") }
-            if read == 0 { break }
-            count += read
-        }
+        let count = readAll(into: buffer, from: descriptor)
+        guard count >= 0 else { throw failure(path, "read") }
         return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
 
@@ -96,17 +91,11 @@ public enum PrivateFile {
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw failure(path, "written") }
-        var count = 0
-        while count < content.count {
-            let written = Glibc.write(descriptor, content.baseAddress! + count, content.count - count)
-            if written < 0 && errno == EINTR { continue }
-            guard written > 0 else {
-                let error = failure(path, "written")
-                close(descriptor)
-                unlink(temporary)
-                throw error
-            }
-            count += written
+        guard writeAll(content, to: descriptor) else {
+            let error = failure(path, "written")
+            close(descriptor)
+            unlink(temporary)
+            throw error
         }
         let synced = fsync(descriptor) == 0
         close(descriptor)
@@ -124,7 +113,7 @@ public enum PrivateFile {
     public static func write(_ text: String, to path: String, mode: mode_t = 0o600) throws(PrivateFileError) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count + 1, alignment: 1)
         defer {
-            explicit_bzero(buffer.baseAddress!, buffer.count)
+            buffer.wipe()
             buffer.deallocate()
         }
         buffer.copyBytes(from: text.utf8)

@@ -1,4 +1,5 @@
 import Glibc
+import Luma
 
 /// What becomes of a point of light: weights in 256ths around it.
 struct PointSpread {
@@ -75,7 +76,7 @@ struct Lens {
                     for x in 0..<width { sums[x] = 128 }
                     for tap in spread.taps {
                         let row = max(0, min(height - 1, y + tap.dy))
-                        let from = source.baseAddress! + row * stride + reach + tap.dx
+                        let from = source.start + row * stride + reach + tap.dx
                         // At most 255 * 256 + 128: it fits.
                         for x in 0..<width { sums[x] &+= UInt16(from[x]) &* tap.weight }
                     }

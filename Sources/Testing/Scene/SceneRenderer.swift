@@ -100,8 +100,8 @@ public struct SceneRenderer {
             noise.withUnsafeBufferPointer { noise in
                 gain.withUnsafeBufferPointer { gain in
                     for y in 0..<height {
-                        let row = frame.baseAddress! + y * width
-                        let grains = noise.baseAddress! + offsets[y]
+                        let row = frame.start + y * width
+                        let grains = noise.start + offsets[y]
                         for x in 0..<width {
                             let value = (Int32(row[x]) &* gain[x] &+ Int32(grains[x & 0x7FFF]) &* level) >> 8
                             row[x] = UInt8(truncatingIfNeeded: max(0, min(255, value)))

@@ -136,7 +136,7 @@ package final class TestObserver {
         let service = ObservationService(
             participant, server: TestServer.id, rules: rules, events: try EventLog(path: nil), time: network.time)
         var manners = Member.Behaviour(
-            rejoin: timeout * 3, identification: Identification(program: "test", observations: rules.mostWatches))
+            rejoin: timeout * 3, identification: Identification(program: "test", observations: rules.maximumWatches))
         manners.joinTimeout = timeout
         manners.isModerated = true
         let member = Member(

@@ -1,7 +1,7 @@
 import Foundation
 
 /// One line of a program's event file.
-public struct StageEvent: Sendable {
+public struct ProgramEvent: Sendable {
     /// The program's role, from the file's name.
     public let who: String
     /// What has happened ("joined"): the line's `event`.
@@ -12,16 +12,16 @@ public struct StageEvent: Sendable {
     public let details: [String: String]
 }
 
-/// Follows the event files of everything on a stage (`events-<role>.jsonl`).
+/// Follows the event files of everything that a runner has started (`events-<role>.jsonl`).
 public final class EventFollower {
     private var offsets: [String: UInt64] = [:]
-    private let stage: Stage
+    private let runner: ProgramRunner
     /// Everything read so far.
-    public private(set) var all: [StageEvent] = []
+    public private(set) var all: [ProgramEvent] = []
 
-    /// Follows all event files in the stage's folder from their beginnings.
-    public init(_ stage: Stage) {
-        self.stage = stage
+    /// Follows all event files in the runner's folder from their beginnings.
+    public init(_ runner: ProgramRunner) {
+        self.runner = runner
     }
 
     /// CLOCK_MONOTONIC in seconds, the clock of the event files.
@@ -32,14 +32,14 @@ public final class EventFollower {
     }
 
     /// The event file of a role.
-    public static func file(_ who: String, on stage: Stage) -> String { stage.path("events-\(who).jsonl") }
+    public static func file(_ who: String, on runner: ProgramRunner) -> String { runner.path("events-\(who).jsonl") }
 
     /// New events of all files, the earliest first.
-    public func news() -> [StageEvent] {
-        var events: [StageEvent] = []
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: stage.folder)) ?? []
+    public func news() -> [ProgramEvent] {
+        var events: [ProgramEvent] = []
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: runner.folder)) ?? []
         for name in names where name.hasPrefix("events-") && name.hasSuffix(".jsonl") {
-            guard let handle = FileHandle(forReadingAtPath: stage.path(name)) else { continue }
+            guard let handle = FileHandle(forReadingAtPath: runner.path(name)) else { continue }
             defer { try? handle.close() }
             try? handle.seek(toOffset: offsets[name] ?? 0)
             guard let data = try? handle.readToEnd(), let end = data.lastIndex(of: 10) else { continue }
@@ -50,7 +50,7 @@ public final class EventFollower {
                 guard let details = try? JSONDecoder().decode([String: String].self, from: line),
                     let event = details["event"], let time = details["t"].flatMap(Double.init)
                 else { continue }
-                events.append(StageEvent(who: who, name: event, time: time, details: details))
+                events.append(ProgramEvent(who: who, name: event, time: time, details: details))
             }
         }
         events.sort { $0.time < $1.time }
@@ -62,10 +62,10 @@ public final class EventFollower {
     @discardableResult
     public func wait(
         for who: String, _ names: Set<String>, since: Double = 0, within limit: Double,
-        matching: (StageEvent) -> Bool = { _ in true }, each: (StageEvent) -> Void = { _ in }
-    ) throws -> StageEvent {
+        matching: (ProgramEvent) -> Bool = { _ in true }, each: (ProgramEvent) -> Void = { _ in }
+    ) throws -> ProgramEvent {
         let deadline = Self.clock() + limit
-        let fits: (StageEvent) -> Bool = {
+        let fits: (ProgramEvent) -> Bool = {
             $0.who == who && names.contains($0.name) && $0.time >= since && matching($0)
         }
         if let earlier = all.first(where: fits), since > 0 { return earlier }
@@ -75,9 +75,9 @@ public final class EventFollower {
             if let found = events.first(where: fits) { return found }
             usleep(5_000)
         }
-        throw Stage.Failure(
+        throw ProgramRunner.Failure(
             description:
                 "waited \(limit) s for \(who) to say \(names.sorted().joined(separator: " or ")); its log ends:\n"
-                + stage.tail(of: who))
+                + runner.tail(of: who))
     }
 }

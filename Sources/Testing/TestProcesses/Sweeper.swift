@@ -19,7 +19,7 @@ final class Sweeper: Sendable {
     /// - Throws: ``ChildProcess/Failure``.
     init(folder: String) throws {
         var ends: [Int32] = [-1, -1]
-        guard Glibc.pipe(&ends) == 0 else { throw Stage.Failure(description: "no pipe can be made") }
+        guard Glibc.pipe(&ends) == 0 else { throw ProgramRunner.Failure(description: "no pipe can be made") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         pipe = Mutex(ends[1])
         defer { Glibc.close(ends[0]) }

@@ -4,7 +4,7 @@ import Glibc
 struct InternetAddress: Hashable, Sendable, CustomStringConvertible {
     let bytes: [UInt8]
 
-    /// - Parameter bytes: IPv4 in IPv6's clothes (`::ffff:a.b.c.d`) becomes IPv4; `nil` unless 4 or 16.
+    /// - Parameter bytes: an IPv4-mapped address (`::ffff:a.b.c.d`) becomes IPv4; `nil` unless 4 or 16.
     init?(bytes: [UInt8]) {
         switch bytes.count {
         case 4: self.bytes = bytes

@@ -106,12 +106,12 @@ public struct AimAdvisor: Sendable {
             if light < limits.darkest { return .tooDark }
             if light >= limits.blown.light, contrast < limits.blown.contrast { return .tooBright }
         }
-        if code.washedOut > limits.mostGlare(code) { return .glare }
-        if let tilt = code.tilt, tilt > limits.mostTilt { return .tiltLess }
+        if code.washedOut > limits.maximumGlare(code) { return .glare }
+        if let tilt = code.tilt, tilt > limits.maximumTilt { return .tiltLess }
         if let module = code.module, module < limits.smallestModule { return .moveCloser }
-        if motion > limits.mostMotion { return .holdStill }
-        if let dark = code.dark, let light = code.light, light - dark < limits.leastContrast { return .lowContrast }
-        if let sharpness = code.sharpness, sharpness < limits.leastSharpness { return .outOfFocus }
+        if motion > limits.maximumMotion { return .holdStill }
+        if let dark = code.dark, let light = code.light, light - dark < limits.minimumContrast { return .lowContrast }
+        if let sharpness = code.sharpness, sharpness < limits.minimumSharpness { return .outOfFocus }
         return code.touchesEdge ? .wholeCode : nil
     }
 
@@ -138,24 +138,24 @@ private struct CodeLimits {
     /// Share of the code.
     var glare: Float
     /// In degrees.
-    var mostTilt: Float
+    var maximumTilt: Float
     /// In pixels.
     var smallestModule: Float
     /// From frame to frame, in modules.
-    var mostMotion: Float
+    var maximumMotion: Float
     /// In grey levels.
-    var leastContrast: Float
-    var leastSharpness: Float
+    var minimumContrast: Float
+    var minimumSharpness: Float
 
     /// Of parts of a code only what is blown out around them is known.
-    func mostGlare(_ code: Glance.Code) -> Float { code.isWhole ? glare : 0.15 }
+    func maximumGlare(_ code: Glance.Code) -> Float { code.isWhole ? glare : 0.15 }
 
     /// For a code that is seen and not read.
     static let unread = CodeLimits(
-        darkest: 55, blown: (247, 130), glare: 0.05, mostTilt: 55, smallestModule: 1.4, mostMotion: 1,
-        leastContrast: 16, leastSharpness: 0.35)
+        darkest: 55, blown: (247, 130), glare: 0.05, maximumTilt: 55, smallestModule: 1.4, maximumMotion: 1,
+        minimumContrast: 16, minimumSharpness: 0.35)
     /// For what a code was like before it was lost: what is bad about it is a little less so than where it gets lost.
     static let lost = CodeLimits(
-        darkest: 40, blown: (247, 130), glare: 0.03, mostTilt: 50, smallestModule: 1.7, mostMotion: 1,
-        leastContrast: 30, leastSharpness: 0.5)
+        darkest: 40, blown: (247, 130), glare: 0.03, maximumTilt: 50, smallestModule: 1.7, maximumMotion: 1,
+        minimumContrast: 30, minimumSharpness: 0.5)
 }

@@ -82,13 +82,13 @@ enum WashedOut {
     /// Samples on each side of a part.
     private static let samples = 12
     /// With less between dark and light, in grey levels, nothing is said.
-    private static let leastContrast: Float = 8
+    private static let minimumContrast: Float = 8
     /// What counts as dark, as a share of the way from dark to light.
     private static let darkShare: Float = 0.6
 
     /// Share of the parts in which nothing is dark.
     static func share(of outline: Outline, in plane: LumaPlane, dark: Float, light: Float) -> Float {
-        guard light - dark >= leastContrast, let map = outline.map else { return 0 }
+        guard light - dark >= minimumContrast, let map = outline.map else { return 0 }
         let limit = dark + (light - dark) * darkShare
         var washed = 0
         for row in 0..<parts {

@@ -6,13 +6,13 @@ public struct Outline: Sendable, Hashable {
     /// The four corners, one after the other; they may lie outside of the frame, at most a million pixels away.
     public let corners: [Place]
     /// What encloses less is no code, in square pixels.
-    private static let leastArea: Float = 16
+    private static let minimumArea: Float = 16
 
     /// `nil` unless there are four corners that enclose something.
     public init?(_ corners: [Place]) {
         guard corners.count == 4 else { return nil }
         self.corners = corners.map(\.bounded)
-        guard abs(edge(0, 2).cross(edge(1, 3))) / 2 >= Self.leastArea else { return nil }
+        guard abs(edge(0, 2).cross(edge(1, 3))) / 2 >= Self.minimumArea else { return nil }
     }
 
     /// The box around places, widened by `margin` pixels on every side; `nil` for no places.

@@ -61,7 +61,7 @@ public final class SafePictureMaker {
         }
         for outline in hidden.joined() { hide(outline, scale, width, height) }
         if isReadable(width, height) {
-            pixels = soft.picture { _, _ in SoftPicture.mostLevels - 1 }
+            pixels = soft.picture { _, _ in SoftPicture.maximumLevels - 1 }
             guard !isReadable(width, height) else { return nil }
         }
         return LumaPicture(width: width, height: height, pixels: pixels).map { ($0, scale) }

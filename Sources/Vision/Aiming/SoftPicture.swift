@@ -12,7 +12,7 @@ struct SoftPicture {
     }
 
     /// Sizes at most: one pixel of the last is 64 of the picture.
-    static let mostLevels = 7
+    static let maximumLevels = 7
     /// Differences up to so many grey levels from what is around are not shown, at no size: a code with so little contrast
     /// is not found by its turns, and no person needs it to see where a camera points.
     private static let least = 7
@@ -21,7 +21,9 @@ struct SoftPicture {
 
     init(_ pixels: [UInt8], width: Int, height: Int) {
         levels = [Level(width: width, height: height, pixels: pixels)]
-        while levels.count < Self.mostLevels, let half = Self.halved(levels[levels.count - 1]) { levels.append(half) }
+        while levels.count < Self.maximumLevels, let half = Self.halved(levels[levels.count - 1]) {
+            levels.append(half)
+        }
     }
 
     /// Puts it together again.

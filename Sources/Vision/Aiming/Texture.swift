@@ -18,8 +18,8 @@ struct Texture {
     private static let margin = (picture: 2, copies: 1)
     private static let levels = 3
     /// Turns count from this difference in grey levels: at least, and at most, however noisy the picture is.
-    private static let leastTurn = 8
-    private static let mostTurn = 14
+    private static let minimumTurn = 8
+    private static let maximumTurn = 14
 
     /// Of the grid.
     private(set) var columns = 0
@@ -40,12 +40,12 @@ struct Texture {
                 guard let half = level.halved() else { return }
                 level = half
             }
-            mark(TurnCounts(level, unit: Self.unit, least: Self.leastDifference(level)), level: number)
+            mark(TurnCounts(level, unit: Self.unit, least: Self.minimumDifference(level)), level: number)
         }
     }
 
     /// Five times the noise, estimated from how much pixels differ from the mean of their neighbours, as the median.
-    private static func leastDifference(_ picture: GreyLevels) -> Int {
+    private static func minimumDifference(_ picture: GreyLevels) -> Int {
         var histogram = [Int](repeating: 0, count: 256)
         var count = 0
         for y in stride(from: 0, to: picture.height, by: 3) {
@@ -59,7 +59,7 @@ struct Texture {
         let median = histogram.greyLevel(ofRank: count / 2)
         // Half the second difference has 1.22 times the noise's deviation; its median is 0.67 of that.
         let noise = (Float(median) + 0.25) / 0.82
-        return min(max(Int((5 * noise).rounded()), leastTurn), mostTurn)
+        return min(max(Int((5 * noise).rounded()), minimumTurn), maximumTurn)
     }
 
     /// Marks the windows with many turns.

@@ -52,7 +52,7 @@ public struct CameraTuning: Sendable {
     /// Light modules this dark drown in noise.
     static let darkest: Float = 100
     /// Blur has taken too much below this.
-    static let leastSharpness: Float = 0.35
+    static let minimumSharpness: Float = 0.35
     /// A longer exposure smears a hand-held device; in units of 100 microseconds.
     static let longestExposure: Int32 = 330
     /// Positions tried over the range of the focus.
@@ -170,7 +170,7 @@ public struct CameraTuning: Sendable {
         guard let range = ranges[.focus] else { return refocused(sharpness) }
         let step = max(1, (range.upperBound - range.lowerBound) / Self.focusSteps)
         guard var sweep else {
-            guard sharpness < Self.leastSharpness else { return nil }
+            guard sharpness < Self.minimumSharpness else { return nil }
             sweep = Sweep(position: range.lowerBound, best: (value(.focus) ?? range.lowerBound, sharpness))
             return (manual(.automaticFocus, 0).map { [$0] } ?? []) + [Change(.focus, range.lowerBound)]
         }
@@ -189,7 +189,7 @@ public struct CameraTuning: Sendable {
     }
 
     private mutating func refocused(_ sharpness: Float) -> [Change]? {
-        guard ranges[.automaticFocus] != nil, sharpness < Self.leastSharpness else { return nil }
+        guard ranges[.automaticFocus] != nil, sharpness < Self.minimumSharpness else { return nil }
         unread = -Self.absence
         return [Change(.automaticFocus, 0), Change(.automaticFocus, 1)]
     }

@@ -42,16 +42,16 @@ struct CaptureMode: Sendable, Equatable {
 }
 
 extension CaptureMode {
-    private static let mostFormats: UInt32 = 64
-    private static let mostSizes: UInt32 = 64
-    private static let mostRates: UInt32 = 64
+    private static let maximumFormats: UInt32 = 64
+    private static let maximumSizes: UInt32 = 64
+    private static let maximumRates: UInt32 = 64
 
     /// The FourCCs of an open device, in its own order.
     ///
     /// - Parameter emulated: also those that libv4l2 would convert.
     static func formats(of device: srup_v4l2_device, emulated: Bool) -> [UInt32] {
         var offered: [UInt32] = []
-        for index in 0..<mostFormats {
+        for index in 0..<maximumFormats {
             var isEmulated: Int32 = 0
             let fourCC = srup_v4l2_format(device, index, &isEmulated)
             if fourCC == 0 { break }
@@ -77,7 +77,7 @@ extension CaptureMode {
     ) -> [(width: Int, height: Int)] {
         var sizes: [(width: Int, height: Int)] = []
         var size = v4l2_frmsizeenum()
-        for index in 0..<mostSizes {
+        for index in 0..<maximumSizes {
             guard srup_v4l2_size(device, fourCC, index, &size) == 0 else { break }
             if size.type == V4L2_FRMSIZE_TYPE_DISCRETE.rawValue {
                 sizes.append((Int(size.discrete.width), Int(size.discrete.height)))
@@ -107,7 +107,7 @@ extension CaptureMode {
     private static func rate(of device: srup_v4l2_device, _ fourCC: UInt32, _ width: Int, _ height: Int) -> Double? {
         var rates: [Double] = []
         var interval = v4l2_frmivalenum()
-        for index in 0..<mostRates {
+        for index in 0..<maximumRates {
             guard srup_v4l2_interval(device, fourCC, UInt32(width), UInt32(height), index, &interval) == 0 else {
                 break
             }

@@ -17,13 +17,13 @@ final class JPEGDecoder {
     private var inks: [UInt8] = []
 
     /// Bytes before the picture's beginning that are passed over.
-    private static let mostBefore = 4096
+    private static let maximumBefore = 4096
     /// Beginnings that are tried.
-    private static let mostBeginnings = 4
+    private static let maximumBeginnings = 4
     /// Passes over the picture that a progressive JPEG may take; libjpeg's own have ten.
-    private static let mostScans = 64
+    private static let maximumScans = 64
     /// Pixels of all passes together.
-    private static let mostWork = 1_000_000_000
+    private static let maximumWork = 1_000_000_000
     /// The grey level of what never came, as libjpeg leaves it; of four inks that are all so, half of a half.
     private static let missing: UInt8 = 128
     private static let missingInks: UInt8 = 64
@@ -47,7 +47,7 @@ final class JPEGDecoder {
     {
         var damage = Damage(why: "it has no beginning (FF D8)")
         var offset = 0
-        for _ in 0..<Self.mostBeginnings {
+        for _ in 0..<Self.maximumBeginnings {
             guard let begin = Self.beginning(in: data, from: offset) else { break }
             offset = begin + 2
             do throws(Damage) {
@@ -70,7 +70,7 @@ final class JPEGDecoder {
 
     /// Where the next FF D8 is.
     private static func beginning(in data: UnsafeBufferPointer<UInt8>, from offset: Int) -> Int? {
-        let last = min(data.count - 2, offset + mostBefore)
+        let last = min(data.count - 2, offset + maximumBefore)
         guard offset <= last else { return nil }
         return (offset...last).first { data[$0] == 0xFF && data[$0 + 1] == 0xD8 }
     }
@@ -81,7 +81,7 @@ final class JPEGDecoder {
         let (width, height, space) = try header(of: data)
         guard width * height <= maximumPixels else { throw Damage(why: "it has \(width)x\(height) pixels") }
         let scans = Self.scans(in: data)
-        guard scans <= Self.mostScans, scans * width * height <= Self.mostWork else {
+        guard scans <= Self.maximumScans, scans * width * height <= Self.maximumWork else {
             throw Damage(why: "it has \(scans) scans")
         }
         if pixels.count != width * height { pixels = [UInt8](repeating: 0, count: width * height) }

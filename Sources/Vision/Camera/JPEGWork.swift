@@ -69,7 +69,7 @@ struct JPEGWork: Equatable {
     /// Whether a picture of so many bytes may take this work.
     func isAccepted(bytes: Int) -> Bool {
         let surplus = StillPicture.surplus(bytes)
-        return pixels <= StillPicture.mostPixels(bytes: bytes) && visited <= 160_000_000 + 64 * surplus
+        return pixels <= StillPicture.maximumPixels(bytes: bytes) && visited <= 160_000_000 + 64 * surplus
             && coefficients + pixels <= (44 << 20) + 24 * surplus
     }
 }

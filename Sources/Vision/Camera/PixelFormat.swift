@@ -111,7 +111,7 @@ final class LumaConverter {
             buffer.withUnsafeMutableBufferPointer { out in
                 for row in 0..<height {
                     let source = base + row * stride + offset
-                    let target = out.baseAddress! + row * width
+                    let target = out.start + row * width
                     for column in 0..<width { target[column] = source[step * column] }
                 }
             }
@@ -123,7 +123,7 @@ final class LumaConverter {
                 for row in 0..<height {
                     let upper = base + min(row, height - 2) * stride
                     let lower = upper + stride
-                    let target = out.baseAddress! + row * width
+                    let target = out.start + row * width
                     for column in 0..<width {
                         let left = min(column, width - 2)
                         let sum =
@@ -165,7 +165,7 @@ final class LumaConverter {
 
     private func lend<Result>(_ body: (LumaPlane) throws -> Result) rethrows -> Result {
         try buffer.withUnsafeBufferPointer {
-            try body(LumaPlane(base: $0.baseAddress!, width: size.width, height: size.height, stride: size.width))
+            try body(LumaPlane(base: $0.start, width: size.width, height: size.height, stride: size.width))
         }
     }
 }

@@ -23,10 +23,10 @@ final class RPiCamera: FrameSource {
     /// A frame comes in one piece; a pause inside of it is a mishap, and one in each a wrong size.
     private static let longestPause = Duration.seconds(2)
     private static let suspiciousPause = Duration.milliseconds(20)
-    private static let mostPaused = 100
+    private static let maximumPaused = 100
     /// After a frame that had been waiting: how long to look whether a newer one waits behind it.
     private static let nextBehind = Duration.milliseconds(10)
-    private static let mostTaken = 8
+    private static let maximumTaken = 8
 
     let format: (name: String, width: Int, height: Int)
     private(set) var dropped = 0
@@ -114,7 +114,7 @@ final class RPiCamera: FrameSource {
         let isLate = hasBytes
         var taken = 0
         var until = deadline
-        while taken == 0 || isLate && taken < Self.mostTaken {
+        while taken == 0 || isLate && taken < Self.maximumTaken {
             let ready = try wait(until: until, interrupt)
             if ready == .interrupted { return false }
             if ready == .bytes, try read() {
@@ -175,7 +175,7 @@ final class RPiCamera: FrameSource {
         filled = 0
         pausedInARow = hadPause ? pausedInARow + 1 : 0
         hadPause = false
-        if pausedInARow >= Self.mostPaused {
+        if pausedInARow >= Self.maximumPaused {
             throw .damaged(
                 Self.name, why: "\(program) sends frames of another size than \(format.width)x\(format.height)")
         }

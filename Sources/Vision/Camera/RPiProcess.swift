@@ -87,7 +87,7 @@ struct RPiWords {
 
     private static let longestLine = 200
     /// Bytes that are taken at a time, so that a program that says much does not keep us.
-    private static let mostTaken = 64 << 10
+    private static let maximumTaken = 64 << 10
 
     init(_ descriptor: Int32) {
         self.descriptor = descriptor
@@ -97,7 +97,7 @@ struct RPiWords {
     mutating func take() {
         var chunk = [UInt8](repeating: 0, count: 4096)
         var taken = 0
-        while descriptor >= 0, taken < Self.mostTaken {
+        while descriptor >= 0, taken < Self.maximumTaken {
             let count = read(descriptor, &chunk, chunk.count)
             if count < 0 && errno == EINTR { continue }
             if count == 0 { close() }

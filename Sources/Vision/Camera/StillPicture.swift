@@ -1,6 +1,7 @@
 import CPNG
 import Glibc
 import Luma
+import Linux
 
 /// Reads still pictures (PNG, JPEG, PGM) as luma; every size is checked before memory is asked for.
 public enum StillPicture {
@@ -13,7 +14,7 @@ public enum StillPicture {
     /// file of up to 1 MiB is given work for 16 mebipixels, and one that has more in it gets more, by its bytes above that.
     static func surplus(_ bytes: Int) -> Int { max(0, bytes - (1 << 20)) }
 
-    static func mostPixels(bytes: Int) -> Int { (16 << 20) + 16 * surplus(bytes) }
+    static func maximumPixels(bytes: Int) -> Int { (16 << 20) + 16 * surplus(bytes) }
 
     /// - Throws: ``CameraError/absent(_:)``, ``CameraError/badPicture(_:why:)``.
     public static func read(_ path: String) throws(CameraError) -> LumaPicture {
@@ -36,14 +37,8 @@ public enum StillPicture {
             throw .badPicture(path, why: "it has more than \(maximumFile >> 20) MiB")
         }
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
-        var count = 0
-        while count < bytes.count {
-            let got = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count) }
-            if got < 0 && errno == EINTR { continue }
-            guard got >= 0 else { throw .badPicture(path, why: String(cString: strerror(errno))) }
-            if got == 0 { break }
-            count += got
-        }
+        let count = bytes.withUnsafeMutableBytes { readAll(into: $0, from: descriptor) }
+        guard count >= 0 else { throw .badPicture(path, why: String(cString: strerror(errno))) }
         return Array(bytes.prefix(count))
     }
 
@@ -100,7 +95,7 @@ public enum StillPicture {
             } catch {
                 return .failure(error)
             }
-            guard width * height <= mostPixels(bytes: data.count) else { return .failure(tooMuchWork(name)) }
+            guard width * height <= maximumPixels(bytes: data.count) else { return .failure(tooMuchWork(name)) }
             var pixels = [UInt8](repeating: 0, count: width * height)
             guard srup_png_grey(&image, &pixels) != 0 else {
                 return .failure(.badPicture(name, why: "not a whole PNG: \(message(image))"))

@@ -11,7 +11,7 @@ public final class V4L2Camera: FrameSource {
     private static let fewestDamaged = 10
     private static let bufferCount: UInt32 = 4
     /// Modes that are tried until one streams.
-    private static let mostModes = 16
+    private static let maximumModes = 16
 
     /// The device file, such as "/dev/video0".
     public let path: String
@@ -114,7 +114,7 @@ public final class V4L2Camera: FrameSource {
         var problem: CameraError?
         var bandwidth = Double.infinity
         var tries = 0
-        for mode in modes where mode.bandwidth < bandwidth && tries < Self.mostModes {
+        for mode in modes where mode.bandwidth < bandwidth && tries < Self.maximumModes {
             tries += 1
             do throws(CameraError) {
                 return try start(mode)

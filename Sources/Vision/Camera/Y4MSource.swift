@@ -124,7 +124,7 @@ final class Y4MSource: FrameSource {
                     frame.withUnsafeBufferPointer {
                         body(
                             LumaPlane(
-                                base: $0.baseAddress!, width: header.width, height: header.height, stride: header.width)
+                                base: $0.start, width: header.width, height: header.height, stride: header.width)
                         )
                     }
                     return true
@@ -142,7 +142,7 @@ final class Y4MSource: FrameSource {
         while true {
             if let header, filled >= 0 {
                 let count = readFrame(header)
-                guard try goesOn(count) else { return false }
+                guard try consume(count) else { return false }
                 filled += count
                 if filled == header.frameSize {
                     filled = -1
@@ -152,7 +152,7 @@ final class Y4MSource: FrameSource {
             } else {
                 var byte: UInt8 = 0
                 let count = Glibc.read(descriptor, &byte, 1)
-                guard try goesOn(count) else { return false }
+                guard try consume(count) else { return false }
                 if byte != 10 {
                     line.append(byte)
                     guard line.count <= Y4MHeader.maximumLine else {
@@ -187,11 +187,14 @@ final class Y4MSource: FrameSource {
             let more = min(max(filled, Self.step), header.lumaSize - filled)
             frame.append(contentsOf: repeatElement(0, count: more))
         }
-        return frame.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + filled, $0.count - filled) }
+        return frame.withUnsafeMutableBytes {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: $0[filled...])
+            return Glibc.read(descriptor, rest.baseAddress, rest.count)
+        }
     }
 
     /// Judges what `read` has returned: `true` when bytes came.
-    private func goesOn(_ count: Int) throws(CameraError) -> Bool {
+    private func consume(_ count: Int) throws(CameraError) -> Bool {
         if count > 0 {
             isOrphaned = false
             return true

@@ -37,7 +37,7 @@ public final class CodeReader {
     /// Longer values are cut off the list: no code that matters is longer, and a hostile one may be.
     public static let maximumLength = 4096
     /// More codes than this in one picture are not looked at.
-    public static let mostReadings = 64
+    public static let maximumReadings = 64
 
     /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
     private static let units = 20_000_000
@@ -64,7 +64,7 @@ public final class CodeReader {
         self.symbologies = symbologies
     }
 
-    /// The codes in the picture, each once, at most ``mostReadings``: QR codes by this project's own search and, where finder
+    /// The codes in the picture, each once, at most ``maximumReadings``: QR codes by this project's own search and, where finder
     /// patterns gave no text, by zbar; then Data Matrix; then linear codes. None ends the search for others.
     public func read(_ plane: LumaPlane) -> [Reading] {
         var found = search?.read(plane) ?? []

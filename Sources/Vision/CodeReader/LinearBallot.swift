@@ -26,8 +26,8 @@ struct LinearBallot {
     /// Scan lines end at about the same place, give or take so many pixels.
     private static let slack: Float = 8
     /// Four corners around a smaller area are a line, in square pixels.
-    private static let leastArea: Float = 32
-    private static let mostEntries = 128
+    private static let minimumArea: Float = 32
+    private static let maximumEntries = 128
 
     private var entries: [Entry] = []
 
@@ -40,7 +40,7 @@ struct LinearBallot {
             if let index = entries.firstIndex(where: { $0.reading.isSame(as: tally.reading) }) {
                 entries[index].votes.append(vote)
                 entries[index].reading = tally.reading
-            } else if entries.count < Self.mostEntries {
+            } else if entries.count < Self.maximumEntries {
                 entries.append(Entry(reading: tally.reading, votes: [vote]))
             }
         }
@@ -84,7 +84,7 @@ struct LinearBallot {
         let middle = places.middle
         // Of four corners the walk goes on outside; of scan lines in one direction only the box is left.
         let grown = places.map { $0 + ($0 - middle).unit * slack }
-        guard places.count == 4, (places[2] - places[0]).cross(places[3] - places[1]).magnitude > 2 * leastArea
+        guard places.count == 4, (places[2] - places[0]).cross(places[3] - places[1]).magnitude > 2 * minimumArea
         else {
             return (ConvexArea(corners: .box(from: box.low - slack, to: box.high + slack)), middle)
         }

@@ -8,20 +8,20 @@ import Luma
 /// each region three strips are drawn, a row of which is the mean over a part of the bars' length, which takes noise away.
 struct LinearLocator {
     /// At most so many regions are drawn, the largest.
-    static let mostRegions = 6
+    static let maximumRegions = 6
     /// Of a block, in pixels.
     private static let block = 16
     /// The sum of a block's squared slopes where there are bars: 64 samples of 14 grey levels.
-    private static let leastEnergy: Float = 64 * 14 * 14
+    private static let minimumEnergy: Float = 64 * 14 * 14
     /// How much of the energy lies along one line, from 0 to 1.
-    private static let leastAgreement: Float = 0.4
+    private static let minimumAgreement: Float = 0.4
     /// Neighbours join when the cosine of twice the angle between them is more: within 13 degrees.
-    private static let leastCosine: Float = 0.9
+    private static let minimumCosine: Float = 0.9
     /// A region that reaches less far from its middle across the bars holds no code, in pixels.
-    private static let leastHalfAcross: Float = 20
+    private static let minimumHalfAcross: Float = 20
     /// Of a strip.
     private static let rows = 6
-    private static let mostColumns = 2048
+    private static let maximumColumns = 2048
 
     /// How the slopes of a block lie.
     private struct Block {
@@ -50,7 +50,7 @@ struct LinearLocator {
             if let region = grow(&blocks, start, columns, rows) { regions.append(region) }
         }
         regions.sort { $0.blocks > $1.blocks }
-        return Array(regions.prefix(mostRegions))
+        return Array(regions.prefix(maximumRegions))
     }
 
     private static func tensor(_ plane: LumaPlane, _ left: Int, _ top: Int) -> Block {
@@ -70,7 +70,7 @@ struct LinearLocator {
         let length = doubled.length
         let energy = Float(xx &+ yy)
         // Most of them along one line.
-        guard energy > leastEnergy, length > leastAgreement * energy else { return Block() }
+        guard energy > minimumEnergy, length > minimumAgreement * energy else { return Block() }
         return Block(doubled: doubled / length)
     }
 
@@ -87,7 +87,7 @@ struct LinearLocator {
                 for x in max(0, at % columns - 1)...min(columns - 1, at % columns + 1) {
                     let neighbour = y * columns + x
                     guard !blocks[neighbour].isTaken, blocks[neighbour].doubled != .zero else { continue }
-                    guard sum.unit.dot(blocks[neighbour].doubled) > leastCosine else { continue }
+                    guard sum.unit.dot(blocks[neighbour].doubled) > minimumCosine else { continue }
                     blocks[neighbour].isTaken = true
                     members.append(neighbour)
                     sum += blocks[neighbour].doubled
@@ -110,19 +110,19 @@ struct LinearLocator {
             acrosses[acrosses.count - 1 - acrosses.count / 50], alongs[alongs.count - 1 - alongs.count / 4])
         let middle = (low + high) / 2
         let half = (high - low) / 2
-        guard half.x > leastHalfAcross else { return nil }
+        guard half.x > minimumHalfAcross else { return nil }
         return Region(
             centre: across * middle.x + along * middle.y, across: across, halfAcross: half.x + Float(block) / 2,
             halfAlong: max(half.y, Float(block) / 4), blocks: members.count)
     }
 
     /// The shortest code that counts has more edges than this.
-    private static let leastEdges = 20
+    private static let minimumEdges = 20
 
     /// Whether a line across the region crosses as many edges as a code has: most texture ends here.
     static func hasBars(_ plane: LumaPlane, _ region: Region) -> Bool {
         let (sampler, along) = (GreySampler(plane), region.across.turned)
-        let count = min(max(Int(2 * region.halfAcross), 1), mostColumns)
+        let count = min(max(Int(2 * region.halfAcross), 1), maximumColumns)
         let step = 2 * region.halfAcross / Float(count)
         return withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { line in
             for column in 0..<count {
@@ -137,7 +137,7 @@ struct LinearLocator {
                 guard isRising ? value < extreme - swing : value > extreme + swing else { continue }
                 (edges, isRising, extreme) = (edges + 1, !isRising, value)
             }
-            return edges >= leastEdges
+            return edges >= minimumEdges
         }
     }
 
@@ -153,13 +153,13 @@ struct LinearLocator {
     /// A strip's share of the bars' length is a sixth, but at most so many pixels.
     private static let highestStrip: Float = 24
     /// Columns lie at least so far apart, in pixels.
-    private static let leastStep: Float = 0.5
+    private static let minimumStep: Float = 0.5
 
     /// Pictures of a region's bars, upright, each of another part of their length.
     static func strips(_ plane: LumaPlane, _ region: Region, at places: [Float] = first) -> [LumaPicture] {
         let reach = region.halfAcross * reachShare + reachMargin
-        let step = max(leastStep, 2 * reach / Float(mostColumns))
-        let columns = min(max(Int(2 * reach / step), 1), mostColumns)
+        let step = max(minimumStep, 2 * reach / Float(maximumColumns))
+        let columns = min(max(Int(2 * reach / step), 1), maximumColumns)
         let (sampler, along) = (GreySampler(plane), region.across.turned)
         let lines = rows * linesARow
         let pitch = min(2 * region.halfAlong / 3, highestStrip) / Float(lines)

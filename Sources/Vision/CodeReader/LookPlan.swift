@@ -39,9 +39,9 @@ struct LookPlan {
 
     /// Beside a QR code all that has changed has been looked at within so many frames.
     private static let patience = 24
-    /// What has been looked at once since it changed is looked at again by a piece in every so manieth frame.
+    /// What has been looked at once since it changed is looked at again, a piece in every nth frame.
     private static let second = 6
-    /// A piece of what does not change is looked at again in every so manieth frame: beside a QR code; there, while other
+    /// A piece of what does not change is looked at again in every nth frame: beside a QR code; there, while other
     /// parts change; and where no QR code is read.
     private static let (again, againInHurry, againAlone) = (16, 32, 4)
     /// Where none is read, of so many pieces one is of that kind while other parts change.

@@ -118,7 +118,7 @@ final class OtherCodes {
     private func note(_ reading: Reading, lastTry: Int) {
         if let index = seen.firstIndex(where: { $0.reading.isSame(as: reading) }) {
             seen[index] = Seen(reading: reading, lastTry: lastTry)
-        } else if seen.count < CodeReader.mostReadings {
+        } else if seen.count < CodeReader.maximumReadings {
             seen.append(Seen(reading: reading, lastTry: lastTry))
         }
     }

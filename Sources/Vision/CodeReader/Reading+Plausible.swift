@@ -1,11 +1,11 @@
 extension Reading {
     /// Code 39 has no check, and Code 93's are as short as its text: what is shorter than this is mostly clutter.
-    static let leastUnchecked = 3
+    static let minimumUnchecked = 3
 
     /// Whether it may be more than clutter that happens to look like bars.
     var isPlausible: Bool {
         switch symbology {
-        case .code39, .code93: value.count >= Self.leastUnchecked
+        case .code39, .code93: value.count >= Self.minimumUnchecked
         case .qr, .dataMatrix, .code128: true
         }
     }

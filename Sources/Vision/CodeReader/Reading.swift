@@ -53,6 +53,6 @@ extension Reading {
 extension [Reading] {
     /// Adds those that are not in it, as long as there is room.
     mutating func add(_ others: [Reading]) {
-        for other in others where count < CodeReader.mostReadings && !contains(where: other.isSame) { append(other) }
+        for other in others where count < CodeReader.maximumReadings && !contains(where: other.isSame) { append(other) }
     }
 }

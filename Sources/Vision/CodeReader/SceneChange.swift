@@ -5,13 +5,13 @@ import Luma
 ///
 /// The frame has square cells; of each the last frame is known in which it changed.
 struct SceneChange {
-    /// Every so manieth pixel of every so manieth row.
+    /// Every nth pixel of every nth row.
     private static let step = 8
     /// Of a cell, in pixels.
     static let cell = 64
     /// A change is so many of a cell's pixels by so many grey levels: a small code that appears is more, noise is less.
-    private static let (leastPixels, leastLevels) = (3, 24)
-    /// It is looked for in every so manieth frame, and against pixels that are at most so many frames old.
+    private static let (minimumPixels, minimumLevels) = (3, 24)
+    /// It is looked for in every nth frame, and against pixels that are at most so many frames old.
     private static let (period, age) = (4, 32)
 
     private var pixels: [UInt8] = []
@@ -52,11 +52,11 @@ struct SceneChange {
             let values = plane.base + y * plane.stride
             for x in Swift.stride(from: left, to: right, by: Self.step) {
                 let index = y / Self.step * line + x / Self.step
-                guard abs(Int(values[x]) - Int(pixels[index])) >= Self.leastLevels else { continue }
+                guard abs(Int(values[x]) - Int(pixels[index])) >= Self.minimumLevels else { continue }
                 if !near.contains(where: { $0.contains(Place(pixel: x, y)) }) { differences += 1 }
             }
         }
-        let isChange = differences >= Self.leastPixels
+        let isChange = differences >= Self.minimumPixels
         if isChange { changed[row * columns + column] = frame }
         guard isChange || isOld else { return }
         for y in Swift.stride(from: top, to: bottom, by: Self.step) {

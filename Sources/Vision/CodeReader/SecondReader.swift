@@ -12,9 +12,9 @@ final class SecondReader {
     /// A part is drawn with modules of about so many pixels: zbar reads smaller ones badly, and larger ones cost time.
     private static let module: Float = 3
     /// And is at most so large, in pixels on a side.
-    private static let mostSide = 400
+    private static let maximumSide = 400
     /// Three patterns with modules of that size have some thirty lines; what is more comes from data, and from tricks.
-    static let mostLines = 54
+    static let maximumLines = 54
 
     private let scanner = ZbarScanner([.qr])
     private let lines = FinderLineCount()
@@ -36,14 +36,14 @@ final class SecondReader {
         guard let (cut, origin) = plane.part(from: part.low, to: part.high) else { return [] }
         let side = max(cut.width, cut.height)
         let wanted = max(part.module > 0 && part.module < 1000 ? Int(part.module / Self.module) : 1, 1)
-        let factor = max(wanted * (isCoarse ? 2 : 1), (side + Self.mostSide - 1) / Self.mostSide)
+        let factor = max(wanted * (isCoarse ? 2 : 1), (side + Self.maximumSide - 1) / Self.maximumSide)
         let (width, height) = (cut.width / factor, cut.height / factor)
         guard min(width, height) >= Pyramid.smallestSide else { return [] }
         let copy = pixels.atLeast(width * height)
         cut.reduce(by: factor, into: copy)
         if part.isInverted { for index in 0..<width * height { copy[index] = ~copy[index] } }
         let small = LumaPlane(base: copy, width: width, height: height, stride: width)
-        guard lines.isAtMost(Self.mostLines, small) else { return [] }
+        guard lines.isAtMost(Self.maximumLines, small) else { return [] }
         return scanner.scan(small).map { $0.moved(scale: Float(factor), to: origin) }
     }
 

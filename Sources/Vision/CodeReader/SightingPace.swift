@@ -18,10 +18,10 @@ public struct SightingPace {
     /// That a symbol is unread is said again after this time.
     public static let unreadPeriod = Duration.milliseconds(500)
     /// Lines a second in the long run, and at once. The keeper ends a witness that says more than 400 a second.
-    public static let (linesPerSecond, mostAtOnce) = (200, 64)
+    public static let (linesPerSecond, maximumAtOnce) = (200, 64)
 
     private var said: [(value: [UInt8], at: ContinuousClock.Instant)] = []
-    private var lines = Double(mostAtOnce)
+    private var lines = Double(maximumAtOnce)
     private var lastFrame: ContinuousClock.Instant?
     private var lastUnread: ContinuousClock.Instant?
     private var turn = 0
@@ -79,7 +79,7 @@ public struct SightingPace {
     private mutating func refill(_ now: ContinuousClock.Instant) {
         if let lastFrame {
             let seconds = min(max((now - lastFrame) / .seconds(1), 0), 1)
-            lines = min(lines + seconds * Double(Self.linesPerSecond), Double(Self.mostAtOnce))
+            lines = min(lines + seconds * Double(Self.linesPerSecond), Double(Self.maximumAtOnce))
         }
         lastFrame = now
         said.removeAll { now - $0.at > .seconds(1) }

@@ -16,7 +16,7 @@ struct UnreadCodes {
     private static let (again, least, patience) = (8, 4, 3)
     /// What was not found in so many frames counts no longer.
     private static let second = 30
-    private static let mostDoubts = 16
+    private static let maximumDoubts = 16
 
     private var doubts: [Doubt] = []
 
@@ -39,7 +39,7 @@ struct UnreadCodes {
     /// Something was found and not read.
     mutating func found(_ aim: Aim, frame: Int) {
         guard let index = doubts.firstIndex(where: { $0.aim.isPlace(of: aim.corners) }) else {
-            if doubts.count < Self.mostDoubts { doubts.append(Doubt(aim: aim, lastTry: frame, lastFound: frame)) }
+            if doubts.count < Self.maximumDoubts { doubts.append(Doubt(aim: aim, lastTry: frame, lastFound: frame)) }
             return
         }
         if doubts[index].lastFound != frame { doubts[index].count += 1 }

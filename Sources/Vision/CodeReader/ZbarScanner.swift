@@ -59,7 +59,7 @@ final class ZbarScanner {
         guard zbar_scan_image(scanner, image) > 0 else { return [] }
         var tallies: [LinearBallot.Tally] = []
         var symbol = zbar_image_first_symbol(image)
-        while let found = symbol, tallies.count < CodeReader.mostReadings {
+        while let found = symbol, tallies.count < CodeReader.maximumReadings {
             defer { symbol = zbar_symbol_next(found) }
             guard let reading = Self.reading(found), reading.isPlausible else { continue }
             tallies.append(.init(reading: reading, lines: max(Int(zbar_symbol_get_quality(found)), 1)))

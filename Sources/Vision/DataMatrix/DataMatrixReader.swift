@@ -31,11 +31,11 @@ public enum DataMatrixReader {
     /// At most so many symbols are read in one picture.
     public static let most = 64
     /// Larger pictures are not looked at: no camera gives them, and each pixel takes up to seven bytes of memory.
-    public static let mostPixels = 1 << 24
+    public static let maximumPixels = 1 << 24
     /// At most so many places that could be a symbol are looked at.
-    static let mostPlaces = 120
+    static let maximumPlaces = 120
     /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
-    private static let leastSide: Float = 12
+    private static let minimumSide: Float = 12
     /// Symbols whose two arms are longer together are looked at in the smoothed picture only, in pixels.
     private static let smoothSize: Float = 200
 
@@ -75,10 +75,12 @@ public enum DataMatrixReader {
     /// The symbols in a picture, and those that could not be read.
     public static func look(_ plane: LumaPlane, _ effort: Effort = Effort()) -> Findings {
         var findings = Findings()
-        guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= mostPixels else { return findings }
+        guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= maximumPixels else {
+            return findings
+        }
         let field = GradientField(plane)
-        let edges = EdgeSegment.find(field, least: leastSide, most: effort.longestSide)
-        let candidates = FinderL.find(edges, most: mostPlaces)
+        let edges = EdgeSegment.find(field, least: minimumSide, most: effort.longestSide)
+        let candidates = FinderL.find(edges, most: maximumPlaces)
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
             var work = WorkBudget(effort.samples)

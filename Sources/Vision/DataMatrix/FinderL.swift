@@ -11,7 +11,7 @@ struct FinderL {
     let size: Float
 
     /// At most so many pairs of edges are weighed.
-    private static let mostPairs = 4000
+    private static let maximumPairs = 4000
 
     /// Pairs of edges that could be the outer sides of an L, the largest first, at most so many.
     static func find(_ segments: [EdgeSegment], most: Int) -> [FinderL] {
@@ -23,7 +23,7 @@ struct FinderL {
                 if let pair = FinderL(first, second) { found.append(pair) }
             }
             // The edges come longest first, so what is left out is small.
-            if found.count >= mostPairs { break }
+            if found.count >= maximumPairs { break }
         }
         found.sort { $0.size > $1.size }
         var kept: [FinderL] = []

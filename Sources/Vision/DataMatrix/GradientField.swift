@@ -30,7 +30,7 @@ struct GradientField {
         smooth = Self.smoothed(plane)
         direction = [UInt8](repeating: Self.flat, count: width * height)
         guard width >= 8, height >= 8 else { return }
-        let least = Self.leastSlope(smooth, width, height)
+        let least = Self.minimumSlope(smooth, width, height)
         isNoisy = least > 8 * 8
         let (width, height) = (width, height)
         smooth.withUnsafeBufferPointer { pixels in
@@ -60,7 +60,7 @@ struct GradientField {
     }
 
     /// The square of the slope below which it is noise: from its lower quartile over the picture.
-    private static func leastSlope(_ pixels: [UInt8], _ width: Int, _ height: Int) -> Int32 {
+    private static func minimumSlope(_ pixels: [UInt8], _ width: Int, _ height: Int) -> Int32 {
         var histogram = [Int](repeating: 0, count: 512)
         var count = 0
         for y in stride(from: 2, to: height - 2, by: 5) {
@@ -94,7 +94,7 @@ struct GradientField {
                     let middle = plane.base + y * plane.stride
                     let lower = plane.base + min(y + 1, height - 1) * plane.stride
                     for x in 0..<width { sums[x] = UInt16(upper[x]) &+ 2 &* UInt16(middle[x]) &+ UInt16(lower[x]) }
-                    let row = result.baseAddress! + y * width
+                    let row = result.start + y * width
                     row[0] = UInt8(sums[0] >> 2)
                     row[width - 1] = UInt8(sums[width - 1] >> 2)
                     guard width > 2 else { continue }

@@ -51,7 +51,7 @@ package enum ModuleDecoder {
             var word = places.map { codewords[$0] } + checks.map { codewords[$0] }
             guard
                 ReedSolomon.dataMatrix.correct(
-                    &word, parity: size.checks, erasures: [], mostErrors: size.mostCorrections)
+                    &word, parity: size.checks, erasures: [], maximumErrors: size.maximumCorrections)
             else { return nil }
             for (place, codeword) in zip(places, word) { data[place] = codeword }
         }

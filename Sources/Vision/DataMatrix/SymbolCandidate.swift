@@ -84,7 +84,7 @@ struct SymbolCandidate {
                 return (DataMatrixSymbol(text: text.bytes, corners: grid.corners, isGS1: text.isGS1), nil)
             }
             if unread == nil, let upper, let right, upper.modules == size.columns, right.modules == size.rows,
-                min(upper.regularity, right.regularity) > Self.leastRegularity
+                min(upper.regularity, right.regularity) > Self.minimumRegularity
             {
                 unread = grid.unread(contrast)
             }
@@ -93,7 +93,7 @@ struct SymbolCandidate {
     }
 
     /// Both dashed sides of what counts as a symbol although it cannot be read are at least so regular.
-    private static let leastRegularity: Float = 0.88
+    private static let minimumRegularity: Float = 0.88
 
     /// Sizes and far corners that the dashed sides speak for, the likeliest first.
     private func guesses(_ upper: DashedSide?, _ right: DashedSide?) -> [(SymbolSize, Place)] {

@@ -21,11 +21,11 @@ struct SymbolGrid {
     }
 
     /// Four corners of which three make a smaller triangle are no symbol's, in square pixels.
-    private static let leastTriangle: Float = 2
+    private static let minimumTriangle: Float = 2
 
     private static func projection(_ corners: [Place]) -> ProjectiveMap? {
         ProjectiveMap(
-            unitSquareTo: (corners[0], corners[1], corners[2], corners[3]), leastTriangle: leastTriangle)
+            unitSquareTo: (corners[0], corners[1], corners[2], corners[3]), minimumTriangle: minimumTriangle)
     }
 
     @inline(__always)

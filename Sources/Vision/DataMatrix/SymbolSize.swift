@@ -15,7 +15,7 @@ package struct SymbolSize: Sendable, Equatable {
 
     /// How many wrong codewords in a block are corrected. The smallest symbols have so few to check with that clutter would
     /// pass for a text one time in a million: they get one less than could be.
-    var mostCorrections: Int { checks <= 10 ? max(checks / 2 - 1, 0) : checks / 2 }
+    var maximumCorrections: Int { checks <= 10 ? max(checks / 2 - 1, 0) : checks / 2 }
 
     package static let all: [SymbolSize] = [
         .init(10, 10, 8, 8, 3, 1, 5), .init(12, 12, 10, 10, 5, 1, 7), .init(14, 14, 12, 12, 8, 1, 10),

@@ -20,7 +20,7 @@ public struct FrameQuality: Sendable, Hashable {
     public var contrast: Int { light - dark }
 
     /// Below this many grey levels there is nothing that could be sharp.
-    public static let leastContrast = 20
+    public static let minimumContrast = 20
 
     /// Measures every third row and all of its pixels, inside of `area` when one is given.
     ///
@@ -51,7 +51,7 @@ public struct FrameQuality: Sendable, Hashable {
         // A dark code on a wide bright wall is below these percentages: the contrast that edges are held against is wider.
         let span = Self.level(levels, below: 0.998, of: count) - Self.level(levels, below: 0.002, of: count)
         let steepest = Self.level(steps, below: 0.998, of: steps.reduce(0, +))
-        sharpness = span >= Self.leastContrast ? min(Float(steepest) / Float(span), 1) : nil
+        sharpness = span >= Self.minimumContrast ? min(Float(steepest) / Float(span), 1) : nil
     }
 
     /// The level that a part of the pixels lies below.
@@ -68,12 +68,12 @@ public struct FrameQuality: Sendable, Hashable {
     public var lighting: Light {
         if light < 50 || (mean < 30 && light < 90) { return .tooDark }
         if white >= 40 || dark > 235 { return .overexposed }
-        return contrast < Self.leastContrast && (sharpness ?? 0) == 0 ? .flat : .good
+        return contrast < Self.minimumContrast && (sharpness ?? 0) == 0 ? .flat : .good
     }
 
     /// Below this a frame counts as out of focus.
-    public static let leastSharpness: Float = 0.15
+    public static let minimumSharpness: Float = 0.15
 
-    /// Whether its sharpness is below ``leastSharpness``; a frame without contrast never counts as such.
-    public var isOutOfFocus: Bool { (sharpness ?? 1) < Self.leastSharpness }
+    /// Whether its sharpness is below ``minimumSharpness``; a frame without contrast never counts as such.
+    public var isOutOfFocus: Bool { (sharpness ?? 1) < Self.minimumSharpness }
 }

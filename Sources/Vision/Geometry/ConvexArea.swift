@@ -1,4 +1,4 @@
-/// The ground that a symbol, or anything else without dents, covers in a picture.
+/// The ground that a symbol, or anything else that is convex, covers in a picture.
 public struct ConvexArea: Sendable {
     /// In a walk around it.
     @usableFromInline let corners: [Place]

@@ -45,15 +45,15 @@ public struct ProjectiveMap: Sendable {
     /// The same, when the walk turns clockwise at each corner, as one sees it, and the triangles that each corner makes
     /// with its neighbours have more than an area: then nothing of the square lies on the horizon.
     ///
-    /// - Parameter leastTriangle: of each of the four triangles, in square pixels.
-    public init?(unitSquareTo p: (Place, Place, Place, Place), leastTriangle: Float) {
+    /// - Parameter minimumTriangle: of each of the four triangles, in square pixels.
+    public init?(unitSquareTo p: (Place, Place, Place, Place), minimumTriangle: Float) {
         let turns = (
             (p.1 - p.0).cross(p.2 - p.1), (p.2 - p.1).cross(p.3 - p.2), (p.3 - p.2).cross(p.0 - p.3),
             (p.0 - p.3).cross(p.1 - p.0)
         )
         let least = min(min(turns.0, turns.1), min(turns.2, turns.3))
         // One that is no number is never the least, and makes the sum none.
-        guard least > 2 * leastTriangle, (turns.0 + turns.1 + turns.2 + turns.3).isFinite else { return nil }
+        guard least > 2 * minimumTriangle, (turns.0 + turns.1 + turns.2 + turns.3).isFinite else { return nil }
         self.init(unitSquareTo: p)
     }
 
@@ -83,12 +83,12 @@ public struct ProjectiveMap: Sendable {
     }
 
     /// What is farthest away of what a symbol covers is at least this part as near as what is nearest.
-    private static let leastNearness: Float = 0.05
+    private static let minimumNearness: Float = 0.05
 
     /// Whether everything from (0, 0) to (`side`, `side`) has a place, in front of the camera.
     public func covers(_ side: Float) -> Bool {
         let (p, q, r, s) = (i, g * side + i, h * side + i, (g + h) * side + i)
-        return min(min(p, q), min(r, s)) > Self.leastNearness * max(max(p, q), max(r, s))
+        return min(min(p, q), min(r, s)) > Self.minimumNearness * max(max(p, q), max(r, s))
     }
 
     /// How many pixels a module's width and height have at a place of the symbol.

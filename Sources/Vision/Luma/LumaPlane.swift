@@ -50,7 +50,7 @@ public struct LumaPicture: Sendable, Hashable {
     /// Lends the picture as a plane.
     public func withPlane<Result>(_ body: (LumaPlane) throws -> Result) rethrows -> Result {
         try pixels.withUnsafeBufferPointer {
-            try body(LumaPlane(base: $0.baseAddress!, width: width, height: height, stride: width))
+            try body(LumaPlane(base: $0.start, width: width, height: height, stride: width))
         }
     }
 }

@@ -83,14 +83,16 @@ public struct ReedSolomon: Sendable {
     ///   - word: data, then parity; at most 255 bytes.
     ///   - parity: how many bytes of parity.
     ///   - erasures: indices of bytes that are not to be trusted.
-    ///   - mostErrors: how many other bytes may be wrong; at most half of the parity that erasures leave over.
+    ///   - maximumErrors: how many other bytes may be wrong; at most half of the parity that erasures leave over.
     /// - Returns: `false`, and the word as it was, when it cannot be corrected.
-    public func correct(_ word: inout [UInt8], parity: Int, erasures: [Int], mostErrors: Int) -> Bool {
-        guard word.count <= 255, parity <= word.count, erasures.count + 2 * mostErrors <= parity else { return false }
+    public func correct(_ word: inout [UInt8], parity: Int, erasures: [Int], maximumErrors: Int) -> Bool {
+        guard word.count <= 255, parity <= word.count, erasures.count + 2 * maximumErrors <= parity else {
+            return false
+        }
         let syndromes = syndromes(word, parity)
         if syndromes.allSatisfy({ $0 == 0 }) { return true }
         let places = erasures.map { power(word.count - 1 - $0) }
-        guard let locator = locator(syndromes, places, mostErrors) else { return false }
+        guard let locator = locator(syndromes, places, maximumErrors) else { return false }
         // Where the locator's roots are, bytes are wrong.
         let wrong = word.indices.filter { value(locator, at: power($0 - word.count + 1)) == 0 }
         guard wrong.count == locator.count - 1 else { return false }
@@ -117,7 +119,7 @@ public struct ReedSolomon: Sendable {
 
     /// The polynomial whose roots tell the wrong places, erasures among them: Berlekamp's and Massey's algorithm, begun
     /// with the erasures.
-    private func locator(_ syndromes: [UInt8], _ erasures: [UInt8], _ mostErrors: Int) -> [UInt8]? {
+    private func locator(_ syndromes: [UInt8], _ erasures: [UInt8], _ maximumErrors: Int) -> [UInt8]? {
         var locator = product(erasures)
         var previous = locator
         var errors = 0
@@ -133,12 +135,12 @@ public struct ReedSolomon: Sendable {
             for (index, coefficient) in previous.enumerated() { next[index] ^= times(coefficient, discrepancy) }
             if 2 * errors <= step - erasures.count {
                 errors = step - erasures.count + 1 - errors
-                guard errors <= mostErrors else { return nil }
+                guard errors <= maximumErrors else { return nil }
                 previous = locator.map { over($0, discrepancy) }
             }
             locator = next
         }
         while locator.count > 1, locator.last == 0 { locator.removeLast() }
-        return locator.count - 1 <= erasures.count + mostErrors ? locator : nil
+        return locator.count - 1 <= erasures.count + maximumErrors ? locator : nil
     }
 }

@@ -5,17 +5,17 @@ import TestProcesses
 
 /// Records everything that crosses the broker, as the monitor may, and checks what must hold whatever was killed.
 final class Eavesdropper {
-    private let stage: Stage
+    private let runner: ProgramRunner
     private let role: String
 
-    init(_ world: World) throws {
-        stage = world.stage
+    init(_ loopback: LoopbackNetwork) throws {
+        runner = loopback.runner
         role = "eavesdropper"
-        let home = world.monitor
-        try stage.start(
+        let home = loopback.monitor
+        try runner.start(
             "mosquitto_sub",
             [
-                "-h", "localhost", "-p", "\(world.brokerPort)", "--cafile", home + "/ca.pem", "--cert",
+                "-h", "localhost", "-p", "\(loopback.brokerPort)", "--cafile", home + "/ca.pem", "--cert",
                 home + "/certificate.pem", "--key", home + "/access.pem", "-i", "eavesdropper", "-c", "-q", "1", "-t",
                 "SRUP/#", "-F", "%t %x",
             ], as: role)
@@ -23,7 +23,7 @@ final class Eavesdropper {
 
     /// All messages so far, each once, with their topics.
     func messages() throws -> [(topic: String, signed: SignedMessage)] {
-        let text = try String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8)
+        let text = try String(contentsOfFile: runner.path("log/\(role).log"), encoding: .utf8)
         var seen: Set<String> = []
         return text.split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ")

@@ -48,8 +48,8 @@ final class Liar: Sendable {
 
 extension ObservedJoinTests {
     /// Waits until the C2 server's log holds a text.
-    private func logged(_ world: World, _ who: String, _ text: String, within limit: Double = 15) -> Bool {
-        let path = world.stage.path("log/\(who).log")
+    private func logged(_ loopback: LoopbackNetwork, _ who: String, _ text: String, within limit: Double = 15) -> Bool {
+        let path = loopback.runner.path("log/\(who).log")
         let deadline = EventFollower.clock() + limit
         while EventFollower.clock() < deadline {
             if (try? String(contentsOfFile: path, encoding: .utf8))?.contains(text) == true { return true }
@@ -59,30 +59,30 @@ extension ObservedJoinTests {
     }
 
     @Test func liesAreRejectedAndTheTruthStillCounts() async throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let world = try World(stage)
-        try world.startServer(Self.policies)
-        let fifo = try world.makeCamera("camera")
-        try world.bringObserver(camera: "fifo:\(fifo)", settings: World.quick)
-        let ears = try Eavesdropper(world)
-        let server = try Identity.load(from: stage.path("observer")).0.server?.hex ?? ""
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.startServer(Self.policies)
+        let fifo = try loopback.makeCamera("camera")
+        try loopback.bringObserver(camera: "fifo:\(fifo)", settings: LoopbackNetwork.quick)
+        let ears = try Eavesdropper(loopback)
+        let server = try Identity.load(from: runner.path("observer")).0.server?.hex ?? ""
 
         // A lamp that belongs, and lies.
-        try world.registerDevice("lamp", type: "lamp")
+        try loopback.registerDevice("lamp", type: "lamp")
         var begin = EventFollower.clock()
-        try world.startDevice("lamp")
-        #expect(try world.answer(to: "lamp", since: begin) == "JOIN_SUCCESS")
-        try world.events.wait(for: "lamp", ["joined"], since: begin, within: 10)
-        stage.stop("lamp")
-        let lamp = try Liar(stage.path("lamp"))
+        try loopback.startDevice("lamp")
+        #expect(try loopback.answer(to: "lamp", since: begin) == "JOIN_SUCCESS")
+        try loopback.events.wait(for: "lamp", ["joined"], since: begin, within: 10)
+        runner.stop("lamp")
+        let lamp = try Liar(runner.path("lamp"))
         let topic = "SRUP/\(lamp.identity.id.hex)"
 
         // A device in the middle of its join; the camera sees nothing yet.
-        try world.registerDevice("device", type: "sensor")
+        try loopback.registerDevice("device", type: "sensor")
         begin = EventFollower.clock()
-        try world.startDevice("device", ["--once"])
-        try world.events.wait(for: "device", ["showing"], since: begin, within: 20)
+        try loopback.startDevice("device", ["--once"])
+        try loopback.events.wait(for: "device", ["showing"], since: begin, within: 20)
         var observation: Token?
         let deadline = EventFollower.clock() + 10
         while observation == nil, EventFollower.clock() < deadline {
@@ -94,91 +94,92 @@ extension ObservedJoinTests {
 
         // The lamp vouches with the observer's token; with no token; not decodable; not signed; in another's name.
         lamp.publish(try lamp.message(.response(.observedJoinValid), sequence: 1000, token: token).bytes, topic)
-        #expect(logged(world, "c2", "with a token of no open request"))
+        #expect(logged(loopback, "c2", "with a token of no open request"))
         lamp.publish([5, 2, 3], topic)
-        #expect(logged(world, "c2", "not an SRUP message: sequence id at offset 2"))
+        #expect(logged(loopback, "c2", "not an SRUP message: sequence id at offset 2"))
         lamp.publish([], topic)
         var forged = try lamp.message(.response(.observedJoinValid), sequence: 1 << 62).bytes
         forged[forged.count - 1] ^= 1
         lamp.publish(forged, topic)
-        let observer = try #require(DeviceID(hex: world.identities["observer"] ?? ""))
+        let observer = try #require(DeviceID(hex: loopback.identities["observer"] ?? ""))
         lamp.publish(
             try lamp.message(.response(.observedJoinValid), sequence: 5000, sender: observer, token: token).bytes, topic
         )
-        #expect(logged(world, "c2", "on a topic where its sender has no business"))
+        #expect(logged(loopback, "c2", "on a topic where its sender has no business"))
         // A number once used; one far behind; and another that is fresh.
         lamp.publish(try lamp.message(.data(id: [65], value: [66]), sequence: 1000).bytes, topic)
-        #expect(logged(world, "c2", "with sequence number 1000, not above the last one (1000)"))
+        #expect(logged(loopback, "c2", "with sequence number 1000, not above the last one (1000)"))
         lamp.publish(
             try lamp.message(.initiate(url: .init("https://x"), digest: .init("0")), sequence: 1001).bytes, topic)
-        #expect(logged(world, "c2", "INITIATE is not expected here"))
+        #expect(logged(loopback, "c2", "INITIATE is not expected here"))
         // The forged number 2^62 moved nothing: an ordinary one is still taken.
         lamp.publish(
             try lamp.message(.data(id: Array("NOTE".utf8), value: Array("still here".utf8)), sequence: 1002).bytes,
             topic)
-        #expect(logged(world, "c2", "still here"))
+        #expect(logged(loopback, "c2", "still here"))
         // Syndication, and a join request on another server's place (which the broker does not let through).
         lamp.publish(try lamp.message(.notSupported(.syndicatedTerminate, tail: []), sequence: 1003).bytes, topic)
         lamp.publish(try lamp.message(.joinRequest, sequence: 1004).bytes, "SRUP/servers/\(server)/\(observer.hex)")
         // Nobody was let in by all that.
-        _ = world.events.news()
-        let device = world.identities["device"] ?? ""
-        #expect(!world.events.all.contains { $0.details["device"] == device && $0.details["status"] == "JOIN_SUCCESS" })
+        _ = loopback.events.news()
+        let device = loopback.identities["device"] ?? ""
+        #expect(
+            !loopback.events.all.contains { $0.details["device"] == device && $0.details["status"] == "JOIN_SUCCESS" })
         // And the observer's true word counts.
-        try world.startScene(on: fifo, picture: world.picture("device"))
-        #expect(try world.answer(to: "device", since: begin) == "JOIN_SUCCESS")
+        try loopback.startScene(on: fifo, picture: loopback.picture("device"))
+        #expect(try loopback.answer(to: "device", since: begin) == "JOIN_SUCCESS")
         await lamp.stop()
     }
 
     @Test func aBrokerThatComesLateOrWithTheWrongCertificateIsWaitedFor() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let world = try World(stage)
-        try world.prepare()
-        try world.startKeyService()
-        try world.registerObserver("observer", camera: "folder:\(stage.folder)", settings: World.quick)
-        try world.trust("observer")
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.prepare()
+        try loopback.startKeyService()
+        try loopback.registerObserver("observer", camera: "folder:\(runner.folder)", settings: LoopbackNetwork.quick)
+        try loopback.trust("observer")
         // No broker at all.
-        try world.startObserver("observer")
-        #expect(logged(world, "observer", "cannot be reached"))
+        try loopback.startObserver("observer")
+        #expect(logged(loopback, "observer", "cannot be reached"))
         // One of another authority.
-        try stage.must("srup-c2", ["init", "--folder", stage.path("other"), "--host", "localhost"], as: "init")
-        let configuration = stage.path("c2/mosquitto.conf")
+        try runner.must("srup-c2", ["init", "--folder", runner.path("other"), "--host", "localhost"], as: "init")
+        let configuration = runner.path("c2/mosquitto.conf")
         let right = try String(contentsOfFile: configuration, encoding: .utf8)
-        try right.replacingOccurrences(of: stage.path("c2/broker."), with: stage.path("other/broker."))
+        try right.replacingOccurrences(of: runner.path("c2/broker."), with: runner.path("other/broker."))
             .write(toFile: configuration, atomically: true, encoding: .utf8)
-        try world.startBroker()
-        stage.kill9("observer")
-        try world.startObserver("observer")
-        #expect(logged(world, "observer", "is not signed by the authority in"))
+        try loopback.startBroker()
+        runner.kill9("observer")
+        try loopback.startObserver("observer")
+        #expect(logged(loopback, "observer", "is not signed by the authority in"))
         // The right one: it goes on by itself.
-        stage.kill9("broker")
+        runner.kill9("broker")
         try right.write(toFile: configuration, atomically: true, encoding: .utf8)
-        try world.startBroker()
+        try loopback.startBroker()
         let begin = EventFollower.clock()
-        try world.startC2(Self.policies)
-        try world.events.wait(for: "observer", ["joined"], since: begin, within: 40)
+        try loopback.startC2(Self.policies)
+        try loopback.events.wait(for: "observer", ["joined"], since: begin, within: 40)
         // And our own certificate of another authority is named as the problem.
-        stage.kill9("observer")
+        runner.kill9("observer")
         for name in ["access.pem", "certificate.pem"] {
-            try FileManager.default.removeItem(atPath: stage.path("observer/\(name)"))
+            try FileManager.default.removeItem(atPath: runner.path("observer/\(name)"))
             try FileManager.default.copyItem(
-                atPath: stage.path("other/server/\(name)"), toPath: stage.path("observer/\(name)"))
+                atPath: runner.path("other/server/\(name)"), toPath: runner.path("observer/\(name)"))
         }
-        try world.startObserver("observer")
-        #expect(logged(world, "observer", "does not accept the authority that signed"))
+        try loopback.startObserver("observer")
+        #expect(logged(loopback, "observer", "does not accept the authority that signed"))
     }
 
     @Test func configurationErrorsNameFileLineKeyAndWhatIsAllowed() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        try stage.write("state = \"x\"\n[observe]\ntimeout = \"soon\"\n", to: "bad.toml")
-        #expect(try stage.run("srup-observer", ["run", "--config", stage.path("bad.toml")], as: "bad") == 78)
-        #expect(stage.tail(of: "bad").contains("bad.toml:3: observe.timeout: must be a time from 500 ms to 60 min"))
-        try stage.write("state = \"\(stage.path("none"))\"\n", to: "none.toml")
-        #expect(try stage.run("srup-observer", ["run", "--config", stage.path("none.toml")], as: "none") == 78)
-        #expect(stage.tail(of: "none").contains("register first"))
-        #expect(try stage.run("srup-observer", ["status", "--config", stage.path("none.toml")], as: "none") == 1)
-        #expect(try stage.run("srup-c2", ["run", "--folder", stage.path("none")], as: "none") == 78)
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        try runner.write("state = \"x\"\n[observe]\ntimeout = \"soon\"\n", to: "bad.toml")
+        #expect(try runner.run("srup-observer", ["run", "--config", runner.path("bad.toml")], as: "bad") == 78)
+        #expect(runner.tail(of: "bad").contains("bad.toml:3: observe.timeout: must be a time from 500 ms to 60 min"))
+        try runner.write("state = \"\(runner.path("none"))\"\n", to: "none.toml")
+        #expect(try runner.run("srup-observer", ["run", "--config", runner.path("none.toml")], as: "none") == 78)
+        #expect(runner.tail(of: "none").contains("register first"))
+        #expect(try runner.run("srup-observer", ["status", "--config", runner.path("none.toml")], as: "none") == 1)
+        #expect(try runner.run("srup-c2", ["run", "--folder", runner.path("none")], as: "none") == 78)
     }
 }

@@ -87,14 +87,14 @@ import Testing
     }
 
     private struct Network {
-        let world: World
+        let loopback: LoopbackNetwork
         let standstills: Standstills
 
         /// What happened in a join that took long.
         private func tell(_ name: String, since begin: Double) {
-            let id = world.identities[name] ?? ""
-            _ = world.events.news()
-            for event in world.events.all
+            let id = loopback.identities[name] ?? ""
+            _ = loopback.events.news()
+            for event in loopback.events.all
             where event.time >= begin && (event.who == name || event.details["device"] == id) {
                 print(String(format: "%@ %+.3f s %@: %@", name, event.time - begin, event.who, event.name))
             }
@@ -103,11 +103,11 @@ import Testing
         /// Lets an honest device in; how long its join took, from its asking to its knowing.
         func honestJoin(_ name: String) throws -> Double {
             let begin = EventFollower.clock()
-            try world.startDevice(name, present: "png:\(world.stage.path("display.png"))")
-            let asked = try world.events.wait(for: name, ["asked"], since: begin, within: 60)
-            let joined = try world.events.wait(for: name, ["joined", "not-let-in"], since: begin, within: 120)
+            try loopback.startDevice(name, present: "png:\(loopback.runner.path("display.png"))")
+            let asked = try loopback.events.wait(for: name, ["asked"], since: begin, within: 60)
+            let joined = try loopback.events.wait(for: name, ["joined", "not-let-in"], since: begin, within: 120)
             #expect(joined.name == "joined", "\(name)")
-            world.stage.stop(name)
+            loopback.runner.stop(name)
             if joined.time - asked.time > 1 { tell(name, since: begin) }
             return joined.time - asked.time - standstills.between(asked.time, joined.time)
         }
@@ -118,35 +118,38 @@ import Testing
     }
 
     @Test func whileAStrangerDoesItsWorstTwentyHonestDevicesComeIn() async throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let world = try World(stage)
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try LoopbackNetwork(runner)
         let standstills = Standstills()
         defer { standstills.stop() }
-        try world.startServer([
+        try loopback.startServer([
             "--policy", "sensor=observed", "--policy", "lamp=simple", "--tries", "3", "--observation-timeout", "30",
         ])
-        let fifo = try world.makeCamera("camera")
-        try world.startScene(on: fifo, picture: stage.path("display.png"))
-        try world.bringObserver(
-            camera: "fifo:\(fifo)", settings: World.quick.replacingOccurrences(of: "\"4 s\"", with: "\"20 s\""))
-        let network = Network(world: world, standstills: standstills)
-        let server = try #require(DeviceID(hex: try Identity.load(from: stage.path("observer")).0.server?.hex ?? ""))
-        let observer = try #require(DeviceID(hex: world.identities["observer"] ?? ""))
-        for number in 1...25 { try world.registerDevice("honest-\(number)", type: "sensor") }
-        for number in 1...10 { try world.registerDevice("stranger-\(number)", type: number <= 5 ? "lamp" : "sensor") }
+        let fifo = try loopback.makeCamera("camera")
+        try loopback.startScene(on: fifo, picture: runner.path("display.png"))
+        try loopback.bringObserver(
+            camera: "fifo:\(fifo)",
+            settings: LoopbackNetwork.quick.replacingOccurrences(of: "\"4 s\"", with: "\"20 s\""))
+        let network = Network(loopback: loopback, standstills: standstills)
+        let server = try #require(DeviceID(hex: try Identity.load(from: runner.path("observer")).0.server?.hex ?? ""))
+        let observer = try #require(DeviceID(hex: loopback.identities["observer"] ?? ""))
+        for number in 1...25 { try loopback.registerDevice("honest-\(number)", type: "sensor") }
+        for number in 1...10 {
+            try loopback.registerDevice("stranger-\(number)", type: number <= 5 ? "lamp" : "sensor")
+        }
         let calm = try (21...25).map { try network.honestJoin("honest-\($0)") }.sorted()[2]
 
         // The stranger begins, and goes on for a minute at least.
-        let hands = try (1...10).map { try Hand(stage.path("stranger-\($0)")) }
+        let hands = try (1...10).map { try Hand(runner.path("stranger-\($0)")) }
         let begin = EventFollower.clock()
         let isOver = Mutex(false)
-        let attacks = Self.attacks(hands, server, observer, url: world.url, port: world.keyServicePort) {
+        let attacks = Self.attacks(hands, server, observer, url: loopback.url, port: loopback.keyServicePort) {
             isOver.withLock { $0 } || EventFollower.clock() - begin > 300
         }
-        try Self.startTakingTheServersName(world, stage)
-        let logBefore = size(stage.path("log/c2.log"))
-        let readBefore = Self.written(stage.processIdentifier("broker"))
+        try Self.startTakingTheServersName(loopback, runner)
+        let logBefore = size(runner.path("log/c2.log"))
+        let readBefore = Self.written(runner.processIdentifier("broker"))
         var times: [Double] = []
         for number in 1...20 {
             times.append(try network.honestJoin("honest-\(number)"))
@@ -154,18 +157,18 @@ import Testing
             while EventFollower.clock() - begin < 3 * Double(number) { usleep(20_000) }
         }
         isOver.withLock { $0 = true }
-        let c2Log = (try? String(contentsOfFile: stage.path("log/c2.log"), encoding: .utf8)) ?? ""
+        let c2Log = (try? String(contentsOfFile: runner.path("log/c2.log"), encoding: .utf8)) ?? ""
         for line in c2Log.split(separator: "\n") where line.contains("could not be asked") || line.contains("too many")
         {
             print("c2: \(line)")
         }
         for attack in attacks { await attack.value }
         for hand in hands { await hand.stop() }
-        stage.stop("name-taker")
+        runner.stop("name-taker")
 
         let seconds = EventFollower.clock() - begin
-        let log = Double(size(stage.path("log/c2.log")) - logBefore) / seconds * 60
-        let store = Double(Self.written(stage.processIdentifier("broker")) - readBefore) / seconds
+        let log = Double(size(runner.path("log/c2.log")) - logBefore) / seconds * 60
+        let store = Double(Self.written(runner.processIdentifier("broker")) - readBefore) / seconds
         let sorted = times.sorted()
         print(
             String(
@@ -179,17 +182,17 @@ import Testing
         #expect(store < 5_000_000)
 
         // Nothing of it stops a restart, and nobody of them got in unseen.
-        stage.kill9("c2")
-        try world.startC2([
+        runner.kill9("c2")
+        try loopback.startC2([
             "--policy", "sensor=observed", "--policy", "lamp=simple", "--tries", "3", "--observation-timeout", "30",
         ])
-        _ = world.events.news()
-        let strangers = Set((6...10).compactMap { world.identities["stranger-\($0)"] })
+        _ = loopback.events.news()
+        let strangers = Set((6...10).compactMap { loopback.identities["stranger-\($0)"] })
         #expect(
-            !world.events.all.contains {
+            !loopback.events.all.contains {
                 strangers.contains($0.details["device"] ?? "") && $0.details["status"] == "JOIN_SUCCESS"
             })
-        #expect(world.events.all.filter { $0.who == "c2" && $0.name == "connected" }.count == 2)
+        #expect(loopback.events.all.filter { $0.who == "c2" && $0.name == "connected" }.count == 2)
     }
 
     /// Bytes that a process has had written to disk.
@@ -203,17 +206,17 @@ import Testing
     }
 
     /// With a stranger's certificate, under the name of the server's session.
-    private static func startTakingTheServersName(_ world: World, _ stage: Stage) throws {
-        let home = stage.path("stranger-10")
-        let name = try Identity.load(from: stage.path("c2/server")).0.clientID
+    private static func startTakingTheServersName(_ loopback: LoopbackNetwork, _ runner: ProgramRunner) throws {
+        let home = runner.path("stranger-10")
+        let name = try Identity.load(from: runner.path("c2/server")).0.clientID
         let loop = """
             while :; do
-                timeout 5 mosquitto_pub -h localhost -p \(world.brokerPort) --cafile \(home)/ca.pem --cert \
+                timeout 5 mosquitto_pub -h localhost -p \(loopback.brokerPort) --cafile \(home)/ca.pem --cert \
             \(home)/certificate.pem --key \(home)/access.pem -i '\(name)' -t SRUP/x -m x
                 sleep 0.5
             done
             """
-        try stage.start("bash", ["-c", loop], as: "name-taker")
+        try runner.start("bash", ["-c", loop], as: "name-taker")
     }
 
     /// All at once, each in a task of its own.

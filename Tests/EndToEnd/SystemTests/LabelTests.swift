@@ -72,13 +72,7 @@ import Testing
         }
 
         private func send(_ bytes: [UInt8], _ descriptor: Int32) -> Bool {
-            var sent = 0
-            while sent < bytes.count {
-                let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + sent, $0.count - sent) }
-                guard count > 0 else { return false }
-                sent += count
-            }
-            return true
+            writeAll(bytes, to: descriptor)
         }
 
         private func frame() -> [UInt8] {
@@ -112,41 +106,42 @@ import Testing
 
     /// Lets a device ask; the camera gets the label and, once the device shows its nonce, a code with what `value` makes of it.
     private func join(
-        _ name: String, _ arrangement: Arrangement, _ world: World, _ camera: Camera, after pause: Double,
+        _ name: String, _ arrangement: Arrangement, _ loopback: LoopbackNetwork, _ camera: Camera, after pause: Double,
         _ value: (String) -> String
     ) throws -> (answer: String, verdicts: [String]) {
         let symbol = try #require(SceneSymbol(arrangement.label, arrangement.text))
         let label = (symbol, arrangement.labelModule, 60, 60)
         camera.show(arrangement.isLate ? [] : [label])
-        try world.registerDevice(name, type: "sensor")
+        try loopback.registerDevice(name, type: "sensor")
         let begin = EventFollower.clock()
-        try world.startDevice(name)
-        try world.events.wait(for: "observer", ["looking"], since: begin, within: 30)
-        try world.events.wait(for: name, ["showing"], since: begin, within: 30)
+        try loopback.startDevice(name)
+        try loopback.events.wait(for: "observer", ["looking"], since: begin, within: 30)
+        try loopback.events.wait(for: name, ["showing"], since: begin, within: 30)
         usleep(UInt32(pause * 1e6))
-        let shown = try #require(SceneSymbol(arrangement.device, value(try nonce(world.picture(name)))))
+        let shown = try #require(SceneSymbol(arrangement.device, value(try nonce(loopback.picture(name)))))
         camera.show([label, (shown, arrangement.module, 720, 200)])
-        let answer = try world.answer(to: name, since: begin, within: 120)
-        world.stage.stop(name)
-        _ = world.events.news()
-        let verdicts = world.events.all.filter { $0.who == "observer" && $0.name == "verdict" && $0.time >= begin }
+        let answer = try loopback.answer(to: name, since: begin, within: 120)
+        loopback.runner.stop(name)
+        _ = loopback.events.news()
+        let verdicts = loopback.events.all.filter { $0.who == "observer" && $0.name == "verdict" && $0.time >= begin }
         return (answer, verdicts.compactMap { $0.details["verdict"] })
     }
 
     @Test func theHonestDeviceIsLetInBesideAnyLabelAndAnImpostorNever() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let world = try World(stage)
-        try world.startServer(["--policy", "sensor=observed", "--tries", "1", "--observation-timeout", "60"])
-        let fifo = try world.makeCamera("camera")
-        try world.bringObserver(camera: "fifo:\(fifo)", settings: World.patient)
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.startServer(["--policy", "sensor=observed", "--tries", "1", "--observation-timeout", "60"])
+        let fifo = try loopback.makeCamera("camera")
+        try loopback.bringObserver(camera: "fifo:\(fifo)", settings: LoopbackNetwork.patient)
         let camera = Camera(fifo)
         defer { camera.close() }
         for (number, arrangement) in Self.arrangements.enumerated() {
-            let honest = try join("honest-\(number)", arrangement, world, camera, after: 0.5) { $0.uppercased() }
+            let honest = try join("honest-\(number)", arrangement, loopback, camera, after: 0.5) { $0.uppercased() }
             #expect(honest.answer == "JOIN_SUCCESS" && honest.verdicts == ["VALID"], "\(arrangement): \(honest)")
             // Its value comes into view while the observer looks, so that it is no furniture.
-            let impostor = try join("impostor-\(number)", arrangement, world, camera, after: 1.5) { _ in Self.other() }
+            let impostor = try join("impostor-\(number)", arrangement, loopback, camera, after: 1.5) { _ in Self.other()
+            }
             #expect(impostor.answer == "JOIN_FAIL", "\(arrangement): \(impostor)")
             #expect(["INVALID", "FAILED"].contains(impostor.verdicts.last ?? ""), "\(arrangement): \(impostor)")
         }

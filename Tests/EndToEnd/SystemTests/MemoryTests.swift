@@ -33,60 +33,61 @@ import Testing
 
     @Test(.enabled(if: mayLook, "this user may not look into other processes"))
     func ofANonceThatWasSeenNothingIsLeft() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let world = try World(stage)
-        try world.startServer(ObservedJoinTests.policies)
-        let camera = try world.makeCamera("camera")
-        try world.bringObserver(camera: "fifo:\(camera)", settings: Self.settings)
-        try world.startScene(on: camera, picture: stage.path("shown.png"))
-        try joins(world, present: []) {
-            try FileManager.default.copyItem(atPath: stage.path("hidden.png"), toPath: stage.path("shown.part"))
-            try FileManager.default.moveItem(atPath: stage.path("shown.part"), toPath: stage.path("shown.png"))
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.startServer(ObservedJoinTests.policies)
+        let camera = try loopback.makeCamera("camera")
+        try loopback.bringObserver(camera: "fifo:\(camera)", settings: Self.settings)
+        try loopback.startScene(on: camera, picture: runner.path("shown.png"))
+        try joins(loopback, present: []) {
+            try FileManager.default.copyItem(atPath: runner.path("hidden.png"), toPath: runner.path("shown.part"))
+            try FileManager.default.moveItem(atPath: runner.path("shown.part"), toPath: runner.path("shown.png"))
         }
     }
 
     @Test(.enabled(if: mayLook, "this user may not look into other processes"), arguments: ["nfc", "nfc-card"])
     func ofANonceThatWasTappedNothingIsLeft(_ how: String) throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let world = try World(stage)
-        try world.startServer(ObservedJoinTests.policies)
-        let readers = try world.startReaders(["observer", "device"], ["--immediate"])
-        try world.bringObserver(eyes: "[nfc]\ndevice = \"\(readers.connstring("observer"))\"", settings: Self.settings)
-        try joins(world, present: ["--present", "\(how):\(readers.connstring("device"))"]) {
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.startServer(ObservedJoinTests.policies)
+        let readers = try loopback.startReaders(["observer", "device"], ["--immediate"])
+        try loopback.bringObserver(
+            eyes: "[nfc]\ndevice = \"\(readers.connstring("observer"))\"", settings: Self.settings)
+        try joins(loopback, present: ["--present", "\(how):\(readers.connstring("device"))"]) {
             try readers.tell("near observer device")
         }
     }
 
-    private static let settings = World.quick.replacingOccurrences(of: "\"4 s\"", with: "\"30 s\"")
+    private static let settings = LoopbackNetwork.quick.replacingOccurrences(of: "\"4 s\"", with: "\"30 s\"")
 
     /// A device joins; then nobody knows its nonce any more.
     ///
     /// - Parameter show: lets the observer have it.
-    private func joins(_ world: World, present: [String], _ show: () throws -> Void) throws {
-        let stage = world.stage
-        try world.registerDevice("device", type: "sensor")
+    private func joins(_ loopback: LoopbackNetwork, present: [String], _ show: () throws -> Void) throws {
+        let runner = loopback.runner
+        try loopback.registerDevice("device", type: "sensor")
         let begin = EventFollower.clock()
         // A picture for this test, which the observer does not see.
-        let hidden = stage.path("hidden.png")
-        try world.startDevice("device", present: "png:\(hidden)", present)
-        try world.events.wait(for: "device", ["showing"], since: begin, within: 20)
-        try world.events.wait(for: "observer", ["looking"], since: begin, within: 20)
-        let keeper = try #require(stage.processIdentifier("observer"))
+        let hidden = runner.path("hidden.png")
+        try loopback.startDevice("device", present: "png:\(hidden)", present)
+        try loopback.events.wait(for: "device", ["showing"], since: begin, within: 20)
+        try loopback.events.wait(for: "observer", ["looking"], since: begin, within: 20)
+        let keeper = try #require(runner.processIdentifier("observer"))
         let hex = try Self.value(hidden)
         let suspects = [
             Suspect(name: "keeper", process: keeper),
             Suspect(name: "witness", process: try #require(PlacesTests.children(of: keeper).first)),
-            Suspect(name: "device", process: try #require(stage.processIdentifier("device"))),
-            Suspect(name: "server", process: try #require(stage.processIdentifier("c2"))),
+            Suspect(name: "device", process: try #require(runner.processIdentifier("device"))),
+            Suspect(name: "server", process: try #require(runner.processIdentifier("c2"))),
         ]
         // The search finds what is there: the keeper has to know it until it is seen.
         #expect(try #require(MemorySearch(hex).finds(in: keeper)).contains { $0.hasPrefix("raw") })
         try show()
-        let verdict = try world.events.wait(for: "observer", ["verdict"], since: begin, within: 30)
+        let verdict = try loopback.events.wait(for: "observer", ["verdict"], since: begin, within: 30)
         #expect(verdict.details["verdict"] == "VALID")
-        try world.events.wait(for: "device", ["joined"], since: begin, within: 20)
+        try loopback.events.wait(for: "device", ["joined"], since: begin, within: 20)
         let found = try finds(hex, in: suspects)
         #expect(found.isEmpty, "\(found.joined(separator: "\n"))")
     }

@@ -8,17 +8,17 @@ import Testing
 /// The real programs, a real broker, real pixels.
 @Suite(.serialized) struct ObservedJoinTests {
     /// A network with one trusted observer before a drawn scene.
-    func withWorld(
-        observerSettings: String = World.quick, camera: String? = nil, observationTimeout: Int = 8,
-        _ body: (World, String) throws -> Void
+    func withLoopback(
+        observerSettings: String = LoopbackNetwork.quick, camera: String? = nil, observationTimeout: Int = 8,
+        _ body: (LoopbackNetwork, String) throws -> Void
     ) throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let world = try World(stage)
-        try world.startServer(Self.policies + ["--observation-timeout", "\(observationTimeout)"])
-        let fifo = try world.makeCamera("camera")
-        try world.bringObserver(camera: camera ?? "fifo:\(fifo)", settings: observerSettings)
-        try body(world, fifo)
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.startServer(Self.policies + ["--observation-timeout", "\(observationTimeout)"])
+        let fifo = try loopback.makeCamera("camera")
+        try loopback.bringObserver(camera: camera ?? "fifo:\(fifo)", settings: observerSettings)
+        try body(loopback, fifo)
     }
 
     static let policies = [
@@ -28,188 +28,191 @@ import Testing
 
     @Test func theDeviceThatShowsItsNonceIsLetInAndNoOther() throws {
         // Time enough for INVALID on a machine that stands still now and then.
-        try withWorld(observerSettings: World.patient, observationTimeout: 40) { world, fifo in
-            let ears = try Eavesdropper(world)
+        try withLoopback(observerSettings: LoopbackNetwork.patient, observationTimeout: 40) { loopback, fifo in
+            let ears = try Eavesdropper(loopback)
             // Right code.
             var begin = EventFollower.clock()
-            try world.registerDevice("right", type: "sensor")
-            try world.startScene(on: fifo, picture: world.picture("right"))
-            try world.startDevice("right")
-            #expect(try world.answer(to: "right", since: begin) == "JOIN_SUCCESS")
-            try world.events.wait(for: "right", ["joined"], since: begin, within: 10)
-            world.stage.stop("scene")
+            try loopback.registerDevice("right", type: "sensor")
+            try loopback.startScene(on: fifo, picture: loopback.picture("right"))
+            try loopback.startDevice("right")
+            #expect(try loopback.answer(to: "right", since: begin) == "JOIN_SUCCESS")
+            try loopback.events.wait(for: "right", ["joined"], since: begin, within: 10)
+            loopback.runner.stop("scene")
 
             // Another code.
             begin = EventFollower.clock()
-            try world.registerDevice("wrong", type: "sensor")
-            let other = world.stage.path("other.png")
-            try world.stage.must(
+            try loopback.registerDevice("wrong", type: "sensor")
+            let other = loopback.runner.path("other.png")
+            try loopback.runner.must(
                 "srup-device",
                 ["show", Hex.encode((0..<16).map { _ in UInt8.random(in: 0...255) }), "--present", "png:\(other)"],
                 as: "other")
-            try world.showLater(other, on: fifo, before: "wrong") { try world.startDevice("wrong") }
-            #expect(try world.answer(to: "wrong", since: begin) == "JOIN_FAIL")
-            let verdict = try world.events.wait(for: "observer", ["verdict"], since: begin, within: 5)
+            try loopback.showLater(other, on: fifo, before: "wrong") { try loopback.startDevice("wrong") }
+            #expect(try loopback.answer(to: "wrong", since: begin) == "JOIN_FAIL")
+            let verdict = try loopback.events.wait(for: "observer", ["verdict"], since: begin, within: 5)
             #expect(verdict.details["verdict"] == "INVALID")
-            world.stage.stop("scene")
+            loopback.runner.stop("scene")
         }
     }
 
     @Test func aDeviceThatShowsNothingIsTriedThreeTimesAndGivenUp() throws {
-        try withWorld { world, fifo in
-            let ears = try Eavesdropper(world)
+        try withLoopback { loopback, fifo in
+            let ears = try Eavesdropper(loopback)
             var begin = EventFollower.clock()
             // No code: tried three times, each with a fresh nonce, then given up.
             begin = EventFollower.clock()
-            try world.registerDevice("none", type: "sensor")
-            try world.startScene(on: fifo, picture: nil)
-            try world.startDevice("none")
-            #expect(try world.answer(to: "none", since: begin) == "JOIN_FAIL")
-            _ = world.events.news()
-            let failures = world.events.all.filter {
+            try loopback.registerDevice("none", type: "sensor")
+            try loopback.startScene(on: fifo, picture: nil)
+            try loopback.startDevice("none")
+            #expect(try loopback.answer(to: "none", since: begin) == "JOIN_FAIL")
+            _ = loopback.events.news()
+            let failures = loopback.events.all.filter {
                 $0.who == "observer" && $0.name == "verdict" && $0.time >= begin && $0.details["verdict"] == "FAILED"
             }
             #expect(failures.count == 3)
             #expect(
-                try ears.violations(observerKey: Identity.privateKey(world.stage.path("observer/identity.pem"))) == [])
+                try ears.violations(observerKey: Identity.privateKey(loopback.runner.path("observer/identity.pem")))
+                    == [])
             #expect(try ears.messages().count > 20)
         }
     }
 
     @Test func aDeviceThatStartsOverReplacesItsOwnRequestWithoutAVerdict() throws {
-        try withWorld { world, fifo in
-            try world.registerDevice("device", type: "sensor")
-            try world.startScene(on: fifo, picture: world.picture("device"))
+        try withLoopback { loopback, fifo in
+            try loopback.registerDevice("device", type: "sensor")
+            try loopback.startScene(on: fifo, picture: loopback.picture("device"))
             var begin = EventFollower.clock()
-            try world.startDevice("device", present: "png:\(world.stage.path("elsewhere.png"))", [])
-            try world.events.wait(for: "device", ["showing"], since: begin, within: 20)
-            try world.events.wait(for: "observer", ["looking"], since: begin, within: 20)
-            world.stage.kill9("device")
+            try loopback.startDevice("device", present: "png:\(loopback.runner.path("elsewhere.png"))", [])
+            try loopback.events.wait(for: "device", ["showing"], since: begin, within: 20)
+            try loopback.events.wait(for: "observer", ["looking"], since: begin, within: 20)
+            loopback.runner.kill9("device")
             begin = EventFollower.clock()
-            try world.startDevice("device")
-            #expect(try world.answer(to: "device", since: begin) == "JOIN_SUCCESS")
+            try loopback.startDevice("device")
+            #expect(try loopback.answer(to: "device", since: begin) == "JOIN_SUCCESS")
             // Longer than the first watch would have lasted.
             usleep(5_000_000)
-            _ = world.events.news()
-            let verdicts = world.events.all.filter { $0.who == "observer" && $0.name == "verdict" }
+            _ = loopback.events.news()
+            let verdicts = loopback.events.all.filter { $0.who == "observer" && $0.name == "verdict" }
             #expect(verdicts.map { $0.details["verdict"] } == ["VALID"])
         }
     }
 
     @Test func twoProgramsDoNotUseOneFolder() throws {
-        try withWorld { world, _ in
-            #expect(try world.stage.run("srup-c2", ["run", "--folder", world.stage.path("c2")], as: "second") == 78)
-            #expect(world.stage.tail(of: "second").contains("another program is running with the state in"))
-            try world.registerDevice("lamp", type: "lamp")
-            let begin = EventFollower.clock()
-            try world.startDevice("lamp", [])
-            try world.events.wait(for: "lamp", ["joined"], since: begin, within: 20)
+        try withLoopback { loopback, _ in
             #expect(
-                try world.stage.run("srup-device", ["run", "--state", world.stage.path("lamp")], as: "second") == 78)
+                try loopback.runner.run("srup-c2", ["run", "--folder", loopback.runner.path("c2")], as: "second") == 78)
+            #expect(loopback.runner.tail(of: "second").contains("another program is running with the state in"))
+            try loopback.registerDevice("lamp", type: "lamp")
+            let begin = EventFollower.clock()
+            try loopback.startDevice("lamp", [])
+            try loopback.events.wait(for: "lamp", ["joined"], since: begin, within: 20)
+            #expect(
+                try loopback.runner.run("srup-device", ["run", "--state", loopback.runner.path("lamp")], as: "second")
+                    == 78)
             // After a crash the folder is free.
-            world.stage.kill9("lamp")
-            try world.startDevice("lamp")
+            loopback.runner.kill9("lamp")
+            try loopback.startDevice("lamp")
             let again = EventFollower.clock()
-            try world.events.wait(for: "lamp", ["joined"], since: again - 1, within: 20)
+            try loopback.events.wait(for: "lamp", ["joined"], since: again - 1, within: 20)
         }
     }
 
     @Test func aStrangerThatCallsItselfAnObserverWaitsAtTheDoorAndKnowsWhatToSay() throws {
-        try withWorld { world, fifo in
-            try world.registerObserver("second", camera: "fifo:\(fifo)", settings: World.quick)
+        try withLoopback { loopback, fifo in
+            try loopback.registerObserver("second", camera: "fifo:\(fifo)", settings: LoopbackNetwork.quick)
             let begin = EventFollower.clock()
-            try world.startObserver("second")
-            try world.events.wait(for: "second", ["refused"], since: begin, within: 20)
-            let words = "srup-c2 trust \(world.identities["second"] ?? "?")"
-            #expect(world.stage.tail(of: "second").contains(words))
-            #expect(world.stage.tail(of: "c2").contains(words))
+            try loopback.startObserver("second")
+            try loopback.events.wait(for: "second", ["refused"], since: begin, within: 20)
+            let words = "srup-c2 trust \(loopback.identities["second"] ?? "?")"
+            #expect(loopback.runner.tail(of: "second").contains(words))
+            #expect(loopback.runner.tail(of: "c2").contains(words))
             #expect(
-                try world.stage.run(
-                    "srup-observer", ["status", "--config", world.stage.path("second.toml")], as: "status") == 1)
-            let status = try String(contentsOfFile: world.stage.path("log/status.log"), encoding: .utf8)
+                try loopback.runner.run(
+                    "srup-observer", ["status", "--config", loopback.runner.path("second.toml")], as: "status") == 1)
+            let status = try String(contentsOfFile: loopback.runner.path("log/status.log"), encoding: .utf8)
             #expect(status.contains(words) && status.contains("tell the operator these"))
-            try world.trust("second")
-            try world.events.wait(for: "second", ["joined"], since: begin, within: 30)
+            try loopback.trust("second")
+            try loopback.events.wait(for: "second", ["joined"], since: begin, within: 30)
             // And out again.
-            try world.stage.must(
-                "srup-c2", ["remove", "--folder", world.stage.path("c2"), world.identities["second"] ?? ""],
+            try loopback.runner.must(
+                "srup-c2", ["remove", "--folder", loopback.runner.path("c2"), loopback.identities["second"] ?? ""],
                 as: "remove")
             let removed = EventFollower.clock()
-            try world.events.wait(for: "second", ["refused"], since: removed, within: 30)
+            try loopback.events.wait(for: "second", ["refused"], since: removed, within: 30)
         }
     }
 
     @Test func theServersPoliciesHold() throws {
-        try withWorld { world, _ in
+        try withLoopback { loopback, _ in
             var begin = EventFollower.clock()
-            try world.registerDevice("lamp", type: "lamp")
-            try world.startDevice("lamp")
-            #expect(try world.answer(to: "lamp", since: begin) == "JOIN_SUCCESS")
+            try loopback.registerDevice("lamp", type: "lamp")
+            try loopback.startDevice("lamp")
+            #expect(try loopback.answer(to: "lamp", since: begin) == "JOIN_SUCCESS")
             begin = EventFollower.clock()
-            try world.registerDevice("toaster", type: "toaster")
-            try world.startDevice("toaster")
-            #expect(try world.answer(to: "toaster", since: begin) == "JOIN_FAIL")
+            try loopback.registerDevice("toaster", type: "toaster")
+            try loopback.startDevice("toaster")
+            #expect(try loopback.answer(to: "toaster", since: begin) == "JOIN_FAIL")
             // A joined lamp is no observer: nobody has said that it may vouch.
             begin = EventFollower.clock()
-            try world.registerDevice("sensor", type: "sensor")
-            try world.startDevice("sensor", ["--once", "--observer", world.identities["lamp"] ?? ""])
-            #expect(try world.answer(to: "sensor", since: begin) == "JOIN_FAIL")
-            #expect(world.stage.tail(of: "c2").contains("is not trusted as an observer"))
+            try loopback.registerDevice("sensor", type: "sensor")
+            try loopback.startDevice("sensor", ["--once", "--observer", loopback.identities["lamp"] ?? ""])
+            #expect(try loopback.answer(to: "sensor", since: begin) == "JOIN_FAIL")
+            #expect(loopback.runner.tail(of: "c2").contains("is not trusted as an observer"))
             // An observer that is trusted and has not joined.
             begin = EventFollower.clock()
-            try world.registerDevice("stranger", type: "observer")
-            try world.trust("stranger")
-            try world.registerDevice("sensor-2", type: "sensor")
-            try world.startDevice("sensor-2", ["--once", "--observer", world.identities["stranger"] ?? ""])
-            #expect(try world.answer(to: "sensor-2", since: begin) == "JOIN_FAIL")
-            #expect(world.stage.tail(of: "c2").contains("has not joined"))
+            try loopback.registerDevice("stranger", type: "observer")
+            try loopback.trust("stranger")
+            try loopback.registerDevice("sensor-2", type: "sensor")
+            try loopback.startDevice("sensor-2", ["--once", "--observer", loopback.identities["stranger"] ?? ""])
+            #expect(try loopback.answer(to: "sensor-2", since: begin) == "JOIN_FAIL")
+            #expect(loopback.runner.tail(of: "c2").contains("has not joined"))
             // Itself.
             begin = EventFollower.clock()
-            try world.registerDevice("sensor-3", type: "sensor")
-            try world.startDevice("sensor-3", ["--once", "--observer", world.identities["sensor-3"] ?? ""])
-            #expect(try world.answer(to: "sensor-3", since: begin) == "JOIN_FAIL")
-            #expect(world.stage.tail(of: "c2").contains("cannot vouch for itself"))
+            try loopback.registerDevice("sensor-3", type: "sensor")
+            try loopback.startDevice("sensor-3", ["--once", "--observer", loopback.identities["sensor-3"] ?? ""])
+            #expect(try loopback.answer(to: "sensor-3", since: begin) == "JOIN_FAIL")
+            #expect(loopback.runner.tail(of: "c2").contains("cannot vouch for itself"))
         }
     }
 
     @Test func aCameraThatIsAbsentIsFailedWithItsReasonAndFoundWhenItComes() throws {
         let path = NSTemporaryDirectory() + "srup-late-\(UUID().uuidString).fifo"
         defer { unlink(path) }
-        try withWorld(camera: "fifo:\(path)") { world, _ in
+        try withLoopback(camera: "fifo:\(path)") { loopback, _ in
             let begin = EventFollower.clock()
-            try world.registerDevice("device", type: "sensor")
-            try world.startDevice("device")
-            let first = try world.events.wait(for: "observer", ["verdict"], since: begin, within: 30)
+            try loopback.registerDevice("device", type: "sensor")
+            try loopback.startDevice("device")
+            let first = try loopback.events.wait(for: "observer", ["verdict"], since: begin, within: 30)
             #expect(first.details["verdict"] == "FAILED")
             #expect(first.details["how"]?.contains("is not there") == true)
             #expect(mkfifo(path, 0o600) == 0)
-            try world.startScene(on: path, picture: world.picture("device"))
-            #expect(try world.answer(to: "device", since: begin) == "JOIN_SUCCESS")
+            try loopback.startScene(on: path, picture: loopback.picture("device"))
+            #expect(try loopback.answer(to: "device", since: begin) == "JOIN_SUCCESS")
         }
     }
 
     @Test func joinedDevicesNeedNotJoinAgainAfterARestartOfTheServer() throws {
-        try withWorld { world, fifo in
+        try withLoopback { loopback, fifo in
             var begin = EventFollower.clock()
-            try world.registerDevice("device", type: "sensor")
-            try world.startScene(on: fifo, picture: world.picture("device"))
-            try world.startDevice("device")
-            #expect(try world.answer(to: "device", since: begin) == "JOIN_SUCCESS")
-            try world.events.wait(for: "device", ["joined"], since: begin, within: 10)
-            world.stage.kill9("c2")
-            try world.startC2(Self.policies)
+            try loopback.registerDevice("device", type: "sensor")
+            try loopback.startScene(on: fifo, picture: loopback.picture("device"))
+            try loopback.startDevice("device")
+            #expect(try loopback.answer(to: "device", since: begin) == "JOIN_SUCCESS")
+            try loopback.events.wait(for: "device", ["joined"], since: begin, within: 10)
+            loopback.runner.kill9("c2")
+            try loopback.startC2(Self.policies)
             // The camera sees nothing now: who belongs is known without it.
-            world.stage.stop("scene")
+            loopback.runner.stop("scene")
             begin = EventFollower.clock()
-            try world.startDevice("device")
-            let again = try world.events.wait(for: "device", ["joined"], since: begin, within: 20)
+            try loopback.startDevice("device")
+            let again = try loopback.events.wait(for: "device", ["joined"], since: begin, within: 20)
             #expect(again.details["again"] == "true")
             // And the observer is still heard.
             begin = EventFollower.clock()
-            try world.registerDevice("device-2", type: "sensor")
-            try world.startScene(on: fifo, picture: world.picture("device-2"))
-            try world.startDevice("device-2")
-            #expect(try world.answer(to: "device-2", since: begin) == "JOIN_SUCCESS")
+            try loopback.registerDevice("device-2", type: "sensor")
+            try loopback.startScene(on: fifo, picture: loopback.picture("device-2"))
+            try loopback.startDevice("device-2")
+            #expect(try loopback.answer(to: "device-2", since: begin) == "JOIN_SUCCESS")
         }
     }
 
@@ -229,51 +232,56 @@ import Testing
     }
 
     @Test func aKillAtAnyStepCostsTimeAndNothingElse() throws {
-        try withWorld { world, fifo in
-            let ears = try Eavesdropper(world)
+        try withLoopback { loopback, fifo in
+            let ears = try Eavesdropper(loopback)
             var number = 0
             for victim in Victim.allCases {
                 for step in Step.allCases {
                     number += 1
-                    try interrupted(victim, step, "device-\(number)", world, fifo)
+                    try interrupted(victim, step, "device-\(number)", loopback, fifo)
                 }
             }
             // And an ordinary join works after all that.
             let begin = EventFollower.clock()
-            try world.registerDevice("last", type: "sensor")
-            try world.startScene(on: fifo, picture: world.picture("last"))
-            try world.startDevice("last")
-            #expect(try world.answer(to: "last", since: begin) == "JOIN_SUCCESS")
+            try loopback.registerDevice("last", type: "sensor")
+            try loopback.startScene(on: fifo, picture: loopback.picture("last"))
+            try loopback.startDevice("last")
+            #expect(try loopback.answer(to: "last", since: begin) == "JOIN_SUCCESS")
             #expect(
-                try ears.violations(observerKey: Identity.privateKey(world.stage.path("observer/identity.pem"))) == [])
+                try ears.violations(observerKey: Identity.privateKey(loopback.runner.path("observer/identity.pem")))
+                    == [])
         }
     }
 
-    private func interrupted(_ victim: Victim, _ step: Step, _ device: String, _ world: World, _ fifo: String) throws {
+    private func interrupted(
+        _ victim: Victim, _ step: Step, _ device: String, _ loopback: LoopbackNetwork, _ fifo: String
+    ) throws {
         let begin = EventFollower.clock()
-        try world.registerDevice(device, type: "sensor")
-        try world.startScene(on: fifo, picture: world.picture(device))
-        try world.startDevice(device)
+        try loopback.registerDevice(device, type: "sensor")
+        try loopback.startScene(on: fifo, picture: loopback.picture(device))
+        try loopback.startDevice(device)
         let who = step.event.who == "device" ? device : step.event.who
-        try world.events.wait(for: who, [step.event.name], since: begin, within: 20)
+        try loopback.events.wait(for: who, [step.event.name], since: begin, within: 20)
         switch victim {
         case .observer:
-            world.stage.kill9("observer")
-            try world.startObserver("observer")
+            loopback.runner.kill9("observer")
+            try loopback.startObserver("observer")
         case .witness:
-            for process in try children(of: world.stage.processIdentifier("observer") ?? 0) { kill(process, SIGKILL) }
+            for process in try children(of: loopback.runner.processIdentifier("observer") ?? 0) {
+                kill(process, SIGKILL)
+            }
         case .broker:
-            world.stage.kill9("broker")
-            try world.startBroker()
+            loopback.runner.kill9("broker")
+            try loopback.startBroker()
         case .c2:
-            world.stage.kill9("c2")
-            try world.startC2(Self.policies)
+            loopback.runner.kill9("c2")
+            try loopback.startC2(Self.policies)
         }
-        let status = try world.answer(to: device, since: begin)
+        let status = try loopback.answer(to: device, since: begin)
         #expect(status == "JOIN_SUCCESS", "\(victim) killed when \(step)")
-        try world.events.wait(for: device, ["joined"], since: begin, within: 30)
-        world.stage.stop("scene")
-        world.stage.stop(device)
+        try loopback.events.wait(for: device, ["joined"], since: begin, within: 30)
+        loopback.runner.stop("scene")
+        loopback.runner.stop(device)
     }
 
     private func children(of process: Int32) throws -> [Int32] {

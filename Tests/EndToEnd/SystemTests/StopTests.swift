@@ -8,56 +8,57 @@ import Testing
     static let rounds = Int(ProcessInfo.processInfo.environment["SRUP_STOPS"] ?? "") ?? 12
 
     /// A network with an observer before a scene that shows what the device shows.
-    private func withNetwork(_ body: (World) throws -> Void) throws {
-        let stage = try Stage()
+    private func withNetwork(_ body: (LoopbackNetwork) throws -> Void) throws {
+        let runner = try ProgramRunner()
         defer {
-            stage.close()
+            runner.close()
             // Neither a process nor a file: the folder holds sockets, pictures and private keys.
-            #expect(HangUpTests.waitUntilNobodyHas(stage.folder) == [])
-            #expect(!FileManager.default.fileExists(atPath: stage.folder))
+            #expect(HangUpTests.waitUntilNobodyHas(runner.folder) == [])
+            #expect(!FileManager.default.fileExists(atPath: runner.folder))
         }
-        let world = try World(stage)
-        try world.prepare()
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.prepare()
         // More joins of one identity than a server allows otherwise.
-        let settings = stage.path("c2/c2.toml")
+        let settings = runner.path("c2/c2.toml")
         try String(contentsOfFile: settings, encoding: .utf8)
             .replacingOccurrences(of: "joins_per_minute = 30 ", with: "joins_per_minute = 6000 ")
             .write(toFile: settings, atomically: true, encoding: .utf8)
-        try world.startKeyService()
-        try world.startBroker()
-        try world.startC2(ObservedJoinTests.policies)
-        let fifo = try world.makeCamera("camera")
-        try world.startScene(on: fifo, picture: stage.path("device.png"))
-        try world.bringObserver(camera: "fifo:\(fifo)", settings: World.quick)
-        try world.registerDevice("device", type: "sensor")
-        try body(world)
+        try loopback.startKeyService()
+        try loopback.startBroker()
+        try loopback.startC2(ObservedJoinTests.policies)
+        let fifo = try loopback.makeCamera("camera")
+        try loopback.startScene(on: fifo, picture: runner.path("device.png"))
+        try loopback.bringObserver(camera: "fifo:\(fifo)", settings: LoopbackNetwork.quick)
+        try loopback.registerDevice("device", type: "sensor")
+        try body(loopback)
     }
 
     @Test func onceEndsWithTheAnswersCodeAndTakesTheNonceDown() throws {
-        try withNetwork { world in
+        try withNetwork { loopback in
             var codes: [Int32: Int] = [:]
             for _ in 0..<Self.rounds {
-                let code = try world.stage.run(
+                let code = try loopback.runner.run(
                     "srup-device",
                     [
-                        "run", "--state", world.stage.path("device"), "--present", "png:\(world.picture("device"))",
+                        "run", "--state", loopback.runner.path("device"), "--present",
+                        "png:\(loopback.picture("device"))",
                         "--once",
                     ],
                     as: "once", within: 120)
                 codes[code, default: 0] += 1
                 if code != 0 {
-                    for role in ["once", "c2", "observer"] { print("\(role):\n\(world.stage.tail(of: role))") }
+                    for role in ["once", "c2", "observer"] { print("\(role):\n\(loopback.runner.tail(of: role))") }
                 }
-                #expect(!FileManager.default.fileExists(atPath: world.picture("device")))
+                #expect(!FileManager.default.fileExists(atPath: loopback.picture("device")))
                 // Looked at anew each time.
                 let begin = EventFollower.clock()
-                try world.stage.must(
-                    "srup-c2", ["remove", "--folder", world.stage.path("c2"), world.identities["device"] ?? ""],
+                try loopback.runner.must(
+                    "srup-c2", ["remove", "--folder", loopback.runner.path("c2"), loopback.identities["device"] ?? ""],
                     as: "remove")
-                try world.events.wait(for: "c2", ["removed"], since: begin, within: 20)
+                try loopback.events.wait(for: "c2", ["removed"], since: begin, within: 20)
                 tell("once", codes.values.reduce(0, +) - 1, ["0": codes[0] ?? 0])
             }
-            #expect(codes == [0: Self.rounds], "\(world.stage.tail(of: "once"))")
+            #expect(codes == [0: Self.rounds], "\(loopback.runner.tail(of: "once"))")
         }
     }
 
@@ -68,34 +69,34 @@ import Testing
     }
 
     /// What a program that was stopped may leave in its folder: its state, and nothing that is of a run.
-    private func leftOvers(_ stage: Stage, _ folder: String) throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: stage.path(folder)).filter {
+    private func leftOvers(_ runner: ProgramRunner, _ folder: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: runner.path(folder)).filter {
             $0.hasSuffix(".sock") || $0.hasSuffix(".new") || $0.hasSuffix(".png") || $0.hasSuffix(".part")
         }
     }
 
     @Test func keyServiceAndBrokerEndWithZero() throws {
-        let stage = try Stage()
+        let runner = try ProgramRunner()
         defer {
-            stage.close()
-            #expect(HangUpTests.waitUntilNobodyHas(stage.folder) == [])
+            runner.close()
+            #expect(HangUpTests.waitUntilNobodyHas(runner.folder) == [])
         }
-        let world = try World(stage)
-        try world.prepare()
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.prepare()
         var codes: [String: Int] = [:]
         let signals = [SIGTERM, SIGINT, SIGHUP]
         for round in 0..<Self.rounds {
-            try world.startKeyService()
-            try world.startKeptBroker()
+            try loopback.startKeyService()
+            try loopback.startKeptBroker()
             usleep(UInt32(round % 7) * 3000)
             codes[
-                "key-service \(stage.end("key-service", signals[round % 2]).map(String.init) ?? "killed")", default: 0] +=
+                "key-service \(runner.end("key-service", signals[round % 2]).map(String.init) ?? "killed")", default: 0] +=
                 1
-            codes["broker \(stage.end("broker", signals[round % 3]).map(String.init) ?? "killed")", default: 0] += 1
-            #expect(try leftOvers(stage, "c2") == [])
+            codes["broker \(runner.end("broker", signals[round % 3]).map(String.init) ?? "killed")", default: 0] += 1
+            #expect(try leftOvers(runner, "c2") == [])
             tell("servers", round, codes)
         }
-        #expect(HangUpTests.waitUntilNobodyHas(stage.path("c2/mosquitto.conf")) == [])
+        #expect(HangUpTests.waitUntilNobodyHas(runner.path("c2/mosquitto.conf")) == [])
         #expect(codes == ["key-service 0": Self.rounds, "broker 0": Self.rounds])
     }
 
@@ -111,23 +112,23 @@ import Testing
 
     /// While the nonce is shown, by each of the signals.
     @Test func aDeviceThatIsStoppedTakesItsNonceDown() throws {
-        try withNetwork { world in
+        try withNetwork { loopback in
             // Nobody looks.
-            world.stage.stop("observer")
+            loopback.runner.stop("observer")
             var codes: [String: Int] = [:]
             for round in 0..<Self.rounds {
                 let begin = EventFollower.clock()
-                try world.startDevice("device", round % 2 == 0 ? [] : ["--once"])
-                try world.events.wait(for: "device", ["showing"], since: begin, within: 60)
+                try loopback.startDevice("device", round % 2 == 0 ? [] : ["--once"])
+                try loopback.events.wait(for: "device", ["showing"], since: begin, within: 60)
                 usleep(UInt32(round % 7) * 3000)
-                let code = world.stage.end("device", [SIGTERM, SIGINT, SIGHUP][round % 3])
+                let code = loopback.runner.end("device", [SIGTERM, SIGINT, SIGHUP][round % 3])
                 codes["\(round % 2 == 0 ? "run" : "once") \(code.map(String.init) ?? "killed")", default: 0] += 1
-                #expect(!FileManager.default.fileExists(atPath: world.picture("device")))
+                #expect(!FileManager.default.fileExists(atPath: loopback.picture("device")))
                 // The server gives the join up, so that the next one is observed anew.
-                try world.stage.must(
-                    "srup-c2", ["remove", "--folder", world.stage.path("c2"), world.identities["device"] ?? ""],
+                try loopback.runner.must(
+                    "srup-c2", ["remove", "--folder", loopback.runner.path("c2"), loopback.identities["device"] ?? ""],
                     as: "remove")
-                try world.events.wait(for: "c2", ["removed"], since: begin, within: 20)
+                try loopback.events.wait(for: "c2", ["removed"], since: begin, within: 20)
                 tell("showing", round, codes)
             }
             // Who was stopped before an answer has none.
@@ -136,26 +137,28 @@ import Testing
     }
 
     @Test func aStoppedProgramEndsWithZero() throws {
-        try withNetwork { world in
-            try world.registerDevice("lamp", type: "lamp")
+        try withNetwork { loopback in
+            try loopback.registerDevice("lamp", type: "lamp")
             var codes: [String: Int] = [:]
             for round in 0..<Self.rounds {
                 var begin = EventFollower.clock()
-                try world.startDevice("lamp", [])
+                try loopback.startDevice("lamp", [])
                 // At different moments of its life.
-                try world.events.wait(
+                try loopback.events.wait(
                     for: "lamp", round % 2 == 0 ? ["joined"] : ["connected"], since: begin, within: 30)
                 usleep(UInt32(round % 7) * 3000)
-                codes["lamp \(world.stage.end("lamp", SIGTERM).map(String.init) ?? "killed")", default: 0] += 1
+                codes["lamp \(loopback.runner.end("lamp", SIGTERM).map(String.init) ?? "killed")", default: 0] += 1
                 begin = EventFollower.clock()
-                codes["observer \(world.stage.end("observer", SIGTERM).map(String.init) ?? "killed")", default: 0] += 1
-                #expect(try leftOvers(world.stage, "observer") == [])
-                try world.startObserver("observer")
                 codes[
-                    "c2 \(world.stage.end("c2", round % 2 == 0 ? SIGTERM : SIGINT).map(String.init) ?? "killed")",
+                    "observer \(loopback.runner.end("observer", SIGTERM).map(String.init) ?? "killed")", default: 0] +=
+                    1
+                #expect(try leftOvers(loopback.runner, "observer") == [])
+                try loopback.startObserver("observer")
+                codes[
+                    "c2 \(loopback.runner.end("c2", round % 2 == 0 ? SIGTERM : SIGINT).map(String.init) ?? "killed")",
                     default: 0] += 1
-                try world.startC2(ObservedJoinTests.policies)
-                try world.events.wait(for: "observer", ["connected"], since: begin, within: 60)
+                try loopback.startC2(ObservedJoinTests.policies)
+                try loopback.events.wait(for: "observer", ["connected"], since: begin, within: 60)
                 tell("stopped", round, codes)
             }
             let rounds = Self.rounds

@@ -10,10 +10,10 @@ import Testing
         private let path: String
         private(set) var days = 0
 
-        init(_ stage: Stage) throws {
-            path = stage.path("clock")
+        init(_ runner: ProgramRunner) throws {
+            path = runner.path("clock")
             try set()
-            setenv("LD_PRELOAD", Stage.ownFolder + "/libClockShim.so", 1)
+            setenv("LD_PRELOAD", ProgramRunner.ownFolder + "/libClockShim.so", 1)
             setenv("SRUP_CLOCK", path, 1)
         }
 
@@ -33,7 +33,7 @@ import Testing
             defer { close(file) }
             var seconds = Int64(days) * 86400
             guard pwrite(file, &seconds, 8, 0) == 8 else {
-                throw Stage.Failure(description: "\(path) cannot be written")
+                throw ProgramRunner.Failure(description: "\(path) cannot be written")
             }
         }
     }
@@ -45,102 +45,104 @@ import Testing
     ]
     static let programs = ["key-service", "broker", "c2", "lamp", "observer"]
 
-    private func contents(_ stage: Stage) -> [String] {
-        Self.files.map { (try? String(contentsOfFile: stage.path($0), encoding: .utf8)) ?? "" }
+    private func contents(_ runner: ProgramRunner) -> [String] {
+        Self.files.map { (try? String(contentsOfFile: runner.path($0), encoding: .utf8)) ?? "" }
     }
 
     /// Waits until something holds.
-    private func wait(_ what: String, _ stage: Stage, within limit: Double = 90, _ holds: () throws -> Bool) throws {
+    private func wait(_ what: String, _ runner: ProgramRunner, within limit: Double = 90, _ holds: () throws -> Bool)
+        throws
+    {
         let deadline = EventFollower.clock() + limit
         while EventFollower.clock() < deadline {
             if try holds() { return }
             usleep(100_000)
         }
-        let logs = Self.programs.map { "\($0):\n\(stage.tail(of: $0))" }.joined(separator: "\n")
-        throw Stage.Failure(description: "not within \(limit) s: \(what)\n\(logs)")
+        let logs = Self.programs.map { "\($0):\n\(runner.tail(of: $0))" }.joined(separator: "\n")
+        throw ProgramRunner.Failure(description: "not within \(limit) s: \(what)\n\(logs)")
     }
 
     /// The certificate that the broker shows; it is not judged here, where no clock was moved.
-    private func shown(_ world: World) throws -> String {
+    private func shown(_ loopback: LoopbackNetwork) throws -> String {
         let role = "shown-\(UUID().uuidString.prefix(8))"
-        let home = world.stage.path("lamp")
+        let home = loopback.runner.path("lamp")
         let words =
-            "openssl s_client -connect localhost:\(world.brokerPort) -cert \(home)/certificate.pem -key \(home)/access.pem "
+            "openssl s_client -connect localhost:\(loopback.brokerPort) -cert \(home)/certificate.pem -key \(home)/access.pem "
             + "</dev/null 2>/dev/null | openssl x509"
-        try world.stage.run("bash", ["-c", words], as: role)
-        return (try? String(contentsOfFile: world.stage.path("log/\(role).log"), encoding: .utf8)) ?? ""
+        try loopback.runner.run("bash", ["-c", words], as: role)
+        return (try? String(contentsOfFile: loopback.runner.path("log/\(role).log"), encoding: .utf8)) ?? ""
     }
 
     /// As a service manager does, with the broker in its keeper.
-    private func startServer(_ world: World) throws {
-        try world.prepare()
-        try world.startKeyService()
-        try startBroker(world)
-        try world.startC2(ObservedJoinTests.policies)
+    private func startServer(_ loopback: LoopbackNetwork) throws {
+        try loopback.prepare()
+        try loopback.startKeyService()
+        try startBroker(loopback)
+        try loopback.startC2(ObservedJoinTests.policies)
     }
 
-    private func startBroker(_ world: World) throws {
-        try world.stage.start("srup-c2", ["broker", "--folder", world.stage.path("c2")], as: "broker")
-        try wait("the broker listens", world.stage) { Stage.accepts(port: world.brokerPort) }
+    private func startBroker(_ loopback: LoopbackNetwork) throws {
+        try loopback.runner.start("srup-c2", ["broker", "--folder", loopback.runner.path("c2")], as: "broker")
+        try wait("the broker listens", loopback.runner) { ProgramRunner.accepts(port: loopback.brokerPort) }
     }
 
-    private func log(_ stage: Stage, _ role: String) -> String {
-        (try? String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8)) ?? ""
+    private func log(_ runner: ProgramRunner, _ role: String) -> String {
+        (try? String(contentsOfFile: runner.path("log/\(role).log"), encoding: .utf8)) ?? ""
     }
 
     @Test func aNetworkLivesThreeYearsWithoutAHandAndSaysWhatNobodyRenews() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let world = try World(stage)
-        let clocks = try Clocks(stage)
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try LoopbackNetwork(runner)
+        let clocks = try Clocks(runner)
         defer { withExtendedLifetime(clocks) {} }
-        try startServer(world)
-        try world.bringObserver(camera: "folder:" + stage.path("none"), settings: World.quick)
-        try world.registerDevice("lamp", type: "lamp")
+        try startServer(loopback)
+        try loopback.bringObserver(camera: "folder:" + runner.path("none"), settings: LoopbackNetwork.quick)
+        try loopback.registerDevice("lamp", type: "lamp")
         var begin = EventFollower.clock()
-        try world.startDevice("lamp", [])
-        try world.events.wait(for: "lamp", ["joined"], since: begin, within: 30)
-        let processes = Self.programs.map { stage.processIdentifier($0) }
+        try loopback.startDevice("lamp", [])
+        try loopback.events.wait(for: "lamp", ["joined"], since: begin, within: 30)
+        let processes = Self.programs.map { runner.processIdentifier($0) }
 
         while clocks.days < 3 * 365 {
             begin = EventFollower.clock()
-            let before = contents(stage)
+            let before = contents(runner)
             try clocks.go(310)
-            try wait("all certificates are renewed", stage) {
-                zip(before, contents(stage)).allSatisfy { $0 != $1 }
+            try wait("all certificates are renewed", runner) {
+                zip(before, contents(runner)).allSatisfy { $0 != $1 }
             }
-            try wait("the broker shows its new one", stage) { try shown(world) == contents(stage)[1] }
+            try wait("the broker shows its new one", runner) { try shown(loopback) == contents(runner)[1] }
             // Each uses its own new one.
             for name in ["c2", "lamp", "observer"] {
-                try world.events.wait(for: name, ["connected"], since: begin, within: 90)
+                try loopback.events.wait(for: name, ["connected"], since: begin, within: 90)
             }
             // And who comes today is let in, by all that is shown today.
             let name = "lamp-\(clocks.days)"
-            try world.registerDevice(name, type: "lamp")
-            try world.startDevice(name)
-            try world.events.wait(for: name, ["joined"], since: begin, within: 60)
+            try loopback.registerDevice(name, type: "lamp")
+            try loopback.startDevice(name)
+            try loopback.events.wait(for: name, ["joined"], since: begin, within: 60)
         }
-        #expect(Self.programs.map { stage.processIdentifier($0) } == processes)
-        #expect(!log(stage, "c2").contains("ends in"))
-        #expect(try stage.run("srup-c2", ["check", "--folder", stage.path("c2")], as: "check-well") == 0)
-        #expect(!log(stage, "check-well").contains("warning"), "\(stage.tail(of: "check-well"))")
+        #expect(Self.programs.map { runner.processIdentifier($0) } == processes)
+        #expect(!log(runner, "c2").contains("ends in"))
+        #expect(try runner.run("srup-c2", ["check", "--folder", runner.path("c2")], as: "check-well") == 0)
+        #expect(!log(runner, "check-well").contains("warning"), "\(runner.tail(of: "check-well"))")
 
         // Nobody renews any more: both sides say so in the last month, and go on.
-        stage.stop("key-service")
+        runner.stop("key-service")
         try clocks.go(345)
-        try wait("the server says so", stage) {
-            log(stage, "c2").contains("certificate of the broker, ends in 19 days")
+        try wait("the server says so", runner) {
+            log(runner, "c2").contains("certificate of the broker, ends in 19 days")
         }
-        try wait("the observer says so", stage) {
-            log(stage, "observer").contains("ends in 19 days and cannot be renewed")
+        try wait("the observer says so", runner) {
+            log(runner, "observer").contains("ends in 19 days and cannot be renewed")
         }
-        try wait("the device says so", stage) { log(stage, "lamp").contains("ends in 19 days and cannot be renewed") }
-        #expect(try stage.run("srup-c2", ["check", "--folder", stage.path("c2")], as: "check") == 0)
+        try wait("the device says so", runner) { log(runner, "lamp").contains("ends in 19 days and cannot be renewed") }
+        #expect(try runner.run("srup-c2", ["check", "--folder", runner.path("c2")], as: "check") == 0)
         for what in ["key service", "broker", "C2 server", "tools that watch"] {
             #expect(
-                log(stage, "check").contains("the certificate of the \(what), ends in"), "\(stage.tail(of: "check"))")
+                log(runner, "check").contains("the certificate of the \(what), ends in"), "\(runner.tail(of: "check"))")
         }
-        try stage.run("srup-observer", ["doctor", "--json", "--config", stage.path("observer.toml")], as: "doctor")
+        try runner.run("srup-observer", ["doctor", "--json", "--config", runner.path("observer.toml")], as: "doctor")
         struct Report: Decodable {
             struct Check: Decodable {
                 let name: String
@@ -149,7 +151,7 @@ import Testing
             }
             let checks: [Check]
         }
-        let text = log(stage, "doctor")
+        let text = log(runner, "doctor")
         let report = try JSONDecoder().decode(Report.self, from: Data(text.drop { $0 != "{" }.utf8))
         for name in ["certificate", "broker's certificate"] {
             let check = report.checks.first { $0.name == name }
@@ -158,78 +160,78 @@ import Testing
                 "\(name): \(text)")
         }
         // It comes back, and all is well within the hour.
-        let before = contents(stage)
-        try world.startKeyService()
+        let before = contents(runner)
+        try loopback.startKeyService()
         try clocks.go(1)
-        try wait("all certificates are renewed", stage) { zip(before, contents(stage)).allSatisfy { $0 != $1 } }
-        try wait("the broker shows its new one", stage) { try shown(world) == contents(stage)[1] }
+        try wait("all certificates are renewed", runner) { zip(before, contents(runner)).allSatisfy { $0 != $1 } }
+        try wait("the broker shows its new one", runner) { try shown(loopback) == contents(runner)[1] }
     }
 
     @Test func aDeviceThatWasInADrawerForTwoYearsRenewsAndJoins() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let world = try World(stage)
-        let clocks = try Clocks(stage)
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try LoopbackNetwork(runner)
+        let clocks = try Clocks(runner)
         defer { withExtendedLifetime(clocks) {} }
-        try startServer(world)
-        for name in ["lamp", "other"] { try world.registerDevice(name, type: "lamp") }
+        try startServer(loopback)
+        for name in ["lamp", "other"] { try loopback.registerDevice(name, type: "lamp") }
         // The server was on all the time.
         try clocks.go(310)
-        let before = contents(stage)[0]
-        try wait("the key service renews", stage) { contents(stage)[0] != before }
+        let before = contents(runner)[0]
+        try wait("the key service renews", runner) { contents(runner)[0] != before }
         try clocks.go(310)
         let begin = EventFollower.clock()
-        try world.startDevice("lamp", [])
-        try world.events.wait(for: "lamp", ["joined"], since: begin, within: 120)
-        #expect(log(stage, "lamp").contains("was renewed"))
+        try loopback.startDevice("lamp", [])
+        try loopback.events.wait(for: "lamp", ["joined"], since: begin, within: 120)
+        #expect(log(runner, "lamp").contains("was renewed"))
         // By hand.
-        try stage.must("srup-device", ["register", "--renew", "--state", stage.path("other")], as: "renew")
-        #expect(stage.tail(of: "renew").contains("renewed"))
-        try world.startDevice("other")
-        try world.events.wait(for: "other", ["joined"], since: begin, within: 60)
-        #expect(try stage.run("srup-device", ["register", "--state", stage.path("other")], as: "no-url") == 64)
+        try runner.must("srup-device", ["register", "--renew", "--state", runner.path("other")], as: "renew")
+        #expect(runner.tail(of: "renew").contains("renewed"))
+        try loopback.startDevice("other")
+        try loopback.events.wait(for: "other", ["joined"], since: begin, within: 60)
+        #expect(try runner.run("srup-device", ["register", "--state", runner.path("other")], as: "no-url") == 64)
     }
 
     @Test func theBrokerIsStartedAnewWithItsCertificateAndKeepsWhatWaits() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let world = try World(stage)
-        try world.prepare()
-        try world.startKeyService()
-        try startBroker(world)
-        for name in ["lamp", "other"] { try world.registerDevice(name, type: "lamp") }
-        let id = world.identities["lamp"] ?? "?"
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.prepare()
+        try loopback.startKeyService()
+        try startBroker(loopback)
+        for name in ["lamp", "other"] { try loopback.registerDevice(name, type: "lamp") }
+        let id = loopback.identities["lamp"] ?? "?"
         func client(_ folder: String, _ arguments: [String]) -> [String] {
-            let home = stage.path(folder)
+            let home = runner.path(folder)
             return [
-                "-h", "localhost", "-p", "\(world.brokerPort)", "--cafile", home + "/ca.pem", "--cert",
+                "-h", "localhost", "-p", "\(loopback.brokerPort)", "--cafile", home + "/ca.pem", "--cert",
                 home + "/certificate.pem", "--key", home + "/access.pem", "-q", "1", "-t", "SRUP/\(id)",
             ] + arguments
         }
         func hear(_ role: String) throws -> String {
-            try stage.run("mosquitto_sub", client("lamp", ["-i", "x", "-c", "-W", "2"]), as: role)
-            return log(stage, role)
+            try runner.run("mosquitto_sub", client("lamp", ["-i", "x", "-c", "-W", "2"]), as: role)
+            return log(runner, role)
         }
         _ = try hear("first")
-        try stage.must("mosquitto_pub", client("c2/server", ["-m", "waits"]), as: "publish")
-        let old = try shown(world)
+        try runner.must("mosquitto_pub", client("c2/server", ["-m", "waits"]), as: "publish")
+        let old = try shown(loopback)
         // A certificate that does not fit its key is not taken, and the broker goes on.
-        let path = stage.path("c2/broker.crt")
-        let stranger = try String(contentsOfFile: stage.path("c2/https.crt"), encoding: .utf8)
+        let path = runner.path("c2/broker.crt")
+        let stranger = try String(contentsOfFile: runner.path("c2/https.crt"), encoding: .utf8)
         try stranger.write(toFile: path, atomically: true, encoding: .utf8)
         usleep(5_000_000)
-        #expect(try shown(world) == old)
+        #expect(try shown(loopback) == old)
         // The same one over again, as a renewal would write it.
         try old.write(toFile: path, atomically: true, encoding: .utf8)
-        try wait("it is started anew", stage) { log(stage, "broker").contains("starting the broker anew") }
-        try wait("it listens", stage) { try shown(world) == old }
+        try wait("it is started anew", runner) { log(runner, "broker").contains("starting the broker anew") }
+        try wait("it listens", runner) { try shown(loopback) == old }
         #expect(try hear("second").hasPrefix("waits\n"))
         // Killed, it leaves no broker behind that would hold the port.
-        stage.kill9("broker")
-        try wait("the port is free", stage) { !Stage.accepts(port: world.brokerPort) }
-        try startBroker(world)
-        stage.stop("broker")
-        #expect(!Stage.accepts(port: world.brokerPort))
-        #expect(try stage.run("srup-c2", ["broker", "--folder", stage.path("nothing")], as: "nothing") == 78)
+        runner.kill9("broker")
+        try wait("the port is free", runner) { !ProgramRunner.accepts(port: loopback.brokerPort) }
+        try startBroker(loopback)
+        runner.stop("broker")
+        #expect(!ProgramRunner.accepts(port: loopback.brokerPort))
+        #expect(try runner.run("srup-c2", ["broker", "--folder", runner.path("nothing")], as: "nothing") == 78)
     }
 }

@@ -47,7 +47,7 @@ import Testing
             let other = String(repeating: "f", count: 32)
             try readers.startRead()
             try readers.startWrite(Self.value)
-            try readers.stage.start(
+            try readers.runner.start(
                 "srup-witness",
                 ["nfc", "write", "--json", "--keep", "--pause", "0", "--device", readers.chips.connstring("c"), other],
                 as: "other")
@@ -151,7 +151,7 @@ import Testing
             try readers.chips.tell("near a b")
             try readers.startRead()
             try readers.startWrite(Self.value)
-            let process = try #require(readers.stage.processIdentifier("read"))
+            let process = try #require(readers.runner.processIdentifier("read"))
             for _ in 0..<4 {
                 let before = try readers.taps().count
                 try readers.wait("a tap") { try readers.taps().count > before }
@@ -161,7 +161,7 @@ import Testing
             }
             let before = try readers.taps().count
             try readers.wait("taps after all") { try readers.taps().count >= before + 3 }
-            #expect(readers.stage.processIdentifier("read") == process)
+            #expect(readers.runner.processIdentifier("read") == process)
         }
     }
 
@@ -208,11 +208,11 @@ final class WatchedWitness: Sendable {
 
     init(_ readers: Readers, device: String? = nil) throws {
         if device == nil {
-            setenv("LD_PRELOAD", Stage.ownFolder + "/libI2CShim.so", 1)
+            setenv("LD_PRELOAD", ProgramRunner.ownFolder + "/libI2CShim.so", 1)
             setenv("SRUP_I2C_SOCKET", readers.chips.bus("i"), 1)
         }
         let witness = WitnessProcess(
-            name: "nfc", origin: .program(Stage.ownFolder + "/srup-witness"),
+            name: "nfc", origin: .program(ProgramRunner.ownFolder + "/srup-witness"),
             arguments: ["nfc", "witness", "--device", device ?? "pn532_i2c:/dev/i2c-1"], logger: Logger(label: "test"),
             longestPause: .milliseconds(400)
         ) { [weak self] event in

@@ -4,8 +4,8 @@ import Testing
 
 /// Simulated readers, our programs on them, and nfcpy.
 struct Readers {
-    let stage: Stage
-    let chips: ReaderStage
+    let runner: ProgramRunner
+    let chips: SimulatedReaders
 
     /// The Python that has nfcpy 1.0.4 (deploy/setup --tests makes it); `nil` when there is none.
     static let python: String? = {
@@ -28,32 +28,33 @@ struct Readers {
 
     /// Runs `body` with chips "a" (the observer's) and "b" on serial lines, and "i" on I2C.
     static func with(_ arguments: [String] = ["--immediate"], _ body: (Readers) throws -> Void) throws {
-        let stage = try Stage()
-        defer { stage.close() }
+        let runner = try ProgramRunner()
+        defer { runner.close() }
         let readers = Readers(
-            stage: stage, chips: try ReaderStage(stage, serial: ["a", "b", "c"], i2c: ["i"], arguments))
+            runner: runner, chips: try SimulatedReaders(runner, serial: ["a", "b", "c"], i2c: ["i"], arguments))
         do {
             try body(readers)
-        } catch let failure as Stage.Failure {
-            Issue.record("\(failure.description)\n\(stage.tail(of: "read"))\n\(stage.tail(of: "write"))")
+        } catch let failure as ProgramRunner.Failure {
+            Issue.record("\(failure.description)\n\(runner.tail(of: "read"))\n\(runner.tail(of: "write"))")
         }
     }
 
     // MARK: Our programs
 
     func startRead(_ arguments: [String] = [], on chip: String = "a") throws {
-        try stage.start(
+        try runner.start(
             "srup-witness", ["nfc", "read", "--json", "--device", chips.connstring(chip)] + arguments, as: "read")
         try wait("the reader to open") { try lines("read").contains { $0["event"] as? String == "ready" } }
     }
 
     /// Over the simulated I2C bus: the shim is preloaded.
     func startI2CRead() throws {
-        let shim = Stage.ownFolder + "/libI2CShim.so"
-        try stage.start(
+        let shim = ProgramRunner.ownFolder + "/libI2CShim.so"
+        try runner.start(
             "env",
             [
-                "LD_PRELOAD=\(shim)", "SRUP_I2C_SOCKET=\(chips.bus("i"))", Stage.ownFolder + "/srup-witness", "nfc",
+                "LD_PRELOAD=\(shim)", "SRUP_I2C_SOCKET=\(chips.bus("i"))", ProgramRunner.ownFolder + "/srup-witness",
+                "nfc",
                 "read",
                 "--json", "--device", "pn532_i2c:/dev/i2c-1",
             ], as: "read")
@@ -61,14 +62,14 @@ struct Readers {
     }
 
     func startWrite(_ text: String, _ arguments: [String] = ["--keep", "--pause", "0"], on chip: String = "b") throws {
-        try stage.start(
+        try runner.start(
             "srup-witness", ["nfc", "write", "--json", "--device", chips.connstring(chip), text] + arguments,
             as: "write")
     }
 
     /// What a program of ours has said so far.
     func lines(_ role: String) throws -> [[String: Any]] {
-        let text = (try? String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8)) ?? ""
+        let text = (try? String(contentsOfFile: runner.path("log/\(role).log"), encoding: .utf8)) ?? ""
         return text.split(separator: "\n").compactMap {
             try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
         }
@@ -87,7 +88,7 @@ struct Readers {
             if try condition() { return }
             usleep(10_000)
         }
-        throw Stage.Failure(description: "waited \(seconds) s for \(what)")
+        throw ProgramRunner.Failure(description: "waited \(seconds) s for \(what)")
     }
 
     // MARK: nfcpy
@@ -95,8 +96,8 @@ struct Readers {
     /// Runs nfcpy to its end; what it has said.
     func nfcpy(_ arguments: [String], within seconds: Int = 60) throws -> [[String: Any]] {
         let role = "nfcpy-\(UUID().uuidString.prefix(8))"
-        let code = try stage.run(try #require(Self.python), [Self.script] + arguments, as: role, within: seconds)
-        guard code == 0 else { throw Stage.Failure(description: "nfcpy failed:\n\(stage.tail(of: role))") }
+        let code = try runner.run(try #require(Self.python), [Self.script] + arguments, as: role, within: seconds)
+        guard code == 0 else { throw ProgramRunner.Failure(description: "nfcpy failed:\n\(runner.tail(of: role))") }
         return try lines(role)
     }
 }

@@ -78,39 +78,39 @@ import Testing
                 witness.reasons.allSatisfy { $0.hasSuffix("asked for its firmware it says \(answer.lowercased())") })
             witness.stop()
 
-            let code = try readers.stage.run(
+            let code = try readers.runner.run(
                 "srup-witness", ["check", "nfc", "--device", readers.chips.connstring("a")], as: "check")
-            let said = readers.stage.tail(of: "check")
+            let said = readers.runner.tail(of: "check")
             #expect(code == 1 && said.contains(answer.lowercased()) && said.contains("is no PN532"), "\(said)")
 
             // The right one at last.
             try readers.chips.tell("firmware a 32010607")
             #expect(
-                try readers.stage.run(
+                try readers.runner.run(
                     "srup-witness", ["check", "nfc", "--device", readers.chips.connstring("a")], as: "again") == 0)
-            #expect(readers.stage.tail(of: "again").contains("PN532 v1.6"))
+            #expect(readers.runner.tail(of: "again").contains("PN532 v1.6"))
         }
     }
 
     @Test func aChipThatDoesNotUnderstandTheQuestionIsNoPN532() throws {
         try Readers.with { readers in
             try readers.chips.tell("firmware a")
-            let code = try readers.stage.run(
+            let code = try readers.runner.run(
                 "srup-witness", ["check", "nfc", "--device", readers.chips.connstring("a")], as: "check")
-            #expect(code == 1 && readers.stage.tail(of: "check").contains("is no PN532"))
+            #expect(code == 1 && readers.runner.tail(of: "check").contains("is no PN532"))
         }
     }
 
     @Test func aForeignChipOnI2CIsToldToo() throws {
         try Readers.with { readers in
             try readers.chips.tell("firmware i 33020707")
-            let code = try readers.stage.run(
+            let code = try readers.runner.run(
                 "env",
                 [
-                    "LD_PRELOAD=\(Stage.ownFolder)/libI2CShim.so", "SRUP_I2C_SOCKET=\(readers.chips.bus("i"))",
-                    Stage.ownFolder + "/srup-witness", "check", "nfc", "--device", "pn532_i2c:/dev/i2c-1",
+                    "LD_PRELOAD=\(ProgramRunner.ownFolder)/libI2CShim.so", "SRUP_I2C_SOCKET=\(readers.chips.bus("i"))",
+                    ProgramRunner.ownFolder + "/srup-witness", "check", "nfc", "--device", "pn532_i2c:/dev/i2c-1",
                 ], as: "check")
-            let said = readers.stage.tail(of: "check")
+            let said = readers.runner.tail(of: "check")
             #expect(code == 1 && said.contains("33 02 07 07"), "\(said)")
         }
     }

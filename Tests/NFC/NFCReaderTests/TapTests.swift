@@ -193,8 +193,8 @@ import Testing
     func theUSBBridgesImageInSimavrCarriesTapsInBothRoles() throws {
         try Readers.with { readers in
             try readers.chips.tell("near i b")
-            let port = readers.stage.path("ttyACM0")
-            try readers.stage.start(
+            let port = readers.runner.path("ttyACM0")
+            try readers.runner.start(
                 Self.bridge,
                 [
                     "--elf", Self.bridge.replacingOccurrences(of: "bridge-in-simavr", with: "bridge.elf"), "--pty",
@@ -202,7 +202,7 @@ import Testing
                 ],
                 as: "bridge")
             try readers.wait("the bridge's port") { FileManager.default.fileExists(atPath: port) }
-            try readers.stage.start(
+            try readers.runner.start(
                 "srup-witness", ["nfc", "read", "--json", "--device", "pn532_uart:\(port)"], as: "read")
             try readers.startWrite(Self.value)
             try readers.wait("taps in both roles", within: 40) {
@@ -216,20 +216,20 @@ import Testing
     @Test func aReaderInUseAbsentOrDumbIsToldWithItsExitCode() throws {
         try Readers.with { readers in
             try readers.startRead()
-            let busy = try readers.stage.run(
+            let busy = try readers.runner.run(
                 "srup-witness", ["nfc", "read", "--seconds", "1", "--device", readers.chips.connstring("a")], as: "busy"
             )
-            #expect(busy == 69 && readers.stage.tail(of: "busy").contains("is in use by another program"))
-            let absent = try readers.stage.run(
+            #expect(busy == 69 && readers.runner.tail(of: "busy").contains("is in use by another program"))
+            let absent = try readers.runner.run(
                 "srup-witness", ["nfc", "read", "--seconds", "1", "--device", "pn532_uart:/nowhere"], as: "absent")
-            #expect(absent == 69 && readers.stage.tail(of: "absent").contains("/nowhere is not there"))
+            #expect(absent == 69 && readers.runner.tail(of: "absent").contains("/nowhere is not there"))
             try readers.chips.tell("bus b silent 1000")
-            let dumb = try readers.stage.run(
+            let dumb = try readers.runner.run(
                 "srup-witness", ["nfc", "read", "--seconds", "1", "--device", readers.chips.connstring("b")], as: "dumb"
             )
-            #expect(dumb == 69 && readers.stage.tail(of: "dumb").contains("no PN532 answers"))
-            let wrong = try readers.stage.run("srup-witness", ["nfc", "read", "--device", "usb"], as: "wrong")
-            #expect(wrong == 64 && readers.stage.tail(of: "wrong").contains("is no reader"))
+            #expect(dumb == 69 && readers.runner.tail(of: "dumb").contains("no PN532 answers"))
+            let wrong = try readers.runner.run("srup-witness", ["nfc", "read", "--device", "usb"], as: "wrong")
+            #expect(wrong == 64 && readers.runner.tail(of: "wrong").contains("is no reader"))
         }
     }
 }

@@ -18,11 +18,11 @@ final class Rig: @unchecked Sendable {
     let authority: Authority
     private(set) var port = 0
     private var task: Task<Void, any Error>?
-    private let stage: Stage
+    private let runner: ProgramRunner
     private(set) var brokerPort = 0
 
     init() throws {
-        stage = try Stage(binaries: "/usr/bin")
+        runner = try ProgramRunner(binaries: "/usr/bin")
         try PrivateFile.makeFolder(folder)
         authority = try Authority.create(in: folder, name: "test")
         serverKey = try PrivateKey.generate()
@@ -77,7 +77,7 @@ final class Rig: @unchecked Sendable {
     func stop() async {
         task?.cancel()
         _ = await task?.result
-        stage.close()
+        runner.close()
         try? FileManager.default.removeItem(atPath: folder)
     }
 
@@ -110,22 +110,22 @@ final class Rig: @unchecked Sendable {
 
     func run(_ program: String, _ arguments: [String]) throws -> (code: Int32, output: String) {
         let role = "run-\(UUID().uuidString)"
-        let code = try stage.run(URL(fileURLWithPath: program).lastPathComponent, arguments, as: role)
-        return (code, try String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8))
+        let code = try runner.run(URL(fileURLWithPath: program).lastPathComponent, arguments, as: role)
+        return (code, try String(contentsOfFile: runner.path("log/\(role).log"), encoding: .utf8))
     }
 
     /// The broker with the configuration that an operator gets.
     func startBroker() throws {
-        brokerPort = try Stage.freePort()
+        brokerPort = try ProgramRunner.freePort()
         try BrokerConfiguration(folder: folder, bind: "127.0.0.1", port: brokerPort, server: server).write()
         try Monitor.make(in: folder, authority: authority, host: "localhost", port: brokerPort)
-        try stage.start("mosquitto", ["-c", folder + "/mosquitto.conf"], as: "broker")
+        try runner.start("mosquitto", ["-c", folder + "/mosquitto.conf"], as: "broker")
         let deadline = Date(timeIntervalSinceNow: 10)
-        while !Stage.accepts(port: brokerPort) && Date() < deadline { usleep(10_000) }
+        while !ProgramRunner.accepts(port: brokerPort) && Date() < deadline { usleep(10_000) }
     }
 
     /// The broker's process.
-    var broker: Int32? { stage.processIdentifier("broker") }
+    var broker: Int32? { runner.processIdentifier("broker") }
 
     /// Where the broker is, with a fresh key and certificate for `id`, from this authority or another.
     func credentials(_ id: DeviceID, by other: Authority? = nil) throws -> BrokerAddress {

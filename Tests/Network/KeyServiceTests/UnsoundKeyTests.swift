@@ -11,7 +11,7 @@ struct UnsoundKeyTests {
     /// A public key with any modulus, as base64 of its SubjectPublicKeyInfo.
     private static func body(_ modulus: OpaquePointer?) -> String {
         var number = [UInt8](repeating: 0, count: 1 + (Int(BN_num_bits(modulus)) + 7) / 8)
-        _ = number.withUnsafeMutableBufferPointer { BN_bn2bin(modulus, $0.baseAddress! + 1) }
+        _ = number[1...].withUnsafeMutableBufferPointer { BN_bn2bin(modulus, $0.baseAddress) }
         func wrapped(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] {
             [tag, 0x82, UInt8(content.count >> 8), UInt8(content.count & 255)] + content
         }

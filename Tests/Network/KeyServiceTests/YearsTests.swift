@@ -195,7 +195,7 @@ import Testing
         try await Rig.with { rig in
             func shown() async throws -> String {
                 let probe = try #require(BrokerProbe(url: rig.url, authorityFile: rig.ca))
-                guard case .welcome(_, let certificate) = await probe.outcome() else { return "" }
+                guard case .accepted(_, let certificate) = await probe.outcome() else { return "" }
                 return certificate
             }
             let path = rig.folder + "/https.crt"

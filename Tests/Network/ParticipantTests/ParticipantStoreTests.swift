@@ -84,12 +84,31 @@ final class Scratch {
         }
     }
 
+    /// As a message from the server does that makes us owe an answer.
+    private func owe(_ duty: ParticipantStore.Request, _ state: ParticipantStore) throws {
+        #expect(try state.accept(SequenceNumber(16), from: server, version: .v5, opening: duty) == nil)
+    }
+
+    @Test func requestsThatEarlierVersionsKeptHereGo() throws {
+        let state = try state()
+        let token = Token.random()
+        try owe(.init(token: token, kind: .duty, peer: server), state)
+        for kind in ["join", "observation"] {
+            try state.database.query(
+                "INSERT INTO requests (token, kind, peer) VALUES (?, ?, ?)", .blob(Token.random().bytes), .text(kind),
+                .unsigned(server.value))
+        }
+        try state.dropEarlierRequests()
+        #expect(try state.database.query("SELECT token FROM requests").compactMap { $0.blob(0) } == [token.bytes])
+    }
+
     @Test func aRequestIsAnsweredOnce() throws {
         let state = try state()
         let token = Token.random()
-        try state.open(.init(token: token, kind: .duty, peer: server, subject: other))
-        #expect(try state.take(token, .duty, peer: other) == nil)
-        #expect(try state.take(token, .observation, peer: server) == nil)
+        try owe(.init(token: token, kind: .duty, peer: server, subject: other), state)
+        #expect(throws: ParticipantError.self, "another's request is not answered to somebody else") {
+            try state.enqueue(to: other, topic: .member(other), answering: (token, .duty), now: 0) { _, _ in [0] }
+        }
         _ = try state.enqueue(to: server, topic: .member(other), answering: (token, .duty), now: 0) { _, _ in [1] }
         #expect(throws: ParticipantError.self) {
             try state.enqueue(to: server, topic: .member(other), answering: (token, .duty), now: 0) { _, _ in [2] }
@@ -101,7 +120,7 @@ final class Scratch {
         struct Broken: Error {}
         let state = try state()
         let token = Token.random()
-        try state.open(.init(token: token, kind: .duty, peer: server))
+        try owe(.init(token: token, kind: .duty, peer: server), state)
         #expect(throws: ParticipantError.self) {
             try state.enqueue(to: server, topic: .member(other), answering: (token, .duty), now: 0) { _, _ in
                 throw Broken()
@@ -179,9 +198,10 @@ final class Scratch {
         do {
             let (_, state) = try Identity.load(from: folder, machineKey: nil)
             try state.remember(server, key: try first.publicKey)
-            _ = try state.accept(SequenceNumber(5000), from: server, version: .v5)
+            _ = try state.accept(
+                SequenceNumber(5000), from: server, version: .v5,
+                opening: .init(token: .random(), kind: .duty, peer: server))
             try state.setJoined(server, true)
-            try state.open(.init(token: .random(), kind: .duty, peer: server))
             _ = try state.enqueue(to: server, topic: .member(DeviceID(1)), now: 0) { _, _ in [1] }
             try state.audit("before", "", now: 0)
         }

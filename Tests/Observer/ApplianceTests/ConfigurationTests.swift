@@ -5,8 +5,8 @@ import Testing
 /// What is wrong in a configuration is named when it is loaded, by every program that loads it: file, line, key, and what is
 /// allowed.
 @Suite struct ConfigurationTests {
-    private func log(_ role: String, _ stage: Stage) throws -> String {
-        try String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8)
+    private func log(_ role: String, _ runner: ProgramRunner) throws -> String {
+        try String(contentsOfFile: runner.path("log/\(role).log"), encoding: .utf8)
     }
 
     @Test(
@@ -43,13 +43,13 @@ import Testing
             ("[appliance]\ntime_server = \"[::1]\"", 2, "appliance.time_server", "without brackets"),
         ] as [(String, Int, String, String)])
     func aWrongValueIsNamedByEveryProgram(_ text: String, _ line: Int, _ key: String, _ words: String) throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let file = stage.path("observer.toml")
-        try stage.write(text, to: "observer.toml")
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let file = runner.path("observer.toml")
+        try runner.write(text, to: "observer.toml")
         for command in [["status"], ["doctor", "--offline"], ["run"], ["signal"]] {
-            let code = try stage.run("srup-observer", command + ["--config", file], as: command[0])
-            let said = try log(command[0], stage)
+            let code = try runner.run("srup-observer", command + ["--config", file], as: command[0])
+            let said = try log(command[0], runner)
             #expect(code == 78, "\(command): \(said)")
             #expect(said.contains("\(file):\(line): \(key)") && said.contains(words), "\(command): \(said)")
         }
@@ -71,33 +71,33 @@ import Testing
             ("host = \"c2\"\n[polcy]", 2, "polcy", "did you mean \"policy\""),
         ] as [(String, Int, String, String)])
     func theServersToo(_ text: String, _ line: Int, _ key: String, _ words: String) throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        try stage.write(text, to: "c2.toml")
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        try runner.write(text, to: "c2.toml")
         for command in ["check", "run", "key-service"] {
-            let code = try stage.run("srup-c2", [command, "--folder", stage.path("")], as: command)
-            let said = try log(command, stage)
+            let code = try runner.run("srup-c2", [command, "--folder", runner.path("")], as: command)
+            let said = try log(command, runner)
             #expect(code == 78, "\(command): \(said)")
             #expect(said.contains("c2.toml:\(line): \(key): ") && said.contains(words), "\(command): \(said)")
         }
     }
 
     @Test func aLEDThatIsNotThereIsNamed() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        try stage.write("state = \"\(stage.path("state"))\"\n[signal]\nled = \"nosuch::led\"\n", to: "observer.toml")
-        _ = try stage.run(
-            "srup-observer", ["doctor", "--offline", "--config", stage.path("observer.toml")], as: "doctor")
-        #expect(try log("doctor", stage).contains("signal.led: there is no LED \"nosuch::led\""))
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        try runner.write("state = \"\(runner.path("state"))\"\n[signal]\nled = \"nosuch::led\"\n", to: "observer.toml")
+        _ = try runner.run(
+            "srup-observer", ["doctor", "--offline", "--config", runner.path("observer.toml")], as: "doctor")
+        #expect(try log("doctor", runner).contains("signal.led: there is no LED \"nosuch::led\""))
     }
 
     @Test func aTypeMayHaveDotsAndSpaces() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        try stage.write(
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        try runner.write(
             "host = \"[::1]\"\nbind = \"[::]\"\n[policy]\n\"v1.2 big\" = \"simple\"\nsensor = \"observed\"\n",
             to: "c2.toml")
-        #expect(try stage.run("srup-c2", ["check", "--folder", stage.path("")], as: "check") == 0)
-        #expect(try log("check", stage).contains("v1.2 big: come in by their word alone"))
+        #expect(try runner.run("srup-c2", ["check", "--folder", runner.path("")], as: "check") == 0)
+        #expect(try log("check", runner).contains("v1.2 big: come in by their word alone"))
     }
 }

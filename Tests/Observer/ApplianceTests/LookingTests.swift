@@ -20,15 +20,15 @@ import Testing
 
     private static let key = Result { try PrivateKey.generate() }
 
-    private func makeState(_ stage: Stage, _ left: Left) throws -> String {
-        let folder = stage.path("made")
+    private func makeState(_ runner: ProgramRunner, _ left: Left) throws -> String {
+        let folder = runner.path("made")
         let key = try Self.key.get()
         try Identity.save(
             .init(
                 id: DeviceID(0xA1), key: key, accessKey: key, certificate: "none\n", authority: "none\n",
                 brokerHost: "localhost", brokerPort: 1, keyService: "https://localhost:1", server: DeviceID(0xC2),
                 serverKey: nil), in: folder, machineKey: nil)
-        let copy = stage.path("state")
+        let copy = runner.path("state")
         do {
             let state = try ParticipantStore(path: Identity.statePath(folder))
             try state.audit("observation", "VALID 00a1", now: 1)
@@ -60,23 +60,23 @@ import Testing
         return picture
     }
 
-    private func log(_ role: String, _ stage: Stage) throws -> String {
-        try String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8)
+    private func log(_ role: String, _ runner: ProgramRunner) throws -> String {
+        try String(contentsOfFile: runner.path("log/\(role).log"), encoding: .utf8)
     }
 
     @Test(arguments: Left.allCases) func statusAndDoctorChangeNothing(_ left: Left) throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let folder = try makeState(stage, left)
-        try stage.write(
-            "state = \"\(folder)\"\n[camera]\ndevice = \"folder:\(stage.path("absent"))\"\n", to: "observer.toml")
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let folder = try makeState(runner, left)
+        try runner.write(
+            "state = \"\(folder)\"\n[camera]\ndevice = \"folder:\(runner.path("absent"))\"\n", to: "observer.toml")
         let before = try picture(of: folder)
         if left == .crashed { #expect(before["state.db-shm"] != nil && before["state.db-wal"] != nil) }
-        let config = ["--config", stage.path("observer.toml")]
-        let status = try stage.run("srup-observer", ["status"] + config, as: "status")
-        _ = try stage.run("srup-observer", ["doctor", "--offline"] + config, as: "doctor")
+        let config = ["--config", runner.path("observer.toml")]
+        let status = try runner.run("srup-observer", ["status"] + config, as: "status")
+        _ = try runner.run("srup-observer", ["doctor", "--offline"] + config, as: "doctor")
         #expect(try picture(of: folder) == before)
-        let (said, found) = try (log("status", stage), log("doctor", stage))
+        let (said, found) = try (log("status", runner), log("doctor", runner))
         if left == .old {
             #expect(status == 78 && said.contains("older version"), "\(said)")
             #expect(found.contains("older version"), "\(found)")
@@ -89,9 +89,9 @@ import Testing
 
     /// What a hostile or damaged state file may say of its schema.
     @Test(arguments: [-1, -2_147_483_648, 99]) func aSchemaNumberThatCannotBeIsNamed(_ number: Int) throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let folder = try makeState(stage, .closed)
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let folder = try makeState(runner, .closed)
         do {
             let state = try ParticipantStore(path: Identity.statePath(folder))
             try state.database.query("PRAGMA user_version = \(number)")
@@ -106,9 +106,9 @@ import Testing
     }
 
     @Test func whatIsNotThereIsNotMade() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let path = stage.path("a b?c%41#.db")
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let path = runner.path("a b?c%41#.db")
         #expect(throws: StorageError.self) { try Database(path: path, migrations: [], use: .look) }
         #expect(!FileManager.default.fileExists(atPath: path))
         // Names that mean something in an address.
@@ -120,9 +120,9 @@ import Testing
 
     /// The doctor looks while the observer writes.
     @Test func aFileThatIsInUseIsRead() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let path = stage.path("live.db")
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let path = runner.path("live.db")
         let writer = try Database(path: path, migrations: ["CREATE TABLE t (x)"])
         for number in 0..<50 {
             try writer.query("INSERT INTO t VALUES (?)", .integer(Int64(number)))

@@ -19,55 +19,57 @@ import Testing
     }
 
     /// The package's way, with systemd's own tool: sealed for this host, and opened for the service.
-    private func lent(_ stage: Stage, _ folder: String, name: String = "srup-observer.machine-key") throws -> String {
-        let (plain, sealed) = (stage.path("plain-" + folder), stage.path("sealed-" + folder))
+    private func lent(_ runner: ProgramRunner, _ folder: String, name: String = "srup-observer.machine-key") throws
+        -> String
+    {
+        let (plain, sealed) = (runner.path("plain-" + folder), runner.path("sealed-" + folder))
         try (0..<32).map { _ in String(format: "%02x", UInt8.random(in: 0...255)) }.joined()
             .write(toFile: plain, atomically: true, encoding: .utf8)
-        try stage.must(Self.tool, ["encrypt", "--with-key=host", "--name=\(name)", plain, sealed], as: "seal")
-        try FileManager.default.createDirectory(atPath: stage.path(folder), withIntermediateDirectories: true)
-        let path = stage.path(folder) + "/srup-observer.machine-key"
-        try stage.must(Self.tool, ["decrypt", "--name=\(name)", sealed, path], as: "unseal")
+        try runner.must(Self.tool, ["encrypt", "--with-key=host", "--name=\(name)", plain, sealed], as: "seal")
+        try FileManager.default.createDirectory(atPath: runner.path(folder), withIntermediateDirectories: true)
+        let path = runner.path(folder) + "/srup-observer.machine-key"
+        try runner.must(Self.tool, ["decrypt", "--name=\(name)", sealed, path], as: "unseal")
         // As systemd does it: root's, with an access list for the service's user, whose mask shows as the group's.
         chmod(path, 0o440)
-        return stage.path(folder)
+        return runner.path(folder)
     }
 
     @Test(.enabled(if: isPossible, "systemd-creds cannot seal here: missing, not root, or no place for the host's key"))
     func theObserverWorksWithBoundKeysAndOnlyThere() throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        let here = try lent(stage, "here")
-        let elsewhere = try lent(stage, "elsewhere")
-        let world = try World(stage)
-        try world.startServer([])
-        try world.registerObserver("box", camera: "folder:" + stage.path("none"), settings: "")
-        try world.trust("box")
-        func text(_ file: String) throws -> String { try String(contentsOfFile: stage.path(file), encoding: .utf8) }
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let here = try lent(runner, "here")
+        let elsewhere = try lent(runner, "elsewhere")
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.startServer([])
+        try loopback.registerObserver("box", camera: "folder:" + runner.path("none"), settings: "")
+        try loopback.trust("box")
+        func text(_ file: String) throws -> String { try String(contentsOfFile: runner.path(file), encoding: .utf8) }
         #expect(try text("box/identity.pem").hasPrefix("-----BEGIN PRIVATE KEY-----"))
 
         func arguments(_ credentials: String, _ rest: [String]) -> [String] {
-            ["CREDENTIALS_DIRECTORY=\(credentials)", Stage.ownFolder + "/srup-observer"] + rest
+            ["CREDENTIALS_DIRECTORY=\(credentials)", ProgramRunner.ownFolder + "/srup-observer"] + rest
         }
-        let run = ["run", "--config", stage.path("box.toml"), "--events", EventFollower.file("box", on: stage)]
-        try stage.start("/usr/bin/env", arguments(here, run), as: "observer")
+        let run = ["run", "--config", runner.path("box.toml"), "--events", EventFollower.file("box", on: runner)]
+        try runner.start("/usr/bin/env", arguments(here, run), as: "observer")
         // It joins: libmosquitto has opened the encrypted key for TLS, SRUP signs with the other.
-        try world.events.wait(for: "box", ["joined"], within: 30)
-        stage.stop("observer")
+        try loopback.events.wait(for: "box", ["joined"], within: 30)
+        runner.stop("observer")
         #expect(try text("box/identity.pem").hasPrefix("-----BEGIN ENCRYPTED PRIVATE KEY-----"))
         #expect(try text("box/access.pem").hasPrefix("-----BEGIN ENCRYPTED PRIVATE KEY-----"))
 
         // Renewal signs with the bound key, for the bound key.
-        let renewed = try stage.run(
-            "/usr/bin/env", arguments(here, ["register", "--renew", "--config", stage.path("box.toml")]), as: "renew")
-        #expect(renewed == 0, "\(stage.tail(of: "renew"))")
+        let renewed = try runner.run(
+            "/usr/bin/env", arguments(here, ["register", "--renew", "--config", runner.path("box.toml")]), as: "renew")
+        #expect(renewed == 0, "\(runner.tail(of: "renew"))")
 
         // A copy of the folder, on another machine or without systemd.
         for (credentials, what) in [
             (elsewhere, "another machine"), (NSTemporaryDirectory() + "absent-\(UUID().uuidString)", "was not lent"),
         ] {
-            let code = try stage.run("/usr/bin/env", arguments(credentials, run), as: "copy")
+            let code = try runner.run("/usr/bin/env", arguments(credentials, run), as: "copy")
             #expect(code == 78)
-            #expect(stage.tail(of: "copy").contains(what), "\(stage.tail(of: "copy"))")
+            #expect(runner.tail(of: "copy").contains(what), "\(runner.tail(of: "copy"))")
         }
     }
 }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct PrepareTests {
     /// A card: its boot and state partitions and the system's files.
     struct Card {
-        let stage: Stage
+        let runner: ProgramRunner
         static let good = """
             [registration]
             url = "https://c2.example.net:8443"
@@ -35,25 +35,25 @@ import Testing
         }
 
         func prepare(_ more: [String] = []) throws -> Int32 {
-            try stage.run(
+            try runner.run(
                 "srup-observer",
                 [
-                    "prepare", "--boot", stage.path("boot"), "--state", stage.path("state"), "--root",
-                    stage.path("root"),
+                    "prepare", "--boot", runner.path("boot"), "--state", runner.path("state"), "--root",
+                    runner.path("root"),
                 ] + more,
                 as: "prepare")
         }
 
         func write(_ bytes: some Sequence<UInt8>) throws {
-            try Data(bytes).write(to: URL(fileURLWithPath: stage.path("boot/srup-observer.toml")))
+            try Data(bytes).write(to: URL(fileURLWithPath: runner.path("boot/srup-observer.toml")))
         }
 
         /// Whether it is in anything that prepare has left, but for the passphrase's own file and the network's.
         func isAnywhere(_ secret: String) -> Bool {
-            guard let files = FileManager.default.enumerator(atPath: stage.path("")) else { return true }
+            guard let files = FileManager.default.enumerator(atPath: runner.path("")) else { return true }
             return files.contains { file in
                 guard let path = file as? String, !path.hasSuffix("wifi-passphrase"), !path.contains("wpa_supplicant"),
-                    let data = FileManager.default.contents(atPath: stage.path(path))
+                    let data = FileManager.default.contents(atPath: runner.path(path))
                 else { return false }
                 return [String.Encoding.utf8, .utf16LittleEndian].contains { encoding in
                     secret.data(using: encoding).map { data.range(of: $0) != nil } ?? false
@@ -61,26 +61,26 @@ import Testing
             }
         }
 
-        func text(_ path: String) -> String? { try? String(contentsOfFile: stage.path(path), encoding: .utf8) }
+        func text(_ path: String) -> String? { try? String(contentsOfFile: runner.path(path), encoding: .utf8) }
         func mode(_ path: String) -> Int? {
-            (try? FileManager.default.attributesOfItem(atPath: stage.path(path))[.posixPermissions]) as? Int
+            (try? FileManager.default.attributesOfItem(atPath: runner.path(path))[.posixPermissions]) as? Int
         }
         var problem: String? { text("boot/srup-observer-problem.txt") }
     }
 
     func card(_ config: String?, _ body: (Card) throws -> Void) throws {
-        let stage = try Stage()
-        defer { stage.close() }
+        let runner = try ProgramRunner()
+        defer { runner.close() }
         for folder in ["boot", "state", "root"] {
-            try FileManager.default.createDirectory(atPath: stage.path(folder), withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(atPath: runner.path(folder), withIntermediateDirectories: true)
         }
-        if let config { try stage.write(config, to: "boot/srup-observer.toml") }
-        try body(Card(stage: stage))
+        if let config { try runner.write(config, to: "boot/srup-observer.toml") }
+        try body(Card(runner: runner))
     }
 
     @Test func everythingInTheFileReachesTheSystem() throws {
         try card(Card.good) { card in
-            try card.stage.write("PEM\n", to: "boot/ca.crt")
+            try card.runner.write("PEM\n", to: "boot/ca.crt")
             try card.prepare(ends: 0)
             #expect(card.problem == nil)
             #expect(card.text("root/etc/hostname") == "hall\n")
@@ -110,7 +110,7 @@ import Testing
             #expect(boot.contains("hostname = \"hall\""))
             #expect(card.mode("state/config/wifi-passphrase") == 0o600)
             // The next start finds stars and takes what was moved.
-            try FileManager.default.removeItem(atPath: card.stage.path("root"))
+            try FileManager.default.removeItem(atPath: card.runner.path("root"))
             try card.prepare(ends: 0)
             #expect(
                 card.text("root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf")?.contains("psk=\"quote\" and \\ slash\"")
@@ -122,7 +122,7 @@ import Testing
     @Test func whatWasTakenOutOfTheFileIsTakenOutOfTheSystem() throws {
         try card(Card.good) { card in
             try card.prepare(ends: 0)
-            try card.stage.write("[camera]\ndevice = \"auto\"\n", to: "boot/srup-observer.toml")
+            try card.runner.write("[camera]\ndevice = \"auto\"\n", to: "boot/srup-observer.toml")
             try card.prepare(ends: 0)
             for path in ["etc/srup-ssh/observer", "etc/srup-updates", "run/srup-observer-file-eye"] {
                 #expect(card.text("root/" + path) == nil)
@@ -135,7 +135,7 @@ import Testing
         try card("[nfc]\ndevice = \"auto\"\n") { card in
             try card.prepare(ends: 0)
             #expect(card.text("state/config/udev.conf") == "SRUP_SERIAL_READER=1\nSRUP_I2C_READER=1\n")
-            try card.stage.write("[camera]\ndevice = \"auto\"\n", to: "boot/srup-observer.toml")
+            try card.runner.write("[camera]\ndevice = \"auto\"\n", to: "boot/srup-observer.toml")
             try card.prepare(ends: 0)
             #expect(card.text("state/config/udev.conf") == nil)
         }
@@ -146,7 +146,7 @@ import Testing
             try card.prepare(ends: 0)
             // Cut in the middle of a line, at each place of the first tables.
             for length in [5, 20, 39, 60, 90, 120] {
-                try card.stage.write(String(Card.good.prefix(length)), to: "boot/srup-observer.toml")
+                try card.runner.write(String(Card.good.prefix(length)), to: "boot/srup-observer.toml")
                 let wasTaken = (try? card.prepare()) == 0 && card.problem == nil
                 // Some cuts leave valid TOML: then that is what counts. The others must be told and change nothing.
                 if !wasTaken {
@@ -154,7 +154,7 @@ import Testing
                     #expect(card.text("state/config/srup-observer.toml")?.isEmpty == false)
                 }
             }
-            try card.stage.write("[registration\nurl=", to: "boot/srup-observer.toml")
+            try card.runner.write("[registration\nurl=", to: "boot/srup-observer.toml")
             try card.prepare(ends: 0)
             #expect(card.problem?.contains("srup-observer.toml:1") == true)
             #expect(card.problem?.contains("of before stays in force") == true)
@@ -187,8 +187,8 @@ import Testing
     func aBracketWithoutANameIsTold(_ table: String) throws {
         try card(Card.good) { card in
             try card.prepare(ends: 0)
-            try FileManager.default.removeItem(atPath: card.stage.path("root"))
-            try card.stage.write(Card.good + table, to: "boot/srup-observer.toml")
+            try FileManager.default.removeItem(atPath: card.runner.path("root"))
+            try card.runner.write(Card.good + table, to: "boot/srup-observer.toml")
             try card.prepare(ends: 0)
             let lines = Card.good.split(separator: "\n", omittingEmptySubsequences: false).count
             #expect(card.problem?.contains("srup-observer.toml:\(lines)") == true, "\(card.problem ?? "none")")
@@ -202,11 +202,11 @@ import Testing
     func aReaderThatEndsTakesNoCardOffTheNetwork(_ fault: String) throws {
         try card(Card.good) { card in
             try card.prepare(ends: 0)
-            try FileManager.default.removeItem(atPath: card.stage.path("root"))
-            try card.stage.write("#!/bin/sh\n\(fault)\n", to: "examiner")
+            try FileManager.default.removeItem(atPath: card.runner.path("root"))
+            try card.runner.write("#!/bin/sh\n\(fault)\n", to: "examiner")
             try FileManager.default.setAttributes(
-                [.posixPermissions: 0o755], ofItemAtPath: card.stage.path("examiner"))
-            let ended = try card.prepare(["--examiner", card.stage.path("examiner"), "--patience", "1"])
+                [.posixPermissions: 0o755], ofItemAtPath: card.runner.path("examiner"))
+            let ended = try card.prepare(["--examiner", card.runner.path("examiner"), "--patience", "1"])
             #expect(ended == 0)
             #expect(card.problem?.contains("stops the program that reads it") == true, "\(card.problem ?? "none")")
             #expect(card.text("root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf")?.contains("psk=") == true)
@@ -219,7 +219,7 @@ import Testing
         try card(Card.good) { card in
             // A folder in a file's place.
             try FileManager.default.createDirectory(
-                atPath: card.stage.path("root/etc/hostname/x"), withIntermediateDirectories: true)
+                atPath: card.runner.path("root/etc/hostname/x"), withIntermediateDirectories: true)
             try card.prepare(ends: 1)
             #expect(card.text("root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf")?.contains("psk=") == true)
             #expect(card.text("root/etc/srup-updates") == "security\n")
@@ -245,7 +245,7 @@ import Testing
                 try card.prepare(ends: 0)
                 #expect(card.problem == nil)
                 for secret in ["erysecret1", "verysecret0"] { #expect(!card.isAnywhere(secret)) }
-                let after = FileManager.default.contents(atPath: card.stage.path("boot/srup-observer.toml"))
+                let after = FileManager.default.contents(atPath: card.runner.path("boot/srup-observer.toml"))
                 #expect(after?.count == bytes.count)
                 let network = "root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
                 #expect(card.text(network)?.contains("psk=\"verysecret1\"") == true)
@@ -279,7 +279,7 @@ import Testing
             let network = try #require(card.text("root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"))
             #expect(network.contains("ssid=436166c3a9\n") && network.contains("psk=\"correct horse\""))
             #expect(!card.isAnywhere("correct horse"))
-            let after = FileManager.default.contents(atPath: card.stage.path("boot/srup-observer.toml"))
+            let after = FileManager.default.contents(atPath: card.runner.path("boot/srup-observer.toml"))
             #expect(after?.prefix(2) == bytes.prefix(2) && after?.count == bytes.count)
         }
     }
@@ -309,8 +309,8 @@ import Testing
     @Test func aKeptFileThatIsRefusedTodayStillMakesTheNetwork() throws {
         try card("[") { card in
             try FileManager.default.createDirectory(
-                atPath: card.stage.path("state/config"), withIntermediateDirectories: true)
-            try card.stage.write(
+                atPath: card.runner.path("state/config"), withIntermediateDirectories: true)
+            try card.runner.write(
                 "[wifi]\nssid = \"a\"\ncountry = \"DE\"\n[camera]\ndevice = \"nonsense\"\n",
                 to: "state/config/srup-observer.toml")
             try card.prepare(ends: 0)
@@ -339,7 +339,7 @@ import Testing
     @Test func aPassphraseThatIsLostIsAskedForAgain() throws {
         try card(Card.good) { card in
             try card.prepare(ends: 0)
-            try FileManager.default.removeItem(atPath: card.stage.path("state/config/wifi-passphrase"))
+            try FileManager.default.removeItem(atPath: card.runner.path("state/config/wifi-passphrase"))
             try card.prepare(ends: 0)
             #expect(card.problem?.contains("write it again") == true)
             #expect(card.text("root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf") == nil)

@@ -30,19 +30,20 @@ import WitnessLink
             if: FileManager.default.isExecutableFile(atPath: "/usr/bin/systemd-socket-activate"),
             "systemd-socket-activate is not there"))
     func aWitnessStartedBySocketLooksAtPictures() async throws {
-        let stage = try Stage()
-        defer { stage.close() }
+        let runner = try ProgramRunner()
+        defer { runner.close() }
         let value = String(repeating: "5a", count: 16)
-        try FileManager.default.createDirectory(atPath: stage.path("two words"), withIntermediateDirectories: true)
-        try stage.must("qrencode", ["-s", "4", "-o", stage.path("two words/a.png"), value], as: "draw")
-        let path = stage.path("camera.sock")
-        try stage.start(
-            "/usr/bin/systemd-socket-activate", ["-l", path, Stage.ownFolder + "/srup-witness", "serve", "camera"],
+        try FileManager.default.createDirectory(atPath: runner.path("two words"), withIntermediateDirectories: true)
+        try runner.must("qrencode", ["-s", "4", "-o", runner.path("two words/a.png"), value], as: "draw")
+        let path = runner.path("camera.sock")
+        try runner.start(
+            "/usr/bin/systemd-socket-activate",
+            ["-l", path, ProgramRunner.ownFolder + "/srup-witness", "serve", "camera"],
             as: "activate")
         let seen = Mutex(false)
         let witness = WitnessProcess(
             name: "camera", origin: .socket(path),
-            arguments: ["camera", "--device", "folder:" + stage.path("two words"), "--size", "640x480"],
+            arguments: ["camera", "--device", "folder:" + runner.path("two words"), "--size", "640x480"],
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { event in
             if case .seen(let bytes, _) = event, bytes == [UInt8](repeating: 0x5A, count: 16) {

@@ -9,25 +9,25 @@ import Testing
         .appendingPathComponent("../../../deploy/packages/srup-card/tree/usr/sbin/srup-slot").standardized.path
 
     private struct Card {
-        let stage: Stage
+        let runner: ProgramRunner
 
         func slot(_ arguments: String...) -> (code: Int32, says: String) {
             let role = "slot-" + UUID().uuidString
-            let code = try? stage.run(
-                "/usr/bin/env", ["SRUP_BOOT=" + stage.path("boot"), "bash", script] + arguments, as: role)
-            return (code ?? -1, stage.tail(of: role).trimmingCharacters(in: .whitespacesAndNewlines))
+            let code = try? runner.run(
+                "/usr/bin/env", ["SRUP_BOOT=" + runner.path("boot"), "bash", script] + arguments, as: role)
+            return (code ?? -1, runner.tail(of: role).trimmingCharacters(in: .whitespacesAndNewlines))
         }
 
-        var file: String { stage.path("boot/slot.txt") }
+        var file: String { runner.path("boot/slot.txt") }
         var text: String { (try? String(contentsOfFile: file, encoding: .utf8)) ?? "" }
         var node: UInt64? { (try? FileManager.default.attributesOfItem(atPath: file)[.systemFileNumber]) as? UInt64 }
     }
 
     private func card(_ body: (Card) throws -> Void) throws {
-        let stage = try Stage()
-        defer { stage.close() }
-        try FileManager.default.createDirectory(atPath: stage.path("boot"), withIntermediateDirectories: true)
-        try body(Card(stage: stage))
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        try FileManager.default.createDirectory(atPath: runner.path("boot"), withIntermediateDirectories: true)
+        try body(Card(runner: runner))
     }
 
     /// A power cut while it is written must leave the old text or the new one: never another length, never another file.
@@ -55,7 +55,7 @@ import Testing
                 ("os_pre", ""),
                 ("os_prefix=c/\n# stays               \n", ""), ("\u{0}\u{1}\u{2}", ""),
             ] {
-                try card.stage.write(text, to: "boot/slot.txt")
+                try card.runner.write(text, to: "boot/slot.txt")
                 let (code, says) = card.slot("state")
                 #expect(code == 0 && says == state, "\(text.debugDescription)")
             }
@@ -70,12 +70,14 @@ import Testing
                 ("root/usr/lib/linux-image-6.12.3/broadcom/bcm2837-rpi-3-b.dtb", "tree"), ("boot/a/vmlinuz", "running"),
                 ("boot/b/left-over", "x"),
             ] {
-                let folder = (card.stage.path(path) as NSString).deletingLastPathComponent
+                let folder = (card.runner.path(path) as NSString).deletingLastPathComponent
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-                try card.stage.write(text, to: path)
+                try card.runner.write(text, to: path)
             }
-            #expect(card.slot("fill", "b", card.stage.path("root")).code == 0)
-            func text(_ path: String) -> String? { try? String(contentsOfFile: card.stage.path(path), encoding: .utf8) }
+            #expect(card.slot("fill", "b", card.runner.path("root")).code == 0)
+            func text(_ path: String) -> String? {
+                try? String(contentsOfFile: card.runner.path(path), encoding: .utf8)
+            }
             #expect(text("boot/b/vmlinuz") == "kernel")
             #expect(text("boot/b/initrd.img") == "disk")
             #expect(text("boot/b/bcm2837-rpi-3-b.dtb") == "tree")
@@ -90,7 +92,7 @@ import Testing
             #expect(card.slot("trial", "c").code == 2)
             #expect(card.slot("stay", "../a").code == 2)
             #expect(card.slot("fill", "", "/").code != 0)
-            #expect(card.slot("fill", "a", card.stage.path("nothing")).code != 0)
+            #expect(card.slot("fill", "a", card.runner.path("nothing")).code != 0)
             #expect(card.slot("shrink").code == 2)
             #expect(card.text.isEmpty)
         }

@@ -106,12 +106,12 @@ final class Machine {
     }
 
     @Test func theBootPartitionsNotesAreToldInOneLine() throws {
-        try machine.write("/boot/firmware/srup-observer-problem.txt", "camera.device\n\n\u{1B}[2Jmust be a text")
+        try machine.write("/boot/firmware/srup-observer-problem.txt", "camera.device\n\n\u{1B}[2Jmust be a string")
         try machine.write("/boot/firmware/srup-update-problem.txt", String(repeating: "x", count: 100_000))
         let findings = try card(running: 2, choice: "os_prefix=a/\n# stays")
         #expect(findings.map(\.name) == ["card", "boot partition", "update"])
         #expect(findings.map(\.state) == [.ok, .problem, .warning])
-        #expect(findings[1].says == "camera.device   [2Jmust be a text")
+        #expect(findings[1].says == "camera.device   [2Jmust be a string")
         #expect(findings[2].says.count == 301)
     }
 }

@@ -149,7 +149,7 @@ import Testing
     }
 
     @Test func oneMoreThanItCanLookAtIsFAILEDAndTheOthersGoOn() async throws {
-        let scene = try await Scene { $0.mostWatches = 2 }
+        let scene = try await Scene { $0.maximumWatches = 2 }
         defer { scene.network.close() }
         let nonces = [Nonce.random(), .random(), .random()]
         let tokens = [Token.random(), .random(), .random()]

@@ -156,7 +156,7 @@ import Testing
     }
 
     @Test func tooManyWatchesAreRefused() {
-        var watches = watches { $0.mostWatches = 2 }
+        var watches = watches { $0.maximumWatches = 2 }
         #expect(open("a", [1], in: &watches, at: .zero))
         #expect(!open("a", [1], in: &watches, at: .zero))
         #expect(open("b", [2], in: &watches, at: .zero))
@@ -275,7 +275,7 @@ import Testing
     }
 
     @Test func whatIsRememberedIsBounded() {
-        var watches = watches { $0.mostRemembered = 100 }
+        var watches = watches { $0.maximumRemembered = 100 }
         open("a", in: &watches, at: .zero)
         for index in 0..<5000 {
             let value = (0..<16).map { UInt8(truncatingIfNeeded: index >> ($0 % 4 * 8)) ^ UInt8($0) }

@@ -7,9 +7,9 @@ import Testing
 
 @Suite struct WitnessLineTests {
     @Test(arguments: [
-        WitnessLine.hello(kind: "camera"), .ready("YUYV 1280x720"), .lost("gone"),
-        .seen(Array(0..<16), how: "qr at 10,20 to 90,100"), .unread("10,20 to 90,100"),
-        .tapped(Array(16..<32), how: "SNEP"), .alive(frames: 42),
+        WitnessLine.hello(kind: "camera"), .event(.ready("YUYV 1280x720")), .event(.lost("gone")),
+        .event(.seen(Array(0..<16), how: "qr at 10,20 to 90,100")), .event(.unread("10,20 to 90,100")),
+        .event(.tapped(Array(16..<32), how: "SNEP")), .alive(frames: 42),
     ])
     func everyLineIsReadAsItWasWritten(_ line: WitnessLine) {
         #expect(WitnessLine(line.description) == line)
@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test func controlCharactersDoNotReachTheLog() {
-        #expect(WitnessLine("lost a\u{1B}[31mb\rc") == .lost("a?[31mb c"))
+        #expect(WitnessLine("lost a\u{1B}[31mb\rc") == .event(.lost("a?[31mb c")))
     }
 }
 

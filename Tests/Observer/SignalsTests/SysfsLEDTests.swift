@@ -111,7 +111,7 @@ import Testing
         socket.publish("looking")
         #expect(words(late, 1) == ["looking"])
         // The oldest have made room.
-        #expect(idle.filter { words($0, 1) == ["looking"] }.count == SignalSocket.mostListeners - 1)
+        #expect(idle.filter { words($0, 1) == ["looking"] }.count == SignalSocket.maximumListeners - 1)
     }
 
     @Test func aUserWithManyListenersLosesHisOwn() {

@@ -1,5 +1,6 @@
 import Foundation
 import ObservedValue
+import Testing
 
 @testable import SRUP
 
@@ -26,7 +27,7 @@ struct Vectors: Decodable {
         let tail_hex: String
         let encryption: Encryption?
         var description: String { id }
-        var bytes: [UInt8] { Hex.decode(serialized_hex)! }
+        var bytes: [UInt8] { Hex.decode(serialized_hex) ?? [] }
     }
     struct Negative: Decodable {
         let id: String
@@ -41,13 +42,14 @@ struct Vectors: Decodable {
     static func load() throws -> Vectors { try read("messages") }
 
     static func read<Value: Decodable>(_ name: String) throws -> Value {
-        let url = Bundle.module.url(forResource: name, withExtension: "json", subdirectory: "vectors")!
+        let url = try #require(
+            Bundle.module.url(forResource: name, withExtension: "json", subdirectory: "vectors"))
         return try JSONDecoder().decode(Value.self, from: Data(contentsOf: url))
     }
 
-    func publicKey(_ name: String) throws -> PublicKey { try PublicKey(pem: keys[name]!.public_pem) }
-    func privateKey(_ name: String) throws -> PrivateKey { try PrivateKey(pem: keys[name]!.private_pem) }
-    func message(_ id: String) -> [UInt8] { vectors.first { $0.id == id }!.bytes }
+    func publicKey(_ name: String) throws -> PublicKey { try PublicKey(pem: #require(keys[name]).public_pem) }
+    func privateKey(_ name: String) throws -> PrivateKey { try PrivateKey(pem: #require(keys[name]).private_pem) }
+    func message(_ id: String) throws -> [UInt8] { try #require(vectors.first { $0.id == id }).bytes }
 }
 
 /// MQTT traffic recorded between reference peers.

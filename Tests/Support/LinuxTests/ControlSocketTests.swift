@@ -1,5 +1,7 @@
 import Foundation
+import Linux
 import Program
+import ServiceLifecycle
 import Testing
 
 @Suite struct ControlSocketTests {
@@ -11,5 +13,43 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: path) }
         let failure = #expect(throws: ControlSocket.Failure.self) { try ControlSocket(path: path) { "" } }
         #expect(failure?.description == "\(path) cannot be replaced: it is not a socket")
+    }
+
+    /// Without a service group that stops it in good order, as when another service has failed.
+    @Test(arguments: ["control", "command", "signal"])
+    func aSocketWhoseTaskIsCancelledListensNoMore(_ kind: String) async throws {
+        let path = NSTemporaryDirectory() + "socket-\(UUID().uuidString)"
+        do {
+            let service: any Service =
+                switch kind {
+                case "control": try ControlSocket(path: path) { "" }
+                case "command": try CommandSocket(path: path) { $0 }
+                default: try SignalSocket(path: path, word: "ready")
+                }
+            let task = Task { try? await service.run() }
+            #expect(try Self.listening(path))
+            task.cancel()
+            await task.value
+        }
+        #expect(access(path, F_OK) != 0)
+        // The kernel has the socket as long as a thread waits for connections.
+        let deadline = ContinuousClock.now + .seconds(20)
+        while try Self.listening(path), ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(try !Self.listening(path))
+    }
+
+    private static func listening(_ path: String) throws -> Bool {
+        try String(contentsOfFile: "/proc/net/unix", encoding: .utf8).contains(path)
+    }
+
+    @Test func aCommandIsAnsweredWithALine() async throws {
+        let path = NSTemporaryDirectory() + "socket-\(UUID().uuidString)"
+        let service = try CommandSocket(path: path) { String($0.reversed()) }
+        let task = Task { try? await service.run() }
+        let long = String(repeating: "ab", count: 20_000)
+        let answers = await DetachedThread.value { [CommandSocket.ask(path, "abc"), CommandSocket.ask(path, long)] }
+        #expect(answers == ["cba", String(long.reversed())])
+        task.cancel()
+        await task.value
     }
 }

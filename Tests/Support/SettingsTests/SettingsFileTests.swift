@@ -92,7 +92,8 @@ import Testing
         #expect(
             problem("a = \"soon\"") { _ = try $0.duration("a", default: .zero, in: .seconds(1)...(.seconds(60))) }?
                 .hasPrefix("x.toml:1: a: must be a time from 1 s to 60 s") == true)
-        #expect(problem("a = [1]") { _ = try $0.strings("a") } == "x.toml:1: a[0]: must be a text in quotes, not empty")
+        #expect(
+            problem("a = [1]") { _ = try $0.strings("a") } == "x.toml:1: a[0]: must be a string in quotes, not empty")
         #expect(problem("a = 1") { _ = try $0.boolean("a", default: false) } == "x.toml:1: a: must be true or false")
     }
 

@@ -5,41 +5,41 @@ import Testing
 
 /// The real program before a folder of pictures, and real HTTP.
 final class AimRun {
-    let stage: Stage
+    let runner: ProgramRunner
     private var questions = 0
 
     init() throws {
-        stage = try Stage()
-        try FileManager.default.createDirectory(atPath: stage.path("eye"), withIntermediateDirectories: true)
+        runner = try ProgramRunner()
+        try FileManager.default.createDirectory(atPath: runner.path("eye"), withIntermediateDirectories: true)
     }
 
     deinit {
-        stage.close()
+        runner.close()
     }
 
     /// Puts pictures before the camera, in place of others.
     func show(_ frames: [LumaPicture]) throws {
-        for name in try FileManager.default.contentsOfDirectory(atPath: stage.path("eye")) {
-            try FileManager.default.removeItem(atPath: stage.path("eye/\(name)"))
+        for name in try FileManager.default.contentsOfDirectory(atPath: runner.path("eye")) {
+            try FileManager.default.removeItem(atPath: runner.path("eye/\(name)"))
         }
         for (index, frame) in frames.enumerated() {
             var bytes = Data("P5\n\(frame.width) \(frame.height)\n255\n".utf8)
             bytes.append(contentsOf: frame.pixels)
-            try bytes.write(to: URL(fileURLWithPath: stage.path("eye/\(1000 + index).pgm")), options: .atomic)
+            try bytes.write(to: URL(fileURLWithPath: runner.path("eye/\(1000 + index).pgm")), options: .atomic)
         }
     }
 
     /// Runs `srup-observer aim` to its end.
     func run(_ arguments: [String], device: String? = nil) throws -> Int32 {
-        try stage.run(
-            "srup-observer", ["aim", "--device", device ?? "folder:\(stage.path("eye"))"] + arguments, as: "aim")
+        try runner.run(
+            "srup-observer", ["aim", "--device", device ?? "folder:\(runner.path("eye"))"] + arguments, as: "aim")
     }
 
     func start(_ arguments: [String]) throws {
-        try stage.start("srup-observer", ["aim", "--device", "folder:\(stage.path("eye"))"] + arguments, as: "aim")
+        try runner.start("srup-observer", ["aim", "--device", "folder:\(runner.path("eye"))"] + arguments, as: "aim")
     }
 
-    var output: String { (try? String(contentsOfFile: stage.path("log/aim.log"), encoding: .utf8)) ?? "" }
+    var output: String { (try? String(contentsOfFile: runner.path("log/aim.log"), encoding: .utf8)) ?? "" }
 
     /// What it has told with `--json`, by the event's name.
     func lines(_ event: String) -> [[String: Any]] {
@@ -52,7 +52,9 @@ final class AimRun {
     func wait(_ what: String, until condition: () throws -> Bool) throws {
         let deadline = ContinuousClock.now + .seconds(120)
         while try !condition() {
-            guard .now < deadline else { throw Stage.Failure(description: "waited in vain for \(what):\n\(output)") }
+            guard .now < deadline else {
+                throw ProgramRunner.Failure(description: "waited in vain for \(what):\n\(output)")
+            }
             usleep(20_000)
         }
     }
@@ -79,7 +81,7 @@ final class AimRun {
 
     /// Asks with the real curl.
     func curl(_ url: String, _ options: [String] = []) throws -> Answer {
-        let head = stage.path("head\(questions)")
+        let head = runner.path("head\(questions)")
         let (status, body) = try #require(try ask([url], ["-D", head] + options).first)
         let headers = (try? String(contentsOfFile: head, encoding: .isoLatin1)) ?? ""
         return Answer(status: status, headers: headers, body: body)
@@ -94,13 +96,13 @@ final class AimRun {
     private func ask(_ urls: [String], _ options: [String] = []) throws -> [(status: Int, body: Data)] {
         questions += 1
         let role = "curl\(questions)"
-        let bodies = urls.indices.map { stage.path("body\(questions)-\($0)") }
-        _ = try stage.run(
+        let bodies = urls.indices.map { runner.path("body\(questions)-\($0)") }
+        _ = try runner.run(
             "/usr/bin/curl",
             ["-s", "-g", "--max-time", "60", "-w", "%{http_code} "] + options
                 + zip(urls, bodies).flatMap { [$0, "-o", $1] },
             as: role)
-        let statuses = try String(contentsOfFile: stage.path("log/\(role).log"), encoding: .utf8).split(separator: " ")
+        let statuses = try String(contentsOfFile: runner.path("log/\(role).log"), encoding: .utf8).split(separator: " ")
         return zip(statuses, bodies).map { status, body in
             (Int(status) ?? 0, FileManager.default.contents(atPath: body) ?? Data())
         }
@@ -125,7 +127,7 @@ final class AimRun {
                 }
             }
             guard code == 0 else {
-                throw Stage.Failure(description: "no connection: \(String(cString: strerror(errno)))")
+                throw ProgramRunner.Failure(description: "no connection: \(String(cString: strerror(errno)))")
             }
         }
         return descriptor

@@ -106,11 +106,12 @@ import Testing
         let made = SoftPicture(pixels, width: width, height: height).picture { _, _ in 0 }
         #expect(made.count == pixels.count)
         // Differences of a few grey levels are left out at each of seven sizes.
-        for (one, other) in zip(made, pixels) { #expect(abs(Int(one) - Int(other)) <= 7 * SoftPicture.mostLevels) }
+        for (one, other) in zip(made, pixels) { #expect(abs(Int(one) - Int(other)) <= 7 * SoftPicture.maximumLevels) }
     }
 
     @Test func withAllSofteningNothingOfTheSquaresIsLeft() {
-        let made = SoftPicture(wave(128, 128), width: 128, height: 128).picture { _, _ in SoftPicture.mostLevels - 1 }
+        let made = SoftPicture(wave(128, 128), width: 128, height: 128).picture { _, _ in SoftPicture.maximumLevels - 1
+        }
         #expect(Int(made.max() ?? 255) - Int(made.min() ?? 0) < 40)
     }
 

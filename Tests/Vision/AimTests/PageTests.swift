@@ -44,7 +44,7 @@ import Testing
             #expect(answer.status == 405 && answer.header("Allow") == "GET", "\(method)")
         }
         #expect(try run.curl(url, ["-I"]).status == 405)
-        let large = run.stage.path("large")
+        let large = run.runner.path("large")
         try Data(count: 5 << 20).write(to: URL(fileURLWithPath: large))
         #expect([405, 413, -1, 0].contains(try run.curl(url, ["--data-binary", "@\(large)"]).status))
         #expect(try run.curl(url).status == 200)
@@ -85,7 +85,7 @@ import Testing
         }
         #expect(sent == 5 * drawings.count)
         // Not in what was printed either.
-        run.stage.stop("aim")
+        run.runner.stop("aim")
         for form in [Drawing.text, Drawing.text.lowercased(), String(Drawing.text.prefix(8))] {
             #expect(!run.output.contains(form))
         }
@@ -127,13 +127,13 @@ import Testing
             let answer = try AimRun.say(bytes, to: url)
             #expect(!answer.starts(with: Array("HTTP/1.1 200".utf8)))
         }
-        #expect(try run.curl(url).status == 200 && run.stage.isRunning("aim"))
+        #expect(try run.curl(url).status == 200 && run.runner.isRunning("aim"))
     }
 
     @Test func connectionsAreFewAndIdleOnesAreClosed() throws {
         let run = try AimRun()
         let url = try run.startPage()
-        let process = try #require(run.stage.processIdentifier("aim"))
+        let process = try #require(run.runner.processIdentifier("aim"))
         func open() -> Int { (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd").count) ?? 0 }
         #expect(try run.curl(url).status == 200)
         let before = open()
@@ -168,7 +168,7 @@ import Testing
         let other = try AimRun()
         try other.show(Drawing().frames(1))
         _ = try other.startPage()
-        let process = try #require(other.stage.processIdentifier("aim"))
+        let process = try #require(other.runner.processIdentifier("aim"))
         try other.wait("a reading") { other.lines("aim").contains { $0["read"] as? Bool == true } }
         kill(process, SIGTERM)
         try other.wait("the end") { other.lines("end").count == 1 }

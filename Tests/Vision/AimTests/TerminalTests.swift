@@ -36,7 +36,7 @@ import Testing
             bytes.append(Data("FRAME\n".utf8))
             bytes.append(contentsOf: frame.pixels)
         }
-        let path = run.stage.path("eye.y4m")
+        let path = run.runner.path("eye.y4m")
         try bytes.write(to: URL(fileURLWithPath: path))
         #expect(try run.run(["--seconds", "3", "--json"], device: "y4m:\(path)") == 0)
         #expect(run.lines("aim").contains { $0["read"] as? Bool == true })

@@ -5,7 +5,7 @@ import Testing
 
 /// A machine whose video nodes are described in files: `cameras/fakecam.c`, preloaded into the real program.
 final class FakeCamera {
-    let stage: Stage
+    let runner: ProgramRunner
 
     /// The instrument, compiled; `nil` without a C compiler.
     private static let library: String? = {
@@ -21,22 +21,22 @@ final class FakeCamera {
     static var isPossible: Bool { library != nil }
 
     init() throws {
-        stage = try Stage()
+        runner = try ProgramRunner()
         for folder in ["class", "bin"] {
-            try FileManager.default.createDirectory(atPath: stage.path(folder), withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(atPath: runner.path(folder), withIntermediateDirectories: true)
         }
     }
 
     deinit {
-        stage.close()
+        runner.close()
     }
 
     /// Plugs a node in: lines of a description, and its name in /sys.
     func plug(_ number: Int, _ lines: [String], name: String = "Camera in a file") throws {
-        try stage.write(lines.map { $0 + "\n" }.joined(), to: "video\(number).conf")
+        try runner.write(lines.map { $0 + "\n" }.joined(), to: "video\(number).conf")
         try FileManager.default.createDirectory(
-            atPath: stage.path("class/video\(number)"), withIntermediateDirectories: true)
-        try stage.write(name + "\n", to: "class/video\(number)/name")
+            atPath: runner.path("class/video\(number)"), withIntermediateDirectories: true)
+        try runner.write(name + "\n", to: "class/video\(number)/name")
     }
 
     /// A camera that shows the code.
@@ -46,22 +46,23 @@ final class FakeCamera {
 
     /// Runs `srup-witness` to its end; the lines it has printed. A program of this test's is found before the machine's.
     func witness(_ arguments: [String], within seconds: Int = 60) throws -> [String] {
-        _ = try stage.run(
-            "/usr/bin/env", environment + [Stage.ownFolder + "/srup-witness"] + arguments, as: "run", within: seconds)
+        _ = try runner.run(
+            "/usr/bin/env", environment + [ProgramRunner.ownFolder + "/srup-witness"] + arguments, as: "run",
+            within: seconds)
         return lines("run")
     }
 
     /// Starts `srup-witness`, or a shell command in which it is "$0".
     func start(_ arguments: [String], shell: String? = nil) throws {
-        let program = Stage.ownFolder + "/srup-witness"
+        let program = ProgramRunner.ownFolder + "/srup-witness"
         let command = shell.map { ["/bin/sh", "-c", $0, program] } ?? [program]
-        try stage.start("/usr/bin/env", environment + command + arguments, as: "run")
+        try runner.start("/usr/bin/env", environment + command + arguments, as: "run")
     }
 
     var environment: [String] {
         [
-            "LD_PRELOAD=\(Self.library ?? "")", "FAKECAM_DIR=\(stage.folder)",
-            "PATH=\(stage.path("bin")):/usr/bin:/bin",
+            "LD_PRELOAD=\(Self.library ?? "")", "FAKECAM_DIR=\(runner.folder)",
+            "PATH=\(runner.path("bin")):/usr/bin:/bin",
         ]
     }
 
@@ -70,7 +71,7 @@ final class FakeCamera {
     /// What was set on the cameras, in order.
     var log: [String] { text("set.log").split(separator: "\n").map(String.init) }
 
-    func text(_ name: String) -> String { (try? String(contentsOfFile: stage.path(name), encoding: .utf8)) ?? "" }
+    func text(_ name: String) -> String { (try? String(contentsOfFile: runner.path(name), encoding: .utf8)) ?? "" }
 }
 
 /// Waits for something that a test brings about, generously.

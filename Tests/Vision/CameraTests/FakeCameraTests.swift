@@ -37,9 +37,9 @@ struct FakeCameraTests {
 
     @Test func anEyeWhoseFramesAreAllDamagedIsLostWithThatReasonAndIsNeverReady() throws {
         try CameraFile.bytes("jpeg-control.jpg").prefix(500).withUnsafeBytes {
-            try Data($0).write(to: URL(fileURLWithPath: machine.stage.path("cut.jpg")))
+            try Data($0).write(to: URL(fileURLWithPath: machine.runner.path("cut.jpg")))
         }
-        try machine.plug(7, ["format=MJPG 640x360@30", "frame=\(machine.stage.path("cut.jpg"))"])
+        try machine.plug(7, ["format=MJPG 640x360@30", "frame=\(machine.runner.path("cut.jpg"))"])
         let lines = try capture("/dev/video7", seconds: 14)
         #expect(lines.filter { $0.hasPrefix("lost: all frames from /dev/video7 are damaged: ") }.count == 1, "\(lines)")
         #expect(!lines.contains { $0.hasPrefix("opened") })
@@ -147,19 +147,19 @@ struct FakeCameraTests {
     /// A module's receiver, and a program of that name which does as `script` says.
     func plugModule(_ script: String) throws {
         try machine.plug(3, ["driver=unicam", "caps=0x04a00001", "format=pBAA 1280x720"], name: "unicam-image")
-        try StandIn.install(script, in: machine.stage.path("bin"))
+        try StandIn.install(script, in: machine.runner.path("bin"))
     }
 
     @Test func anyCameraIsTheModuleWhereItsProgramIs() throws {
         try plugModule(StandIn.frames)
-        try StandIn.writeFrame(in: machine.stage.path("bin"), width: 640, height: 360)
+        try StandIn.writeFrame(in: machine.runner.path("bin"), width: 640, height: 360)
         try machine.plugCode(4)
         for device in ["auto", "rpicam", "/dev/video3"] {
             let lines = try machine.witness(
                 ["capture", "--device", device, "--size", "640x360", "--frames", "5", "--seconds", "20"])
             #expect(lines.contains { $0.hasPrefix("opened: YU12 640x360 from rpicam") }, "\(lines)")
             #expect(lines.contains { $0.contains(CameraFile.value) })
-            try FileManager.default.removeItem(atPath: machine.stage.path("log/run.log"))
+            try FileManager.default.removeItem(atPath: machine.runner.path("log/run.log"))
         }
     }
 
@@ -192,7 +192,7 @@ struct FakeCameraTests {
         let process = try #require(
             Int32(machine.text("bin/rpicam-vid.pid").trimmingCharacters(in: .whitespacesAndNewlines)))
         #expect(kill(process, 0) == 0)
-        machine.stage.kill9("run")
+        machine.runner.kill9("run")
         #expect(becomesTrue { kill(process, 0) != 0 })
     }
 
@@ -218,14 +218,14 @@ struct FakeCameraTests {
         for row in top + side..<bottom - side {
             for column in left..<right { pixels[row * picture.width + column] = 30 }
         }
-        try Data(pixels).write(to: URL(fileURLWithPath: machine.stage.path("dark.grey")))
-        try machine.plug(7, ["format=GREY 640x360@30", "frame=\(machine.stage.path("dark.grey"))"])
-        try machine.stage.write(Self.usual, to: "controls")
+        try Data(pixels).write(to: URL(fileURLWithPath: machine.runner.path("dark.grey")))
+        try machine.plug(7, ["format=GREY 640x360@30", "frame=\(machine.runner.path("dark.grey"))"])
+        try machine.runner.write(Self.usual, to: "controls")
     }
 
     @Test func whatADeadRunLeftIsForgotten() throws {
         try machine.plugCode(7)
-        try machine.stage.write("1 3 255", to: "controls")
+        try machine.runner.write("1 3 255", to: "controls")
         #expect(try sighting(capture("/dev/video7")))
         #expect(controls == Self.usual)
     }
@@ -236,9 +236,9 @@ struct FakeCameraTests {
         for command in [["capture"], ["aim", "--json"]] {
             try machine.start(command + ["--device", "/dev/video7", "--seconds", "60"])
             #expect(becomesTrue { controls.hasPrefix("1 ") }, "\(machine.lines())")
-            let process = try #require(machine.stage.processIdentifier("run"))
+            let process = try #require(machine.runner.processIdentifier("run"))
             kill(process, signal)
-            #expect(becomesTrue { !machine.stage.isRunning("run") })
+            #expect(becomesTrue { !machine.runner.isRunning("run") })
             #expect(controls == Self.usual, "\(command)")
         }
     }
@@ -250,9 +250,9 @@ struct FakeCameraTests {
         #expect(becomesTrue { controls.hasPrefix("1 ") }, "\(machine.lines())")
         // Now the code can be read: that are words for nobody.
         let picture = try StillPicture.read(CameraFile.path("jpeg-control.jpg"))
-        try Data(picture.pixels).write(to: URL(fileURLWithPath: machine.stage.path("dark.grey")))
+        try Data(picture.pixels).write(to: URL(fileURLWithPath: machine.runner.path("dark.grey")))
         #expect(becomesTrue { controls == Self.usual })
-        #expect(becomesTrue { !machine.stage.isRunning("run") })
+        #expect(becomesTrue { !machine.runner.isRunning("run") })
     }
 
     @Test(arguments: [SIGHUP, SIGTERM, 0])
@@ -262,7 +262,7 @@ struct FakeCameraTests {
         #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
         let process = try ChildProcess.start(
             "/usr/bin/env",
-            machine.environment + [Stage.ownFolder + "/srup-witness", "camera", "--device", "/dev/video7"],
+            machine.environment + [ProgramRunner.ownFolder + "/srup-witness", "camera", "--device", "/dev/video7"],
             descriptors: [3: ends[1]])
         close(ends[1])
         #expect(write(ends[0], "wake\n", 5) == 5)

@@ -72,7 +72,7 @@ import Testing
                 let picture = try #require(LumaPicture(width: width, height: height, pixels: pixels))
                 picture.withPlane { plane in
                     let regions = LinearLocator.regions(plane)
-                    #expect(regions.count <= LinearLocator.mostRegions)
+                    #expect(regions.count <= LinearLocator.maximumRegions)
                     for region in regions { #expect(LinearLocator.strips(plane, region).count == 3) }
                 }
                 #expect(texts(picture).isEmpty)

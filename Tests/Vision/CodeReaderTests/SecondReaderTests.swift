@@ -62,16 +62,16 @@ import Testing
     }
 
     /// zbar tries every three of them: hundreds cost it seconds. It makes one of three lines or more, so what is put to it
-    /// has at most a third of ``SecondReader/mostLines``, and with that many it has at most 816 threes to try.
+    /// has at most a third of ``SecondReader/maximumLines``, and with that many it has at most 816 threes to try.
     @Test(arguments: 1...6, [false, true]) func aFieldOfRingsIsNotPutToIt(_ module: Int, _ isInverted: Bool) throws {
         let lines = FinderLineCount()
-        let most = SecondReader.mostLines / 3
+        let most = SecondReader.maximumLines / 3
         for count in [most + 1, 2 * most, 44, 1000] {
             let field = try #require(rings(count, module: module, isInverted: isInverted))
             let seen = min(count, (400 / (9 * module)) * (400 / (9 * module)))
             // Rings of single pixels lose a line now and then, and zbar makes no pattern of two.
             guard seen > (module == 1 ? most + 1 : most) else { continue }
-            #expect(!field.withPlane { lines.isAtMost(SecondReader.mostLines, $0) }, "\(count) rings")
+            #expect(!field.withPlane { lines.isAtMost(SecondReader.maximumLines, $0) }, "\(count) rings")
         }
     }
 
@@ -80,7 +80,7 @@ import Testing
     ])
     func ordinarySymbolsArePutToIt(_ text: String) throws {
         let symbol = try DrawnSymbol(text, module: 3).picture()
-        #expect(symbol.withPlane { FinderLineCount().isAtMost(SecondReader.mostLines, $0) })
+        #expect(symbol.withPlane { FinderLineCount().isAtMost(SecondReader.maximumLines, $0) })
     }
 
     /// Rows that look like finder patterns from their end only, every other one: the count goes as zbar does.
@@ -114,7 +114,7 @@ import Testing
     /// The most that it takes, in all places of a part: bounded by the count, not by chance.
     @Test func asManyRingsAsItTakesGiveNothingAndEnd() throws {
         for module in 1...3 {
-            let field = try #require(rings(SecondReader.mostLines / 3 / module, module: module))
+            let field = try #require(rings(SecondReader.maximumLines / 3 / module, module: module))
             let part = SecondReader.Part(low: .zero, high: Place(400, 400), module: 1, isInverted: false)
             #expect(field.withPlane { SecondReader().read($0, part) }.isEmpty)
         }

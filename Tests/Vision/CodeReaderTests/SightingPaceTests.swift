@@ -39,7 +39,7 @@ import Testing
     @Test func sixtyFourValuesAreEachSaidTwiceASecondAndMore() {
         var pace = SightingPace()
         let lines = said(10, &pace) { _ in (0..<64).map(reading) }
-        #expect(lines.count <= 10 * SightingPace.linesPerSecond + SightingPace.mostAtOnce)
+        #expect(lines.count <= 10 * SightingPace.linesPerSecond + SightingPace.maximumAtOnce)
         for number in 0..<64 {
             let times = lines.filter { $0.value == reading(number).candidate }.map(\.at)
             #expect(times.first ?? .seconds(9) < .milliseconds(400))
@@ -50,7 +50,7 @@ import Testing
     @Test func aFloodOfNewValuesDoesNotSilenceOneThatStays() {
         var pace = SightingPace()
         let lines = said(10, &pace) { frame in (0..<63).map { reading(1_000 + 63 * frame + $0) } + [reading(1)] }
-        #expect(lines.count <= 10 * SightingPace.linesPerSecond + SightingPace.mostAtOnce)
+        #expect(lines.count <= 10 * SightingPace.linesPerSecond + SightingPace.maximumAtOnce)
         for second in 0..<9 {
             let range = Duration.seconds(second)..<Duration.seconds(second + 1)
             #expect(lines.count { range.contains($0.at) } < 300)

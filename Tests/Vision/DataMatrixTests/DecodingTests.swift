@@ -98,7 +98,7 @@ import Testing
             let data = (0..<size.dataCodewords).map { (k: Int) -> UInt8 in UInt8(66 + k % 50) }
             let modules = Self.modules(size, data)
             let places = CodewordPlacement(size).modules
-            for errors in [size.mostCorrections, size.mostCorrections + 1] {
+            for errors in [size.maximumCorrections, size.maximumCorrections + 1] {
                 var damaged = modules
                 // Codewords of the last block, each with one or more wrong modules.
                 var left = Array(stride(from: size.blocks - 1, to: size.codewords, by: size.blocks))
@@ -106,7 +106,7 @@ import Testing
                     let codeword = left.remove(at: random.below(left.count))
                     for bit in 0...random.below(8) { damaged[Int(places[codeword * 8 + bit])].toggle() }
                 }
-                let expected = errors == size.mostCorrections ? data.map { $0 - 1 } : nil
+                let expected = errors == size.maximumCorrections ? data.map { $0 - 1 } : nil
                 #expect(Self.read(size, damaged) == expected, "\(size.rows) × \(size.columns), \(errors)")
             }
         }

@@ -79,7 +79,7 @@ import Testing
 
     @Test func whatNoSquareLooksLikeIsRefused() {
         func map(_ places: [Place]) -> ProjectiveMap? {
-            ProjectiveMap(unitSquareTo: Self.corners(places), leastTriangle: 2)
+            ProjectiveMap(unitSquareTo: Self.corners(places), minimumTriangle: 2)
         }
         let square = [Place(0, 0), Place(10, 0), Place(10, 10), Place(0, 10)]
         #expect(map(square) != nil)
@@ -113,7 +113,7 @@ import Testing
         var accepted = 0
         for _ in 0..<500 {
             let places = (0..<4).map { _ in Place(number(), number()) }
-            guard let map = ProjectiveMap(unitSquareTo: Self.corners(places), leastTriangle: 200) else { continue }
+            guard let map = ProjectiveMap(unitSquareTo: Self.corners(places), minimumTriangle: 200) else { continue }
             accepted += 1
             #expect((map(1, 1) - places[2]).length < 0.5 && (map(0, 1) - places[3]).length < 0.5)
         }

@@ -36,7 +36,7 @@ import Testing
             for errors in 0...parity / 2 {
                 for _ in 0..<50 {
                     var (word, _) = damage.word(count, errors: errors)
-                    #expect(code.correct(&word, parity: parity, erasures: [], mostErrors: parity / 2))
+                    #expect(code.correct(&word, parity: parity, erasures: [], maximumErrors: parity / 2))
                     #expect(word.allSatisfy { $0 == 0 })
                 }
             }
@@ -48,7 +48,7 @@ import Testing
             var damage = Damage(random: 5)
             for _ in 0..<200 {
                 var (word, places) = damage.word(44, errors: 16)
-                #expect(code.correct(&word, parity: 16, erasures: places, mostErrors: 0))
+                #expect(code.correct(&word, parity: 16, erasures: places, maximumErrors: 0))
                 #expect(word.allSatisfy { $0 == 0 })
             }
         }
@@ -62,7 +62,7 @@ import Testing
                     let errors = (16 - erased) / 2
                     var (word, places) = damage.word(44, errors: erased + errors)
                     let erasures = Array(places.prefix(erased))
-                    #expect(code.correct(&word, parity: 16, erasures: erasures, mostErrors: errors))
+                    #expect(code.correct(&word, parity: 16, erasures: erasures, maximumErrors: errors))
                     #expect(word.allSatisfy { $0 == 0 })
                 }
             }
@@ -77,7 +77,7 @@ import Testing
                 let word = data + code.parity(of: data, count: count)
                 var damaged = word
                 for place in 0..<count / 2 { damaged[place * 2] ^= UInt8(1 + damage.below(255)) }
-                #expect(code.correct(&damaged, parity: count, erasures: [], mostErrors: count / 2))
+                #expect(code.correct(&damaged, parity: count, erasures: [], maximumErrors: count / 2))
                 #expect(damaged == word)
             }
         }
@@ -87,7 +87,7 @@ import Testing
         for code in Self.codes {
             var word = [UInt8](repeating: 0, count: 44)
             word[3] = 9
-            #expect(code.correct(&word, parity: 16, erasures: [1, 2, 3], mostErrors: 2))
+            #expect(code.correct(&word, parity: 16, erasures: [1, 2, 3], maximumErrors: 2))
             #expect(word.allSatisfy { $0 == 0 })
         }
     }
@@ -99,7 +99,7 @@ import Testing
             for _ in 0..<5000 {
                 var word = (0..<44).map { _ in UInt8(damage.below(256)) }
                 let before = word
-                if code.correct(&word, parity: 16, erasures: [], mostErrors: 8) {
+                if code.correct(&word, parity: 16, erasures: [], maximumErrors: 8) {
                     taken += 1
                 } else {
                     #expect(word == before)
@@ -113,10 +113,10 @@ import Testing
     @Test func whatCannotBeIsRefused() {
         for code in Self.codes {
             var word = [UInt8](repeating: 1, count: 20)
-            #expect(!code.correct(&word, parity: 30, erasures: [], mostErrors: 1))
-            #expect(!code.correct(&word, parity: 10, erasures: Array(0..<11), mostErrors: 0))
+            #expect(!code.correct(&word, parity: 30, erasures: [], maximumErrors: 1))
+            #expect(!code.correct(&word, parity: 10, erasures: Array(0..<11), maximumErrors: 0))
             var long = [UInt8](repeating: 1, count: 256)
-            #expect(!code.correct(&long, parity: 10, erasures: [], mostErrors: 1))
+            #expect(!code.correct(&long, parity: 10, erasures: [], maximumErrors: 1))
         }
     }
 }

@@ -42,9 +42,9 @@ public struct LLCPLink: Sendable {
     public static let snepName = "urn:nfc:sn:snep"
 
     /// How many connections may be open at once.
-    public static let mostConnections = 4
+    public static let maximumConnections = 4
     /// How many answers may wait to be sent; a peer that asks for more is not answered.
-    static let mostQueued = 32
+    static let maximumQueued = 32
 
     struct Connection: Sendable {
         enum State { case connecting, open, closing }
@@ -114,7 +114,7 @@ public struct LLCPLink: Sendable {
     ///
     /// - Returns: our access point, `nil` when there are too many connections.
     public mutating func connect(to destination: Destination) -> UInt8? {
-        guard connections.count < Self.mostConnections,
+        guard connections.count < Self.maximumConnections,
             let sap = (32...63).first(where: { sap in !connections.contains { $0.id.local == sap } })
         else { return nil }
         var parameters = PDU.Connect(miu: local.miu, window: Self.window)
@@ -193,7 +193,7 @@ public struct LLCPLink: Sendable {
     }
 
     private mutating func answer(_ pdu: PDU) {
-        if control.count < Self.mostQueued { control.append(pdu) }
+        if control.count < Self.maximumQueued { control.append(pdu) }
     }
 
     // MARK: Receiving
@@ -251,7 +251,7 @@ public struct LLCPLink: Sendable {
         guard ssap >= 2, !connections.contains(where: { $0.id == id }) else {
             return answer(.disconnectedMode(dsap: ssap, ssap: dsap, reason: 0x03))  // rejected
         }
-        guard connections.count < Self.mostConnections else {
+        guard connections.count < Self.maximumConnections else {
             return answer(.disconnectedMode(dsap: ssap, ssap: dsap, reason: 0x21))  // cannot be accepted for now
         }
         connections.append(Connection(id: id, state: .open, miu: parameters.miu, window: max(1, parameters.window)))

@@ -88,7 +88,7 @@ public enum PDU: Sendable, Hashable {
     }
 
     /// How many PDUs an aggregate may hold: as many as fit the longest frame.
-    static let mostAggregated = 64
+    static let maximumAggregated = 64
 
     // MARK: Bytes
 
@@ -161,7 +161,7 @@ public enum PDU: Sendable, Hashable {
             guard rest.count >= 2 else { throw .truncated }
             let length = Int(rest[rest.startIndex]) << 8 | Int(rest[rest.startIndex + 1])
             guard length <= rest.count - 2 else { throw .truncated }
-            guard inner.count < mostAggregated else { throw .tooManyPDUs }
+            guard inner.count < maximumAggregated else { throw .tooManyPDUs }
             inner.append(try PDU(rest.dropFirst(2).prefix(length), isInner: true))
             rest = rest.dropFirst(2 + length)
         }
@@ -184,7 +184,7 @@ public enum PDU: Sendable, Hashable {
                 responses.append(LookupResult(transaction: parameter.value[0], sap: parameter.value[1] & 0x3F))
             default: break
             }
-            guard requests.count + responses.count <= mostAggregated else { throw .tooManyPDUs }
+            guard requests.count + responses.count <= maximumAggregated else { throw .tooManyPDUs }
         }
         return .serviceNameLookup(requests: requests, responses: responses)
     }

@@ -75,7 +75,7 @@ public struct NDEFMessage: Sendable, Hashable {
     /// The longest message that is taken, in bytes.
     public static let maximumSize = 8192
     /// The most records that are taken, chunks counted.
-    public static let mostRecords = 64
+    public static let maximumRecords = 64
 
     /// A message of these records, at least one; nothing is checked.
     public init(_ records: [NDEFRecord]) {
@@ -95,7 +95,7 @@ public struct NDEFMessage: Sendable, Hashable {
             let start = reader.position
             let part = try reader.record()
             count += 1
-            guard count <= Self.mostRecords else { throw NDEFError(.tooManyRecords, at: start) }
+            guard count <= Self.maximumRecords else { throw NDEFError(.tooManyRecords, at: start) }
             if count == 1, !part.isBegin { throw NDEFError(.noMessageBegin, at: start) }
             if count > 1, part.isBegin { throw NDEFError(.secondMessageBegin, at: start) }
             if var whole = chunked {

@@ -21,7 +21,7 @@ public enum Type4Tag {
     /// What one READ BINARY asks for at most: with its header it must fit a frame of the reader chip.
     static let maximumBytes = 240
     /// The least that every card's answer holds (2.0, table 3): what is asked for when more was too much.
-    static let leastBytes = 15
+    static let minimumBytes = 15
     /// How much of the capability container is looked at, in bytes.
     static let maximumCapability = 256
 
@@ -52,7 +52,7 @@ public enum Type4Tag {
     }
 
     private static func capability(_ card: inout Type4Session) throws(TagError) -> Type4Capability {
-        var bytes = try card.bytes(at: 0, count: leastBytes)
+        var bytes = try card.bytes(at: 0, count: minimumBytes)
         while true {
             if let capability = try Type4Capability(bytes) {
                 card.maximumAnswer = min(capability.maximumAnswer, maximumBytes)
@@ -60,7 +60,7 @@ public enum Type4Tag {
             }
             // The NDEF file is further behind, or its entry is longer.
             let length = min(Int(bytes[0]) << 8 | Int(bytes[1]), maximumCapability)
-            let wanted = min(length - bytes.count, leastBytes)
+            let wanted = min(length - bytes.count, minimumBytes)
             guard wanted > 0 else { throw .badCapability(bytes) }
             let more = try card.read(at: bytes.count, count: wanted)
             // Some say more than they have.
@@ -121,7 +121,7 @@ private struct Type4Session {
     private let exchange: TagExchange
     private var exchanges = 0
     /// How many bytes are asked for at once.
-    var maximumAnswer = Type4Tag.leastBytes
+    var maximumAnswer = Type4Tag.minimumBytes
     /// Files are selected with P2 = 0C: no answer is wanted; in mapping version 1.0 with 00.
     private var selectP2: UInt8 = 0x0C
     /// Whether READ BINARY must name its offset in an object (3.0), since the card refuses the short form.
@@ -211,8 +211,8 @@ private struct Type4Session {
         switch answer.status {
         // 6282: the file ends before that.
         case (0x90, 0x00), (0x62, 0x82): return Array(answer.data.prefix(wanted))
-        case (0x67, 0x00) where wanted > Type4Tag.leastBytes:
-            maximumAnswer = Type4Tag.leastBytes
+        case (0x67, 0x00) where wanted > Type4Tag.minimumBytes:
+            maximumAnswer = Type4Tag.minimumBytes
             return try read(at: offset, count: count)
         // The instruction or its parameters are not known: the other form, which extended files have.
         case (0x6D, 0x00), (0x6A, 0x86), (0x69, 0x81),

@@ -264,7 +264,8 @@ public final class BrokerLink: Service, Sendable {
 
     private static func of(_ context: UnsafeMutableRawPointer?) -> BrokerLink {
         // The thread holds a reference for as long as callbacks can come.
-        Unmanaged<BrokerLink>.fromOpaque(context!).takeUnretainedValue()
+        guard let context else { preconditionFailure("libmosquitto has lost the link's context") }
+        return Unmanaged<BrokerLink>.fromOpaque(context).takeUnretainedValue()
     }
 
     private var isStopping: Bool { state.withLock { $0.isStopping } }

@@ -8,7 +8,7 @@ public struct BrokerProbe: Sendable {
     /// How far it came.
     public enum Outcome: Sendable, Hashable {
         /// With the protocol's version ("TLSv1.3") and the server's certificate in PEM.
-        case welcome(version: String, certificate: String)
+        case accepted(version: String, certificate: String)
         case nameUnknown(String)
         case unreachable(String)
         /// The broker's certificate is not believed.
@@ -16,7 +16,7 @@ public struct BrokerProbe: Sendable {
         /// It does not want our certificate.
         case refused(String)
         /// A file of ours cannot be used.
-        case ours(String)
+        case localFile(String)
     }
 
     private let host: String
@@ -52,9 +52,7 @@ public struct BrokerProbe: Sendable {
 
     /// The same on a thread of its own.
     public func outcome() async -> Outcome {
-        await withCheckedContinuation { continuation in
-            DetachedThread.start { continuation.resume(returning: run()) }
-        }
+        await DetachedThread.value { run() }
     }
 
     /// Blocks, as long as the limit and 0.6 s at most (but for the name's resolution, which has limits of its own).
@@ -111,12 +109,12 @@ public struct BrokerProbe: Sendable {
     private func handshake(_ descriptor: Int32, until deadline: ContinuousClock.Instant) -> Outcome {
         ERR_clear_error()
         defer { ERR_clear_error() }
-        guard let context = SSL_CTX_new(TLS_client_method()) else { return .ours("no memory") }
+        guard let context = SSL_CTX_new(TLS_client_method()) else { return .localFile("no memory") }
         defer { SSL_CTX_free(context) }
         _ = srup_ssl_least_version(context)
         if let authorityFile {
             guard SSL_CTX_load_verify_locations(context, authorityFile, nil) == 1 else {
-                return .ours("\(authorityFile) cannot be used")
+                return .localFile("\(authorityFile) cannot be used")
             }
         } else {
             SSL_CTX_set_default_verify_paths(context)
@@ -126,10 +124,10 @@ public struct BrokerProbe: Sendable {
             guard SSL_CTX_use_certificate_chain_file(context, own.certificate) == 1,
                 SSL_CTX_use_PrivateKey_file(context, own.key, SSL_FILETYPE_PEM) == 1,
                 SSL_CTX_check_private_key(context) == 1
-            else { return .ours("\(own.certificate) and \(own.key) cannot be used together") }
+            else { return .localFile("\(own.certificate) and \(own.key) cannot be used together") }
         }
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
-        guard let ssl = SSL_new(context) else { return .ours("no memory") }
+        guard let ssl = SSL_new(context) else { return .localFile("no memory") }
         defer { SSL_free(ssl) }
         // An address in numbers is looked for among the certificate's addresses, a name among its names.
         let parameters = SSL_get0_param(ssl)
@@ -178,7 +176,7 @@ public struct BrokerProbe: Sendable {
             guard Self.wait(descriptor, Int16(POLLIN), until: deadline) else { break }
         }
         SSL_shutdown(ssl)
-        return .welcome(version: version, certificate: certificate)
+        return .accepted(version: version, certificate: certificate)
     }
 
     private static func certificate(_ ssl: OpaquePointer) -> String {

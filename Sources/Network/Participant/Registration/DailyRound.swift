@@ -1,3 +1,5 @@
+import ServiceLifecycle
+
 /// Tells when it is time again for something that is to be done once a day by the wall clock, which on small machines jumps:
 /// a day after the last time, at once when the clock was set back, and an hour after it did not work.
 ///
@@ -13,6 +15,27 @@ public struct DailyRound: Sendable {
 
     /// A round that is due at once.
     public init() {}
+
+    /// Goes the rounds until the service group shuts down or the task is cancelled.
+    ///
+    /// - Parameters:
+    ///   - clock: seconds since 1970.
+    ///   - daily: what is to be done once a day; whether it worked.
+    ///   - always: done at each look, every ``interval``, after what is due.
+    public static func follow(
+        clock: @escaping @Sendable () -> Double = { Participant.systemTime() },
+        daily: @escaping @Sendable (Double) async -> Bool, always: @escaping @Sendable () -> Void = {}
+    ) async {
+        await cancelWhenGracefulShutdown {
+            var round = DailyRound()
+            while !Task.isCancelled {
+                let now = clock()
+                if round.isDue(now) { round.done(now, worked: await daily(now)) }
+                always()
+                try? await Task.sleep(for: interval)
+            }
+        }
+    }
 
     /// Whether it is time; the first time it is.
     ///

@@ -21,16 +21,9 @@ struct HTTPS: Sendable {
     ///
     /// - Throws: ``KeyServiceError``.
     func request(_ url: String, json: [UInt8]? = nil) async throws(KeyServiceError) -> Answer {
-        let result: Result<Answer, KeyServiceError> = await withCheckedContinuation { continuation in
-            DetachedThread.start(stack: 1024) {
-                do throws(KeyServiceError) {
-                    continuation.resume(returning: .success(try self.perform(url, json)))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
-        }
-        return try result.get()
+        try await DetachedThread.value(stack: 1024) {
+            Result { () throws(KeyServiceError) in try self.perform(url, json) }
+        }.get()
     }
 
     private final class Body {
@@ -73,7 +66,8 @@ struct HTTPS: Sendable {
         srup_curl_writer(
             curl,
             { bytes, size, count, context in
-                let body = Unmanaged<Body>.fromOpaque(context!).takeUnretainedValue()
+                guard let context else { return 0 }
+                let body = Unmanaged<Body>.fromOpaque(context).takeUnretainedValue()
                 let length = size * count
                 guard body.bytes.count + length <= HTTPS.maximumBody else {
                     body.isTooLarge = true

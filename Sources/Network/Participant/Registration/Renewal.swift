@@ -1,6 +1,7 @@
 import Logging
 import ServiceLifecycle
 import Storage
+import Synchronization
 
 /// Keeps a participant's broker certificate from running out: looks at its start and then daily, and fetches a new one in its
 /// last two months. The link connects anew with it.
@@ -25,16 +26,14 @@ public struct Renewal: Service {
 
     /// Looks after the certificate until the service group shuts down; what goes wrong is logged, never thrown.
     public func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var round = DailyRound()
-            var said = Said()
-            while !Task.isCancelled {
-                let now = clock()
-                if round.isDue(now) { round.done(now, worked: await renew(now, &said)) }
-                // Also one that "register --renew" has fetched.
-                link.reconnectIfRenewed()
-                try? await Task.sleep(for: DailyRound.interval)
-            }
+        let said = Mutex(Said())
+        await DailyRound.follow(clock: clock) { now in
+            let problem = await renew(now)
+            say(problem, now, said)
+            return problem == nil
+        } always: {
+            // Also one that "register --renew" has fetched.
+            link.reconnectIfRenewed()
         }
     }
 
@@ -44,8 +43,8 @@ public struct Renewal: Service {
         var time = 0.0
     }
 
-    private func renew(_ now: Double, _ said: inout Said) async -> Bool {
-        var problem: String?
+    /// - Returns: what is wrong, in words; `nil` when nothing is.
+    private func renew(_ now: Double) async -> String? {
         do {
             if try await Registrar.renewIfDue(in: folder, now: now) {
                 logger.notice("the broker certificate was renewed")
@@ -55,17 +54,22 @@ public struct Renewal: Service {
                 }
             }
         } catch {
-            problem = String(describing: error)
+            return String(describing: error)
         }
-        guard let problem else {
-            said = Said()
+        return nil
+    }
+
+    private func say(_ problem: String?, _ now: Double, _ said: borrowing Mutex<Said>) {
+        let isNew = said.withLock { said -> Bool in
+            guard let problem else {
+                said = Said()
+                return false
+            }
+            guard problem != said.words || abs(now - said.time) > 86000 else { return false }
+            said = Said(words: problem, time: now)
             return true
         }
-        if problem != said.words || abs(now - said.time) > 86000 {
-            said = Said(words: problem, time: now)
-            log(problem, now)
-        }
-        return false
+        if isNew, let problem { log(problem, now) }
     }
 
     private func log(_ problem: String, _ now: Double) {

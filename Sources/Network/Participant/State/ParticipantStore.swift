@@ -232,8 +232,8 @@ public final class ParticipantStore: Sendable {
     ///
     /// - Parameter answering: a request of `peer` that this message ends, in the same transaction: an answer goes out
     ///   once, whatever crashes.
-    /// - Parameter membership: the peer's from now on, in the same transaction: who is told that it belongs belongs, and who
-    ///   is told that it does not does not.
+    /// - Parameter membership: the peer's from now on, in the same transaction: membership and the answer that tells of it
+    ///   are stored together.
     /// - Throws: ``StorageError``, ``ParticipantError`` when `make` fails, the numbers are used up, or the request has been
     ///   answered.
     public func enqueue(
@@ -317,10 +317,6 @@ public final class ParticipantStore: Sendable {
     public struct Request: Sendable, Hashable {
         /// Who has asked whom for what.
         public enum Kind: String, Sendable {
-            /// We have asked to join; `peer` owes us the answer.
-            case join
-            /// We have asked an observer to look at `subject`; `peer` (the observer) owes us the verdict.
-            case observation
             /// `peer` (the server) has asked us to look at `subject`; we owe it the verdict.
             case duty
         }
@@ -342,38 +338,11 @@ public final class ParticipantStore: Sendable {
         }
     }
 
-    /// - Throws: ``StorageError``.
-    public func open(_ request: Request) throws(StorageError) { try open(request, replacing: nil) }
-
-    /// Opens a request in the place of one that nobody waits for any more, if there is one.
-    ///
-    /// - Throws: ``StorageError``.
-    public func open(_ request: Request, replacing old: Token?) throws(StorageError) {
-        try database.transaction { connection throws(StorageError) in
-            if let old { try connection.query("DELETE FROM requests WHERE token = ?", .blob(old.bytes)) }
-            try Self.insert(request, connection)
-        }
-    }
-
     private static func insert(_ request: Request, _ connection: Connection) throws(StorageError) {
         try connection.query(
             "INSERT OR REPLACE INTO requests (token, kind, peer, subject) VALUES (?, ?, ?, ?)",
             .blob(request.token.bytes), .text(request.kind.rawValue), .unsigned(request.peer.value),
             request.subject.map { .unsigned($0.value) } ?? .null)
-    }
-
-    /// Ends the request that has this token, kind and peer and returns it: whoever calls second gets `nil`.
-    ///
-    /// - Throws: ``StorageError``.
-    public func take(_ token: Token, _ kind: Request.Kind, peer: DeviceID) throws(StorageError) -> Request? {
-        try database.transaction { connection throws(StorageError) in
-            let rows = try connection.query(
-                "DELETE FROM requests WHERE token = ? AND kind = ? AND peer = ? RETURNING subject",
-                .blob(token.bytes), .text(kind.rawValue), .unsigned(peer.value))
-            return rows.first.map { row in
-                Request(token: token, kind: kind, peer: peer, subject: row.unsigned(0).map(DeviceID.init))
-            }
-        }
     }
 
     /// All open requests of a kind.
@@ -390,11 +359,11 @@ public final class ParticipantStore: Sendable {
         }
     }
 
-    /// Ends all open requests of a kind.
+    /// Drops requests of kinds that earlier versions kept here.
     ///
     /// - Throws: ``StorageError``.
-    public func dropRequests(_ kind: Request.Kind) throws(StorageError) {
-        try database.query("DELETE FROM requests WHERE kind = ?", .text(kind.rawValue))
+    public func dropEarlierRequests() throws(StorageError) {
+        try database.query("DELETE FROM requests WHERE kind <> ?", .text(Request.Kind.duty.rawValue))
     }
 
     private static let migrations = [

@@ -59,58 +59,11 @@ package struct ObserverSettings {
 
     package static let defaultPath = "/etc/srup-observer/srup-observer.toml"
     /// How many logical observers one box may hold.
-    package static let mostObservers = 16
+    package static let maximumObservers = 16
 
-    package static let example = """
-        # srup-observer.toml: every key with its default; leave out what you do not change. Paths without a leading slash
-        # begin in the folder of this file.
-        state = "/var/lib/srup-observer"       # keys, counters, audit log (mode 0700)
-        log = "info"                           # debug, info, notice, warning, error
-
-        [registration]
-        url = "https://c2.example.net:8443"    # the key service
-        ca = "ca.crt"                          # its authority, when it is not a public one
-        type = "observer"                      # what we tell the key service that we are
-
-        [server]
-        # id = "b9d077e223834cf6"              # the C2 server, when the key service does not tell
-        rejoin = "10 min"                      # how often to confirm that we belong
-        first_version = 5                      # the protocol version to try first with a server that never answered: 4 or 5
-
-        [observe]
-        timeout = "60 s"                       # then the verdict is FAILED
-        invalid_after = "3 s"                  # another value that came into view and stayed so long is INVALID ...
-        display_time = "20 s"                  # ... but not before the device has had this long to show its own
-        settle = "2 s"                         # what is in view within this time of looking was there before: a label
-        witness_grace = "15 s"                 # FAILED after so long without a working camera or reader
-
-        [camera]                               # what it looks with, when nothing else is said
-        device = "auto"                        # auto, rpicam, /dev/video0, by-id:NAME, usb:046d:0825, folder:DIR, y4m:FILE, fifo:PATH
-        width = 1280
-        height = 720
-        # symbologies = ["qr", "datamatrix", "code128", "code93", "code39"]
-
-        # [nfc]                                # a PN532 reader, instead of the camera or beside it
-        # device = "auto"                      # auto, pn532_uart:/dev/ttyUSB0, pn532_i2c:/dev/i2c-1, by-id:NAME
-
-        [signal]                               # for people, without a screen ("srup-observer signal --help")
-        led = "auto"                           # auto, none, a name below /sys/class/leds, gpio:17, gpio:gpiochip1/5
-        buzzer = "none"                        # none, gpio:27
-        active_low = false                     # GPIO lines that are on at low level
-
-        # Several logical observers in one box: a block each, instead of [camera] and [nfc] above. Each has an identity of
-        # its own in a folder of its own (state/NAME) and one kind of eye; url, ca, type and server may be set for it.
-        # [[observer]]
-        # name = "door"
-        # [observer.camera]
-        # device = "/dev/video0"
-        #
-        # [[observer]]
-        # name = "desk"
-        # [observer.nfc]
-        # device = "pn532_i2c:/dev/i2c-1"
-        """
-
+    /// Reads and checks the file; paths in it are placed in its folder.
+    ///
+    /// - Throws: ``SettingsError``.
     package static func load(_ path: String) throws(SettingsError) -> ObserverSettings {
         var file = try SettingsFile(path: path)
         var settings = try ObserverSettings(&file)
@@ -178,8 +131,8 @@ package struct ObserverSettings {
         for table in ["camera", "nfc"] where file.contains(table) {
             throw file.problem(table, "belongs in one of the [[observer]] blocks, as [observer.\(table)]")
         }
-        guard blocks.count <= Self.mostObservers else {
-            throw file.problem("observer", "at most \(Self.mostObservers) blocks are possible")
+        guard blocks.count <= Self.maximumObservers else {
+            throw file.problem("observer", "at most \(Self.maximumObservers) blocks are possible")
         }
         for block in blocks {
             var observer = common

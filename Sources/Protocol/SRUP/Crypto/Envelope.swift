@@ -140,7 +140,7 @@ public struct Envelope: Hashable, Sendable {
         let done = cipher.withUnsafeMutableBufferPointer { out in
             EVP_EncryptInit_ex(context, cipherAlgorithm, nil, bytes(of: key), vector) == 1
                 && EVP_EncryptUpdate(context, out.baseAddress, &count, bytes(of: text), Int32(text.count)) == 1
-                && EVP_EncryptFinal_ex(context, out.baseAddress! + Int(count), &last) == 1
+                && EVP_EncryptFinal_ex(context, out.baseAddress?.advanced(by: Int(count)), &last) == 1
         }
         guard done else {
             ERR_clear_error()
@@ -163,7 +163,7 @@ public struct Envelope: Hashable, Sendable {
         let done = cipher.withUnsafeBufferPointer { input in
             EVP_DecryptInit_ex(context, cipherAlgorithm, nil, bytes(of: key), vector) == 1
                 && EVP_DecryptUpdate(context, out, &count, input.baseAddress, Int32(input.count)) == 1
-                && EVP_DecryptFinal_ex(context, out! + Int(count), &last) == 1
+                && EVP_DecryptFinal_ex(context, out?.advanced(by: Int(count)), &last) == 1
         }
         guard done else {
             ERR_clear_error()

@@ -51,7 +51,7 @@ public final class SecretBytes: Sendable, CustomStringConvertible, CustomReflect
     public func copy(to buffer: UnsafeMutablePointer<CChar>?, _ size: Int32) -> Int32 {
         guard let buffer, count <= Int(size) else { return -1 }
         return withBytes { bytes in
-            UnsafeMutableRawPointer(buffer).copyMemory(from: bytes.baseAddress!, byteCount: count)
+            UnsafeMutableRawBufferPointer(start: buffer, count: count).copyMemory(from: bytes)
             return Int32(count)
         }
     }

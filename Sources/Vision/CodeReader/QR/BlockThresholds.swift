@@ -5,7 +5,7 @@ import Luma
 struct BlockThresholds {
     static let side = 8
     /// Blocks whose surroundings span fewer grey levels than this are taken as blank however little noise there is.
-    static let leastContrast = 12
+    static let minimumContrast = 12
 
     let columns, rows: Int
     /// One value for each block; a pixel is dark when it is less. 0 where it is blank.
@@ -28,8 +28,8 @@ final class ThresholdMaker {
 
     /// - Parameters:
     ///   - plane: at least 8 pixels on each side.
-    ///   - mostNoise: what noise can span at most, in grey levels; blocks that span less than noise are blank.
-    func thresholds(_ plane: LumaPlane, mostNoise: Int) -> BlockThresholds {
+    ///   - maximumNoise: what noise can span at most, in grey levels; blocks that span less than noise are blank.
+    func thresholds(_ plane: LumaPlane, maximumNoise: Int) -> BlockThresholds {
         let side = BlockThresholds.side
         let (columns, rows) = ((plane.width + side - 1) / side, (plane.height + side - 1) / side)
         let count = columns * rows
@@ -57,7 +57,7 @@ final class ThresholdMaker {
             }
         }
         smooth(columns, rows, sums, sideways)
-        let noise = min(Self.noise(count, darkest, lightest), mostNoise)
+        let noise = min(Self.noise(count, darkest, lightest), maximumNoise)
         // The extremes of three by three blocks: first of three in a row, in place, then of three rows.
         for row in 0..<rows {
             Self.spread(darkest + row * columns, columns, min)
@@ -102,7 +102,7 @@ final class ThresholdMaker {
             for span in 0..<256 {
                 seen += Int(histogram[span])
                 // In nine times as many pixels the extremes of normal noise are 1.4 times as far apart.
-                if seen * 5 >= count { return max(span * 8 / 5, BlockThresholds.leastContrast) }
+                if seen * 5 >= count { return max(span * 8 / 5, BlockThresholds.minimumContrast) }
             }
             return 255
         }

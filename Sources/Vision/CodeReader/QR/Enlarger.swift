@@ -6,14 +6,14 @@ final class Enlarger {
     static let factor = 3
     static let margin = 12
     /// Larger pictures come from cameras, and their symbols have larger modules.
-    static let mostSide = 400
+    static let maximumSide = 400
 
     private let pixels = Scratch<UInt8>(0)
 
     /// `nil` for a picture that is large enough; the copy stays valid until the next.
     func enlarged(_ plane: LumaPlane) -> LumaPlane? {
         let (factor, margin) = (Self.factor, Self.margin)
-        guard max(plane.width, plane.height) <= Self.mostSide else { return nil }
+        guard max(plane.width, plane.height) <= Self.maximumSide else { return nil }
         let (width, height) = (plane.width * factor + 2 * margin, plane.height * factor + 2 * margin)
         let pixels = pixels.atLeast(width * height)
         pixels.update(repeating: 255, count: width * height)

@@ -109,7 +109,7 @@ extension FinderPattern {
     }
 
     /// How many rays of 16 must be right.
-    static let leastGoodRays = 9
+    static let minimumGoodRays = 9
     /// And for being taken for one although a ray along a side is not right.
     static let fairGoodRays = 12
     /// And for being shown as one.
@@ -120,7 +120,7 @@ extension FinderPattern {
 
     /// Of the rays in the first directions; a function, because an array would be made anew each time.
     @inline(__always)
-    private static func leastSoFar(_ number: Int) -> Int { number == 0 ? 1 : number == 1 ? 2 : number == 2 ? 4 : 6 }
+    private static func minimumSoFar(_ number: Int) -> Int { number == 0 ? 1 : number == 1 ? 2 : number == 2 ? 4 : 6 }
 
     /// For comparing: good rays first, then contrast.
     var quality: Float { Float(goodRays) + min(abs(paper - ink), 60) / 30 + (hits > 1 ? 1 : 0) }
@@ -157,7 +157,7 @@ extension FinderPattern {
                     sampler, from: centre, -direction, step: step, reach: along * 8, contrast: contrast, sign: sign)
                 let (isAheadGood, isBackGood) = (ahead?.isPlausible ?? false, back?.isPlausible ?? false)
                 goodRays += (isAheadGood ? 1 : 0) + (isBackGood ? 1 : 0)
-                if round == 0, goodRays < Self.leastSoFar(number) { return nil }
+                if round == 0, goodRays < Self.minimumSoFar(number) { return nil }
                 guard let ahead, let back, isAheadGood, isBackGood else { continue }
                 shift += direction * ((ahead.inner - back.inner + ahead.outer - back.outer) / 4)
                 sum += (ahead.middle + back.middle + ahead.outer + back.outer) / 12
@@ -171,7 +171,7 @@ extension FinderPattern {
             sum /= chords
             if round == 0 { (ink, paper) = Self.levels(sampler, centre, module) }
         }
-        guard goodRays >= Self.leastGoodRays else { return nil }
+        guard goodRays >= Self.minimumGoodRays else { return nil }
         self.centre = centre
         // Rays in all directions are longer than the module along the axes by 1.12 on average.
         self.module = sum / 1.12

@@ -23,7 +23,7 @@ final class FinderSearch {
         without known: [ConvexArea] = [], most: Int, _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
     ) {
         guard budget.spend(plane.width * plane.height / 16) else { return }
-        let thresholds = maker.thresholds(plane, mostNoise: isSharpened ? 150 : 56)
+        let thresholds = maker.thresholds(plane, maximumNoise: isSharpened ? 150 : 56)
         let step = 2
         let edges = edges.atLeast(plane.width + 80)
         let memory = RejectedPlaces(plane, rejected)

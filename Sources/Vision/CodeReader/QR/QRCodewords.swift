@@ -92,14 +92,14 @@ struct QRCodewords {
     private static func correct(_ bytes: inout [UInt8], _ parity: Int, _ trust: [Float]) -> Bool? {
         // Versions 1 and 2 keep a few parity bytes for detection (table 9).
         let most = parity == 7 ? 2 : parity == 10 ? 4 : parity / 2
-        if ReedSolomon.qr.correct(&bytes, parity: parity, erasures: [], mostErrors: most) { return false }
+        if ReedSolomon.qr.correct(&bytes, parity: parity, erasures: [], maximumErrors: most) { return false }
         guard parity >= 10 else { return nil }
         let doubtful = trust.indices.sorted { trust[$0] < trust[$1] }
         for share in [2, 3, 4, 5, 6, 7] {
             let count = (parity - 2) * share / 7
             let rest = (parity - 2 - count) / 2
             if ReedSolomon.qr.correct(
-                &bytes, parity: parity, erasures: Array(doubtful.prefix(count)), mostErrors: rest)
+                &bytes, parity: parity, erasures: Array(doubtful.prefix(count)), maximumErrors: rest)
             {
                 return true
             }

@@ -27,7 +27,7 @@ struct QRFindings {
     var readings: [Reading] {
         var readings: [Reading] = []
         for case let reading? in symbols.map(\.reading)
-        where readings.count < CodeReader.mostReadings && !readings.contains(where: { $0.value == reading.value }) {
+        where readings.count < CodeReader.maximumReadings && !readings.contains(where: { $0.value == reading.value }) {
             readings.append(reading)
         }
         return readings

@@ -51,7 +51,7 @@ package struct QRText {
         switch mode {
         case 1: return digits()
         case 2: return letters()
-        case 3: return take(16) != nil  // a part of several symbols: read for itself
+        case 3: return take(16) != nil  // Structured Append: each symbol is read for itself
         case 4: return bytes()
         case 5: isGS1 = true
         case 7: return characterSet()

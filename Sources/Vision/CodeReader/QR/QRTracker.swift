@@ -10,7 +10,7 @@ final class QRTracker {
     /// For looking again where symbols were.
     private static let trackUnits = 300_000
     /// Less than this does not last for one.
-    private static let leastTrackUnits = 60_000
+    private static let minimumTrackUnits = 60_000
     /// A part of the frame that is looked at harder is at most as large as this, in pixels on a side.
     private static let tile = (width: 640, height: 480)
     /// About a symbol that is followed, so much is looked at: a share of its size, and modules.
@@ -18,12 +18,12 @@ final class QRTracker {
     /// In so many frames it is looked for others although symbols were read: once in the picture as it is, once in its
     /// smaller copies, once harder.
     private static let period = 8
-    /// Of those looks, only every so manieth is at all of the frame; the others are where it has changed of late.
+    /// Of those looks, only every nth is at all of the frame; the others are where it has changed of late.
     private static let rounds = 4
-    /// Of the symbols that are read, each is read again in at least every so manieth frame.
+    /// Of the symbols that are read, each is read again in at least every nth frame.
     private static let rotation = 4
     /// At most so many symbols are followed.
-    private static let mostTracks = CodeReader.mostReadings
+    private static let maximumTracks = CodeReader.maximumReadings
     /// The second reader is asked again after so many frames: when nothing was read, and when something was.
     private static let (secondPeriod, secondPeriodWhenRead) = (5, 15)
     /// What was said so many frames ago counts no longer, and what was not read in so many frames is unread.
@@ -91,7 +91,7 @@ final class QRTracker {
         let read = inTurn.filter { $0.isRead(in: frame) }
         let count = max(min(read.count, 2), (read.count + Self.rotation - 1) / Self.rotation)
         var budget = WorkBudget(Self.trackUnits)
-        for track in read.prefix(count) where budget.left >= Self.leastTrackUnits {
+        for track in read.prefix(count) where budget.left >= Self.minimumTrackUnits {
             follow(plane, track, &findings, &budget)
         }
         // What is dear to read must not hold up what is not.
@@ -139,7 +139,7 @@ final class QRTracker {
     }
 
     private func insert(_ track: QRTrack) {
-        if tracks.count >= Self.mostTracks {
+        if tracks.count >= Self.maximumTracks {
             guard
                 let oldest = tracks.indices.filter({ !tracks[$0].isRead(in: frame) })
                     .min(by: { tracks[$0].lastFrame < tracks[$1].lastFrame })

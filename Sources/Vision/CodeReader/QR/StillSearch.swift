@@ -7,7 +7,7 @@ final class StillSearch {
     /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
     private static let units = 20_000_000
     /// At most so many places are put to the second reader.
-    private static let mostSecondReadings = 6
+    private static let maximumSecondReadings = 6
 
     private let enlarger = Enlarger()
     private let search = QRSearch(.still)
@@ -57,7 +57,7 @@ final class StillSearch {
         var parts = findings.symbols.filter { $0.reading == nil }.map(SecondReader.Part.init)
         parts += hints.filter { hint in !read.contains { $0.covers(hint.aim) } }.map(SecondReader.Part.init)
         var others: [Reading] = []
-        for part in parts.distinct.prefix(Self.mostSecondReadings) {
+        for part in parts.distinct.prefix(Self.maximumSecondReadings) {
             var found = second.read(plane, part)
             if found.isEmpty { found = second.read(plane, part, isCoarse: true) }
             others.add(found)

@@ -18,11 +18,11 @@ final class SymbolDecoder {
     }
 
     /// Less than this share of the modules of known colour makes no symbol.
-    private static let leastAgreement: Float = 0.68
+    private static let minimumAgreement: Float = 0.68
     /// And when the grid has been refined.
-    private static let leastRefined: Float = 0.75
+    private static let minimumRefined: Float = 0.75
     /// Less than this of the format information makes none.
-    private static let leastFormat: Float = 0.4
+    private static let minimumFormat: Float = 0.4
     /// From this share on a first, unrefined grid is worth decoding.
     private static let goodAgreement: Float = 0.95
     /// How often the grid is refined; the last times it may bend.
@@ -49,11 +49,11 @@ final class SymbolDecoder {
         let modules = dimension * dimension
         guard budget.spend(modules * 20 + 4000) else { return .nothing }
         hypothesis.grid = refinement.aligned(hypothesis.grid)
-        var best = (agreement: Self.leastAgreement, grid: hypothesis.grid)
+        var best = (agreement: Self.minimumAgreement, grid: hypothesis.grid)
         for round in 0..<Self.rounds {
             guard samples.measure(hypothesis.grid, layout, sampler, isInverted: hypothesis.isInverted) else { break }
             let agreement = samples.agreement(layout)
-            guard agreement > (round == 0 ? Self.leastAgreement : Self.leastRefined) else { break }
+            guard agreement > (round == 0 ? Self.minimumAgreement : Self.minimumRefined) else { break }
             if agreement > best.agreement { best = (agreement, hypothesis.grid) }
             if round > 0 || agreement > Self.goodAgreement {
                 if let value = decode(layout, &budget) { return .text(value) }
@@ -66,7 +66,7 @@ final class SymbolDecoder {
             hypothesis.grid = better
         }
         hypothesis.grid = best.grid
-        guard best.agreement > Self.leastAgreement,
+        guard best.agreement > Self.minimumAgreement,
             samples.measure(best.grid, layout, sampler, isInverted: hypothesis.isInverted)
         else { return .nothing }
         samples.equalise(layout)
@@ -78,7 +78,7 @@ final class SymbolDecoder {
         let samples = samples
         let seen = layout.bestFormat { samples.value($0, $1) }
         let mirrored = layout.bestFormat { samples.value($1, $0) }
-        guard max(seen.score, mirrored.score) > Self.leastFormat,
+        guard max(seen.score, mirrored.score) > Self.minimumFormat,
             budget.spend(layout.dimension * layout.dimension * 4)
         else { return nil }
         let words = codewords(layout)

@@ -46,7 +46,7 @@ struct TripleSearch {
     }
 
     /// Less than this of the timing patterns makes no symbol.
-    static let leastTiming: Float = 0.4
+    static let minimumTiming: Float = 0.4
     /// And from this on it is one, nearly surely.
     private static let sureTiming: Float = 0.85
     /// Distances of the centres of two finder patterns along a side, in modules: versions 1 to 40, with some tolerance.
@@ -274,7 +274,7 @@ struct TripleSearch {
             let timing =
                 Self.timing(grid, sampler, isInverted: corner.isInverted)
                 - 0.1 * abs(Float(dimension - 7) - modules) / (1 + 0.05 * modules)
-            if timing > max(Self.leastTiming, best?.timing ?? 0) {
+            if timing > max(Self.minimumTiming, best?.timing ?? 0) {
                 best = SymbolHypothesis(
                     grid: grid, isInverted: corner.isInverted, module: module, timing: timing)
             }

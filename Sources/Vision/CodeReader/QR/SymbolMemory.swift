@@ -5,7 +5,7 @@
 /// says so.
 struct SymbolMemory {
     /// Below this correlation of the data modules it is another symbol: two that say different things have about 0.
-    private static let leastCorrelation: Float = 0.25
+    private static let minimumCorrelation: Float = 0.25
     /// After so many frames without it the symbol is forgotten.
     private static let patience = 10
     /// After so many frames without it another size of symbol may take its place.
@@ -32,7 +32,7 @@ struct SymbolMemory {
         guard dimension == samples.dimension || frame - lastFrame > Self.distraction else { return false }
         let quality = samples.quality(layout)
         if dimension != samples.dimension || frame - lastFrame > Self.patience
-            || correlation(samples, layout) < Self.leastCorrelation
+            || correlation(samples, layout) < Self.minimumCorrelation
         {
             dimension = samples.dimension
             sums = [Float](repeating: 0, count: dimension * dimension)

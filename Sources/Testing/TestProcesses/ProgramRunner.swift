@@ -2,12 +2,12 @@ import Foundation
 import Linux
 import Synchronization
 
-/// Everything the demo starts, in one temporary folder; ``close()`` leaves nothing running and nothing behind. Nor does a
+/// Starts programs, all in one temporary folder; ``close()`` leaves nothing running and nothing behind. Nor does a
 /// process that is killed: its children end with it, and a sweeper, which outlives it, removes the folder.
 ///
 /// May be closed on another thread than the one that works with it: what that one starts afterwards fails.
-public final class Stage: Sendable {
-    /// Why something on the stage did not work.
+public final class ProgramRunner: Sendable {
+    /// Why something did not work.
     public struct Failure: Error, CustomStringConvertible {
         /// The reason for people, often with the end of the program's log.
         public let description: String
@@ -40,7 +40,7 @@ public final class Stage: Sendable {
     /// - Parameters:
     ///   - folder: where everything lies, kept at the end; `nil`: a temporary one, removed at the end.
     ///   - binaries: the folder with our programs.
-    public init(keeping folder: String? = nil, binaries: String = Stage.ownFolder) throws {
+    public init(keeping folder: String? = nil, binaries: String = ProgramRunner.ownFolder) throws {
         keeps = folder != nil
         self.binaries = binaries
         self.folder = folder ?? FileManager.default.temporaryDirectory.path + "/srup-\(UUID().uuidString.prefix(8))"
@@ -49,10 +49,10 @@ public final class Stage: Sendable {
         sweeper = keeps ? nil : try Sweeper(folder: self.folder)
     }
 
-    /// The path of something in the stage's folder.
+    /// The path of something in the runner's folder.
     public func path(_ name: String) -> String { folder + "/" + name }
 
-    /// Writes a text to a file in the stage's folder, in UTF-8, in place of what is there.
+    /// Writes a string to a file in the runner's folder, in UTF-8, in place of what is there.
     ///
     /// - Throws: Foundation's error when it cannot be written.
     public func write(_ text: String, to name: String) throws {
@@ -92,7 +92,7 @@ public final class Stage: Sendable {
         }
     }
 
-    private static let closed = Failure(description: "the stage is closed")
+    private static let closed = Failure(description: "the runner is closed")
 
     /// Runs something to its end, a minute at most if nothing else is said; returns its exit code, -1 when it was killed.
     @discardableResult

@@ -1,9 +1,9 @@
 import Foundation
 
 /// A whole SRUP network on loopback, made of the real programs: key service, Mosquitto, C2 server, observers, devices.
-public final class World {
+public final class LoopbackNetwork {
     /// What runs the programs, and has their files.
-    public let stage: Stage
+    public let runner: ProgramRunner
     /// Follows the event files of all programs.
     public let events: EventFollower
     /// The TCP port of the key service, on loopback.
@@ -15,59 +15,59 @@ public final class World {
 
     /// The key service's address.
     public var url: String { "https://localhost:\(keyServicePort)" }
-    var authority: String { stage.path("c2/ca.crt") }
+    var authority: String { runner.path("c2/ca.crt") }
 
     /// Chooses the ports; nothing is made or started yet.
     ///
-    /// - Throws: ``Stage/Failure`` when no port is free.
-    public init(_ stage: Stage) throws {
-        self.stage = stage
-        events = EventFollower(stage)
-        keyServicePort = try Stage.freePort()
-        brokerPort = try Stage.freePort()
+    /// - Throws: ``ProgramRunner/Failure`` when no port is free.
+    public init(_ runner: ProgramRunner) throws {
+        self.runner = runner
+        events = EventFollower(runner)
+        keyServicePort = try ProgramRunner.freePort()
+        brokerPort = try ProgramRunner.freePort()
     }
 
-    private func eventFile(_ role: String) -> String { EventFollower.file(role, on: stage) }
+    private func eventFile(_ role: String) -> String { EventFollower.file(role, on: runner) }
 
     // MARK: The server side
 
     /// Makes keys, certificates and configuration.
     public func prepare() throws {
-        try stage.must(
+        try runner.must(
             "srup-c2",
             [
-                "init", "--folder", stage.path("c2"), "--host", "localhost", "--bind", "127.0.0.1", "--broker-port",
+                "init", "--folder", runner.path("c2"), "--host", "localhost", "--bind", "127.0.0.1", "--broker-port",
                 "\(brokerPort)", "--key-service-port", "\(keyServicePort)",
             ], as: "init")
     }
 
     /// Starts the key service and waits until it listens, 90 s at most; after ``prepare()``.
     ///
-    /// - Throws: ``Stage/Failure`` when it does not listen, or what starting it throws.
+    /// - Throws: ``ProgramRunner/Failure`` when it does not listen, or what starting it throws.
     public func startKeyService() throws {
-        try stage.start("srup-c2", ["key-service", "--folder", stage.path("c2")], as: "key-service")
+        try runner.start("srup-c2", ["key-service", "--folder", runner.path("c2")], as: "key-service")
         try wait(for: "the key service", port: keyServicePort, role: "key-service")
     }
 
     /// Starts Mosquitto itself and waits until it listens, 90 s at most; after ``prepare()``.
     ///
-    /// - Throws: ``Stage/Failure`` when it does not listen, or what starting it throws.
+    /// - Throws: ``ProgramRunner/Failure`` when it does not listen, or what starting it throws.
     public func startBroker() throws {
-        try stage.start("mosquitto", ["-c", stage.path("c2/mosquitto.conf")], as: "broker")
+        try runner.start("mosquitto", ["-c", runner.path("c2/mosquitto.conf")], as: "broker")
         try wait(for: "the broker", port: brokerPort, role: "broker")
     }
 
     /// The same as "srup-c2 broker" runs it.
     public func startKeptBroker() throws {
-        try stage.start("srup-c2", ["broker", "--folder", stage.path("c2")], as: "broker")
+        try runner.start("srup-c2", ["broker", "--folder", runner.path("c2")], as: "broker")
         try wait(for: "the broker", port: brokerPort, role: "broker")
     }
 
     /// - Parameter arguments: policies, tries, timeouts.
     public func startC2(_ arguments: [String]) throws {
         let begin = EventFollower.clock()
-        try stage.start(
-            "srup-c2", ["run", "--folder", stage.path("c2"), "--events", eventFile("c2")] + arguments, as: "c2")
+        try runner.start(
+            "srup-c2", ["run", "--folder", runner.path("c2"), "--events", eventFile("c2")] + arguments, as: "c2")
         try events.wait(for: "c2", ["connected"], since: begin, within: 90)
     }
 
@@ -90,20 +90,20 @@ public final class World {
 
     /// Lets the C2 server trust what was registered under a name (`srup-c2 trust`).
     ///
-    /// - Throws: ``Stage/Failure`` when the command fails.
+    /// - Throws: ``ProgramRunner/Failure`` when the command fails.
     public func trust(_ name: String) throws {
-        try stage.must("srup-c2", ["trust", "--folder", stage.path("c2"), identities[name] ?? ""], as: "trust")
+        try runner.must("srup-c2", ["trust", "--folder", runner.path("c2"), identities[name] ?? ""], as: "trust")
     }
 
     private func wait(for what: String, port: Int, role: String) throws {
         let deadline = EventFollower.clock() + 90
         while EventFollower.clock() < deadline {
-            if Stage.accepts(port: port) { return }
-            guard stage.isRunning(role) else { break }
+            if ProgramRunner.accepts(port: port) { return }
+            guard runner.isRunning(role) else { break }
             usleep(10_000)
         }
-        throw Stage.Failure(
-            description: "\(what) does not listen on port \(port); its log ends:\n\(stage.tail(of: role))")
+        throw ProgramRunner.Failure(
+            description: "\(what) does not listen on port \(port); its log ends:\n\(runner.tail(of: role))")
     }
 
     // MARK: Observers
@@ -115,9 +115,9 @@ public final class World {
 
     /// The same, with any tables that say what it looks with.
     public func registerObserver(_ name: String, eyes: String, settings: String) throws {
-        try stage.write(
+        try runner.write(
             """
-            state = "\(stage.path(name))"
+            state = "\(runner.path(name))"
             log = "debug"
             [registration]
             url = "\(url)"
@@ -125,7 +125,7 @@ public final class World {
             \(eyes)
             \(settings)
             """, to: "\(name).toml")
-        try stage.must("srup-observer", ["register", "--config", stage.path("\(name).toml")], as: name)
+        try runner.must("srup-observer", ["register", "--config", runner.path("\(name).toml")], as: name)
         try learnIdentity(name)
     }
 
@@ -161,11 +161,11 @@ public final class World {
 
     /// Starts an observer that is registered, and waits until it says that it has started, 90 s at most.
     ///
-    /// - Throws: ``Stage/Failure`` when it says nothing, or what starting it throws.
+    /// - Throws: ``ProgramRunner/Failure`` when it says nothing, or what starting it throws.
     public func startObserver(_ name: String) throws {
         let begin = EventFollower.clock()
-        try stage.start(
-            "srup-observer", ["run", "--config", stage.path("\(name).toml"), "--events", eventFile(name)], as: name)
+        try runner.start(
+            "srup-observer", ["run", "--config", runner.path("\(name).toml"), "--events", eventFile(name)], as: name)
         try events.wait(for: name, ["started"], since: begin, within: 90)
     }
 
@@ -174,30 +174,30 @@ public final class World {
     /// Registers a device under a name, which is its state folder's, too, and learns its identity.
     ///
     /// - Parameter type: the device type that it says.
-    /// - Throws: ``Stage/Failure`` when the registration fails.
+    /// - Throws: ``ProgramRunner/Failure`` when the registration fails.
     public func registerDevice(_ name: String, type: String) throws {
-        try stage.must(
+        try runner.must(
             "srup-device",
-            ["register", "--state", stage.path(name), "--url", url, "--ca", authority, "--type", type], as: name)
+            ["register", "--state", runner.path(name), "--url", url, "--ca", authority, "--type", type], as: name)
         try learnIdentity(name)
     }
 
     /// The picture that a device shows.
-    public func picture(_ name: String) -> String { stage.path("\(name).png") }
+    public func picture(_ name: String) -> String { runner.path("\(name).png") }
 
     /// - Parameter present: how it shows its nonce; `nil`: as a picture.
     public func startDevice(_ name: String, present: String? = nil, _ arguments: [String] = ["--once"]) throws {
-        try stage.start(
+        try runner.start(
             "srup-device",
             [
-                "run", "--state", stage.path(name), "--present", present ?? "png:\(picture(name))", "--events",
+                "run", "--state", runner.path(name), "--present", present ?? "png:\(picture(name))", "--events",
                 eventFile(name),
             ] + arguments, as: name)
     }
 
     /// From what `register` has said; those of several logical observers are known as "box/name".
     private func learnIdentity(_ name: String) throws {
-        let text = try String(contentsOfFile: stage.path("log/\(name).log"), encoding: .utf8)
+        let text = try String(contentsOfFile: runner.path("log/\(name).log"), encoding: .utf8)
         for line in text.split(separator: "\n") {
             let parts = line.components(separatedBy: "identity is ")
             guard parts.count == 2, let id = parts.last?.trimmingCharacters(in: .whitespaces) else { continue }
@@ -205,17 +205,19 @@ public final class World {
             let words = parts[0].components(separatedBy: ": ")
             if words.count > 2 { identities["\(name)/\(words[0])"] = id }
         }
-        guard identities[name] != nil else { throw Stage.Failure(description: "\(name) did not say its identity") }
+        guard identities[name] != nil else {
+            throw ProgramRunner.Failure(description: "\(name) did not say its identity")
+        }
     }
 
     // MARK: A third party at the broker
 
     /// The identity of a tool that may watch; the broker gives it one connection.
-    public var monitor: String { stage.path("c2/monitor") }
+    public var monitor: String { runner.path("c2/monitor") }
 
     /// Starts `srup listen`.
     public func startListening() throws {
-        try stage.start("srup", ["listen", "--folder", monitor, "--json"], as: "listen")
+        try runner.start("srup", ["listen", "--folder", monitor, "--json"], as: "listen")
     }
 
     /// When the listener heard an observer's VALID, in seconds since 1970; `nil` when it did not in time.
@@ -226,7 +228,7 @@ public final class World {
         }
         let deadline = Date(timeIntervalSinceNow: limit)
         while Date() < deadline {
-            let text = try String(contentsOfFile: stage.path("log/listen.log"), encoding: .utf8)
+            let text = try String(contentsOfFile: runner.path("log/listen.log"), encoding: .utf8)
             for line in text.split(separator: "\n") {
                 guard let found = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)),
                     found.status == "OBSERVED_JOIN_VALID", let time = found.time, time >= begin
@@ -241,16 +243,16 @@ public final class World {
     // MARK: Readers
 
     /// Starts simulated PN532 chips with these names, each behind a serial port.
-    public func startReaders(_ names: [String], _ arguments: [String] = []) throws -> ReaderStage {
-        try ReaderStage(stage, serial: names, arguments)
+    public func startReaders(_ names: [String], _ arguments: [String] = []) throws -> SimulatedReaders {
+        try SimulatedReaders(runner, serial: names, arguments)
     }
 
     // MARK: What the camera sees
 
     /// A FIFO for frames.
     public func makeCamera(_ name: String) throws -> String {
-        let path = stage.path("\(name).fifo")
-        guard mkfifo(path, 0o600) == 0 else { throw Stage.Failure(description: "\(path) cannot be made") }
+        let path = runner.path("\(name).fifo")
+        guard mkfifo(path, 0o600) == 0 else { throw ProgramRunner.Failure(description: "\(path) cannot be made") }
         return path
     }
 
@@ -262,7 +264,7 @@ public final class World {
         _ picture: String, on camera: String, before device: String, observer: String = "observer",
         _ ask: () throws -> Void
     ) throws {
-        let shown = stage.path("\(device)-later.png")
+        let shown = runner.path("\(device)-later.png")
         try startScene(on: camera, picture: shown)
         let begin = EventFollower.clock()
         try ask()
@@ -277,7 +279,7 @@ public final class World {
     public func startScene(on camera: String, picture: String?, role: String = "scene", _ arguments: [String] = [])
         throws
     {
-        try stage.start(
+        try runner.start(
             "srup-scene",
             ["--output", camera] + (picture.map { ["--picture", $0] } ?? []) + arguments, as: role)
     }
