@@ -277,6 +277,7 @@ let package = Package(
 
         tests("LinuxTests", in: "Support", ["Linux", "Program", log]),
         tests("LimitsTests", in: "Support", ["Limits", log]),
+        tests("StorageTests", in: "Support", ["Storage", "Linux"]),
         tests("SettingsTests", in: "Support", ["Settings", "Camera", "NFCReader"]),
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
@@ -316,6 +317,9 @@ let package = Package(
             ["TestProcesses", "WitnessLink", "NFCReader", "ChipSimulator", "Linux", log, lifecycle],
             resources: [.copy("nfcpy")]),
         tests("PresentationTests", in: "Device", ["Presentation", "CodeReader", "Camera", "Luma"]),
+        tests(
+            "JoiningDeviceTests", in: "Device",
+            ["JoiningDevice", "TestNetwork", "Limits", "Participant", "Presentation", "SRUP", log]),
         tests("SceneTests", in: "Testing", ["Scene", "CodeReader", "Presentation", "Luma", "SeededRandom"]),
         tests("FuzzTests", in: "Testing", ["FuzzTargets"]),
         tests("ModelTests", in: "EndToEnd", ["Model"]),
