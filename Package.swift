@@ -279,6 +279,8 @@ let package = Package(
         tests("LimitsTests", in: "Support", ["Limits", log]),
         tests("StorageTests", in: "Support", ["Storage", "Linux"]),
         tests("SettingsTests", in: "Support", ["Settings", "Camera", "NFCReader"]),
+        tests("ProgramTests", in: "Support", ["Program", "Linux", arguments, log, lifecycle]),
+        tests("ObservedValueTests", in: "Protocol", ["ObservedValue"]),
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
         tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", log]),
@@ -288,13 +290,15 @@ let package = Package(
         tests(
             "KeyServiceTests", in: "Network",
             ["KeyService", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),
-        tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
+        tests("ObservationTests", in: "Observer", ["Observation"]),
+        tests("WitnessLinkTests", in: "Observer", ["WitnessLink", "Linux", log]),
         tests("KeeperTests", in: "Observer", ["TestNetwork", "Observation", "Participant", "SRUP"]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
         tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
         tests(
             "ApplianceTests", in: "Observer",
             ["TestProcesses", "WitnessLink", "Linux", "Participant", "SRUP", "Storage", log]),
+        tests("LumaTests", in: "Vision", ["Luma", "SeededRandom"]),
         tests(
             "CameraTests", in: "Vision", ["Camera", "CodeReader", "Linux", "Luma", "Scene", "TestProcesses"],
             resources: [.copy("cameras")]),
