@@ -284,6 +284,7 @@ let package = Package(
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
         tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", log]),
+        tests("MemberTests", in: "Network", ["TestNetwork", "Participant", "SRUP", log]),
         tests(
             "C2Tests", in: "Network",
             ["TestNetwork", "C2", "JoiningDevice", "Limits", "Participant", "Presentation", "SRUP", "Storage", log]),

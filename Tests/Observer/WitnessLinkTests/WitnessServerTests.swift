@@ -65,19 +65,24 @@ import Testing
     @Test func aValueThatStaysInViewIsSaidNowAndThen() throws {
         let pair = try LineSocket.pair()
         let server = WitnessServer(descriptor: dup(pair.child.descriptor))
-        for _ in 0..<1000 { server.say(.seen(Array(repeating: 7, count: 16), how: "qr")) }
-        let said = lines(pair.mine)
+        var said = 0
+        for _ in 0..<1000 {
+            server.say(.seen(Array(repeating: 7, count: 16), how: "qr"))
+            said += lines(pair.mine).count
+        }
         // Ten times a second: more would take it ten seconds.
-        #expect(!said.isEmpty && said.count < 100)
+        #expect(said > 0 && said < 100)
     }
 
     @Test func aPictureFullOfCodesFloodsNobody() throws {
         let pair = try LineSocket.pair()
         let server = WitnessServer(descriptor: dup(pair.child.descriptor))
+        var said = 0
         for number in 0..<2000 {
             server.say(.seen([UInt8(number & 255), UInt8(number >> 8)] + Array(repeating: 0, count: 14), how: "qr"))
+            said += lines(pair.mine).count
         }
-        #expect((64..<1000).contains(lines(pair.mine).count))
+        #expect((64..<1000).contains(said))
     }
 
     @Test func tapsAndNewsAreAlwaysPassedOn() throws {
