@@ -293,7 +293,13 @@ let package = Package(
             ["KeyService", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),
         tests("ObservationTests", in: "Observer", ["Observation"]),
         tests("WitnessLinkTests", in: "Observer", ["WitnessLink", "Linux", log]),
-        tests("KeeperTests", in: "Observer", ["TestNetwork", "Observation", "Participant", "SRUP"]),
+        tests(
+            "KeeperTests", in: "Observer",
+            [
+                "Keeper", "TestNetwork", "Observation", "Participant", "Program", "SRUP", "Settings", "Signals",
+                "Storage",
+                "WitnessLink",
+            ]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
         tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
         tests(
