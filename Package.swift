@@ -293,12 +293,15 @@ let package = Package(
         tests("LinuxTests", in: "Support", ["Linux", "Program", log, lifecycle]),
         tests("LimitsTests", in: "Support", ["Limits", log]),
         tests("AddressesTests", in: "Support", ["Addresses"]),
+        tests("StorageTests", in: "Support", ["Storage", "Linux"]),
         tests("SettingsTests", in: "Support", ["Settings"]),
+        tests("ProgramTests", in: "Support", ["Program", "Linux", arguments, log, lifecycle]),
         tests("ObservedValueTests", in: "Protocol", ["ObservedValue"]),
         tests("ValueFormsTests", in: "Protocol", ["ValueForms"]),
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
-        tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", log]),
+        tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", "COpenSSL", log]),
+        tests("MemberTests", in: "Network", ["TestNetwork", "Participant", "SRUP", log]),
         tests(
             "C2Tests", in: "Network",
             [
@@ -311,14 +314,20 @@ let package = Package(
             "KeyServiceTests", in: "Network",
             ["KeyService", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),
         tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
+        tests("WitnessLinkTests", in: "Observer", ["WitnessLink", "Linux", log]),
         tests(
-            "KeeperTests", in: "Observer", ["TestNetwork", "Keeper", "Observation", "Participant", "Settings", "SRUP"]),
+            "KeeperTests", in: "Observer",
+            [
+                "Addresses", "Keeper", "TestNetwork", "Observation", "Participant", "Program", "SRUP", "Settings",
+                "Signals", "Storage", "WitnessLink",
+            ]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
         tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
         tests(
             "ApplianceTests", in: "Observer",
             ["TestProcesses", "WitnessLink", "Linux", "Participant", "SRUP", "Storage", log]),
         tests("GeometryTests", in: "Vision", ["Geometry", "Luma", "SeededRandom"]),
+        tests("LumaTests", in: "Vision", ["Geometry", "Luma", "SeededRandom"]),
         tests(
             "CameraTests", in: "Vision",
             ["Addresses", "Camera", "CodeReader", "Linux", "Luma", "Scene", "TestProcesses"],
@@ -344,6 +353,9 @@ let package = Package(
             ["TestProcesses", "WitnessLink", "NFCReader", "ChipSimulator", "Linux", log, lifecycle],
             resources: [.copy("nfcpy")]),
         tests("PresentationTests", in: "Device", ["Presentation", "CodeReader", "Camera", "Luma"]),
+        tests(
+            "JoiningDeviceTests", in: "Device",
+            ["JoiningDevice", "TestNetwork", "Limits", "Participant", "Presentation", "SRUP", log]),
         tests(
             "SceneTests", in: "Testing",
             ["Scene", "CodeReader", "Presentation", "Luma", "SeededRandom", "TestProcesses"]),

@@ -12,6 +12,7 @@ public enum Hex {
     /// The value of one hexadecimal digit in either case, or `nil`.
     public static func nibble(_ character: UInt8) -> UInt8? {
         switch character {
+        // Not the bit of the case cleared in whatever it is: that would make digits of control characters.
         case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
         default: lowercaseNibble(character)
         }

@@ -4,17 +4,8 @@ import Program
 import ServiceLifecycle
 import Testing
 
-@Suite struct ControlSocketTests {
-    /// On a file system that is read-only an abandoned socket cannot be removed, and binding to it says "in use"; here it is a
-    /// folder that cannot be.
-    @Test func whatCannotBeReplacedIsNotCalledInUse() throws {
-        let path = NSTemporaryDirectory() + "socket-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        let failure = #expect(throws: ControlSocket.Failure.self) { try ControlSocket(path: path) { "" } }
-        #expect(failure?.description == "\(path) cannot be replaced: it is not a socket")
-    }
-
+/// Sockets that programs listen on, and what becomes of them.
+@Suite struct ListeningSocketTests {
     /// Without a service group that stops it in good order, as when another service has failed.
     @Test(arguments: ["control", "command", "signal"])
     func aSocketWhoseTaskIsCancelledListensNoMore(_ kind: String) async throws {

@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Participant
 import Storage
 import Testing
 
@@ -83,18 +82,6 @@ struct PrivateFolderTests {
             #expect(why { try PrivateFile.write("text", to: path) }.contains("no file"))
             #expect(why { try PrivateFile.withContents(of: path) { _ in } }.contains("no file"))
             #expect(FileManager.default.fileExists(atPath: path))
-        }
-    }
-
-    @Test func eventsGoThroughNoLinkAndWaitForNoReader() throws {
-        try inFolder { folder in
-            try "dear".write(toFile: folder + "/dear", atomically: false, encoding: .utf8)
-            try FileManager.default.createSymbolicLink(
-                atPath: folder + "/link", withDestinationPath: folder + "/dear")
-            #expect(why { try EventLog(path: folder + "/link").record("x") }.contains("symbolic link"))
-            #expect(try String(contentsOfFile: folder + "/dear", encoding: .utf8) == "dear")
-            #expect(mkfifo(folder + "/pipe", 0o600) == 0)
-            #expect(why { try EventLog(path: folder + "/pipe").record("x") }.contains("nobody reads"))
         }
     }
 }

@@ -1,0 +1,187 @@
+import Logging
+import SRUP
+import Synchronization
+import Testing
+
+@testable import Participant
+
+/// When it is time again, by a clock that jumps.
+@Suite struct DailyRoundTests {
+    private let day = 86400.0
+    private let now = 1_800_000_000.0
+
+    @Test func theFirstTimeIsNow() {
+        #expect(DailyRound().isDue(now) && DailyRound().isDue(0))
+    }
+
+    @Test func itIsDueADayLaterOrAnHourAfterItDidNotWork() {
+        var round = DailyRound()
+        round.done(now, worked: true)
+        #expect(!round.isDue(now) && !round.isDue(now + day - 1) && round.isDue(now + day))
+        round.done(now, worked: false)
+        #expect(!round.isDue(now + 3599) && round.isDue(now + 3600))
+        round.done(now, worked: true)
+        #expect(!round.isDue(now + 3600))
+    }
+
+    @Test func aClockThatIsSetBackIsATimeToLook() {
+        var round = DailyRound()
+        round.done(now, worked: true)
+        #expect(!round.isDue(now - 60), "kept right")
+        #expect(round.isDue(now - 61) && round.isDue(0))
+    }
+}
+
+@Suite struct RejectionLogTests {
+    private final class Lines: LogHandler {
+        let lines = Mutex<[String]>([])
+        var metadata: Logger.Metadata {
+            get { [:] }
+            set {}
+        }
+        var logLevel: Logger.Level {
+            get { .info }
+            set {}
+        }
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { nil }
+            set {}
+        }
+        func log(event: LogEvent) { lines.withLock { $0.append("\(event.message)") } }
+    }
+
+    @Test func allAreCountedAndTenAMinuteAreLogged() {
+        let lines = Lines()
+        let start = ContinuousClock.now
+        let clock = Mutex(start)
+        let log = RejectionLog(logger: Logger(label: "test") { _ in lines }) { clock.withLock { $0 } }
+        for _ in 0..<1000 { log.record(.badSignature(DeviceID(1))) }
+        log.record(.overloaded)
+        #expect(log.counts == ["bad-signature": 1000, "overloaded": 1])
+        #expect(lines.lines.withLock { $0.count } == 10)
+        clock.withLock { $0 = start + .seconds(59) }
+        log.record(.overloaded)
+        #expect(lines.lines.withLock { $0.count } == 10)
+        clock.withLock { $0 = start + .seconds(60) }
+        log.record(.overloaded)
+        #expect(
+            lines.lines.withLock { $0.suffix(2) } == [
+                "rejected 992 more messages in the last minute",
+                "rejected a message: too many unanswered requests at once",
+            ])
+    }
+
+    /// What a stranger may write into a log.
+    @Test func aTopicsNameIsCutAndHarmless() {
+        let text = Rejection.wrongTopic("a\u{1B}[2J\n" + String(repeating: "x", count: 60_000)).description
+        #expect(text.utf8.count < 200 && !text.contains("\u{1B}") && !text.contains("\n"))
+    }
+
+    @Test func eachReasonHasItsOwnName() {
+        let id = DeviceID(1)
+        let all: [Rejection] = [
+            .wrongTopic("x"), .unknownSender(id), .badSignature(id), .replayed(id, got: .none, last: .none),
+            .noRoomToAnswer(id, got: .none), .overBudget(id), .notJoined(.action), .tooOld(.action),
+            .notSupported(.action),
+            .unexpected(.action), .unknownToken(id), .unfittingStatus(.joinFail), .cannotOpenEnvelope(id), .overloaded,
+        ]
+        #expect(Set(all.map(\.reason)).count == all.count && Set(all.map(\.description)).count == all.count)
+        for rejection in all { #expect(rejection.reason.utf8.allSatisfy { $0 == 0x2D || (0x61...0x7A).contains($0) }) }
+    }
+}
+
+@Suite struct IdentificationTests {
+    @Test func itIsWrittenAsTheProtocolSays() {
+        #expect(
+            Identification(program: "srup-observer 0.1.0", observations: 32, session: "5f1c3a20").description
+                == "srup-observer 0.1.0 observations=32 session=5f1c3a20")
+        #expect(Identification(program: "x").description == "x")
+    }
+
+    @Test(
+        arguments: [("1", 1), ("1024", 1024), ("1025", nil), ("0", nil), ("-1", nil), ("", nil), ("1e2", nil)]
+            as [(String, Int?)])
+    func howManyIsBounded(_ text: String, _ count: Int?) {
+        #expect(Identification("x observations=\(text)").observations == count)
+    }
+
+    @Test func aSessionIsShort() {
+        #expect(Identification("x session=" + String(repeating: "a", count: 32)).session?.count == 32)
+        let long = "session=" + String(repeating: "a", count: 33)
+        #expect(Identification("x " + long).session == nil)
+        #expect(Identification("x " + long).program == "x " + long)
+    }
+
+    @Test func whatIsNotUnderstoodIsTheProgramsName() {
+        let text = Identification("pySRUP version=2.0 observations=4 of Linux\u{202E}")
+        #expect(text.program == "pySRUP version=2.0 of Linux\u{202E}" && text.observations == 4)
+    }
+
+    @Test func textsWithoutEndAreCut() {
+        #expect(Identification(String(repeating: "x", count: 100_000)).program.count == 2048)
+    }
+
+    @Test(arguments: [
+        "", ":", "b1:", "b1", ":QUJD", "0:QUJD", "B1:QUJD", "b1:no base64!",
+        "b1:" + String(repeating: "A", count: 1028),
+    ])
+    func whatIsNoReplacementIsNone(_ text: String) {
+        let replacement = Replacement(text)
+        #expect(replacement?.isGenuine(by: DeviceID(2), oldKey: StoredKey.key) != true)
+        if text != "b1:" { #expect(replacement == nil) }
+    }
+
+    @Test func aReplacementThatSaysTooMuchIsNotGenuine() throws {
+        let key = try PrivateKey.generate()
+        let genuine = try #require(Replacement(of: DeviceID(0xB1), by: DeviceID(2), key: key))
+        #expect(genuine.isGenuine(by: DeviceID(2), oldKey: try key.publicKey))
+        let renamed = try #require(Replacement("b2" + genuine.description.dropFirst(2)))
+        #expect(!renamed.isGenuine(by: DeviceID(2), oldKey: try key.publicKey))
+        // OpenSSL is not left with an error of it.
+        #expect(genuine.isGenuine(by: DeviceID(2), oldKey: try key.publicKey))
+    }
+}
+
+private enum StoredKey {
+    // Making one takes a tenth of a second.
+    static let key: PublicKey = {
+        guard let key = try? PrivateKey.generate().publicKey else { fatalError("OpenSSL makes no key") }
+        return key
+    }()
+}
+
+/// What waits for a slow reader.
+@Suite struct BrokerEventsTests {
+    @Test func eventsComeInTheirOrderAndEnd() async {
+        let events = BrokerEvents()
+        for number in 0..<100 as Range<Int64> { events.send(.confirmed(number)) }
+        events.finish()
+        var numbers: [Int64] = []
+        for await event in events { if case .confirmed(let number) = event { numbers.append(number) } }
+        #expect(numbers == Array(0..<100))
+    }
+
+    @Test func aLinkThatStopsWaitsForNoReader() {
+        let events = BrokerEvents()
+        for number in 0..<256 as Range<Int64> { events.send(.confirmed(number)) }
+        // Full: another one would wait for a reader.
+        events.release()
+        for number in 0..<100 as Range<Int64> { events.send(.confirmed(number)) }
+    }
+}
+
+@Suite struct BrokerLinkTests {
+    @Test func aFileThatIsMissingIsNamedBeforeAnythingIsConnected() {
+        let address = BrokerAddress(
+            host: "localhost", caFile: "/gone/ca.pem", certificateFile: "/gone/c.pem", keyFile: "/gone/k.pem")
+        #expect(address.port == 8883)
+        let error = #expect(throws: BrokerLinkError.self) {
+            try BrokerLink(
+                address, clientID: "x", subscriptions: [],
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        }
+        #expect(
+            error?.description == "/gone/ca.pem, needed for the broker's TLS, cannot be read: No such file or directory"
+        )
+    }
+}
