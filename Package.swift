@@ -280,7 +280,7 @@ let package = Package(
             ["TestNetwork", "C2", "JoiningDevice", "Observation", "Participant", "SRUP", "SeededRandom"]),
         // Simulated hardware: PN532 chips that share one field.
         .target(
-            name: "ChipSimulator", dependencies: ["NFCProtocols", "CLinux"], path: "hardware/pn532-simulator/Simulator"),
+            name: "ChipSimulator", dependencies: ["NFCProtocols", "Linux", "CLinux"], path: "hardware/pn532-simulator/Simulator"),
         .executableTarget(
             name: "srup-pn532-simulator", dependencies: ["ChipSimulator", arguments],
             path: "hardware/pn532-simulator/Program"),
@@ -344,7 +344,7 @@ let package = Package(
             "AimTests", in: "Vision",
             [
                 "Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Geometry", "Presentation", "Scene",
-                "SeededRandom",
+                "SeededRandom", "Linux",
                 "TestProcesses",
             ]),
         tests("NFCProtocolsTests", in: "NFC", ["NFCProtocols", "ChipSimulator"], resources: [.copy("cases")]),

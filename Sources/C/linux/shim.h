@@ -163,3 +163,13 @@ static inline uid_t srup_peer_user(int fd) {
     socklen_t size = sizeof peer;
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.user : (uid_t)-1;
 }
+
+#include <sys/socket.h>
+
+// Numbers of <sys/socket.h>'s anonymous enumerations. Swift finds such a name through `import Glibc` alone or not, depending
+// on what else the compiler's process has read; through functions of a module's own it always does.
+static inline int srup_msg_nosignal(void) { return MSG_NOSIGNAL; }
+static inline int srup_msg_dontwait(void) { return MSG_DONTWAIT; }
+static inline int srup_msg_peek(void) { return MSG_PEEK; }
+static inline int srup_shut_wr(void) { return SHUT_WR; }
+static inline int srup_shut_rdwr(void) { return SHUT_RDWR; }

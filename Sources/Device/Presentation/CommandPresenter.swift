@@ -59,7 +59,7 @@ public struct CommandPresenter: NoncePresenter {
         close(ends[1])
         let deadline = ContinuousClock.now + limit
         feed(input, to: writing, until: deadline)
-        shutdown(writing, Int32(SHUT_WR))
+        shutdown(writing, SocketFlags.endWriting)
         try wait(for: process, until: deadline)
     }
 
@@ -85,7 +85,7 @@ public struct CommandPresenter: NoncePresenter {
             let left = Int32(max(0, (deadline - .now) / .milliseconds(1)))
             guard poll(&poller, 1, left) > 0 else { return }
             let count = input[sent...].withUnsafeBytes {
-                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+                send(descriptor, $0.baseAddress, $0.count, SocketFlags.noSignal | SocketFlags.dontWait)
             }
             if count < 0 && (errno == EINTR || errno == EAGAIN) { continue }
             // A command that does not want its input is judged by its exit code.

@@ -96,7 +96,7 @@ public final class LineSocket: Sendable {
         while done < bytes.count {
             let sent = bytes.withUnsafeBytes { bytes in
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-                return send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+                return send(descriptor, rest.baseAddress, rest.count, SocketFlags.noSignal | SocketFlags.dontWait)
             }
             if sent > 0 {
                 done += sent
@@ -111,6 +111,6 @@ public final class LineSocket: Sendable {
 
     /// Makes reads on both sides end.
     public func shutDown() {
-        shutdown(descriptor, Int32(SHUT_RDWR))
+        shutdown(descriptor, SocketFlags.endBoth)
     }
 }

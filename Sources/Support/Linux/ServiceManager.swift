@@ -49,7 +49,7 @@ public enum ServiceManager {
         defer { close(descriptor) }
         let bytes = Array(message.utf8)
         _ = UnixAddress.with(name) {
-            Int32(sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT), $0, $1))
+            Int32(sendto(descriptor, bytes, bytes.count, SocketFlags.noSignal | SocketFlags.dontWait, $0, $1))
         }
     }
 }

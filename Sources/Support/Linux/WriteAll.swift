@@ -19,7 +19,7 @@ public func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
 /// - Returns: `false` when not all could be sent; `errno` then says why.
 public func sendAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     bytes.withUnsafeBytes { bytes in
-        putAll(bytes) { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        putAll(bytes) { Glibc.send(descriptor, $0.baseAddress, $0.count, SocketFlags.noSignal) }
     }
 }
 

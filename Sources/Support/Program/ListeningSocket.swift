@@ -93,7 +93,7 @@ final class ListeningSocket: Sendable {
 
     /// Ends the accepting thread and removes the path.
     private func end() {
-        shutdown(descriptor, Int32(SHUT_RDWR))
+        shutdown(descriptor, SocketFlags.endBoth)
         UnixAddress.removeAbandoned(path)
     }
 

@@ -34,7 +34,7 @@ public final class SignalListener {
         var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&poller, 1, milliseconds) > 0 else { return [] }
         var chunk = [UInt8](repeating: 0, count: 512)
-        let count = recv(descriptor, &chunk, chunk.count, Int32(MSG_DONTWAIT))
+        let count = recv(descriptor, &chunk, chunk.count, SocketFlags.dontWait)
         if count < 0 && (errno == EINTR || errno == EAGAIN) { return [] }
         guard count > 0 else {
             drop()

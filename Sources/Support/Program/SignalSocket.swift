@@ -1,3 +1,4 @@
+import Linux
 import CLinux
 import Glibc
 import ServiceLifecycle
@@ -53,7 +54,7 @@ public final class SignalSocket: Service, Sendable {
     /// `false` when the listener has gone or does not read: its buffer is full.
     private static func say(_ word: String, to listener: Int32) -> Bool {
         let line = Array((word + "\n").utf8)
-        return send(listener, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) == line.count
+        return send(listener, line, line.count, SocketFlags.noSignal | SocketFlags.dontWait) == line.count
     }
 
     private func welcome(_ connection: ListeningSocket.Connection) {
@@ -78,7 +79,7 @@ public final class SignalSocket: Service, Sendable {
 
     private static func hasGone(_ listener: Int32) -> Bool {
         var byte: UInt8 = 0
-        return recv(listener, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
+        return recv(listener, &byte, 1, SocketFlags.peek | SocketFlags.dontWait) == 0
     }
 
     /// Welcomes listeners until the service group asks it to stop or it is cancelled; then removes the socket and drops all

@@ -1,3 +1,4 @@
+import Linux
 import Foundation
 
 /// Simulated PN532 chips in one field, in a program of their own, and a line to it over which contacts and faults are
@@ -53,7 +54,7 @@ public final class SimulatedReaders {
     @discardableResult
     public func tell(_ command: String) throws -> String {
         let line = Array((command + "\n").utf8)
-        guard send(control, line, line.count, Int32(MSG_NOSIGNAL)) == line.count else {
+        guard send(control, line, line.count, SocketFlags.noSignal) == line.count else {
             throw ProgramRunner.Failure(description: "the reader simulator is gone:\n\(runner.tail(of: "readers"))")
         }
         while true {

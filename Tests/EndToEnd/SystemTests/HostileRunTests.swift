@@ -291,7 +291,7 @@ import Testing
         }
 
         func drip() {
-            for socket in sockets where send(socket, "x", 1, Int32(MSG_NOSIGNAL)) < 0 && errno != EAGAIN {
+            for socket in sockets where send(socket, "x", 1, SocketFlags.noSignal) < 0 && errno != EAGAIN {
                 Glibc.close(socket)
                 sockets.removeAll { $0 == socket }
             }

@@ -106,7 +106,7 @@ import WitnessLink
         #expect(ServiceManager.heartbeat == .milliseconds(1500))
         for expected in ["READY=1", "STATUS=two lines"] {
             var bytes = [UInt8](repeating: 0, count: 200)
-            let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+            let count = recv(descriptor, &bytes, bytes.count, SocketFlags.dontWait)
             #expect(String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self) == expected)
         }
     }

@@ -18,7 +18,7 @@ import Testing
         }
         deinit { close() }
 
-        func write(_ bytes: [UInt8]) { #expect(send(other, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count) }
+        func write(_ bytes: [UInt8]) { #expect(send(other, bytes, bytes.count, SocketFlags.noSignal) == bytes.count) }
         func write(_ text: String) { write(Array(text.utf8)) }
         func close() {
             if other >= 0 { _ = Glibc.close(other) }

@@ -21,7 +21,7 @@ import Testing
         let pair = try LineSocket.pair()
         let bytes = Array(text.utf8)
         #expect(send(pair.mine.descriptor, bytes, bytes.count, 0) == bytes.count)
-        shutdown(pair.mine.descriptor, Int32(SHUT_WR))
+        shutdown(pair.mine.descriptor, SocketFlags.endWriting)
         let lid = Lid()
         WitnessServer(descriptor: dup(pair.child.descriptor)).serve(lid)
         return (lid.told.withLock { $0 }, lines(pair.mine))
@@ -100,7 +100,7 @@ import Testing
         server.say(.seen(value, how: "qr"))
         try pair.mine.write("wake")
         try pair.mine.write("rest")
-        shutdown(pair.mine.descriptor, Int32(SHUT_WR))
+        shutdown(pair.mine.descriptor, SocketFlags.endWriting)
         server.serve(Lid())
         server.say(.seen(value, how: "qr"))
         #expect(lines(pair.mine).filter { $0.hasPrefix("seen") }.count == 2)
@@ -127,7 +127,7 @@ import Testing
         let keeper = try LineSocket.connected(to: path)
         let bytes = Array(text.utf8)
         #expect(send(keeper.descriptor, bytes, bytes.count, 0) == bytes.count)
-        shutdown(keeper.descriptor, Int32(SHUT_WR))
+        shutdown(keeper.descriptor, SocketFlags.endWriting)
         return WitnessServer.accepted(from: listening)?.words
     }
 

@@ -145,7 +145,7 @@ func running(_ service: any Service, _ body: () async throws -> Void) async thro
             let client = place.client()
             defer { close(client) }
             let noise = [UInt8](repeating: 0xFF, count: 10_000)
-            _ = send(client, noise, noise.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            _ = send(client, noise, noise.count, SocketFlags.noSignal | SocketFlags.dontWait)
             #expect(await ask() == "x")
         }
     }
@@ -168,7 +168,7 @@ func running(_ service: any Service, _ body: () async throws -> Void) async thro
         DetachedThread.start {
             let connection = accept(listening, nil, nil)
             let noise = [UInt8](repeating: 0x41, count: 65536)
-            while send(connection, noise, noise.count, Int32(MSG_NOSIGNAL)) > 0 {}
+            while send(connection, noise, noise.count, SocketFlags.noSignal) > 0 {}
             close(connection)
         }
         let answer = await ask()
@@ -180,7 +180,7 @@ func running(_ service: any Service, _ body: () async throws -> Void) async thro
         defer { close(listening) }
         DetachedThread.start {
             let connection = accept(listening, nil, nil)
-            _ = send(connection, [0x61, 0xFF, 0x62] as [UInt8], 3, Int32(MSG_NOSIGNAL))
+            _ = send(connection, [0x61, 0xFF, 0x62] as [UInt8], 3, SocketFlags.noSignal)
             close(connection)
         }
         #expect(await ask() == "a\u{FFFD}b")
@@ -201,7 +201,7 @@ func running(_ service: any Service, _ body: () async throws -> Void) async thro
     }
 
     private func say(_ keeper: Int32, _ bytes: [UInt8]) {
-        #expect(send(keeper, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
+        #expect(send(keeper, bytes, bytes.count, SocketFlags.noSignal) == bytes.count)
     }
 
     @Test func theFirstWhoListensIsTaken() {

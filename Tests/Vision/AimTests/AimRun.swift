@@ -1,3 +1,4 @@
+import Linux
 import Foundation
 import Luma
 import TestProcesses
@@ -137,8 +138,8 @@ final class AimRun {
     static func say(_ bytes: [UInt8], to url: String) throws -> [UInt8] {
         let descriptor = try connect(url)
         defer { close(descriptor) }
-        _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
-        shutdown(descriptor, Int32(SHUT_WR))
+        _ = send(descriptor, bytes, bytes.count, SocketFlags.noSignal)
+        shutdown(descriptor, SocketFlags.endWriting)
         var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var answer: [UInt8] = []

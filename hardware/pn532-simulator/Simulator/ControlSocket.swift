@@ -1,3 +1,4 @@
+import Linux
 import Glibc
 import NFCProtocols
 
@@ -64,7 +65,7 @@ final class ControlSocket {
             buffers[client]?.removeSubrange(...end)
             let answer = simulation.obey(line.split(separator: " ").map(String.init)) + "\n"
             _ = answer.utf8.withContiguousStorageIfAvailable {
-                send(client, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                send(client, $0.baseAddress, $0.count, SocketFlags.noSignal)
             }
         }
     }

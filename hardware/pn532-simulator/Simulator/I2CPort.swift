@@ -1,3 +1,4 @@
+import Linux
 import Glibc
 
 /// The chip as an I2C slave behind a Unix socket: what the preloaded shim and the bridge's simulation connect to.
@@ -95,7 +96,7 @@ final class I2CPort: ChipBus {
     private func answer(_ bytes: [UInt8], _ client: Int32, after delay: EventLoop.Nanoseconds) {
         loop.after(delay) { [self] in
             guard clients[client] != nil else { return }
-            _ = bytes.withUnsafeBytes { Glibc.send(client, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            _ = bytes.withUnsafeBytes { Glibc.send(client, $0.baseAddress, $0.count, SocketFlags.noSignal) }
         }
     }
 
