@@ -145,12 +145,13 @@ let package = Package(
         room("Operators", in: "Network", ["SRUP", "Storage", "Limits", "Linux", "COpenSSL"]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
         room(
+            "HTTPServing", in: "Network",
+            ["Limits", log, web("Hummingbird"), web("HummingbirdCore"), web("HummingbirdTLS")]),
+        room(
             "KeyService", in: "Network",
             [
-                "CertificateRequests", "SRUP", "Storage", "Limits", "COpenSSL", log, lifecycle,
+                "CertificateRequests", "HTTPServing", "SRUP", "Storage", "Limits", "COpenSSL", log, lifecycle,
                 web("Hummingbird"),
-                web("HummingbirdCore"),
-                web("HummingbirdTLS"),
             ]),
 
         // MARK: Observer: verdicts, the witness's line, what it shows and examines
@@ -280,7 +281,8 @@ let package = Package(
             ["TestNetwork", "C2", "JoiningDevice", "Observation", "Participant", "SRUP", "SeededRandom"]),
         // Simulated hardware: PN532 chips that share one field.
         .target(
-            name: "ChipSimulator", dependencies: ["NFCProtocols", "Linux", "CLinux"], path: "hardware/pn532-simulator/Simulator"),
+            name: "ChipSimulator", dependencies: ["NFCProtocols", "Linux", "CLinux"],
+            path: "hardware/pn532-simulator/Simulator"),
         .executableTarget(
             name: "srup-pn532-simulator", dependencies: ["ChipSimulator", arguments],
             path: "hardware/pn532-simulator/Program"),
@@ -312,7 +314,10 @@ let package = Package(
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "KeyServiceTests", in: "Network",
-            ["KeyService", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage", "COpenSSL", log]),
+            [
+                "KeyService", "HTTPServing", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage",
+                "COpenSSL", log,
+            ]),
         tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
         tests("WitnessLinkTests", in: "Observer", ["WitnessLink", "Linux", log]),
         tests(

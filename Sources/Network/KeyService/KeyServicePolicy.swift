@@ -1,3 +1,5 @@
+import HTTPServing
+import Limits
 import SRUP
 
 /// What the key service tells those who register, and what it allows strangers: everybody who reaches it may register.
@@ -18,12 +20,8 @@ public struct KeyServicePolicy: Sendable {
     /// When there is no more room, the oldest that have never joined go before that, but none that is younger than this.
     public var unjoinedMinimum = Duration.seconds(3600)
 
-    /// How many connections are served at once, and how many of one address when one that has waited can go for another.
-    public var maximumConnections = 1024
-    /// How many connections one address may have when one of them has waited for two seconds and can go for a new one.
-    public var maximumConnectionsPerAddress = 64
-    /// How long a request may take with all that belongs to it: TLS handshake, headers, body, answer.
-    public var requestDeadline = Duration.seconds(20)
+    /// What strangers may take of the server itself.
+    public var connections = ConnectionLimits()
 
     /// How often one address (of IPv6: one /64) may register. A few hundred devices behind one address come at once, some
     /// thousands in an afternoon.

@@ -1,7 +1,6 @@
 import Foundation
+import HTTPServing
 import Hummingbird
-import HummingbirdCore
-import HummingbirdTLS
 import Logging
 import SRUP
 import ServiceLifecycle
@@ -13,9 +12,6 @@ public struct KeyServiceServer: Service {
     private let port: Int
     private let certificate: ServingCertificate
     private let onRunning: @Sendable (Int) async -> Void
-
-    /// How long a connection may say nothing, in seconds.
-    static let idleTimeout: Int64 = 30
 
     /// - Parameters:
     ///   - key: the service's own, for what it signs.
@@ -33,7 +29,8 @@ public struct KeyServiceServer: Service {
         self.bind = bind
         self.port = port
         self.onRunning = onRunning
-        certificate = try ServingCertificate(certificateFile: certificateFile, keyFile: keyFile, logger: logger)
+        certificate = try ServingCertificate(
+            certificateFile: certificateFile, keyFile: keyFile, logger: logger, check: ServerCertificates.mustFit)
     }
 
     /// Takes registrations from now on, or none.
@@ -53,29 +50,14 @@ public struct KeyServiceServer: Service {
     }
 
     private func application() throws -> some ApplicationProtocol {
-        var quiet = routes.logger
-        quiet.logLevel = max(quiet.logLevel, .warning)
-        let policy = routes.policy
-        let table = ConnectionTable(
-            maximum: policy.maximumConnections, maximumForOne: policy.maximumConnectionsPerAddress)
-        let http = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ConnectionGuard(table, deadline: policy.requestDeadline)],
-            idleTimeout: .seconds(Self.idleTimeout),
-            // Our requests have a handful of short headers.
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: 4096, maxHeaderListSize: 16384, maxHeaderFieldCount: 64))
-        return Application(
-            router: routes.router(),
-            server: try .tls(.http1(configuration: http), tlsConfiguration: certificate.configuration),
-            configuration: .init(
-                address: .hostname(bind, port: port), serverName: nil,
-                // Above what the table lets in: those it closes count until they are gone.
-                availableConnectionsDelegate: MaximumAvailableConnections(policy.maximumConnections + 256)),
-            onServerRunning: { channel in
-                let port = channel.localAddress?.port ?? 0
-                routes.logger.notice("the key service listens on \(bind):\(port)")
-                await onRunning(port)
-            }, logger: quiet)
+        let (bind, routes, onRunning) = (bind, routes, onRunning)
+        return try HTTPSApplication.make(
+            routes.router().buildResponder(), bind: bind, port: port, certificate: certificate,
+            limits: routes.policy.connections, logger: routes.logger
+        ) { port in
+            routes.logger.notice("the key service listens on \(bind):\(port)")
+            await onRunning(port)
+        }
     }
 
     /// Once an hour, until cancelled.

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPServing
 import Hummingbird
 import Limits
 import Logging
@@ -7,14 +8,14 @@ import Storage
 import Synchronization
 
 /// What is known of a request besides itself.
-struct KeyServiceContext: RequestContext {
+struct KeyServiceContext: AddressedContext {
     var coreContext: CoreRequestContextStorage
     /// Who asks.
     let address: AddressGroup
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-        address = AddressGroup(source.channel.remoteAddress?.ipAddress)
+        address = source.address
     }
 }
 
@@ -162,12 +163,8 @@ struct KeyServiceRoutes: Sendable {
     }
 
     private func collect(_ request: Request) async throws -> ByteBuffer {
-        var whole = ByteBuffer()
-        for try await part in request.body {
-            guard whole.readableBytes + part.readableBytes <= Self.maximumBody else {
-                throw Refusal(status: .contentTooLarge, words: "at most \(Self.maximumBody) bytes are taken")
-            }
-            whole.writeImmutableBuffer(part)
+        guard let whole = try await request.collected(atMost: Self.maximumBody) else {
+            throw Refusal(status: .contentTooLarge, words: "at most \(Self.maximumBody) bytes are taken")
         }
         return whole
     }

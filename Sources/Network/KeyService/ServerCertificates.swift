@@ -109,6 +109,13 @@ public struct ServerCertificates: Sendable {
         return X509_check_private_key(certificate, key) == 1
     }
 
+    /// - Throws: ``AuthorityError`` when the private key in one file is not the one of the certificate in the other.
+    @Sendable public static func mustFit(certificateFile: String, keyFile: String) throws {
+        guard try fit(certificateFile: certificateFile, keyFile: keyFile) else {
+            throw AuthorityError.notOfOnePair(certificateFile, keyFile)
+        }
+    }
+
     /// Whether a certificate ends within so many days or was made by a clock that went ahead.
     private static func isDue(_ pem: String, _ now: Double, within days: Int) -> Bool {
         guard let dates = Authority.dates(pem) else { return false }

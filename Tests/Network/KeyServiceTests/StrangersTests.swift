@@ -4,6 +4,7 @@ import SRUP
 import Storage
 import Testing
 
+@testable import HTTPServing
 @testable import KeyService
 @testable import Participant
 
@@ -87,8 +88,8 @@ import Testing
 
     @Test func moreThanThereIsRoomForComesFromOneAddressAndAnotherStillGetsIn() async throws {
         try await Rig.with(policy: {
-            $0.maximumConnections = 100
-            $0.maximumConnectionsPerAddress = 80
+            $0.connections.maximum = 100
+            $0.connections.maximumPerAddress = 80
         }) { rig in
             let slow = try SlowBodies(160, port: rig.port, ca: rig.ca, from: "127.0.0.2")
             defer { slow.stop() }
@@ -99,7 +100,7 @@ import Testing
     }
 
     @Test func aRequestHasADeadlineHoweverBusilyItsBytesDropIn() async throws {
-        try await Rig.with(policy: { $0.requestDeadline = .seconds(2) }) { rig in
+        try await Rig.with(policy: { $0.connections.requestDeadline = .seconds(2) }) { rig in
             let slow = try SlowBodies(10, port: rig.port, ca: rig.ca)
             defer { slow.stop() }
             #expect(slow.line() == "open 10")

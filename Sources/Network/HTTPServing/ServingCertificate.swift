@@ -4,12 +4,13 @@ import Logging
 import NIOSSL
 import Synchronization
 
-/// The certificate that the key service shows: read anew when its files have changed, so that a renewed one is served without
+/// The certificate that a server shows: read anew when its files have changed, so that a renewed one is served without
 /// a restart. What cannot be used does not take the place of what was.
-final class ServingCertificate: Sendable {
+public final class ServingCertificate: Sendable {
     private let certificateFile: String
     private let keyFile: String
     private let logger: Logger
+    private let check: @Sendable (_ certificateFile: String, _ keyFile: String) throws -> Void
 
     private struct Pair {
         let chain: [NIOSSLCertificateSource]
@@ -21,12 +22,22 @@ final class ServingCertificate: Sendable {
     }
     private let state: Mutex<State>
 
+    /// - Parameters:
+    ///   - certificateFile: PEM, the server's own first.
+    ///   - keyFile: PEM, not encrypted.
+    ///   - check: throws when the two do not belong together, which NIOSSL would find out in a handshake.
     /// - Throws: when the files cannot be used.
-    init(certificateFile: String, keyFile: String, logger: Logger) throws {
+    public init(
+        certificateFile: String, keyFile: String, logger: Logger,
+        check: @escaping @Sendable (_ certificateFile: String, _ keyFile: String) throws -> Void
+    ) throws {
         self.certificateFile = certificateFile
         self.keyFile = keyFile
         self.logger = logger
-        state = Mutex(State(pair: try Self.read(certificateFile, keyFile), stamp: Self.stamp(certificateFile, keyFile)))
+        self.check = check
+        state = Mutex(
+            State(
+                pair: try Self.read(certificateFile, keyFile, check), stamp: Self.stamp(certificateFile, keyFile)))
     }
 
     /// For a server that asks here at each handshake.
@@ -43,14 +54,13 @@ final class ServingCertificate: Sendable {
         return configuration
     }
 
-    private static func read(_ certificateFile: String, _ keyFile: String) throws -> Pair {
+    private static func read(
+        _ certificateFile: String, _ keyFile: String, _ check: (String, String) throws -> Void
+    ) throws -> Pair {
         let pair = Pair(
             chain: try NIOSSLCertificate.fromPEMFile(certificateFile).map { .certificate($0) },
             key: .privateKey(try NIOSSLPrivateKey(file: keyFile, format: .pem)))
-        // NIOSSL would find out in a handshake.
-        guard try ServerCertificates.fit(certificateFile: certificateFile, keyFile: keyFile) else {
-            throw AuthorityError.notOfOnePair(certificateFile, keyFile)
-        }
+        try check(certificateFile, keyFile)
         return pair
     }
 
@@ -61,7 +71,7 @@ final class ServingCertificate: Sendable {
             guard state.stamp != stamp else { return state.pair }
             state.stamp = stamp
             do {
-                state.pair = try Self.read(certificateFile, keyFile)
+                state.pair = try Self.read(certificateFile, keyFile, check)
                 logger.notice("serving the new certificate in \(certificateFile)")
             } catch {
                 logger.error("\(certificateFile) and \(keyFile) cannot be used, the old ones stay in use: \(error)")

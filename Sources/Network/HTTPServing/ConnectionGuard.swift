@@ -5,7 +5,7 @@ import NIOHTTPTypes
 
 /// In each connection's pipeline: takes a place in the ``ConnectionTable``, and closes the connection when a request (TLS
 /// handshake, headers, body and answer together) is not done by its deadline, however busily its bytes drop in, or when
-/// the rest of it cannot come any more.
+/// the rest of it cannot come any more. A stream of events has a longer one.
 ///
 /// Used on its connection's event loop only.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
@@ -16,14 +16,16 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let table: ConnectionTable
     private let limit: TimeAmount
+    private let streamLimit: TimeAmount
     private var place: ConnectionTable.Place?
     private var deadline: Scheduled<Void>?
     /// The end of the request that is being read has come.
     private var isWhole = false
 
-    init(_ table: ConnectionTable, deadline: Duration) {
+    init(_ table: ConnectionTable, _ limits: ConnectionLimits) {
         self.table = table
-        limit = .nanoseconds(Int64(deadline / .nanoseconds(1)))
+        limit = .nanoseconds(Int64(limits.requestDeadline / .nanoseconds(1)))
+        streamLimit = .nanoseconds(Int64(limits.streamDeadline / .nanoseconds(1)))
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -60,7 +62,12 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         // The next request on this connection has as long as this one had.
-        if case .end = unwrapOutboundIn(data) { startClock(context.channel) }
+        switch unwrapOutboundIn(data) {
+        case .head(let head) where head.headerFields[.contentType]?.hasPrefix("text/event-stream") == true:
+            startClock(context.channel, streamLimit)
+        case .end: startClock(context.channel, limit)
+        case .head, .body: break
+        }
         context.write(data, promise: promise)
     }
 
@@ -69,10 +76,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         let channel = context.channel
         place = table.add(AddressGroup(channel.remoteAddress?.ipAddress)) { channel.close(promise: nil) }
         guard place != nil else { return channel.close(promise: nil) }
-        startClock(channel)
+        startClock(channel, limit)
     }
 
-    private func startClock(_ channel: any Channel) {
+    private func startClock(_ channel: any Channel, _ limit: TimeAmount) {
         deadline?.cancel()
         deadline = channel.eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
     }
