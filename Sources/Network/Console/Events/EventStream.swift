@@ -31,6 +31,8 @@ final class StreamTable: Sendable {
         }
     }
 
+    var count: Int { state.withLock { $0.streams.count } }
+
     func remove(_ number: Int) { state.withLock { $0.streams[number] = nil } }
 
     func endAll() {
@@ -50,7 +52,7 @@ extension Console {
     func addEvents(to router: Router<ConsoleContext>) {
         router.get("/events") { request, context in
             guard let visitor = context.visitor else { throw PageError.notSignedIn.withoutPage }
-            return try events(request, visitor)
+            return try events(request, visitor, hasConnection: context.hasConnection)
         }
     }
 
@@ -59,7 +61,9 @@ extension Console {
         case beat
     }
 
-    private func events(_ request: Request, _ visitor: Visitor) throws(PageError) -> Response {
+    private func events(
+        _ request: Request, _ visitor: Visitor, hasConnection: Bool
+    ) throws(PageError) -> Response {
         let wanted = Set(
             (request.uri.queryParameters["subjects"] ?? "").split(separator: ",").compactMap {
                 Change.Subject(rawValue: String($0))
@@ -78,10 +82,14 @@ extension Console {
             status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-store"],
             body: .init { [self] writer in
                 defer { ticker.finish() }
-                try await request.body.consumeWithInboundCloseHandler { _ in
+                if hasConnection {
+                    try await request.body.consumeWithInboundCloseHandler { _ in
+                        try await write(ticks, ticker, feed, wanted, visitor, &writer)
+                    } onInboundClosed: {
+                        ticker.finish()
+                    }
+                } else {
                     try await write(ticks, ticker, feed, wanted, visitor, &writer)
-                } onInboundClosed: {
-                    ticker.finish()
                 }
                 try await writer.finish(nil)
             })
