@@ -74,7 +74,7 @@ enum Assets {
         label { font-weight: 600; }
         .narrow input, .search input, .columns input { display: block; width: 100%; }
         .search, .row { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: flex-end; margin-bottom: 1rem; }
-        .search p, .row p { margin: 0; }
+        .search p, .row p { margin: 0; min-width: 0; max-width: 100%; }
         .row label { display: block; }
         #note, #data-name, #data-value { width: 26rem; }
         td .row { margin: 0; gap: .4rem; align-items: center; }
