@@ -27,7 +27,10 @@ final class CommandBench {
     func c2(_ arguments: [String], in folder: String? = nil) throws -> (code: Int32, said: String) {
         count += 1
         let role = "command-\(count)"
-        let code = try runner.run("srup-c2", arguments + ["--folder", folder ?? self.folder], as: role)
+        // Options end at "--".
+        let end = arguments.firstIndex(of: "--") ?? arguments.count
+        let code = try runner.run(
+            "srup-c2", arguments[..<end] + ["--folder", folder ?? self.folder] + arguments[end...], as: role)
         return (code, try String(contentsOfFile: runner.path("log/\(role).log"), encoding: .utf8))
     }
 

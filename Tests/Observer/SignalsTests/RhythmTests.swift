@@ -81,7 +81,9 @@ import Testing
 
     @Test func onlyVerdictsAreEvents() {
         #expect(SignalWord.allCases.filter(\.isVerdict) == [.valid, .invalid, .failed])
-        for word in SignalWord.allCases { #expect(!word.meaning.isEmpty && SignalWord(rawValue: word.rawValue) == word) }
+        for word in SignalWord.allCases {
+            #expect(!word.meaning.isEmpty && SignalWord(rawValue: word.rawValue) == word)
+        }
         #expect(SignalWord(rawValue: "valid") == nil && SignalWord(rawValue: "") == nil)
     }
 

@@ -32,7 +32,9 @@ import Testing
         #expect(AddressGroup("fe80::1%eth0") == AddressGroup("fe80::2%wlan0"))
     }
 
-    @Test(arguments: [nil, "", "localhost", "192.0.2.1:80", "[::1]", "1.2.3", "01.2.3.4.5", "%eth0", "\0", " 192.0.2.1"])
+    @Test(arguments: [
+        nil, "", "localhost", "192.0.2.1:80", "[::1]", "1.2.3", "01.2.3.4.5", "%eth0", "\0", " 192.0.2.1",
+    ])
     func whatIsNoAddressIsOneGroup(_ text: String?) {
         #expect(AddressGroup(text) == .unknown)
     }
@@ -92,12 +94,14 @@ import Testing
 @Suite struct LimitEdgeTests {
     @Test func aBudgetsWaitIsTheTimeUntilTheNextMessage() {
         var budget = SenderBudget<String>(burst: 2, perSecond: 4)
-        #expect(budget.take("a", at: .seconds(5)) && budget.take("a", at: .seconds(5)))
+        let (first, second) = (budget.take("a", at: .seconds(5)), budget.take("a", at: .seconds(5)))
+        #expect(first && second)
         #expect(budget.wait("a", at: .seconds(5)) == .milliseconds(250))
         #expect(budget.wait("a", at: .seconds(5) + .milliseconds(100)) == .milliseconds(150))
-        #expect(!budget.take("a", at: .seconds(5) + .milliseconds(249)))
-        // A try that was refused costs nothing.
-        #expect(budget.take("a", at: .seconds(5) + .milliseconds(250)))
+        // A try that is refused costs nothing.
+        let early = budget.take("a", at: .seconds(5) + .milliseconds(249))
+        let late = budget.take("a", at: .seconds(5) + .milliseconds(250))
+        #expect(!early && late)
     }
 
     @Test func aWaitIsADayAtMost() {
@@ -118,10 +122,11 @@ import Testing
 
     @Test func aPauseIsNeverMoreThanTheLongestEvenAtTheFirst() {
         var backoff = Backoff(first: .seconds(100), longest: .seconds(10))
-        for _ in 0..<50 { #expect(backoff.next() <= .seconds(10)) }
-        #expect(backoff.tries == 50)
+        let pauses = (0..<50).map { _ in backoff.next() }
+        #expect(pauses.allSatisfy { $0 <= .seconds(10) } && backoff.tries == 50)
         var none = Backoff(first: .zero, longest: .zero)
-        #expect((0..<5).allSatisfy { _ in none.next() == .zero })
+        let nothing = (0..<5).map { _ in none.next() }
+        #expect(nothing.allSatisfy { $0 == .zero })
     }
 
     @Test func aThousandDoNotComeBackAtOnce() {

@@ -105,7 +105,9 @@ import Testing
         pthread_sigmask(SIG_BLOCK, &one, &old)
         defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
         let status = try shell("grep -E '^Sig(Blk|Ign)' /proc/self/status").output
-        let masks = status.split(separator: "\n").map { $0.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) } }
+        let masks = status.split(separator: "\n").map {
+            $0.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }
+        }
         #expect(masks == [0, 0], "\(status)")
     }
 

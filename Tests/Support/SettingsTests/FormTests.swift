@@ -60,7 +60,8 @@ import Testing
     @Test(arguments: [
         "", "https://", "http://a", "HTTPS://a", "https:/a", "https://a:", "https://a:0", "https://a:65536",
         "https://a:-1", "https://a:+1", "https://a:8443x", "https://a:84 43", "https://user@a", "https://u:p@a",
-        "https://a?x=1", "https://a/#x", "https://a/?x", "https://a/b c", "https://a\n", "https://[::1", "https://[::1]x",
+        "https://a?x=1", "https://a/#x", "https://a/?x", "https://a/b c", "https://a\n", "https://[::1",
+        "https://[::1]x",
         "https://[a]:1", "https://[127.0.0.1]:1", "https://[]:1", "https://a:1:2", "https:// a", "https://a\\b",
         "https://a/" + String(repeating: "x", count: 512), "https://a/\u{202E}",
     ])
@@ -129,13 +130,21 @@ import Testing
     }
 
     @Test(arguments: [
-        "\"\"", "\"s\"", "\"-1 s\"", "\"1 S\"", "\"1 day\"", "\"1 s 2 ms\"", "\"1,5 s\"", "\"1e3 s\"", "\"inf\"", "\"nan s\"",
-        "\".\"", "\"1..5 s\"", "\"٣ s\"", "\"½ s\"", "inf", "-inf", "nan", "-0.001", "7201", "9223372036854775807", "true",
+        "\"\"", "\"s\"", "\"-1 s\"", "\"1 S\"", "\"1 day\"", "\"1 s 2 ms\"", "\"1,5 s\"", "\"1e3 s\"", "\"inf\"",
+        "\"nan s\"",
+        "\".\"", "\"1..5 s\"", "\"٣ s\"", "\"½ s\"", "inf", "-inf", "nan", "-0.001", "7201", "9223372036854775807",
+        "true",
         "[1]", "1979-05-27", "\"99999999999999999999 h\"", "\"1 s\\n\"",
     ])
     func otherTimesAreRefusedWithWhatIsMeant(_ text: String) {
         let why = why("t = \(text)") { _ = try $0.duration("t", default: .zero, in: .zero...(.seconds(7200))) }
         #expect(why.hasPrefix("x.toml:1: t: must be a time from 0 ms to 2 h"), "\(why)")
+    }
+
+    /// A policy that stands in a table's place would count for nothing.
+    @Test(arguments: ["policy = \"simple\"", "policy = 1", "policy = [\"simple\"]", "[[policy]]\nlamp = \"simple\""])
+    func whatIsNoTableInATablesPlaceIsNamed(_ text: String) {
+        #expect(why(text) { _ = try $0.keys(of: "policy") }.hasPrefix("x.toml:1: policy: must be a table"))
     }
 
     @Test func aListsWrongElementIsNamedByItsPlace() {

