@@ -73,16 +73,19 @@ import Testing
         #expect(try bench.objects(try bench.c2(["operator", "list", "--json"]).said).count == 1)
     }
 
-    @Test(arguments: [
-        ("short", "at least 12 characters"), ("", "at least 12 characters"), ("aaaaaaaaaaaaaaaa", "again and again"),
-        ("abababababababab", "again and again"), ("with\\ta\\ttab\\tinside", "no control characters"),
-        (String(repeating: "long", count: 70), "at most 256 bytes"),
-    ])
-    func passwordsThatAreNoneAreRefused(_ password: String, _ words: String) throws {
+    @Test func passwordsThatAreNoneAreRefused() throws {
         let bench = try CommandBench()
-        let answer = try bench.shell(
-            "printf '\(password)\\n' | SRUP operator add anna --password-file - --folder \(bench.folder)")
-        #expect(answer.code == 1 && answer.said.contains(words), "\(answer)")
+        let passwords = [
+            ("short", "at least 12 characters"), ("", "at least 12 characters"),
+            ("aaaaaaaaaaaaaaaa", "again and again"),
+            ("abababababababab", "again and again"), ("with\\ta\\ttab\\tinside", "no control characters"),
+            (String(repeating: "long", count: 70), "at most 256 bytes"),
+        ]
+        for (password, words) in passwords {
+            let answer = try bench.shell(
+                "printf '\(password)\\n' | SRUP operator add anna --password-file - --folder \(bench.folder)")
+            #expect(answer.code == 1 && answer.said.contains(words), "\(answer)")
+        }
         #expect(try bench.c2(["operator", "list"]).said.isEmpty)
     }
 
