@@ -18,6 +18,7 @@ final class CommandBench {
             [
                 "init", "--folder", folder, "--host", "localhost", "--bind", "127.0.0.1", "--broker-port",
                 "\(try ProgramRunner.freePort())", "--key-service-port", "\(try ProgramRunner.freePort())",
+                "--pages-port", "\(try ProgramRunner.freePort())",
             ], as: "init")
     }
 

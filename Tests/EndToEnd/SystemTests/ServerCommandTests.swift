@@ -12,8 +12,9 @@ import Testing
         (["--host", "localhost", "--bind", "[::1"], "--bind must be"),
         (["--host", "localhost", "--broker-port", "0"], "ports are from 1 to 65535"),
         (["--host", "localhost", "--key-service-port", "65536"], "ports are from 1 to 65535"),
-        (["--host", "localhost", "--broker-port", "8443"], "the two ports must not be the same"),
+        (["--host", "localhost", "--broker-port", "8443"], "no two ports may be the same"),
         (["--host", "localhost", "--broker-port", "mqtt"], "--broker-port"),
+        (["--host", "localhost", "--pages-port", "8883"], "no two ports may be the same"),
     ])
     func aFolderIsNotMadeFromWrongArguments(_ arguments: [String], _ words: String) throws {
         let bench = try CommandBench(isMade: false)
@@ -232,7 +233,7 @@ import Testing
             "srup-c2",
             [
                 "init", "--folder", bench.folder, "--host", "localhost", "--bind", "127.0.0.1", "--broker-port",
-                "\(broker)", "--key-service-port", "\(keys)",
+                "\(broker)", "--key-service-port", "\(keys)", "--pages-port", "\(try ProgramRunner.freePort())",
             ], as: "init")
         try bench.runner.start(
             "/usr/bin/setsid", ["--wait", bench.runner.binaries + "/srup-c2", "up", "--folder", bench.folder], as: "up")
