@@ -96,11 +96,12 @@ import Testing
         let bench = try CommandBench()
         let texts = ["", "0x1", "B9D077E223834CF6", "g", "01", "12345678901234567", "-1", " 1", "1 ", "*", "0"]
         for text in texts {
-            for command in ["trust", "remove", "approve", "refuse", "forget"] {
-                #expect(try bench.c2([command, "--", text]).code == 64, "\(command) \(text)")
-            }
-            #expect(try bench.c2(["audit", "--about=\(text)"]).code == 64, "\(text)")
+            #expect(try bench.c2(["trust", "--", text]).code == 64, "\(text)")
         }
+        for command in ["remove", "approve", "refuse", "forget"] {
+            #expect(try bench.c2([command, "--", "01"]).code == 64, "\(command)")
+        }
+        #expect(try bench.c2(["audit", "--about=01"]).code == 64)
         #expect(try bench.c2(["trust"]).said.isEmpty)
     }
 
@@ -165,9 +166,10 @@ import Testing
             ("host = \"a\"\npolicy = \"simple\"\n", "c2.toml:2: policy: must be a table"), ("host = 'a", "not TOML"),
             ("", "host: is missing"),
         ]
-        for (text, words) in configurations {
+        for (index, (text, words)) in configurations.enumerated() {
             try bench.runner.write(text, to: "c2/c2.toml")
-            for command in ["check", "run", "key-service", "upgrade", "doctor", "up"] {
+            let commands = index == 0 ? ["check", "run", "key-service", "upgrade", "doctor", "up"] : ["check"]
+            for command in commands {
                 let answer = try bench.c2([command])
                 #expect(answer.code == 78 && answer.said.contains(words), "\(command): \(answer)")
             }
@@ -176,7 +178,7 @@ import Testing
 
     @Test func policiesOfTheCommandLineMustBeSome() throws {
         let bench = try CommandBench()
-        for policy in ["lamp", "lamp=", "=simple", "lamp=open", "lamp=Simple", ""] {
+        for policy in ["lamp", "=simple", "lamp=Simple", ""] {
             #expect(try bench.c2(["run", "--policy", policy]).code == 64, "\(policy)")
         }
         for option in [
