@@ -177,6 +177,7 @@ let package = Package(
             "Keeper", in: "Observer",
             [
                 "Addresses", "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program",
+                "Linux",
                 "Signals",
                 "CLinux",
                 log, lifecycle,
