@@ -256,6 +256,7 @@ let package = Package(
 
         room("SeededRandom", in: "Testing", settings: fast),
         room("TestProcesses", in: "Testing", ["Linux"]),
+        room("DisplaySimulator", in: "Testing", ["ValueForms", "Linux"]),
         room(
             "Scene", in: "Testing", ["Luma", "Presentation", "DataMatrix", "ReedSolomon", "SeededRandom", "CDmtx"],
             settings: fast),
@@ -299,7 +300,7 @@ let package = Package(
         tests("SettingsTests", in: "Support", ["Settings"]),
         tests("ProgramTests", in: "Support", ["Program", "Linux", arguments, log, lifecycle]),
         tests("ObservedValueTests", in: "Protocol", ["ObservedValue"]),
-        tests("ValueFormsTests", in: "Protocol", ["ValueForms"]),
+        tests("ValueFormsTests", in: "Protocol", ["ValueForms", "DisplaySimulator"]),
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
         tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", "COpenSSL", log]),

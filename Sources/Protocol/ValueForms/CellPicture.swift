@@ -106,7 +106,7 @@ public struct CellPicture: Sendable, Hashable {
         return parts.joined() + "</svg>"
     }
 
-    private static func escaped(_ text: String) -> String {
+    static func escaped(_ text: String) -> String {
         text.reduce(into: "") { result, character in
             switch character {
             case "&": result += "&amp;"
