@@ -115,6 +115,7 @@ let package = Package(
 
         room("Linux", in: "Support", ["CLinux"]),
         room("Addresses", in: "Support"),
+        room("OLED", in: "Support", ["Addresses", "CLinux", "Linux"]),
         room("Limits", in: "Support", [log]),
         room("Storage", in: "Support", ["CSQLite", "Linux"]),
         room("Settings", in: "Support", ["CTOML", "Linux"]),
@@ -192,7 +193,8 @@ let package = Package(
         // MARK: Device: what joins, and how it shows its value
 
         room(
-            "Presentation", in: "Device", ["ObservedValue", "ValueForms", "CQREncode", "CPNG", "CFramebuffer", "Linux"]),
+            "Presentation", in: "Device",
+            ["Addresses", "ObservedValue", "OLED", "ValueForms", "CQREncode", "CPNG", "CFramebuffer", "Linux"]),
         room("JoiningDevice", in: "Device", ["SRUP", "Participant", "Limits", "Presentation", log, lifecycle]),
 
         // MARK: Programs: one command line each
@@ -256,7 +258,7 @@ let package = Package(
 
         room("SeededRandom", in: "Testing", settings: fast),
         room("TestProcesses", in: "Testing", ["Linux"]),
-        room("DisplaySimulator", in: "Testing", ["ValueForms", "Linux"]),
+        room("DisplaySimulator", in: "Testing", ["ValueForms", "Linux"], settings: fast),
         room(
             "Scene", in: "Testing", ["Luma", "Presentation", "DataMatrix", "ReedSolomon", "SeededRandom", "CDmtx"],
             settings: fast),
@@ -299,6 +301,7 @@ let package = Package(
         tests("StorageTests", in: "Support", ["Storage", "Linux"]),
         tests("SettingsTests", in: "Support", ["Settings"]),
         tests("ProgramTests", in: "Support", ["Program", "Linux", arguments, log, lifecycle]),
+        tests("OLEDTests", in: "Support", ["Addresses", "DisplaySimulator", "OLED", "ValueForms"]),
         tests("ObservedValueTests", in: "Protocol", ["ObservedValue"]),
         tests("ValueFormsTests", in: "Protocol", ["ValueForms", "DisplaySimulator"]),
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
@@ -358,7 +361,12 @@ let package = Package(
             "NFCReaderTests", in: "NFC",
             ["TestProcesses", "WitnessLink", "NFCReader", "ChipSimulator", "Linux", log, lifecycle],
             resources: [.copy("nfcpy")]),
-        tests("PresentationTests", in: "Device", ["Presentation", "CodeReader", "Camera", "Luma"]),
+        tests(
+            "PresentationTests", in: "Device",
+            [
+                "Addresses", "Camera", "CodeReader", "DisplaySimulator", "Luma", "Presentation", "TestProcesses",
+                "ValueForms",
+            ]),
         tests(
             "JoiningDeviceTests", in: "Device",
             ["JoiningDevice", "TestNetwork", "Limits", "Participant", "Presentation", "SRUP", log]),

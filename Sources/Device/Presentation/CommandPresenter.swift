@@ -28,8 +28,11 @@ public struct CommandPresenter: NoncePresenter {
     }
 
     /// The same with a text in place of the code.
-    func show(text: String) throws {
-        var bytes = Array(text.utf8)
+    func show(text: String) throws { try show(bytes: Array(text.utf8)) }
+
+    /// The same with any bytes.
+    func show(bytes: [UInt8]) throws {
+        var bytes = bytes
         defer { explicit_bzero(&bytes, bytes.count) }
         try run(bytes, mode: "show")
     }

@@ -1,6 +1,7 @@
 import CPNG
 import Glibc
 import Linux
+import ValueForms
 
 /// Keeps a PNG file up to date: written beside it and renamed, so that a reader never sees half a picture. There is no
 /// file while nothing is shown. Only a regular file of one's own is replaced or removed.
@@ -75,6 +76,19 @@ public struct PNGPresenter: NoncePresenter {
         var png = [UInt8](repeating: 0, count: pixels.count + 4096)
         var size = png.count
         guard srup_png_write_grey(pixels, UInt32(side), UInt32(side), &png, &size) != 0 else { throw .cannotEncode }
+        png.removeLast(png.count - size)
+        return png
+    }
+
+    /// A picture in colours.
+    static func png(_ raster: Raster) throws(PresentationError) -> [UInt8] {
+        var rgb = raster.rgb
+        defer { explicit_bzero(&rgb, rgb.count) }
+        var png = [UInt8](repeating: 0, count: rgb.count + 4096)
+        var size = png.count
+        guard srup_png_write_rgb(rgb, UInt32(raster.width), UInt32(raster.height), &png, &size) != 0 else {
+            throw .cannotEncode
+        }
         png.removeLast(png.count - size)
         return png
     }

@@ -30,8 +30,9 @@ struct DisplayOptions: ParsableArguments {
         help: ArgumentHelp(
             "How to show the nonce: terminal, png:FILE (kept up to date), fb:/dev/fb0, command:CMD (a PNG on its standard "
                 + "input), or by tap nfc (any reader), nfc:READER or nfc-card:READER (as a card). For people, who compare it with "
-                + "the operator's page: words, colours, mono, eink or hex, each with :terminal (default), :file:FILE or "
-                + ":command:CMD (text on its standard input). Several may be given, all for people or none.",
+                + "the operator's page: words, colours, mono, eink or hex, each with a colon and where: terminal (default), "
+                + "file:FILE (text), png:FILE, svg:FILE, fb:/dev/fb0, oled[:/dev/i2c-1[:0x3C[:128x64]]] (SSD1306), command:CMD "
+                + "(text on its standard input) or command-png:CMD. Several may be given, all for people or none.",
             valueName: "how"))
     var present: [String] = ["terminal"]
 
@@ -58,8 +59,11 @@ struct DisplayOptions: ParsableArguments {
 extension DisplayOptions {
     /// Clears what a run that was killed has left on a display; a terminal keeps what it shows.
     func takeDownLeftOvers() {
-        for address in present where !address.hasSuffix("terminal") && !address.hasPrefix("nfc") {
-            try? PresenterAddress(address).presenter().clear()
+        for address in present.compactMap({ try? PresenterAddress($0) }) {
+            switch address {
+            case .terminal, .nfc, .people(_, .terminal): continue
+            default: try? address.presenter().clear()
+            }
         }
     }
 }

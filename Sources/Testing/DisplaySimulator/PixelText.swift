@@ -10,11 +10,15 @@ public enum PixelText {
     public static func lines(
         width: Int, height: Int, scale: Int = 1, isInk: (_ x: Int, _ y: Int) -> Bool
     ) -> [[String]] {
+        // Asked once for each: a test's own code is slow.
+        let ink = (0..<height).flatMap { y in (0..<width).map { isInk($0, y) } }
         var lines: [[String]] = []
         var top = 0
         while top + Typeface.height * scale <= height {
             let band = (0..<width).map { x in
-                (0..<Typeface.height).reduce(UInt16(0)) { $0 | (isInk(x, top + $1 * scale) ? 1 << UInt16($1) : 0) }
+                (0..<Typeface.height).reduce(UInt16(0)) {
+                    $0 | (ink[(top + $1 * scale) * width + x] ? 1 << UInt16($1) : 0)
+                }
             }
             if let words = words(band, scale), !words.isEmpty {
                 lines.append(words)
