@@ -211,7 +211,7 @@ let package = Package(
         program(
             "srup-observer",
             [
-                "ValueForms", "ObservedValue", "Addresses",
+                "ValueForms", "ObservedValue", "Addresses", "OLED",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
                 "Doctor",
                 "Signals", "Linux", "CWiping", log, lifecycle, arguments,
@@ -379,6 +379,7 @@ let package = Package(
             "SystemTests", in: "EndToEnd",
             [
                 "ObservedValue",
+                "DisplaySimulator",
                 "TestProcesses", "SRUP", "Participant", "Storage", "Linux", "CLinux", "Program", "Camera", "CodeReader",
                 "Luma",
                 "Scene", log, lifecycle,
