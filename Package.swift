@@ -303,7 +303,9 @@ let package = Package(
         tests("ProgramTests", in: "Support", ["Program", "Linux", arguments, log, lifecycle]),
         tests("OLEDTests", in: "Support", ["Addresses", "DisplaySimulator", "OLED", "ValueForms"]),
         tests("ObservedValueTests", in: "Protocol", ["ObservedValue"]),
-        tests("ValueFormsTests", in: "Protocol", ["ValueForms", "DisplaySimulator"]),
+        tests(
+            "ValueFormsTests", in: "Protocol", ["ValueForms", "DisplaySimulator"],
+            resources: [.copy("displays.json")]),
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
         tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", "COpenSSL", log]),
