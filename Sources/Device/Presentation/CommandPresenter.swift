@@ -1,3 +1,4 @@
+import CodeWriter
 import Glibc
 import Linux
 
@@ -22,7 +23,7 @@ public struct CommandPresenter: NoncePresenter {
     /// - Parameter hex: 32 hexadecimal characters, borrowed.
     /// - Throws: ``PresentationError`` when it cannot be started, fails, or does not end in time.
     public func show(_ hex: UnsafeRawBufferPointer) throws {
-        var png = try PNGPresenter.png(try QRMatrix(hex: hex), scale: scale)
+        var png = try QRMatrix(hex: hex).png(scale: scale)
         defer { explicit_bzero(&png, png.count) }
         try run(png, mode: "show")
     }

@@ -1,4 +1,5 @@
 import CFramebuffer
+import CodeWriter
 import Glibc
 import ValueForms
 
