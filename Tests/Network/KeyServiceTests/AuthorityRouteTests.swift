@@ -31,6 +31,7 @@ import Testing
             await #expect(throws: KeyServiceError.self) {
                 try await KeyServiceClient.authority(at: "https://localhost:1", fingerprint: fingerprint)
             }
+            #expect(try await rig.client().isActive())
         }
     }
 
@@ -47,6 +48,8 @@ import Testing
                     try await KeyServiceClient(url: rig.url, authority: .certificate(text)).isActive()
                 }
             }
+            // Served after those who went away in the middle of the handshake.
+            #expect(try await rig.client().isActive())
         }
     }
 }
