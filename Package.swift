@@ -285,7 +285,7 @@ let package = Package(
                 "Addresses",
                 "ObservedValue",
                 "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Camera", "Settings", "WitnessLink",
-                "Participant",
+                "Invitations", "Participant",
                 "CertificateRequests",
             ]),
         room(

@@ -78,6 +78,8 @@ import Testing
         ("[signal]\nbuzzer = \"auto\"", "x.toml:2: signal.buzzer: must be \"none\""),
         ("[signal]\nled = \"a/b\"", "x.toml:2: signal.led: "),
         ("[signal]\nactive_low = \"yes\"", "x.toml:2: signal.active_low: "),
+        ("[registration]\nhosts = \"c2\"", "x.toml:2: registration.hosts: must be a list"),
+        ("[registration]\nhosts = [\"https://c2\"]", "x.toml:2: registration.hosts: \"https://c2\" is no host"),
         ("[signal]\ndisplay = \"lcd\"", "x.toml:2: signal.display: must be \"none\" or oled"),
         ("[signal]\ndisplay = \"oled:0x99\"", "x.toml:2: signal.display: "),
         ("[signal]\nconsole = \"tty1\"", "x.toml:2: signal.console: "),
