@@ -194,6 +194,8 @@ let package = Package(
         room(
             "Presentation", in: "Device", ["ObservedValue", "ValueForms", "CQREncode", "CPNG", "CFramebuffer", "Linux"]),
         room("JoiningDevice", in: "Device", ["SRUP", "Participant", "Limits", "Presentation", log, lifecycle]),
+        room(
+            "Agent", in: "Device", ["SRUP", "Participant", "Limits", "Linux", "Settings", "Program", log, lifecycle]),
 
         // MARK: Programs: one command line each
 
@@ -217,7 +219,8 @@ let package = Package(
         program(
             "srup-device",
             [
-                "SRUP", "Participant", "JoiningDevice", "Presentation", "Program", "Storage", "CWiping", log, lifecycle,
+                "SRUP", "Participant", "JoiningDevice", "Presentation", "Agent", "Settings", "Program", "Storage", "CWiping",
+                log, lifecycle,
                 arguments,
             ]),
         program(

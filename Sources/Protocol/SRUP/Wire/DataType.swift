@@ -127,3 +127,19 @@ extension DataValue {
         }
     }
 }
+
+extension DataValue: Encodable {
+    /// A number, or a string: bytes in hexadecimal, and what JSON has no number for in words.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .int8(let value): try container.encode(value)
+        case .int16(let value): try container.encode(value)
+        case .int32(let value): try container.encode(value)
+        case .int64(let value): try container.encode(value)
+        case .float(let value) where value.isFinite: try container.encode(value)
+        case .double(let value) where value.isFinite: try container.encode(value)
+        case .float, .double, .text, .bytes: try container.encode(text)
+        }
+    }
+}
