@@ -70,6 +70,22 @@ extension C2Server {
         }
     }
 
+    /// The number of an action, by number or by the name that a device has given it.
+    ///
+    /// - Parameter device: `nil` for a group, whose devices may name the same number differently.
+    /// - Throws: ``OperationError`` when there is no such name.
+    public func actionNumber(_ text: String, of device: DeviceID?) throws(OperationError) -> UInt8 {
+        if let number = UInt8(text) { return number }
+        guard let device else { throw .invalid("an action has a number from 0 to 255") }
+        let told = try stored { try participant.state.peer(device)?.identification }.map { Identification($0) }
+        guard let found = told?.actions.filter({ $0.value == text }), found.count == 1, let number = found.keys.first
+        else {
+            throw .invalid(
+                "\(device) has not said that it knows an action \(text.withoutControls.debugDescription); numbers go from 0 to 255")
+        }
+        return number
+    }
+
     // MARK: Types
 
     /// How a value of this name is to be read: what the configuration says, else what its device says of itself.
