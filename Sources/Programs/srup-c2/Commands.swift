@@ -17,14 +17,15 @@ struct AnswerOptions: ParsableArguments {
         guard (0...3600).contains(wait) else { throw ValidationError("--wait must be from 0 to 3600 seconds") }
     }
 
-    /// Waits until the command and its group's others are answered, or the time is over.
-    func answers(_ number: Int64, _ folder: String) throws -> [CommandReply.Command] {
+    /// Gives an order and waits until what it has sent is answered, or the time is over.
+    func answers(_ order: CommandOrder, _ folder: String) throws -> [CommandReply.Command] {
+        let reply = try order.ask(folder)
+        guard let number = reply.number, let count = reply.count else { return [] }
         let deadline = Date(timeIntervalSinceNow: wait)
         while true {
             let all = try CommandOrder(what: .commands, since: number, limit: 20_000).ask(folder).commands ?? []
             // Others may have sent something since.
-            guard let first = all.last(where: { $0.number == number }) else { return [] }
-            let ours = all.filter { $0.number == number || (first.group != nil && $0.group == first.group && $0.sent == first.sent) }
+            let ours = all.filter { $0.number < number + Int64(count) }
             if ours.allSatisfy({ $0.answered != nil }) || Date() >= deadline { return ours.reversed() }
             usleep(100_000)
         }
@@ -90,8 +91,7 @@ struct ActionCommand: ParsableCommand {
     func run() throws {
         try reporting {
             let order = CommandOrder(what: .action, devices: [identity.id.hex], action: action)
-            guard let number = try order.ask(folder.folder).number else { return }
-            try answer.report(try answer.answers(number, folder.folder))
+            try answer.report(try answer.answers(order, folder.folder))
         }
     }
 }
@@ -127,9 +127,8 @@ struct DataCommand: ParsableCommand {
         try reporting {
             let order = CommandOrder(
                 what: .data, devices: [identity.id.hex], name: name, value: value, type: type)
-            guard let number = try order.ask(folder.folder).number else { return }
             let answer = AnswerOptions.waiting(wait, json)
-            try answer.report(try answer.answers(number, folder.folder))
+            try answer.report(try answer.answers(order, folder.folder))
         }
     }
 }
@@ -162,8 +161,7 @@ struct IdentifyCommand: ParsableCommand {
     func run() throws {
         try reporting {
             let order = CommandOrder(what: .identify, devices: [identity.id.hex])
-            guard let number = try order.ask(folder.folder).number else { return }
-            let isAnswered = try answer.answers(number, folder.folder).allSatisfy { $0.answered != nil }
+            let isAnswered = try answer.answers(order, folder.folder).allSatisfy { $0.answered != nil }
             let text = try CommandOrder(what: .commands, devices: [identity.id.hex], limit: 1).ask(folder.folder)
                 .identification
             guard isAnswered, let text else {
@@ -378,8 +376,7 @@ private struct GroupAction: ParsableCommand {
     func run() throws {
         try reporting {
             let order = CommandOrder(what: .action, group: group.text, action: String(action))
-            guard let number = try order.ask(folder.folder).number else { return }
-            try answer.report(try answer.answers(number, folder.folder))
+            try answer.report(try answer.answers(order, folder.folder))
         }
     }
 }
@@ -406,9 +403,8 @@ private struct GroupData: ParsableCommand {
     func run() throws {
         try reporting {
             let order = CommandOrder(what: .data, group: group.text, name: name, value: value, type: type)
-            guard let number = try order.ask(folder.folder).number else { return }
             let answer = AnswerOptions.waiting(wait, json)
-            try answer.report(try answer.answers(number, folder.folder))
+            try answer.report(try answer.answers(order, folder.folder))
         }
     }
 }
