@@ -365,6 +365,9 @@ let package = Package(
             "JoiningDeviceTests", in: "Device",
             ["JoiningDevice", "TestNetwork", "Limits", "Participant", "Presentation", "SRUP", log]),
         tests(
+            "AgentTests", in: "Device",
+            ["Agent", "TestNetwork", "Participant", "Program", "Linux", "SRUP", "Settings", "Storage", log, lifecycle]),
+        tests(
             "SceneTests", in: "Testing",
             ["Scene", "CodeReader", "Presentation", "Luma", "SeededRandom", "TestProcesses"]),
         tests("FuzzTests", in: "Testing", ["FuzzTargets"]),
