@@ -105,6 +105,7 @@ struct CommandRun: Sendable {
                 if (count < 0 && errno != EAGAIN && errno != EINTR) || sent == input.count { pipes.input.closeOurs() }
             }
         }
+        while complaint.last == 10 { complaint.removeLast() }
         return (output, String(decoding: complaint, as: UTF8.self).withoutControls)
     }
 }

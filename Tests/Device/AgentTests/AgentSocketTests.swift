@@ -177,6 +177,9 @@ final class LocalProgram {
             #expect(await line(other)?.hasSuffix(#""value":\#(number)}"#) == true)
         }
         #expect(await ask(other, #"{"send": "temperature", "value": 1}"#) == #"{"done":true}"#)
+        var heard = 0
+        while await line(deaf) != nil { heard += 1 }
+        #expect(heard < 6000, "its connection has ended")
     }
 
     @Test func theCommandSendsThroughTheSocket() async throws {
