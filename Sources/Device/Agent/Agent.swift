@@ -119,7 +119,7 @@ public actor Agent {
         guard let command = taken.command else { return }
         let run = CommandRun(
             command: command, user: settings.user,
-            environment: ["SRUP_DATA": name, "SRUP_TYPE": taken.type.rawValue], input: Array(value.text.utf8))
+            environment: ["SRUP_DATA": name, "SRUP_TYPE": taken.type.rawValue], input: Array((value.text + "\n").utf8))
         if !enqueue(Job(what: .taken(name), run: run, handler: "takes \(name)")) {
             causedLog.log(.warning, about: "data", "\(name) is dropped: too many wait")
         }

@@ -244,6 +244,6 @@ final class AgentBench {
         #expect(bench.statuses(wrong) == [.dataTypeUnknown])
         try await bench.say(.data(id: Array("setpoint".utf8), value: [0xFE, 0xFF]))
         try await bench.wait("the file") { FileManager.default.fileExists(atPath: $0.folder + "/setpoint") }
-        #expect(try String(contentsOfFile: bench.folder + "/setpoint", encoding: .utf8) == "-2")
+        #expect(try String(contentsOfFile: bench.folder + "/setpoint", encoding: .utf8) == "-2\n")
     }
 }
