@@ -219,7 +219,8 @@ let package = Package(
         program(
             "srup-device",
             [
-                "SRUP", "Participant", "JoiningDevice", "Presentation", "Agent", "Settings", "Program", "Storage", "CWiping",
+                "SRUP", "Participant", "JoiningDevice", "Presentation", "Agent", "Settings", "Program", "Storage",
+                "CWiping",
                 log, lifecycle,
                 arguments,
             ]),

@@ -232,7 +232,8 @@ public actor Agent {
         }
         for (number, order) in handed where order.until <= now {
             handed[number] = nil
-            causedLog.log(.warning, about: "actions", "action \(order.action) has failed: no program has answered in time")
+            causedLog.log(
+                .warning, about: "actions", "action \(order.action) has failed: no program has answered in time")
             await answer(order.token, order.action, .failed)
         }
         schedule()
@@ -246,7 +247,8 @@ public actor Agent {
         let news = AgentNews(event: "action", name: action.name, action: number, number: ticket)
         guard handed.count < Self.maximumWaiting, tell(news) > 0 else {
             causedLog.log(
-                .warning, about: "actions", "action \(number) (\(action.name)) has failed: no program listens at the socket")
+                .warning, about: "actions",
+                "action \(number) (\(action.name)) has failed: no program listens at the socket")
             return await answer(token, number, .failed)
         }
         handed[ticket] = (token, number, time.now() + action.timeout)
@@ -266,7 +268,8 @@ public actor Agent {
             case .send(let name, let text, let type):
                 let known = settings.sends[name]?.type
                 guard let type = known ?? type else {
-                    throw AgentError("there is no [sends.\(name.withoutControls)] in the configuration, and no \"type\" here")
+                    throw AgentError(
+                        "there is no [sends.\(name.withoutControls)] in the configuration, and no \"type\" here")
                 }
                 try await send(name, try type.value(text: text))
             case .answer(let number, let isDone):

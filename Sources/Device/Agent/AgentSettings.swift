@@ -123,7 +123,9 @@ public struct AgentSettings: Sendable, Equatable {
         try file.finish()
         if isRoot, settings.hasCommands, settings.user == nil {
             throw file.problem(
-                "user", "is missing: as root this program runs commands only as a user of their own; for example user = \"srup-handler\"")
+                "user",
+                "is missing: as root this program runs commands only as a user of their own; for example user = \"srup-handler\""
+            )
         }
         let isNeeded = settings.actions.values.contains { $0.command == nil }
         if isNeeded, settings.socket == nil {
@@ -174,7 +176,8 @@ public struct AgentSettings: Sendable, Equatable {
         }
         guard program.hasPrefix("/"), access(program, X_OK) == 0 else {
             throw file.problem(
-                "\(table).command", "must begin with the whole path of a program that can be run; \"\(program)\" is none")
+                "\(table).command",
+                "must begin with the whole path of a program that can be run; \"\(program)\" is none")
         }
         return Command(program: program, arguments: Array(words.dropFirst()), timeout: timeout)
     }
@@ -191,7 +194,9 @@ public struct AgentSettings: Sendable, Equatable {
 
     private static func group(_ file: inout SettingsFile) throws(SettingsError) -> gid_t? {
         guard let name = try file.string("socket_group") else { return nil }
-        guard let entry = getgrnam(name) else { throw file.problem("socket_group", "there is no group \"\(name)\" here") }
+        guard let entry = getgrnam(name) else {
+            throw file.problem("socket_group", "there is no group \"\(name)\" here")
+        }
         return entry.pointee.gr_gid
     }
 }

@@ -81,7 +81,8 @@ extension C2Server {
         guard let found = told?.actions.filter({ $0.value == text }), found.count == 1, let number = found.keys.first
         else {
             throw .invalid(
-                "\(device) has not said that it knows an action \(text.withoutControls.debugDescription); numbers go from 0 to 255")
+                "\(device) has not said that it knows an action \(text.withoutControls.debugDescription); numbers go from 0 to 255"
+            )
         }
         return number
     }
@@ -128,7 +129,9 @@ extension C2Server {
     /// - Throws: ``OperationError``; those named before the one that is refused are in it.
     public func add(_ ids: [DeviceID], to group: GroupID, by name: String) throws(OperationError) {
         for id in ids {
-            guard let peer = try stored({ try participant.state.peer(id) }), peer.isJoined else { throw .notAMember(id) }
+            guard let peer = try stored({ try participant.state.peer(id) }), peer.isJoined else {
+                throw .notAMember(id)
+            }
             if let text = peer.identification, Identification(text).groups == nil {
                 throw .invalid("\(id) (\(text.prefix(40))) does not say that it takes part in groups")
             }
@@ -337,7 +340,11 @@ extension C2Server {
     ) throws(OperationError) -> [Reading] {
         try known(device)
         let found = try stored {
-            if let name { try commands.history(of: device, name, limit: limit) } else { try commands.latest(of: device) }
+            if let name {
+                try commands.history(of: device, name, limit: limit)
+            } else {
+                try commands.latest(of: device)
+            }
         }
         return found.map { reading in
             let type = type(of: reading.name, of: device, isSent: true)

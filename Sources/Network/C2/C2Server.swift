@@ -366,7 +366,8 @@ public actor C2Server: Service {
 
     /// An observer that handles several observations, or has connected anew, says so.
     private func identified(_ sender: DeviceID, _ value: [UInt8]) throws {
-        let identification = Identification(String(decoding: value.prefix(Identification.maximumLength), as: UTF8.self).withoutControls)
+        let identification = Identification(
+            String(decoding: value.prefix(Identification.maximumLength), as: UTF8.self).withoutControls)
         if let replaced = identification.replaces { try replace(replaced, by: sender) }
         try participant.state.note(identification: identification.description, of: sender)
         try commands.identified(sender, now: participant.wallClock())

@@ -255,7 +255,9 @@ public final class CommandStore: Sendable {
         let rows = try database.query("SELECT in_group, device FROM group_members ORDER BY in_group, device")
         var members: [String: [DeviceID]] = [:]
         for row in rows {
-            if let group = row.text(0), let device = row.unsigned(1) { members[group, default: []].append(DeviceID(device)) }
+            if let group = row.text(0), let device = row.unsigned(1) {
+                members[group, default: []].append(DeviceID(device))
+            }
         }
         return try database.query("SELECT id FROM groups ORDER BY id").compactMap { row in
             row.text(0).flatMap { GroupID($0) }.map { Group(id: $0, members: (members[$0.text] ?? []).sorted()) }
@@ -275,8 +277,10 @@ public final class CommandStore: Sendable {
     ///
     /// - Throws: ``StorageError``.
     public func groups(of device: DeviceID) throws(StorageError) -> [GroupID] {
-        try database.query("SELECT in_group FROM group_members WHERE device = ? ORDER BY in_group", .unsigned(device.value))
-            .compactMap { $0.text(0).flatMap { GroupID($0) } }
+        try database.query(
+            "SELECT in_group FROM group_members WHERE device = ? ORDER BY in_group", .unsigned(device.value)
+        )
+        .compactMap { $0.text(0).flatMap { GroupID($0) } }
     }
 
     /// Puts a device into a group, which is made when there is none.
@@ -314,7 +318,8 @@ public final class CommandStore: Sendable {
     /// - Returns: whether it was in one.
     /// - Throws: ``StorageError``.
     func removeFromGroups(_ device: DeviceID) throws(StorageError) -> Bool {
-        try !database.query("DELETE FROM group_members WHERE device = ? RETURNING in_group", .unsigned(device.value)).isEmpty
+        try !database.query("DELETE FROM group_members WHERE device = ? RETURNING in_group", .unsigned(device.value))
+            .isEmpty
     }
 
     /// - Throws: ``StorageError``.

@@ -122,7 +122,8 @@ extension BrokerConfiguration {
                 found.append("\(file): \"\(setting.key) \(setting.value)\" is missing")
             }
             if let problem = guardProblem(
-                lines, users: users(in: folder), groups: groupsPath(folder), library: BrokerGuard.find()) {
+                lines, users: users(in: folder), groups: groupsPath(folder), library: BrokerGuard.find())
+            {
                 if problem.isCurable {
                     found.append("\(file): \(problem.words)")
                 } else {
@@ -167,8 +168,9 @@ extension BrokerConfiguration {
         var file = BrokerFile(text)
         let missing = BrokerSetting.all.filter { !file.has($0) }
         let users = Self.users(in: folder)
-        let needsGuard = Self.guardProblem(
-            file, users: users, groups: Self.groupsPath(folder), library: guardLibrary)?.isCurable == true
+        let needsGuard =
+            Self.guardProblem(
+                file, users: users, groups: Self.groupsPath(folder), library: guardLibrary)?.isCurable == true
         guard !missing.isEmpty || needsGuard else { return [] }
         if ownConfigurations.contains(text) {
             var fresh = BrokerFile(configuration)

@@ -63,7 +63,8 @@ package struct RunningObserver {
         ObserverAction.describe(in: &identification)
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
-        let orders = ObserverOrders(desk: desk, witnesses: witnesses, signals: signals, participant: participant, events: events)
+        let orders = ObserverOrders(
+            desk: desk, witnesses: witnesses, signals: signals, participant: participant, events: events)
         self.orders = orders
         var behaviour = Member.Behaviour(rejoin: settings.rejoin, identification: identification)
         behaviour.isModerated = true
@@ -76,7 +77,11 @@ package struct RunningObserver {
             await orders.handle(event)
         }
         let member = member
-        await orders.use { token, outcome in try await member.answer(token, outcome) } report: { try await member.report($0, $1) }
+        await orders.use { token, outcome in
+            try await member.answer(token, outcome)
+        } report: {
+            try await member.report($0, $1)
+        }
     }
 
     package var services: [any Service] {

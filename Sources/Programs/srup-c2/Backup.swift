@@ -164,8 +164,8 @@ enum Archive {
         where kind(folder + "/" + path) != S_IFREG {
             throw Failure(description: "\(path) is not in it")
         }
-        for path in ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db"] where PublicFile.isThere(folder + "/" + path)
-        {
+        for path in ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db"]
+        where PublicFile.isThere(folder + "/" + path) {
             if let damage = try Database.damage(folder + "/" + path) {
                 throw Failure(description: "\(path) in it is damaged: \(damage)")
             }

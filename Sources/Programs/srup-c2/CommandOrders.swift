@@ -103,7 +103,9 @@ extension CommandOrder {
 
     private func sendData(_ server: C2Server, _ by: String) async throws -> C2Server.Receipt {
         let type = try type.map { text throws(OperationError) -> DataType in
-            guard let type = DataType(name: text) else { throw .invalid("there is no type \"\(text.withoutControls)\"") }
+            guard let type = DataType(name: text) else {
+                throw .invalid("there is no type \"\(text.withoutControls)\"")
+            }
             return type
         }
         let id = group == nil ? try device() : nil
@@ -112,7 +114,9 @@ extension CommandOrder {
         return try await server.sendData(name ?? "", value: wire, to: try Self.group(group ?? ""), by: by)
     }
 
-    private func sent(_ receipt: C2Server.Receipt) -> CommandReply { CommandReply(number: receipt.number, count: receipt.devices.count) }
+    private func sent(_ receipt: C2Server.Receipt) -> CommandReply {
+        CommandReply(number: receipt.number, count: receipt.devices.count)
+    }
 
     private func device() throws(OperationError) -> DeviceID { try Self.identity(devices.first ?? "") }
 

@@ -65,7 +65,8 @@ private func reporting(_ body: () throws -> Void) throws {
     }
 }
 
-private let answerCodes = "Exit codes: 0 done, 1 refused or failed, 69 no answer in time (a reference device never answers)."
+private let answerCodes =
+    "Exit codes: 0 done, 1 refused or failed, 69 no answer in time (a reference device never answers)."
 
 struct ActionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

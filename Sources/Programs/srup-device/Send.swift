@@ -21,7 +21,9 @@ struct SendCommand: ParsableCommand {
     var value: String
     @Option(help: ArgumentHelp("The socket, as in the configuration.", valueName: "path"))
     var socket: String
-    @Option(help: ArgumentHelp("Its type, for a name that the configuration does not have: \(DataType.names).", valueName: "type"))
+    @Option(
+        help: ArgumentHelp(
+            "Its type, for a name that the configuration does not have: \(DataType.names).", valueName: "type"))
     var type: String?
 
     func validate() throws {

@@ -47,7 +47,8 @@ package final class TestServer {
         _ access: Access, _ rules: C2Rules
     ) throws -> C2Server {
         C2Server(
-            participant, state: state, commands: commands, access: access, directory: NoDirectory(), rules: rules, events: try EventLog(path: nil),
+            participant, state: state, commands: commands, access: access, directory: NoDirectory(), rules: rules,
+            events: try EventLog(path: nil),
             time: network.time)
     }
 

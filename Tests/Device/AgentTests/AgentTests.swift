@@ -63,7 +63,8 @@ final class AgentBench {
 
     /// A server that lets everybody in.
     private func listen() {
-        network.attach(TestServer.id, ["SRUP/servers/\(TestServer.id.hex)/#", "SRUP/\(Self.id.hex)"]) { [weak self] event in
+        network.attach(TestServer.id, ["SRUP/servers/\(TestServer.id.hex)/#", "SRUP/\(Self.id.hex)"]) {
+            [weak self] event in
             guard let self, case .message(let topic, let payload) = event,
                 let (signed, place) = try? server.read(payload, topic: topic), signed.message.sender == Self.id,
                 let message = try? server.admit(signed, key: TestNetwork.publicKey(Self.id))
@@ -195,7 +196,8 @@ final class AgentBench {
         let (good, bad) = (Token.random(), Token.random())
         try await bench.say(.action(1), good)
         try await bench.wait("the answer") { $0.statuses(good) == [.actionSuccess] }
-        #expect(bench.said.map(\.body).first == .data(id: Array("temperature".utf8), value: DataValue.double(21.5).wire))
+        #expect(
+            bench.said.map(\.body).first == .data(id: Array("temperature".utf8), value: DataValue.double(21.5).wire))
         try await bench.say(.action(2), bad)
         try await bench.wait("the answer") { $0.statuses(bad) == [.actionFail] }
         #expect(bench.values("temperature").count == 1)

@@ -26,7 +26,9 @@ import Testing
     }
 
     @Test func itsOutputIsTheAnswerAndItsInputIsGiven() throws {
-        #expect(try run("cat; echo $SRUP_ACTION", input: Array("21.5\n".utf8), environment: ["SRUP_ACTION": "7"]) == "21.5\n7\n")
+        #expect(
+            try run("cat; echo $SRUP_ACTION", input: Array("21.5\n".utf8), environment: ["SRUP_ACTION": "7"])
+                == "21.5\n7\n")
         #expect(try run("true") == "")
         let large = [UInt8](repeating: 65, count: 1_000_000)
         #expect(try run("wc -c | tr -d ' '", input: large) == "1000000\n")
@@ -52,13 +54,17 @@ import Testing
     }
 
     @Test func aFailureIsSaidWithItsWords() {
-        #expect(failure { try run("echo no lamp here >&2; exit 3") } == .ended("it exited with code 3", said: "no lamp here"))
+        #expect(
+            failure { try run("echo no lamp here >&2; exit 3") }
+                == .ended("it exited with code 3", said: "no lamp here"))
         let cannot = CommandRun(command: .init(program: "/nowhere/x", arguments: [], timeout: .seconds(1)))
         #expect(throws: CommandRun.Failure.self) { try cannot.run() }
         let killed = failure { try run("kill -9 $$") }
         #expect(killed?.description.contains("signal 9") == true)
         // What it says of it is bounded and harmless.
-        let loud = failure { try run("i=0; while [ $i -lt 5000 ]; do printf '\\033[31mxxxxxxxxxx' >&2; i=$((i+1)); done; exit 1") }
+        let loud = failure {
+            try run("i=0; while [ $i -lt 5000 ]; do printf '\\033[31mxxxxxxxxxx' >&2; i=$((i+1)); done; exit 1")
+        }
         let words = loud?.description ?? ""
         #expect(words.utf8.count < 2500 && !words.contains("\u{1B}"), "\(words.utf8.count)")
     }
@@ -71,14 +77,18 @@ import Testing
         #expect(ContinuousClock.now - begin >= .milliseconds(500))
         #expect(!isAnyRunning(mark))
         // One that has closed its output and goes on.
-        #expect(failure { try run("exec >&- 2>&-; sleep \(mark)", limit: .milliseconds(500)) } == .tooSlow(.milliseconds(500)))
+        #expect(
+            failure { try run("exec >&- 2>&-; sleep \(mark)", limit: .milliseconds(500)) }
+                == .tooSlow(.milliseconds(500)))
         // One that has ended and left another behind with its output.
         #expect(failure { try run("sleep \(mark) &", limit: .milliseconds(500)) } == .tooSlow(.milliseconds(500)))
         // One that has left another behind without it: done, and the other one ended.
         #expect(try run("sleep \(mark) >&- 2>&- <&- & echo started") == "started\n")
         #expect(!isAnyRunning(mark))
         // Signals that can be caught do not help it.
-        #expect(failure { try run("trap '' TERM INT HUP; sleep \(mark)", limit: .milliseconds(500)) } == .tooSlow(.milliseconds(500)))
+        #expect(
+            failure { try run("trap '' TERM INT HUP; sleep \(mark)", limit: .milliseconds(500)) }
+                == .tooSlow(.milliseconds(500)))
         #expect(!isAnyRunning(mark))
     }
 
@@ -86,7 +96,9 @@ import Testing
     private func isAnyRunning(_ mark: String) -> Bool {
         let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return processes.contains { name in
-            guard Int(name) != nil, let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else { return false }
+            guard Int(name) != nil, let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else {
+                return false
+            }
             let state = (try? String(contentsOfFile: "/proc/\(name)/stat", encoding: .utf8))?.split(separator: ")").last
             return line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) } == ["sleep", mark]
                 && state?.hasPrefix(" Z") == false

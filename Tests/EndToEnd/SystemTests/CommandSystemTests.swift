@@ -155,7 +155,8 @@ import Testing
         let path = network.runner.path("thermometer.d/agent.sock")
         try network.runner.must("srup-device", ["send", "temperature", "7.25", "--socket", path], as: "send")
         try network.wait("its value") { try last()?["text"] as? String == "7.25" }
-        #expect(try network.runner.run("srup-device", ["send", "temperature", "warm", "--socket", path], as: "send") == 1)
+        #expect(
+            try network.runner.run("srup-device", ["send", "temperature", "warm", "--socket", path], as: "send") == 1)
         #expect(try network.runner.run("srup-device", ["send", "x", "1", "--socket", path + "x"], as: "send") == 69)
         // Both are stopped in good order.
         #expect(network.runner.end("thermometer", SIGTERM, within: 60) == 0)
@@ -188,7 +189,10 @@ import Testing
         #expect(try network.c2(["group", "data", "lamps", "brightness", "30", "--type", "int8"]).code == 0)
         try network.wait("the brightness") { names.map(network.lamp) == ["30", "30", ""] }
         let list = try network.c2(["group", "list"]).output
-        #expect(list == "lamps  \(ids.prefix(2).sorted { UInt64($0, radix: 16) ?? 0 < UInt64($1, radix: 16) ?? 0 }.joined(separator: " "))\n")
+        #expect(
+            list
+                == "lamps  \(ids.prefix(2).sorted { UInt64($0, radix: 16) ?? 0 < UInt64($1, radix: 16) ?? 0 }.joined(separator: " "))\n"
+        )
         // After a restart of everything it is as before.
         network.runner.stop("c2")
         network.runner.stop("broker")
@@ -203,7 +207,9 @@ import Testing
         #expect(try network.c2(["group", "action", "lamps", "2", "--wait", "60"]).code == 0)
         #expect(names.map(network.lamp) == ["100", "0", ""])
         // Names that are none, groups that are none, and the end of this one.
-        for name in ["#", "+", "a/b", "Lamps", ""] { #expect(try network.c2(["group", "add", name, ids[0]]).code != 0) }
+        for name in ["#", "+", "a/b", "Lamps", ""] {
+            #expect(try network.c2(["group", "add", name, ids[0]]).code != 0)
+        }
         #expect(try network.c2(["group", "destroy", "lamps"]).code == 0)
         #expect(try network.c2(["group", "action", "lamps", "2"]).code == 1)
         #expect(try network.c2(["group", "list"]).output.isEmpty)
@@ -212,12 +218,14 @@ import Testing
     @Test func anObserverDoesWhatItIsToldTo() throws {
         let network = try Network()
         defer { network.runner.close() }
-        try FileManager.default.createDirectory(atPath: network.runner.path("pictures"), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: network.runner.path("pictures"), withIntermediateDirectories: true)
         try network.loopback.bringObserver(
             camera: "folder:\(network.runner.path("pictures"))", settings: LoopbackNetwork.quick)
         let id = try network.id("observer")
         try network.wait("its names") { try network.c2(["action", id, "report-status", "--wait", "60"]).code == 0 }
-        let status = try network.json(try network.c2(["values", id, "OBSERVER_STATUS", "--last", "1", "--json"]).output)
+        let status = try network.json(
+            try network.c2(["values", id, "OBSERVER_STATUS", "--last", "1", "--json"]).output)
         let text = try #require(status["text"] as? String)
         let object = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
         #expect((object["program"] as? String)?.hasPrefix("srup-observer ") == true && object["eyes"] != nil)
@@ -229,13 +237,14 @@ import Testing
         // Its camera's witness is another process afterwards.
         let observer = try #require(network.runner.processIdentifier("observer"))
         func witness() -> Set<Int32> {
-            Set(((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { name in
-                guard let process = Int32(name),
-                    let status = try? String(contentsOfFile: "/proc/\(name)/status", encoding: .utf8),
-                    status.contains("\nPPid:\t\(observer)\n"), status.contains("Name:\tsrup-witness")
-                else { return nil }
-                return process
-            })
+            Set(
+                ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { name in
+                    guard let process = Int32(name),
+                        let status = try? String(contentsOfFile: "/proc/\(name)/status", encoding: .utf8),
+                        status.contains("\nPPid:\t\(observer)\n"), status.contains("Name:\tsrup-witness")
+                    else { return nil }
+                    return process
+                })
         }
         try network.wait("its witness") { witness().count == 1 }
         let before = witness()
@@ -258,7 +267,8 @@ import Testing
                 tool.arguments = [
                     "-uc",
                     "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\ns.settimeout(60)\n"
-                        + "while True:\n d=s.recv(100)\n if not d: break\n sys.stdout.buffer.write(d); sys.stdout.flush()", path,
+                        + "while True:\n d=s.recv(100)\n if not d: break\n sys.stdout.buffer.write(d); sys.stdout.flush()",
+                    path,
                 ]
                 let pipe = Pipe()
                 tool.standardOutput = pipe
@@ -301,7 +311,8 @@ import Testing
         // As large as a message can be, a name that is none, and then one that is well.
         let large = 65_535 - 400
         for (name, value) in [
-            ("large", Array(repeating: 65, count: large)), (String(repeating: "n", count: 300), [1]), ("small", [1, 2]),
+            ("large", Array(repeating: 65, count: large)), (String(repeating: "n", count: 300), [1]),
+            ("small", [1, 2]),
         ] as [(String, [UInt8])] {
             try liar.participant.send(
                 .data(id: Array(name.utf8), value: value), to: server, on: topic, token: .random())

@@ -30,7 +30,8 @@ import Testing
         let receipt = try await scene.server.server.sendAction(7, to: lamp.id, by: "anna")
         await scene.network.settle()
         let before = try #require(try scene.server.commands.commands(to: lamp.id, limit: 1).first)
-        #expect(before.number == receipt.number && before.answered == nil && before.by == "anna" && before.detail == "7")
+        #expect(
+            before.number == receipt.number && before.answered == nil && before.by == "anna" && before.detail == "7")
         await scene.network.advance(by: .seconds(3))
         try lamp.say(.response(status), try token(lamp, .action(7)))
         await scene.network.settle()
@@ -96,7 +97,9 @@ import Testing
         #expect(try await server.actionNumber("on", of: device.id) == 3)
         await #expect(throws: OperationError.self) { try await server.actionNumber("off", of: device.id) }
         await #expect(throws: OperationError.self) { try await server.actionNumber("256", of: device.id) }
-        await #expect(throws: OperationError.self) { try await server.wire("x", named: "level", as: nil, for: device.id) }
+        await #expect(throws: OperationError.self) {
+            try await server.wire("x", named: "level", as: nil, for: device.id)
+        }
     }
 
     @Test func anIdentificationIsAskedForAndKept() async throws {
@@ -176,7 +179,8 @@ import Testing
         #expect(try commands.latest(of: lamp.id).count == 64)
         let kept = try (0..<100).reduce(0) { try $0 + commands.history(of: lamp.id, "n\($1)", limit: 1000).count }
         #expect(kept == 256)
-        #expect(try commands.history(of: lamp.id, "n99", limit: 1).first?.value == [UInt8(299 % 256)], "the newest stay")
+        #expect(
+            try commands.history(of: lamp.id, "n99", limit: 1).first?.value == [UInt8(299 % 256)], "the newest stay")
         #expect(try commands.latest(of: other.id).map(\.name) == ["mine"], "at nobody else's cost")
     }
 
@@ -229,7 +233,9 @@ import Testing
         #expect(said.map(\.topic) == ["SRUP/groups/lamps", "SRUP/groups/lamps"])
         #expect(devices.map(\.done) == [[1], [1], [1], [1], []])
         #expect(devices.map { $0.values["level"] } == [[5, 0], [5, 0], [5, 0], [5, 0], nil])
-        let commands = try scene.server.commands.commands(since: receipt.number, limit: 100).filter { $0.kind == .action }
+        let commands = try scene.server.commands.commands(since: receipt.number, limit: 100).filter {
+            $0.kind == .action
+        }
         #expect(commands.count == 4 && commands.allSatisfy { $0.status == .actionSuccess && $0.group == lamps })
         #expect(Set(commands.map(\.device)) == Set(receipt.devices))
         let audit = try scene.server.participant.state.auditLog(last: 20)
@@ -313,7 +319,8 @@ import Testing
         await scene.network.settle()
         let before = try scene.server.participant.state.lastSent(to: lamps, of: TestServer.id)
         try scene.server.participant.state.leapAhead()
-        #expect(try scene.server.participant.state.lastSent(to: lamps, of: TestServer.id).value > before.value + 1 << 31)
+        #expect(
+            try scene.server.participant.state.lastSent(to: lamps, of: TestServer.id).value > before.value + 1 << 31)
         try await scene.server.server.sendAction(2, to: lamps, by: "anna")
         await scene.network.settle()
         #expect(devices[0].done == [1, 2])
@@ -341,7 +348,9 @@ import Testing
         defer { scene.network.close() }
         let (server, lamps) = (scene.server.server, try group("lamps"))
         let lamp = try scene.device(0x1A, type: "lamp")
-        await #expect(throws: OperationError.notAMember(lamp.id)) { try await server.add([lamp.id], to: lamps, by: "anna") }
+        await #expect(throws: OperationError.notAMember(lamp.id)) {
+            try await server.add([lamp.id], to: lamps, by: "anna")
+        }
         try lamp.ask(.joinRequest)
         await scene.network.settle()
         // A reference device, which has said what it is.

@@ -318,7 +318,9 @@ final class Peer: Sendable {
         #expect(try granted(rig, a, ["SRUP/groups/lamps"]) == [128])
         #expect(try granted(rig, c, ["SRUP/groups/new", "SRUP/groups/lamps"]) == [0, 128])
         // A file that is gone lets nobody in; garbage in it neither.
-        for text in [nil, "", "lamps", " a1", "lamps  a1", "lamps a1 ", String(repeating: "lamps x\n", count: 1_000_000)] {
+        for text in [
+            nil, "", "lamps", " a1", "lamps  a1", "lamps a1 ", String(repeating: "lamps x\n", count: 1_000_000),
+        ] {
             unlink(rig.folder + "/groups")
             if let text { try PrivateFile.write(text, to: rig.folder + "/groups") }
             #expect(try granted(rig, a, ["SRUP/groups/lamps", "SRUP/a1"]) == [128, 0])

@@ -118,7 +118,8 @@ import Testing
         // Whom somebody has given access of its own may subscribe to it.
         let library = try #require(BrokerGuard.find())
         #expect(
-            text.contains("acl_file \(folder)/acl\nplugin \(library)\nplugin_opt_unrestricted c2c2 monitor c2c3\n"
+            text.contains(
+                "acl_file \(folder)/acl\nplugin \(library)\nplugin_opt_unrestricted c2c2 monitor c2c3\n"
                     + "plugin_opt_groups \(folder)/groups\n\n"))
         #expect(BrokerConfiguration.problems(folder: folder) == [])
         #expect(try upgrade() == [])
@@ -161,7 +162,8 @@ import Testing
         #expect(try upgrade().first?.hasPrefix("renewed") == true)
         #expect(try conf() == fresh.replacingOccurrences(of: "c2c2 monitor\n", with: "c2c2 monitor c2c3\n"))
         // Without the library there is nothing to load, and the operator is told so, not to say upgrade.
-        let problem = BrokerConfiguration.guardProblem(BrokerFile(old.configuration), users: [], groups: "/x", library: nil)
+        let problem = BrokerConfiguration.guardProblem(
+            BrokerFile(old.configuration), users: [], groups: "/x", library: nil)
         #expect(problem?.words.contains("any participant can fill") == true && problem?.isCurable == false)
         try PrivateFile.write(old.configuration, to: folder + "/mosquitto.conf")
         #expect(try old.upgrade(authority: authority, host: "localhost") == [])

@@ -246,13 +246,15 @@ import Testing
         let foreign = DeviceID(0x5F)
         let token = GroupToken.message(to: lamps)
         try await bench.forge(
-            .action(1), token, sequence: 1000, sender: foreign, key: TestNetwork.key(foreign), topic: "SRUP/groups/lamps")
+            .action(1), token, sequence: 1000, sender: foreign, key: TestNetwork.key(foreign),
+            topic: "SRUP/groups/lamps")
         // Under our server's name, with another key.
         try await bench.forge(
             .action(1), token, sequence: 1000, key: TestNetwork.key(foreign), topic: "SRUP/groups/lamps")
         // An invitation by another server.
         try await bench.forge(
-            .groupAdd(device: Bench.id, group: others.bytes), sequence: 1000, sender: foreign, key: TestNetwork.key(foreign))
+            .groupAdd(device: Bench.id, group: others.bytes), sequence: 1000, sender: foreign,
+            key: TestNetwork.key(foreign))
         #expect(bench.events().isEmpty && !isListening(bench, others))
         #expect(bench.rejected == ["unknown-sender": 2, "bad-signature": 1])
     }
@@ -314,7 +316,10 @@ import Testing
 
     @Test func onlyActionsAndDataAreSaidToGroups() async throws {
         let bench = try await bench()
-        for body in [Body.idRequest, .terminateCommand, .deregisterCommand, .groupDestroy(group: lamps.bytes), .response(.joinFail)] {
+        for body in [
+            Body.idRequest, .terminateCommand, .deregisterCommand, .groupDestroy(group: lamps.bytes),
+            .response(.joinFail),
+        ] {
             try await bench.say(body, to: lamps)
         }
         #expect(bench.events().isEmpty && bench.member.isJoined && isListening(bench, lamps))

@@ -19,7 +19,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (DataType.int8, "128"), (.int8, "-129"), (.int16, "32768"), (.int32, "2147483648"), (.int64, "9223372036854775808"),
+        (DataType.int8, "128"), (.int8, "-129"), (.int16, "32768"), (.int32, "2147483648"),
+        (.int64, "9223372036854775808"),
         (.int32, ""), (.int32, "1.0"), (.int32, " 1"), (.int32, "0x10"), (.int32, "eins"), (.float64, "nan"),
         (.float64, "inf"), (.float32, "1e39"), (.float64, "1,5"), (.float64, ""), (.bytes, "0"), (.bytes, "zz"),
         (.bytes, "0 1"),
@@ -61,7 +62,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("a", true), ("lamps-2", true), (String(repeating: "a", count: 32), true), (String(repeating: "a", count: 33), false),
+        ("a", true), ("lamps-2", true), (String(repeating: "a", count: 32), true),
+        (String(repeating: "a", count: 33), false),
         ("", false), ("+", false), ("#", false), ("a/b", false), ("Lamps", false), ("a b", false), ("ä", false),
         ("$SYS", false), ("a\0", false), ("a\n", false),
     ])

@@ -12,7 +12,8 @@ public struct GroupID: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// Reads the name as a message carries it; `nil` for what can be none.
     public init?(_ bytes: [UInt8]) {
         let isName = bytes.allSatisfy { byte in
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
                 || byte == UInt8(ascii: "-")
         }
         guard isName, (1...32).contains(bytes.count) else { return nil }

@@ -75,7 +75,9 @@ public enum DataType: String, Sendable, Hashable, CaseIterable, Codable {
             return .double(number)
         case .string: return .text(text)
         case .bytes:
-            guard let bytes = Hex.decode(text) else { throw DataTypeError("bytes are written in hexadecimal, two digits each") }
+            guard let bytes = Hex.decode(text) else {
+                throw DataTypeError("bytes are written in hexadecimal, two digits each")
+            }
             return .bytes(bytes)
         }
     }
@@ -86,7 +88,9 @@ public enum DataType: String, Sendable, Hashable, CaseIterable, Codable {
     }
 
     private func wrong(_ text: String) -> DataTypeError {
-        DataTypeError("\"\(String(text.prefix(40)).unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : String($0) }.joined())\" is no \(rawValue)")
+        DataTypeError(
+            "\"\(String(text.prefix(40)).unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : String($0) }.joined())\" is no \(rawValue)"
+        )
     }
 }
 
