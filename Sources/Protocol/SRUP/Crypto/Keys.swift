@@ -165,6 +165,18 @@ public struct PublicKey: Sendable, Hashable {
         pem.split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined()
     }
 
+    /// SHA-256 of the key's SubjectPublicKeyInfo (DER), 64 hexadecimal digits: by it people and programs tell keys apart.
+    public var fingerprint: String {
+        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+        var der: UnsafeMutablePointer<UInt8>?
+        let count = i2d_PUBKEY(box.key, &der)
+        guard count > 0, let der else { return "" }
+        defer { CRYPTO_free(der, "", 0) }
+        var length: UInt32 = 0
+        guard EVP_Digest(der, Int(count), &digest, &length, EVP_sha256(), nil) == 1 else { return "" }
+        return digest.prefix(Int(length)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
     /// Whether `signature` is this key's RSASSA-PKCS1-v1_5 SHA-256 signature over the parts one after the other.
     public func isSignature(_ signature: ArraySlice<UInt8>, over parts: ArraySlice<UInt8>...) -> Bool {
         guard signature.count == size else { return false }
