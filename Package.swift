@@ -280,7 +280,8 @@ let package = Package(
             [
                 "Addresses",
                 "ObservedValue",
-                "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Camera", "Settings", "WitnessLink",
+                "Agent", "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Camera", "Settings",
+                "WitnessLink",
                 "Participant",
                 "CertificateRequests",
             ]),

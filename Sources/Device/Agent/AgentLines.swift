@@ -15,12 +15,12 @@ import Foundation
 /// {"send": "temperature", "value": 21.5}      to the server; with "type" for a name without a configuration
 /// {"answer": 17, "done": true}                to the action with this number
 /// ```
-enum AgentOrder: Equatable {
+package enum AgentOrder: Equatable, Sendable {
     case listen
     case send(name: String, text: String, type: DataType?)
     case answer(number: UInt64, isDone: Bool)
 
-    init(line: String) throws {
+    package init(line: String) throws {
         struct Line: Decodable {
             var listen: Bool?
             var send: String?

@@ -28,7 +28,7 @@ package final class TestDevice {
     /// What it was told, and does.
     private final class Deeds: Sendable {
         let actions: [UInt8: String]
-        let done = Mutex<[UInt8]>([])
+        let done = Mutex<[(number: UInt8, token: Token)]>([])
         let values = Mutex<[String: [UInt8]]>([:])
         let member = Mutex<Member?>(nil)
         init(_ actions: [UInt8: String]) { self.actions = actions }
@@ -87,7 +87,7 @@ package final class TestDevice {
                 deeds.values.withLock { $0[String(decoding: id, as: UTF8.self)] = value }
             }
             guard case .action(let number, let token) = event else { return }
-            deeds.done.withLock { $0.append(number) }
+            deeds.done.withLock { $0.append((number, token)) }
             try? await deeds.member.withLock { $0 }?.answer(token, .done)
         }
         deeds.member.withLock { $0 = member }
@@ -118,7 +118,14 @@ package final class TestDevice {
     }
 
     /// The numbers of the actions that it has done, in order.
-    package var done: [UInt8] { deeds.done.withLock { $0 } }
+    package var done: [UInt8] { deeds.done.withLock { $0.map(\.number) } }
+    /// The tokens of what it has done, since the last call.
+    package func takeDone() -> [Token] {
+        deeds.done.withLock { done in
+            defer { done.removeAll() }
+            return done.map(\.token)
+        }
+    }
     /// The values that it was sent last, by name.
     package var values: [String: [UInt8]] { deeds.values.withLock { $0 } }
 

@@ -176,8 +176,11 @@ import Testing
             return text.split(separator: "\n").count { $0.contains("SRUP/groups/lamps") }
         }
         // Until the listener is there, and the devices have entered.
+        let begin = EventFollower.clock()
         #expect(try network.c2(["group", "add", "lamps", ids[0], ids[1]]).code == 0)
-        for name in names.prefix(2) { try network.loopback.events.wait(for: name, ["group-entered"], within: 60) }
+        for name in names.prefix(2) {
+            try network.loopback.events.wait(for: name, ["group-entered"], since: begin, within: 60)
+        }
         try network.wait("all have done it") {
             try network.c2(["group", "action", "lamps", "1", "--wait", "5"]).code == 0 && heard() > 0
         }
