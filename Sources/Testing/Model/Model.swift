@@ -49,6 +49,8 @@ package final class Model {
     private var answered: [Pair: Set<Token>] = [:]
     private var history: [(sender: DeviceID, topic: String, payload: [UInt8])] = []
     private var tokens: [Token] = []
+    /// The last actions that anybody was told.
+    private var actions: [(topic: String, payload: [UInt8])] = []
     /// What each device was told to do, by the tokens; and what it has done.
     private var told: [DeviceID: Set<Token>] = [:]
     private var done: [DeviceID: Set<Token>] = [:]
@@ -213,13 +215,16 @@ package final class Model {
     private func replay() async {
         guard !history.isEmpty else { return }
         let old = pick(history)
+        guard network.random.below(3) == 0, !actions.isEmpty else {
+            note("replay of a message of \(old.sender) on \(old.topic)")
+            return network.inject(old.payload, to: old.topic)
+        }
         // Topics are not signed: what was said to a group is said to one, and the other way round.
+        let action = pick(actions)
         let groupTopic = Topic.group(group).description
-        let own = Topic.member(pick(devices).id).description
-        let other = old.topic == groupTopic ? own : groupTopic
-        let topic = network.random.below(3) == 0 ? other : old.topic
-        note("replay of a message of \(old.sender) from \(old.topic) on \(topic)")
-        network.inject(old.payload, to: topic)
+        let other = action.topic == groupTopic ? Topic.member(pick(devices).id).description : groupTopic
+        note("what was said on \(action.topic) is said on \(other)")
+        network.inject(action.payload, to: other)
     }
 
     private func restart(_ id: DeviceID) async throws {
@@ -384,6 +389,8 @@ package final class Model {
         guard let parsed = try? SignedMessage(parsing: message.payload).message else { return }
         history.append(message)
         if history.count > 300 { history.removeFirst(150) }
+        if case .action = parsed.body { actions.append((message.topic, message.payload)) }
+        if actions.count > 16 { actions.removeFirst(8) }
         let peer: DeviceID
         if message.sender == TestServer.id {
             guard let id = message.topic.split(separator: "/").last.flatMap({ DeviceID(hex: String($0)) }) else {
