@@ -17,7 +17,7 @@ struct SRUPDevice: AsyncParsableCommand {
               srup-device run
             """,
         version: Release.version,
-        subcommands: [RegisterDevice.self, Join.self, Show.self])
+        subcommands: [RegisterDevice.self, Join.self, SendCommand.self, Show.self])
 }
 
 struct StateOptions: ParsableArguments {
