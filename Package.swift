@@ -180,6 +180,7 @@ let package = Package(
             "Keeper", in: "Observer",
             [
                 "Addresses", "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program",
+                "Linux",
                 "Signals",
                 "CLinux",
                 log, lifecycle,

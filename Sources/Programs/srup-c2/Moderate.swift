@@ -1,6 +1,7 @@
 import ArgumentParser
 import C2
 import Foundation
+import Linux
 import ObservedValue
 import Participant
 import Program

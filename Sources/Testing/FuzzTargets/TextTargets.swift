@@ -41,7 +41,7 @@ enum TextTargets {
             _ = file.place(of: key)
         }
         _ = try? file.blocks(of: "observer")
-        for name in file.keys(of: "policy") {
+        for name in (try? file.keys(of: "policy")) ?? [] {
             guard file.contains(SettingsFile.path("policy", name)) else {
                 throw Violation(description: "the key \(name) is not found again")
             }
