@@ -79,9 +79,14 @@ import Testing
 
     @Test func thereIsAnEndToGroups() throws {
         try with { store in
-            for number in 0..<256 { #expect(try store.add(DeviceID(1), to: try group("g\(number)"), now: 1)) }
-            #expect(try !store.add(DeviceID(1), to: try group("one-more"), now: 1))
-            #expect(try store.add(DeviceID(2), to: try group("g0"), now: 1))
+            for number in 0..<256 {
+                let group = try group("g\(number)")
+                #expect(try store.add(DeviceID(1), to: group, now: 1))
+            }
+            let isAdded = try store.add(DeviceID(1), to: try group("one-more"), now: 1)
+            #expect(!isAdded)
+            let first = try group("g0")
+            #expect(try store.add(DeviceID(2), to: first, now: 1))
             #expect(try store.groups().count == 256)
         }
     }
