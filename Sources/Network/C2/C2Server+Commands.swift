@@ -62,7 +62,7 @@ extension C2Server {
             let token = Token.random()
             // Before it is sent: the answer may be here at once.
             let number = try commands.note(
-                kind, detail, to: id, token: token, by: name, now: participant.wallClock())
+                kind, detail, to: [id], token: token, by: name, now: participant.wallClock())
             try participant.send(body, to: id, on: .member(id), token: token)
             participant.audit("sent", "\(id): \(words)", about: id, by: name)
             changed(.device, id)
@@ -229,16 +229,12 @@ extension C2Server {
         guard !members.isEmpty else { throw .invalid("nobody is in the group \(group)") }
         return try stored {
             let token = GroupToken.message(to: group)
-            var numbers: [Int64] = []
-            for id in members {
-                numbers.append(
-                    try commands.note(
-                        kind, detail, to: id, in: group, token: token, by: name, now: participant.wallClock()))
-            }
+            let number = try commands.note(
+                kind, detail, to: members, in: group, token: token, by: name, now: participant.wallClock())
             try participant.send(body, to: group, token: token)
             participant.audit("sent", "group \(group) (\(members.count)): \(words)", by: name)
             for id in members { changed(.device, id) }
-            return Receipt(number: numbers.first ?? 0, devices: members)
+            return Receipt(number: number, devices: members)
         }
     }
 

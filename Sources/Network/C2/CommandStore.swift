@@ -82,25 +82,31 @@ public final class CommandStore: Sendable {
     }
 
     /// The newest commands are kept.
-    static let maximumCommands: Int64 = 10_000
+    static let maximumCommands: Int64 = 20_000
 
-    /// - Returns: the command's number.
+    /// Notes what is about to be said, to one device or to all members of a group.
+    ///
+    /// - Returns: the first one's number; the others' follow it, in the order of the devices.
     /// - Throws: ``StorageError``.
     func note(
-        _ kind: Command.Kind, _ detail: String, to device: DeviceID, in group: GroupID? = nil, token: Token,
+        _ kind: Command.Kind, _ detail: String, to devices: [DeviceID], in group: GroupID? = nil, token: Token,
         by name: String, now: Double
     ) throws(StorageError) -> Int64 {
+        // All in one transaction, and nobody else writes here: their numbers have no gaps.
         try database.transaction { connection throws(StorageError) in
-            let row = try connection.query(
-                """
-                INSERT INTO commands (token, device, in_group, kind, detail, operator, sent) VALUES (?, ?, ?, ?, ?, ?, ?)
-                RETURNING id
-                """, .blob(token.bytes), .unsigned(device.value), group.map { .text($0.text) } ?? .null,
-                .text(kind.rawValue), .text(detail), .text(name), .real(now)
-            ).first
-            let number = row?.integer(0) ?? 0
-            try connection.query("DELETE FROM commands WHERE id <= ?", .integer(number - Self.maximumCommands))
-            return number
+            var last: Int64 = 0
+            for device in devices {
+                let row = try connection.query(
+                    """
+                    INSERT INTO commands (token, device, in_group, kind, detail, operator, sent)
+                    VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id
+                    """, .blob(token.bytes), .unsigned(device.value), group.map { .text($0.text) } ?? .null,
+                    .text(kind.rawValue), .text(detail), .text(name), .real(now)
+                ).first
+                last = row?.integer(0) ?? 0
+            }
+            try connection.query("DELETE FROM commands WHERE id <= ?", .integer(last - Self.maximumCommands))
+            return last - Int64(devices.count) + 1
         }
     }
 
@@ -246,7 +252,7 @@ public final class CommandStore: Sendable {
     }
 
     /// There are no more groups than this, and no more members in all of them together.
-    static let (maximumGroups, maximumMembers): (Int64, Int64) = (256, 20_000)
+    static let (maximumGroups, maximumMembers): (Int64, Int64) = (256, 10_000)
 
     /// All groups, by name.
     ///

@@ -27,7 +27,7 @@ struct AnswerOptions: ParsableArguments {
             // Others may have sent something since.
             let ours = all.filter { $0.number < number + Int64(count) }
             if ours.allSatisfy({ $0.answered != nil }) || Date() >= deadline { return ours.reversed() }
-            usleep(100_000)
+            usleep(count > 100 ? 1_000_000 : 100_000)
         }
     }
 
@@ -245,7 +245,7 @@ struct CommandsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "commands",
         abstract: "List what devices were told and asked, and what became of it.",
-        discussion: "The newest 10,000 are kept. Exit codes: 0 done, 1 refused.")
+        discussion: "The newest 20,000 are kept. Exit codes: 0 done, 1 refused.")
 
     @OptionGroup var folder: FolderOptions
     @Argument(help: "Only to this one.")
