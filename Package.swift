@@ -163,7 +163,7 @@ let package = Package(
             [
                 "C2", "HTTPServing", "KeyService", "Operators", "Participant", "SRUP", "ValueForms", "Storage",
                 "Limits",
-                "Linux", "Program", log, lifecycle, web("Hummingbird"), mustache,
+                "Linux", "Program", "CCurl", "COpenSSL", log, lifecycle, web("Hummingbird"), mustache,
             ]),
 
         // MARK: Observer: verdicts, the witness's line, what it shows and examines

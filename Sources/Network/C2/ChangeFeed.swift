@@ -22,10 +22,10 @@ public struct Change: Sendable, Hashable {
 
 /// Tells whoever listens what has changed. Who does not keep up misses the oldest, and should read all again now and then.
 /// Safe to use from several threads.
-public final class ChangeFeed: Sendable {
+public final class Feed<Element: Sendable>: Sendable {
     private struct Listeners {
         var next = 0
-        var all: [Int: AsyncStream<Change>.Continuation] = [:]
+        var all: [Int: AsyncStream<Element>.Continuation] = [:]
     }
     private let listeners = Mutex(Listeners())
 
@@ -33,8 +33,8 @@ public final class ChangeFeed: Sendable {
     public init() {}
 
     /// What changes from now on, until the reader stops.
-    public func listen() -> AsyncStream<Change> {
-        let (stream, continuation) = AsyncStream<Change>.makeStream(bufferingPolicy: .bufferingNewest(256))
+    public func listen() -> AsyncStream<Element> {
+        let (stream, continuation) = AsyncStream<Element>.makeStream(bufferingPolicy: .bufferingNewest(256))
         let number = listeners.withLock { listeners in
             listeners.next += 1
             listeners.all[listeners.next] = continuation
@@ -46,8 +46,11 @@ public final class ChangeFeed: Sendable {
         return stream
     }
 
-    func tell(_ change: Change) {
+    func tell(_ change: Element) {
         let all = listeners.withLock { Array($0.all.values) }
         for listener in all { listener.yield(change) }
     }
 }
+
+/// Which rows are out of date.
+public typealias ChangeFeed = Feed<Change>

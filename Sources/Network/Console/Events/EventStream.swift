@@ -31,6 +31,9 @@ final class StreamTable: Sendable {
         }
     }
 
+    /// How many are open.
+    var count: Int { state.withLock { $0.streams.count } }
+
     func remove(_ number: Int) { state.withLock { $0.streams[number] = nil } }
 
     func endAll() {
@@ -42,10 +45,13 @@ final class StreamTable: Sendable {
     }
 }
 
-/// Server-sent events (WHATWG HTML, 9.2): which rows are out of date, never what is in them.
+/// Server-sent events (WHATWG HTML, 9.2): which rows are out of date, never what is in them; and for programs what has
+/// happened, from where they have been the last time.
 extension Console {
     /// A line of nothing, so that both ends learn of a connection that has gone.
     private static let heartbeat = Duration.seconds(15)
+    /// So many occurrences are read at once.
+    private static let portion = 100
 
     func addEvents(to router: Router<ConsoleContext>) {
         router.get("/events") { request, context in
@@ -56,14 +62,40 @@ extension Console {
 
     private enum Tick: Sendable {
         case change(Change)
+        case occurrence
         case beat
     }
 
-    private func events(_ request: Request, _ visitor: Visitor) throws(PageError) -> Response {
-        let wanted = Set(
-            (request.uri.queryParameters["subjects"] ?? "").split(separator: ",").compactMap {
-                Change.Subject(rawValue: String($0))
-            })
+    /// What one reader wants to hear.
+    private struct Wish: Sendable {
+        /// Empty: all; `nil`: none.
+        var subjects: Set<Change.Subject>?
+        /// The same.
+        var kinds: Set<Occurrence.Kind>?
+        /// The last occurrence that the reader has.
+        var last: Int64
+
+        /// Whoever names neither hears all.
+        init(_ request: Request, newest: Int64) {
+            let parameters = request.uri.queryParameters
+            let (subjects, kinds) = (parameters["subjects"], parameters["kinds"])
+            if subjects != nil || kinds == nil {
+                self.subjects = Set((subjects ?? "").split(separator: ",").compactMap { .init(rawValue: String($0)) })
+            }
+            if kinds != nil || subjects == nil {
+                self.kinds = Set((kinds ?? "").split(separator: ",").compactMap { .init(rawValue: String($0)) })
+            }
+            let header = HTTPField.Name("Last-Event-ID").flatMap { request.headers[$0] }
+            // Of another server, or of before a restored backup: there was no such number here.
+            last = header.flatMap { Int64($0) }.map { min(max($0, 0), newest) } ?? newest
+        }
+    }
+
+    /// - Throws: ``PageError``.
+    func events(_ request: Request, _ visitor: Visitor) throws(PageError) -> Response {
+        // Before the newest number is read, so that none is missed in between.
+        let (feed, news) = (server.changes.listen(), server.occurrences.listen())
+        let wish = Wish(request, newest: try stored { try server.store.newestOccurrence() })
         let (ticks, ticker) = AsyncStream<Tick>.makeStream(bufferingPolicy: .bufferingNewest(64))
         guard let number = streams.add(visitor.name, end: { ticker.finish() }) else {
             var error = PageError(
@@ -73,13 +105,12 @@ extension Console {
         }
         let streams = streams
         ticker.onTermination = { _ in streams.remove(number) }
-        let feed = server.changes.listen()
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-store"],
             body: .init { [self] writer in
                 defer { ticker.finish() }
                 try await request.body.consumeWithInboundCloseHandler { _ in
-                    try await write(ticks, ticker, feed, wanted, visitor, &writer)
+                    try await write(ticks, ticker, feed, news, wish, visitor, &writer)
                 } onInboundClosed: {
                     ticker.finish()
                 }
@@ -89,31 +120,41 @@ extension Console {
 
     private func write(
         _ ticks: AsyncStream<Tick>, _ ticker: AsyncStream<Tick>.Continuation, _ feed: AsyncStream<Change>,
-        _ wanted: Set<Change.Subject>, _ visitor: Visitor, _ writer: inout any ResponseBodyWriter
+        _ news: AsyncStream<Int64>, _ wish: Wish, _ visitor: Visitor, _ writer: inout any ResponseBodyWriter
     ) async throws {
-        let pump = Task {
-            for await change in feed { ticker.yield(.change(change)) }
-            ticker.finish()
-        }
-        let beats = Task {
-            while !Task.isCancelled {
-                try await Task.sleep(for: Self.heartbeat)
-                ticker.yield(.beat)
-            }
-        }
-        defer {
-            pump.cancel()
-            beats.cancel()
-        }
+        let pumps = [
+            Task {
+                guard wish.subjects != nil else { return }
+                for await change in feed { ticker.yield(.change(change)) }
+            },
+            Task {
+                guard wish.kinds != nil else { return }
+                for await _ in news { ticker.yield(.occurrence) }
+            },
+            Task {
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: Self.heartbeat)
+                    ticker.yield(.beat)
+                }
+            },
+        ]
+        defer { for pump in pumps { pump.cancel() } }
+        var last = wish.last
         try await writer.write(ByteBuffer(string: "retry: 3000\n\n"))
+        try await tell(wish, &last, &writer)
         for await tick in ticks {
             switch tick {
             case .beat:
                 // Whoever has been signed out hears nothing more.
                 guard isStillIn(visitor) else { return }
                 try await writer.write(ByteBuffer(string: ": \n\n"))
+                // A reader who could not keep up has the rest now.
+                try await tell(wish, &last, &writer)
+            case .occurrence: try await tell(wish, &last, &writer)
             case .change(let change):
-                guard wanted.isEmpty || wanted.contains(change.subject) else { continue }
+                guard let subjects = wish.subjects, subjects.isEmpty || subjects.contains(change.subject) else {
+                    continue
+                }
                 let device = change.device.map { ",\"device\":\"\($0.hex)\"" } ?? ""
                 try await writer.write(
                     ByteBuffer(string: "event: change\ndata: {\"subject\":\"\(change.subject.rawValue)\"\(device)}\n\n")
@@ -122,13 +163,45 @@ extension Console {
         }
     }
 
+    /// What has been stored since the last one.
+    private func tell(_ wish: Wish, _ last: inout Int64, _ writer: inout any ResponseBodyWriter) async throws {
+        guard let kinds = wish.kinds else { return }
+        while true {
+            let found = try server.store.occurrences(after: last, limit: Self.portion)
+            for one in found {
+                last = one.id
+                guard kinds.isEmpty || kinds.contains(one.kind) else { continue }
+                var text = Array("id: \(one.id)\nevent: \(one.kind.rawValue)\ndata: ".utf8)
+                text += one.json.bytes + Array("\n\n".utf8)
+                try await writer.write(ByteBuffer(bytes: text))
+            }
+            guard found.count == Self.portion else { return }
+        }
+    }
+
     private func isStillIn(_ visitor: Visitor) -> Bool {
         switch visitor.way {
         case .session(let session):
             (try? operators.sessions(of: session.name, now: now()).contains { $0.number == session.number }) ?? false
         case .token(let token):
-            (try? operators.tokens(of: token.name).contains { $0.number == token.number }) ?? false
+            (try? operators.isToken(token.number, now: now())) ?? false
         }
+    }
+}
+
+extension Occurrence {
+    /// As streams, webhook and API tell it.
+    var json: JSON {
+        var members: [JSON.Member] = [
+            .init(name: "id", value: .integer(id)), .init(name: "time", value: .text(Words.iso(time))),
+            .init(name: "kind", value: .text(kind.rawValue)), .init(name: "device", value: .text(device.hex)),
+            .init(name: "type", value: .optional(type)),
+        ]
+        if let outcome { members.append(.init(name: "outcome", value: .text(outcome.rawValue))) }
+        if let why { members.append(.init(name: "why", value: .text(why))) }
+        if let by { members.append(.init(name: "by", value: .text(by))) }
+        if let observer { members.append(.init(name: "observer", value: .text(observer.hex))) }
+        return .object(members)
     }
 }
 
