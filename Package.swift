@@ -325,6 +325,13 @@ let package = Package(
             ]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
+            "ConsoleTests", in: "Network",
+            [
+                "Console", "C2", "JoiningDevice", "KeyService", "Operators", "Participant", "SRUP", "Storage",
+                "TestNetwork",
+                "ValueForms", log, web("Hummingbird"),
+            ]),
+        tests(
             "KeyServiceTests", in: "Network",
             [
                 "KeyService", "HTTPServing", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage",

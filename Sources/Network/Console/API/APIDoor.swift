@@ -78,7 +78,7 @@ struct APIDoor: RouterMiddleware {
         var operation = "other"
         var response: Response
         do {
-            response = try await answer(request, path, &operation)
+            response = try await answer(request, context, path, &operation)
         } catch let error as PageError {
             var problem = APIProblem(error.status == .tooManyRequests ? .tooMany : .failed, error.words)
             problem.retryAfter = error.retryAfter
@@ -92,7 +92,9 @@ struct APIDoor: RouterMiddleware {
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func answer(_ request: Request, _ path: String, _ operation: inout String) async throws -> Response {
+    private func answer(
+        _ request: Request, _ context: ConsoleContext, _ path: String, _ operation: inout String
+    ) async throws -> Response {
         switch path {
         case Self.documentPath:
             operation = "document"
@@ -110,7 +112,8 @@ struct APIDoor: RouterMiddleware {
         case "/events":
             operation = "events"
             guard request.method == .get else { throw APIProblem(.methodNotAllowed, "GET it").allowing("GET") }
-            return try console.events(request, Visitor(try token(request, .look)))
+            let visitor = Visitor(try token(request, .look))
+            return try console.events(request, visitor, hasConnection: context.hasConnection)
         default: return try await dispatch(request, path, &operation)
         }
     }

@@ -11,11 +11,19 @@ struct ConsoleContext: AddressedContext {
     let place: String
     /// Who asks; `nil`: somebody who has not signed in.
     var visitor: Visitor?
+    /// Whether there is a connection that may close meanwhile.
+    private(set) var hasConnection = false
 
     init(source: ApplicationRequestContextSource) {
+        self.init(source: source, place: source.channel.remoteAddress?.ipAddress)
+        hasConnection = true
+    }
+
+    /// - Parameter place: the address that a request comes from.
+    init(source: some RequestContextSource, place: String?) {
         coreContext = .init(source: source)
-        address = source.address
-        place = source.channel.remoteAddress?.ipAddress ?? "?"
+        address = AddressGroup(place)
+        self.place = place ?? "?"
     }
 }
 

@@ -56,7 +56,7 @@ extension Console {
     func addEvents(to router: Router<ConsoleContext>) {
         router.get("/events") { request, context in
             guard let visitor = context.visitor else { throw PageError.notSignedIn.withoutPage }
-            return try events(request, visitor)
+            return try events(request, visitor, hasConnection: context.hasConnection)
         }
     }
 
@@ -92,7 +92,7 @@ extension Console {
     }
 
     /// - Throws: ``PageError``.
-    func events(_ request: Request, _ visitor: Visitor) throws(PageError) -> Response {
+    func events(_ request: Request, _ visitor: Visitor, hasConnection: Bool) throws(PageError) -> Response {
         // Before the newest number is read, so that none is missed in between.
         let (feed, news) = (server.changes.listen(), server.occurrences.listen())
         let wish = Wish(request, newest: try stored { try server.store.newestOccurrence() })
@@ -109,10 +109,14 @@ extension Console {
             status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-store"],
             body: .init { [self] writer in
                 defer { ticker.finish() }
-                try await request.body.consumeWithInboundCloseHandler { _ in
+                if hasConnection {
+                    try await request.body.consumeWithInboundCloseHandler { _ in
+                        try await write(ticks, ticker, feed, news, wish, visitor, &writer)
+                    } onInboundClosed: {
+                        ticker.finish()
+                    }
+                } else {
                     try await write(ticks, ticker, feed, news, wish, visitor, &writer)
-                } onInboundClosed: {
-                    ticker.finish()
                 }
                 try await writer.finish(nil)
             })

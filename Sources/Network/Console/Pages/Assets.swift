@@ -76,6 +76,7 @@ enum Assets {
         .search, .row { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: flex-end; margin-bottom: 1rem; }
         .search p, .row p { margin: 0; }
         .row label { display: block; }
+        #note, #data-name, #data-value { width: 26rem; }
         td .row { margin: 0; gap: .4rem; align-items: center; }
         .search select { display: block; }
         .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1.5rem; align-items: end; }
@@ -102,7 +103,7 @@ enum Assets {
         .forms { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 1.5rem; margin-bottom: 1.5rem; }
         .forms h2 { margin-top: 0; } .forms svg { width: 100%; max-width: 18rem; height: auto; display: block; } .full { grid-column: 1 / -1; }
         .value { font-size: 1.25rem; font-family: ui-monospace, "DejaVu Sans Mono", monospace; margin: 0; }
-        ol.value { columns: 2; padding-left: 2.5rem; }
+        ol.value { padding-left: 2.75rem; font-size: 1.1rem; }
         .secret { user-select: all; padding: 1rem; background: var(--raised); border: 1px solid var(--line); border-radius: 4px; margin-bottom: 1rem; }
         .scroll { overflow-x: auto; margin-bottom: 1rem; }
         table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .5rem .75rem .5rem 0; border-bottom: 1px solid var(--line); }
@@ -114,7 +115,7 @@ enum Assets {
         footer { border-top: 1px solid var(--line); color: var(--faint); font-size: .9rem; } footer p { margin: .75rem 0; }
         @media (max-width: 40rem) {
           h1 { font-size: 1.5rem; } .top nav { order: 3; flex-basis: 100%; } .who { margin-left: auto; }
-          .words input { width: 7rem; } ol.value { columns: 1; }
+          .words input { width: 7rem; }
           .buttons button { flex: 1 1 8rem; }
         }
         @media (prefers-reduced-motion: reduce) { .changed { animation: none; } }
@@ -138,9 +139,19 @@ enum Assets {
           const isUsed = (row) => row.contains(document.activeElement) && document.activeElement !== document.body
             || [...row.querySelectorAll("input:not([type=hidden])")].some((input) =>
               input.type === "checkbox" ? input.checked : input.value !== input.defaultValue);
+          // A time that passes is no change.
+          const settled = (node) => {
+            const copy = node.cloneNode(true);
+            copy.classList.remove("changed", "gone");
+            if (!copy.classList.length) copy.removeAttribute("class");
+            copy.querySelectorAll("time").forEach((time) => { time.textContent = ""; time.removeAttribute("datetime"); });
+            return copy.outerHTML;
+          };
           const same = (left, right) => {
-            const text = (node) => { const copy = node.cloneNode(true); copy.classList.remove("changed", "gone"); return copy.outerHTML.replace(' class=""', ""); };
-            return text(left) === text(right);
+            if (settled(left) !== settled(right)) return false;
+            const times = right.querySelectorAll("time");
+            left.querySelectorAll("time").forEach((time, index) => { time.replaceWith(times[index].cloneNode(true)); });
+            return true;
           };
 
           const list = (now, next) => {

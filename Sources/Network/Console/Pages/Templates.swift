@@ -181,7 +181,7 @@ struct Templates: Sendable {
         <table>
         <thead><tr><th scope="col">Identity</th><th scope="col">Type</th><th scope="col">State</th><th scope="col">Last heard</th><th scope="col">Program</th><th scope="col">Note</th></tr></thead>
         <tbody id="rows" data-rows="row">
-        {{#rows}}<tr id="d-{{id}}" data-row="d-{{id}}"><th scope="row"><a class="id" href="/devices/{{id}}">{{id}}</a></th><td>{{type}}</td><td><span class="state {{mark}}">{{state}}</span></td><td>{{heard}}</td><td>{{program}}</td><td>{{note}}</td></tr>
+        {{#rows}}<tr id="d-{{id}}" data-row="d-{{id}}"><th scope="row"><a class="id" href="/devices/{{id}}">{{id}}</a></th><td>{{type}}</td><td><span class="state {{mark}}">{{state}}</span></td><td><time>{{heard}}</time></td><td>{{program}}</td><td>{{note}}</td></tr>
         {{/rows}}
         </tbody>
         </table>
@@ -204,7 +204,7 @@ struct Templates: Sendable {
         <dl class="facts">
         <div><dt>Type</dt><dd>{{type}}</dd></div>
         <div><dt>State</dt><dd><span class="state {{mark}}">{{state}}</span></dd></div>
-        <div><dt>Last heard</dt><dd>{{heard}}</dd></div>
+        <div><dt>Last heard</dt><dd><time>{{heard}}</time></dd></div>
         <div><dt>Came in</dt><dd>{{admission}}</dd></div>
         <div><dt>Program</dt><dd>{{program}}</dd></div>
         <div><dt>SRUP version</dt><dd>{{version}}</dd></div>
@@ -281,7 +281,7 @@ struct Templates: Sendable {
         <table>
         <thead><tr><th scope="col">Identity</th><th scope="col">Trust</th><th scope="col">State</th><th scope="col">Last heard</th><th scope="col">Looks at</th><th scope="col">Waiting for it</th><th scope="col">Verdicts</th>{{#moderates}}<th scope="col">Change</th>{{/moderates}}</tr></thead>
         <tbody id="rows" data-rows="row">
-        {{#rows}}<tr id="o-{{id}}" data-row="o-{{id}}"><th scope="row"><a class="id" href="/devices/{{id}}">{{id}}</a>{{#note}} {{note}}{{/note}}</th><td><span class="state {{trustMark}}">{{trust}}</span></td><td>{{state}}</td><td>{{heard}}</td><td>{{#looks}}<a class="id" href="/devices/{{id}}">{{id}}</a> {{/looks}}{{^looks}}nobody{{/looks}}</td><td>{{queue}}</td><td>{{verdicts}}</td>{{#moderates}}<td><form method="post" action="/observers"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="id" value="{{id}}"><button class="second" name="trust" value="{{to}}">{{button}}<span class="unseen"> {{id}}</span></button></form></td>{{/moderates}}</tr>
+        {{#rows}}<tr id="o-{{id}}" data-row="o-{{id}}"><th scope="row"><a class="id" href="/devices/{{id}}">{{id}}</a>{{#note}} {{note}}{{/note}}</th><td><span class="state {{trustMark}}">{{trust}}</span></td><td>{{state}}</td><td><time>{{heard}}</time></td><td>{{#looks}}<a class="id" href="/devices/{{id}}">{{id}}</a> {{/looks}}{{^looks}}nobody{{/looks}}</td><td>{{queue}}</td><td>{{verdicts}}</td>{{#moderates}}<td><form method="post" action="/observers"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="id" value="{{id}}"><button class="second" name="trust" value="{{to}}">{{button}}<span class="unseen"> {{id}}</span></button></form></td>{{/moderates}}</tr>
         {{/rows}}
         </tbody>
         </table>
