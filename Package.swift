@@ -327,9 +327,9 @@ let package = Package(
         tests(
             "ConsoleTests", in: "Network",
             [
-                "Console", "C2", "JoiningDevice", "KeyService", "Operators", "Participant", "SRUP", "Storage",
-                "TestNetwork",
-                "ValueForms", log, web("Hummingbird"),
+                "Console", "C2", "COpenSSL", "HTTPServing", "JoiningDevice", "KeyService", "Limits", "Operators",
+                "Participant", "Program", "SRUP", "Storage", "TestNetwork", "ValueForms", log, lifecycle,
+                web("Hummingbird"),
             ]),
         tests(
             "KeyServiceTests", in: "Network",

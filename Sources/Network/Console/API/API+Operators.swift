@@ -77,6 +77,7 @@ extension Console {
                 }
                 if let isDisabled {
                     try operators.setDisabled(isDisabled, name)
+                    if isDisabled { streams.end(of: name) }
                     audit(isDisabled ? "operator disabled" : "operator enabled", name.text, call)
                 }
                 guard let found = try operators.find(name) else { throw OperatorError.unknown(name) }
@@ -90,6 +91,7 @@ extension Console {
                 let name = try call.name()
                 try Self.notOneself(name, call)
                 try operators.remove(name)
+                streams.end(of: name)
                 audit("operator removed", name.text, call)
                 return .nothing
             },

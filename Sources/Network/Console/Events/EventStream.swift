@@ -36,12 +36,46 @@ final class StreamTable: Sendable {
 
     func remove(_ number: Int) { state.withLock { $0.streams[number] = nil } }
 
+    /// Ends those of one operator, who may open others.
+    func end(of name: OperatorName) {
+        let all = state.withLock { state in state.streams.values.filter { $0.name == name }.map(\.end) }
+        for end in all { end() }
+    }
+
     func endAll() {
         let all = state.withLock { state in
             state.isEnded = true
             return state.streams.values.map(\.end)
         }
         for end in all { end() }
+    }
+}
+
+/// A stream's place in the table: it may end before it has one.
+private final class StreamPlace: Sendable {
+    private struct State {
+        var number: Int?
+        var hasEnded = false
+    }
+    private let state = Mutex(State())
+
+    /// `false` when there is no room.
+    func enter(_ table: StreamTable, _ name: OperatorName, end: @escaping @Sendable () -> Void) -> Bool {
+        guard let number = table.add(name, end: end) else { return false }
+        let hasEnded = state.withLock { state in
+            state.number = number
+            return state.hasEnded
+        }
+        if hasEnded { table.remove(number) }
+        return true
+    }
+
+    func leave(_ table: StreamTable) {
+        let number = state.withLock { state in
+            state.hasEnded = true
+            return state.number
+        }
+        if let number { table.remove(number) }
     }
 }
 
@@ -93,56 +127,62 @@ extension Console {
 
     /// - Throws: ``PageError``.
     func events(_ request: Request, _ visitor: Visitor, hasConnection: Bool) throws(PageError) -> Response {
-        // Before the newest number is read, so that none is missed in between.
-        let (feed, news) = (server.changes.listen(), server.occurrences.listen())
-        let wish = Wish(request, newest: try stored { try server.store.newestOccurrence() })
         let (ticks, ticker) = AsyncStream<Tick>.makeStream(bufferingPolicy: .bufferingNewest(64))
-        guard let number = streams.add(visitor.name, end: { ticker.finish() }) else {
+        // Before the newest number is read, so that none is missed in between.
+        let (streams, changes, occurrences) = (streams, server.changes, server.occurrences)
+        let news = occurrences.hear { _ in ticker.yield(.occurrence) }
+        let wish: Wish
+        do throws(PageError) {
+            wish = Wish(request, newest: try stored { try server.store.newestOccurrence() })
+        } catch {
+            occurrences.stop(news)
+            throw error
+        }
+        let rows = changes.hear { change in
+            guard let subjects = wish.subjects, subjects.isEmpty || subjects.contains(change.subject) else { return }
+            ticker.yield(.change(change))
+        }
+        let place = StreamPlace()
+        ticker.onTermination = { _ in
+            place.leave(streams)
+            changes.stop(rows)
+            occurrences.stop(news)
+        }
+        guard place.enter(streams, visitor.name, end: { ticker.finish() }) else {
+            ticker.finish()
             var error = PageError(
                 .tooManyRequests, "Too many live pages are open.", "Close some, or load the page by hand.")
             error.retryAfter = 30
             throw error
         }
-        let streams = streams
-        ticker.onTermination = { _ in streams.remove(number) }
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-store"],
             body: .init { [self] writer in
                 defer { ticker.finish() }
                 if hasConnection {
                     try await request.body.consumeWithInboundCloseHandler { _ in
-                        try await write(ticks, ticker, feed, news, wish, visitor, &writer)
+                        try await write(ticks, ticker, wish, visitor, &writer)
                     } onInboundClosed: {
                         ticker.finish()
                     }
                 } else {
-                    try await write(ticks, ticker, feed, news, wish, visitor, &writer)
+                    try await write(ticks, ticker, wish, visitor, &writer)
                 }
                 try await writer.finish(nil)
             })
     }
 
     private func write(
-        _ ticks: AsyncStream<Tick>, _ ticker: AsyncStream<Tick>.Continuation, _ feed: AsyncStream<Change>,
-        _ news: AsyncStream<Int64>, _ wish: Wish, _ visitor: Visitor, _ writer: inout any ResponseBodyWriter
+        _ ticks: AsyncStream<Tick>, _ ticker: AsyncStream<Tick>.Continuation, _ wish: Wish, _ visitor: Visitor,
+        _ writer: inout any ResponseBodyWriter
     ) async throws {
-        let pumps = [
-            Task {
-                guard wish.subjects != nil else { return }
-                for await change in feed { ticker.yield(.change(change)) }
-            },
-            Task {
-                guard wish.kinds != nil else { return }
-                for await _ in news { ticker.yield(.occurrence) }
-            },
-            Task {
-                while !Task.isCancelled {
-                    try? await Task.sleep(for: Self.heartbeat)
-                    ticker.yield(.beat)
-                }
-            },
-        ]
-        defer { for pump in pumps { pump.cancel() } }
+        let beats = Task {
+            while !Task.isCancelled {
+                try await Task.sleep(for: Self.heartbeat)
+                ticker.yield(.beat)
+            }
+        }
+        defer { beats.cancel() }
         var last = wish.last
         try await writer.write(ByteBuffer(string: "retry: 3000\n\n"))
         try await tell(wish, &last, &writer)
@@ -156,9 +196,6 @@ extension Console {
                 try await tell(wish, &last, &writer)
             case .occurrence: try await tell(wish, &last, &writer)
             case .change(let change):
-                guard let subjects = wish.subjects, subjects.isEmpty || subjects.contains(change.subject) else {
-                    continue
-                }
                 let device = change.device.map { ",\"device\":\"\($0.hex)\"" } ?? ""
                 try await writer.write(
                     ByteBuffer(string: "event: change\ndata: {\"subject\":\"\(change.subject.rawValue)\"\(device)}\n\n")
