@@ -315,15 +315,19 @@ extension JoinPolicy {
 
 struct Devices: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the devices and observers that have joined, and the joins under way.")
+        abstract: "List the devices and observers that have joined, and the joins under way.",
+        discussion: "With --json one object per line for each that is known, members or not.")
 
     @OptionGroup var folder: FolderOptions
+    @Flag(help: "One JSON object per line.")
+    var json = false
 
     func run() throws {
         do {
             let home = folder.folder + "/server"
             let (_, state) = try Identity.load(from: home)
             let c2 = try C2State(path: home + "/c2.db")
+            guard !json else { return try Self.printJSON(state, c2) }
             let trusted = Set(try c2.trusted())
             for peer in try state.joinedPeers() {
                 print("\(peer.id)  \(peer.type ?? "?")\(trusted.contains(peer.id) ? "  trusted observer" : "")")

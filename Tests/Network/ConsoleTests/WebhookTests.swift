@@ -25,6 +25,7 @@ import Testing
             let body: [UInt8]
             var json: JSON? { try? JSON(body) }
             var id: JSON? { json?["id"] }
+            func header(_ name: String) -> String? { HTTPField.Name(name).flatMap { headers[$0] } }
         }
 
         struct Context: AddressedContext {
@@ -161,11 +162,11 @@ import Testing
         #expect(calls[3].json?["why"] == "<\"quoted\">")
         for call in calls {
             #expect(call.headers[.contentType] == "application/json")
-            let timestamp = try #require(call.headers[try #require(HTTPField.Name("SRUP-Timestamp"))])
-            let signature = try #require(call.headers[try #require(HTTPField.Name("SRUP-Signature"))])
+            let timestamp = try #require(call.header("SRUP-Timestamp"))
+            let signature = try #require(call.header("SRUP-Signature"))
             #expect(Double(timestamp) == scene.network.wallClock().rounded(.down))
             #expect(try signature == "sha256=" + opensslSignature(Array("\(timestamp).".utf8) + call.body, receiver.folder))
-            #expect(call.headers[try #require(HTTPField.Name("SRUP-Kind"))] == (call.json?["kind"]).flatMap { if case .text(let text) = $0 { text } else { nil } })
+            #expect(call.json?["kind"] == call.header("SRUP-Kind").map { .text($0) })
         }
         // Nothing that a device shows is in it.
         #expect(!calls.contains { String(decoding: $0.body, as: UTF8.self).contains("value") })
