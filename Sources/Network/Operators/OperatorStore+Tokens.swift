@@ -71,7 +71,8 @@ extension OperatorStore {
     /// - Throws: ``OperatorError``.
     public func isToken(_ number: Int64, now: Double) throws(OperatorError) -> Bool {
         try !tokens(
-            where: "tokens.id = ? AND disabled = 0 AND (expires IS NULL OR expires > ?)", [.integer(number), .real(now)]
+            where: "tokens.id = ? AND disabled = 0 AND (expires IS NULL OR expires > ?)",
+            [.integer(number), .real(now)]
         ).isEmpty
     }
 

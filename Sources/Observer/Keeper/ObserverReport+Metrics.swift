@@ -17,7 +17,9 @@ extension ObserverReport {
             })
         gauge("srup_observer_connected", "Whether the broker is there.") { $0.connected ? 1 : 0 }
         gauge("srup_observer_joined", "Whether it belongs to the network.") { $0.joined ? 1 : 0 }
-        gauge("srup_observer_waits_for_operator", "Whether an operator must name it first.") { $0.waitsForOperator ? 1 : 0 }
+        gauge("srup_observer_waits_for_operator", "Whether an operator must name it first.") {
+            $0.waitsForOperator ? 1 : 0
+        }
         gauge("srup_observer_open_watches", "Devices that it is looking at.") { Double($0.openWatches) }
         gauge("srup_observer_uptime_seconds", "How long it has run, in seconds.") { Double($0.uptimeSeconds) }
         metrics.family(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import C2
 import KeyService
 import Linux
 import Participant
@@ -22,9 +23,8 @@ struct MetricsCommand: ParsableCommand {
     func run() throws {
         guard let text = ControlSocket.ask(KeyServiceMetrics.socket(folder.folder)), !text.isEmpty else {
             throw Program.failure(
-                ControlSocket.Failure(
-                    description:
-                        "no key service answers in \(folder.folder): does \"srup-c2 key-service\" run there, and are you its user?"
+                OperationError.failed(
+                    "no key service answers in \(folder.folder): does \"srup-c2 key-service\" run there, and are you its user?"
                 ))
         }
         print(text, terminator: "")
@@ -45,7 +45,10 @@ enum KeyServiceMetrics {
         if let counts = try? state.counts() {
             metrics.family(
                 "srup_key_service_identities", "Registered identities, by whether they ever joined.", .gauge,
-                [([("joined", "yes")], Double(counts.joined)), ([("joined", "never")], Double(counts.all - counts.joined))])
+                [
+                    ([("joined", "yes")], Double(counts.joined)),
+                    ([("joined", "never")], Double(counts.all - counts.joined)),
+                ])
         }
         let now = Participant.systemTime()
         metrics.family(

@@ -141,7 +141,10 @@ struct ObserversCommand: ParsableCommand {
     }
 
     private static func text(_ one: ServerReply.Observer) -> String {
-        var parts = [one.device, one.trusted ? "trusted" : "not trusted", one.inNetwork ? "in the network" : "not in the network"]
+        var parts = [
+            one.device, one.trusted ? "trusted" : "not trusted",
+            one.inNetwork ? "in the network" : "not in the network",
+        ]
         parts.append(one.lastHeard.map { "heard \($0)" } ?? "never heard")
         if !one.looksAt.isEmpty { parts.append("looks at \(one.looksAt.joined(separator: ", "))") }
         if one.queueLength > 0 { parts.append("\(one.queueLength) wait for it") }
@@ -162,7 +165,9 @@ extension ServerReply.Observer {
 struct JoinsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "joins", abstract: "List joins that an observer or a person decides, the newest first.",
-        discussion: "The newest 20,000 are kept. Works without a running server, too. Exit codes: 0 done, 78 there is no such folder.")
+        discussion:
+            "The newest 20,000 are kept. Works without a running server, too. Exit codes: 0 done, 78 there is no such folder."
+    )
 
     @OptionGroup var folder: FolderOptions
     @Option(help: "Only of this device.")

@@ -22,8 +22,10 @@ struct SRUPC2: AsyncParsableCommand {
         subcommands: [
             Up.self, Initialise.self, CheckCommand.self, ServerDoctor.self, Backup.self, Restore.self, Upgrade.self,
             KeyServiceCommand.self, BrokerCommand.self, Serve.self,
-            WaitingCommand.self, Approve.self, Refuse.self, NoteCommand.self, PolicyCommand.self, Devices.self, ObserversCommand.self,
-            JoinsCommand.self, AuditCommand.self, Trust.self, Remove.self, Identities.self, Forget.self, ServerTokenCommand.self, OperatorCommand.self,
+            WaitingCommand.self, Approve.self, Refuse.self, NoteCommand.self, PolicyCommand.self, Devices.self,
+            ObserversCommand.self,
+            JoinsCommand.self, AuditCommand.self, Trust.self, Remove.self, Identities.self, Forget.self,
+            ServerTokenCommand.self, OperatorCommand.self,
             TokenCommand.self, WebhookCommand.self, MetricsCommand.self,
         ])
 }

@@ -2,6 +2,10 @@ import ArgumentParser
 import Keeper
 import Program
 
+private struct NotRunning: Error, CustomStringConvertible {
+    let description = "the observer does not run (srup-observer run)"
+}
+
 struct MetricsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "metrics", abstract: "Print how the observer is doing, in Prometheus' text format.",
@@ -17,7 +21,7 @@ struct MetricsCommand: ParsableCommand {
     func run() throws {
         let settings = try configuration.load()
         guard let reports = ObserverReport.live(settings) else {
-            throw Program.failure(ControlSocket.Failure(description: "the observer does not run (srup-observer run)"))
+            throw Program.failure(NotRunning())
         }
         print(ObserverReport.metrics(reports), terminator: "")
     }

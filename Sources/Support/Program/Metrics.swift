@@ -79,10 +79,19 @@ public struct Metrics: Sendable {
         }
         if let pages = Double(fields[21]) {
             gauge(
-                "process_resident_memory_bytes", "Resident memory, in bytes.", pages * Double(sysconf(Int32(_SC_PAGESIZE))))
+                "process_resident_memory_bytes", "Resident memory, in bytes.",
+                pages * Double(sysconf(Int32(_SC_PAGESIZE))))
         }
-        if let begin = Double(fields[19]), let boot = Self.read("/proc/stat").flatMap(Self.bootTime) {
-            gauge("process_start_time_seconds", "When the program was started, since 1970.", boot + begin / ticks)
+        if let begin = Double(fields[19]) {
+            // Since boot; the kernel tells no other.
+            var (boot, wall) = (timespec(), timespec())
+            clock_gettime(CLOCK_BOOTTIME, &boot)
+            clock_gettime(CLOCK_REALTIME, &wall)
+            let age = Double(boot.tv_sec) + Double(boot.tv_nsec) / 1e9 - begin / ticks
+            let now = Double(wall.tv_sec) + Double(wall.tv_nsec) / 1e9
+            gauge(
+                "process_start_time_seconds", "When the program was started, in seconds since 1970.",
+                (100 * (now - age)).rounded() / 100)
         }
         if let folder = opendir("/proc/self/fd") {
             defer { closedir(folder) }
@@ -91,10 +100,6 @@ public struct Metrics: Sendable {
             // Without ".", ".." and the one that is read.
             gauge("process_open_fds", "Open file descriptors.", Double(max(0, count - 3)))
         }
-    }
-
-    private static func bootTime(_ text: String) -> Double? {
-        text.split(separator: "\n").first { $0.hasPrefix("btime ") }.flatMap { Double($0.dropFirst(6)) }
     }
 
     private static func read(_ path: String) -> String? {

@@ -15,7 +15,9 @@ import Testing
         defer { scene.close() }
         _ = try await scene.panel(0xD1)
         let browser = try await scene.browser(.administer)
-        for (path, cookie) in ["waiting", "network", "devices", "operators"].flatMap({ [($0, nil), ($0, browser.cookie)] }) {
+        for (path, cookie) in ["waiting", "network", "devices", "operators"].flatMap({
+            [($0, nil), ($0, browser.cookie)]
+        }) {
             // A session counts for nothing here: no page elsewhere can use it.
             let answer = try await scene.ask(
                 .get, "/api/v1/\(path)", body: nil, cookie: cookie, address: "192.0.2.1", [:])
@@ -54,7 +56,8 @@ import Testing
             for (role, program) in programs {
                 let answer = try await program.ask(route.method, String(path), route.body == nil ? nil : [:])
                 let isShut = role < route.role
-                #expect((answer.status == 403) == isShut || answer.status == 403 && path.hasPrefix("operators/nobody"),
+                #expect(
+                    (answer.status == 403) == isShut || answer.status == 403 && path.hasPrefix("operators/nobody"),
                     "\(route.id) with \(role): \(answer.status)")
                 #expect(answer.status != 401 && answer.status < 500)
                 if isShut {
@@ -103,7 +106,8 @@ import Testing
         #expect(try await program.ask(.get, "/api/v1/devices/%zz").problem() == "malformed")
         for (method, path, allow) in [
             (HTTPRequest.Method.post, "devices", "GET, HEAD"), (.get, "waiting/d1/approve", "POST"),
-            (.delete, "policies/x", ""), (.patch, "policies", "DELETE, GET, HEAD, PUT"), (.trace, "network", "GET, HEAD"),
+            (.delete, "policies/x", ""), (.patch, "policies", "DELETE, GET, HEAD, PUT"),
+            (.trace, "network", "GET, HEAD"),
             (.options, "devices/d1", "DELETE, GET, HEAD"), (.post, "/metrics", "GET, HEAD"),
             (.put, "/api/openapi.json", "GET, HEAD"), (.head, "/events", "GET"),
         ] {
@@ -125,7 +129,8 @@ import Testing
         let program = try scene.program(.administer)
         let path = "waiting/d1/refuse"
         let ticket = JSON.text(try await scene.ticket(device))
-        for type in ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "multipart/form-data"] {
+        for type in ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "multipart/form-data"]
+        {
             let answer = try await program.send(.post, path, "{}", ["Content-Type": type])
             #expect(try answer.status == 415 && answer.problem() == "unsupported-media-type", "\(type)")
         }
@@ -143,7 +148,8 @@ import Testing
             let answer = try await program.ask(.post, path, body)
             #expect(try answer.status == 422 && answer.problem() == "invalid" && answer.place() == place, "\(body)")
         }
-        let large = try await program.ask(.post, path, ["note": .text(String(repeating: "x", count: APIDoor.maximumBody))])
+        let large = try await program.ask(
+            .post, path, ["note": .text(String(repeating: "x", count: APIDoor.maximumBody))])
         #expect(try large.status == 413 && large.problem() == "too-large")
         #expect(await scene.server.server.waitingCount == 1)
         let right = try await program.send(
@@ -160,7 +166,8 @@ import Testing
             ("devices?limit=0", "limit"), ("devices?limit=201", "limit"), ("devices?limit=x", "limit"),
             ("devices?limit=1&limit=2", "limit"), ("devices?page=2", "page"), ("devices?state=gone", "state"),
             ("devices?cursor=x", "cursor"), ("devices?cursor=" + Cursor("joins", 5).text, "cursor"),
-            ("devices?cursor=" + Cursor("devices", "zz").text, "cursor"), ("joins?cursor=" + Cursor("joins", "x").text, "cursor"),
+            ("devices?cursor=" + Cursor("devices", "zz").text, "cursor"),
+            ("joins?cursor=" + Cursor("joins", "x").text, "cursor"),
             ("waiting?cursor=" + Cursor("waiting", "d1").text, "cursor"), ("joins?device=XYZ", "device"),
             ("joins?kind=simple", "kind"), ("audit?about=0", "about"), ("occurrences?after=-1", "after"),
             ("devices?text=" + String(repeating: "x", count: 65), "text"), ("devices?text=%00", "text"),

@@ -29,7 +29,8 @@ import ValueForms
         let one = try await moderates.get("waiting/d1")
         #expect(one["value"]?["hex"] == .text(hex) && one["value"]?["words"] == .array(words.map { .text($0) }))
         #expect(one["device"] == "d1" && one["type"] == "panel" && one["tries"] == 1 && one["requests"] == 1)
-        guard case .text(let ticket) = try #require(one["ticket"]), case .array(let question) = try #require(one["question"])
+        guard case .text(let ticket) = try #require(one["ticket"]),
+            case .array(let question) = try #require(one["question"])
         else {
             Issue.record("no ticket")
             return
@@ -48,7 +49,10 @@ import ValueForms
         #expect(again["question"] != one["question"] || typed.count == 3)
         let done = try await moderates.ask(
             .post, "waiting/d1/approve",
-            ["ticket": .text(ticket), "words": .array(try await scene.letters(device).map { .text($0) }), "note": "by the door"])
+            [
+                "ticket": .text(ticket), "words": .array(try await scene.letters(device).map { .text($0) }),
+                "note": "by the door",
+            ])
         #expect(done.status == 200, "\(done.text)")
         await scene.network.settle()
         #expect(try scene.server.isMember(device.id))
@@ -72,7 +76,8 @@ import ValueForms
             (["ticket": ticket], "#/words"), (["ticket": ticket, "compared": false], "#/words"),
             (["ticket": ticket, "compared": true, "words": ["abc", "abc", "abc"]], "#/compared"),
             (["ticket": ticket, "compared": "yes"], "#/compared"), (["ticket": ticket, "words": "abc"], "#/words"),
-            (["ticket": ticket, "words": ["abc", "abc"]], "#/words"), (["ticket": ticket, "words": ["abc", "abc", "a1b"]], "#/words/2"),
+            (["ticket": ticket, "words": ["abc", "abc"]], "#/words"),
+            (["ticket": ticket, "words": ["abc", "abc", "a1b"]], "#/words/2"),
             (["ticket": ticket, "words": ["abc", 5, "abc"]], "#/words/1"),
         ]
         for (body, place) in wrong {
@@ -83,7 +88,9 @@ import ValueForms
             let answer = try await program.ask(.post, "waiting/d1/approve", ["ticket": ticket, "compared": true])
             #expect(try answer.status == 409 && answer.problem() == "replaced")
         }
-        #expect(try await program.ask(.post, "waiting/d2/approve", ["ticket": ticket, "compared": true]).problem() == "ended")
+        #expect(
+            try await program.ask(.post, "waiting/d2/approve", ["ticket": ticket, "compared": true]).problem()
+                == "ended")
         #expect(try await program.ask(.get, "waiting/d2").problem() == "ended")
         #expect(try await program.ask(.get, "waiting/XY").problem() == "not-found")
         #expect(try !scene.server.isMember(device.id))
@@ -142,7 +149,9 @@ import ValueForms
         let scene = try await ConsoleScene()
         defer { scene.close() }
         let program = try scene.program(.look)
-        for number in 1...23 { try scene.member(DeviceID(UInt64(0x100 + number)), type: number % 2 == 0 ? "lamp" : "sen sor&<") }
+        for number in 1...23 {
+            try scene.member(DeviceID(UInt64(0x100 + number)), type: number % 2 == 0 ? "lamp" : "sen sor&<")
+        }
         for number in 1...7 { _ = try await scene.panel(UInt64(0xA0 + number)) }
         for limit in [1, 4, 23, 200] {
             let devices = try await program.all("devices?state=in", limit: limit).compactMap { $0["device"] }
@@ -183,7 +192,8 @@ import ValueForms
         #expect(try await program.get("devices/d7")["note"] == JSON.null)
         #expect(try await program.ask(.post, "devices/d7/action", ["action": 255]).status == 202)
         #expect(try await program.ask(.post, "devices/d7/data", ["name": "light", "value": "on"]).status == 202)
-        #expect(try await program.ask(.post, "devices/d7/data", ["name": "light", "value_base64": "AAEC"]).status == 202)
+        #expect(
+            try await program.ask(.post, "devices/d7/data", ["name": "light", "value_base64": "AAEC"]).status == 202)
         #expect(try await program.ask(.post, "devices/d7/identify").status == 202)
         #expect(scene.network.count(.action, to: id) == 1 && scene.network.count(.data, to: id) == 2)
         let wrong: [(String, JSON, String)] = [
@@ -202,7 +212,8 @@ import ValueForms
         #expect(try !scene.server.isMember(id))
         #expect(try await program.ask(.post, "devices/d7/action", ["action": 1]).problem() == "not-a-member")
         for path in ["devices/ee", "devices/ee/note"] {
-            let answer = try await program.ask(path.hasSuffix("note") ? .put : .get, path, path.hasSuffix("note") ? ["note": "x"] : nil)
+            let answer = try await program.ask(
+                path.hasSuffix("note") ? .put : .get, path, path.hasSuffix("note") ? ["note": "x"] : nil)
             #expect(try answer.status == 404 && answer.problem() == "unknown")
         }
         #expect(try await program.ask(.delete, "devices/ee").problem() == "unknown")
@@ -248,7 +259,8 @@ import ValueForms
             #expect(Set(all.compactMap { $0["type"] }).count == all.count)
         }
         for (body, place) in [
-            (["type": "x", "policy": "maybe"], "#/policy"), (["type": "", "policy": "human"], "#/type"), (["type": "x"], "#/policy"),
+            (["type": "x", "policy": "maybe"], "#/policy"), (["type": "", "policy": "human"], "#/type"),
+            (["type": "x"], "#/policy"),
         ] as [(JSON, String)] {
             #expect(try await program.ask(.put, "policies", body).place() == place)
         }
@@ -263,7 +275,9 @@ import ValueForms
         defer { scene.close() }
         let device = try await scene.panel(0xD1)
         let program = try scene.program(.moderate)
-        guard case .integer(let number) = try #require(try await program.all("joins", limit: 5).first?["number"]) else { return }
+        guard case .integer(let number) = try #require(try await program.all("joins", limit: 5).first?["number"]) else {
+            return
+        }
         #expect(try await program.get("joins/\(number)")["ending"] == JSON.null)
         try await scene.server.server.refuse(device.id, ticket: UInt64(try await scene.ticket(device)) ?? 0, by: "eve")
         let ended = try await program.get("joins/\(number)")
@@ -284,14 +298,18 @@ import ValueForms
         #expect(try await program.ask(.post, "operators", ["name": "eve", "role": "look"]).problem() == "taken")
         #expect(try await program.ask(.post, "operators", ["name": "a b", "role": "look"]).place() == "#/name")
         #expect(try await program.ask(.post, "operators", ["name": "x", "role": "king"]).place() == "#/role")
-        #expect(try await program.all("operators", limit: 2).map { $0["name"] } == ["administer", "eve", "look", "moderate"])
+        #expect(
+            try await program.all("operators", limit: 2).map { $0["name"] } == [
+                "administer", "eve", "look", "moderate",
+            ])
         let changed = try await program.ask(.patch, "operators/eve", ["role": "moderate", "disabled": true])
         #expect(try changed.json()["role"] == "moderate" && changed.json()["disabled"] == true)
         #expect(try await program.ask(.patch, "operators/eve", [:]).problem() == "invalid")
         let reset = try await program.ask(.post, "operators/eve/password")
         #expect(reset.status == 200)
         for (method, path, body) in [
-            (HTTPRequest.Method.patch, "operators/administer", ["role": "look"]), (.delete, "operators/administer", nil),
+            (HTTPRequest.Method.patch, "operators/administer", ["role": "look"]),
+            (.delete, "operators/administer", nil),
             (.post, "operators/administer/password", nil),
         ] as [(HTTPRequest.Method, String, JSON?)] {
             #expect(try await program.ask(method, path, body).problem() == "oneself")
@@ -318,15 +336,21 @@ import ValueForms
         // A token of one's own, never with more than the one that asks has.
         let made = try await looks.ask(.post, "operators/look/tokens", ["label": "mine", "role": "look", "days": 5])
         #expect(made.status == 201)
-        guard case .text(let text) = try #require(try made.json()["token"]), case .integer(let mine) = try #require(try made.json()["number"])
+        guard case .text(let text) = try #require(try made.json()["token"]),
+            case .integer(let mine) = try #require(try made.json()["number"])
         else { return }
         let second = ConsoleScene.Program(scene: scene, token: text)
         #expect(try await second.get("network")["token"] == .integer(mine))
         let weak = try scene.program(.look, of: .administer)
-        #expect(try await weak.ask(.post, "operators/administer/tokens", ["label": "x", "role": "administer"]).problem() == "forbidden")
-        #expect(try await administers.ask(.post, "operators/look/tokens", ["label": "x", "role": "look"]).problem() == "forbidden")
+        #expect(
+            try await weak.ask(.post, "operators/administer/tokens", ["label": "x", "role": "administer"]).problem()
+                == "forbidden")
+        #expect(
+            try await administers.ask(.post, "operators/look/tokens", ["label": "x", "role": "look"]).problem()
+                == "forbidden")
         for (body, place) in [
-            (["label": "", "role": "look"], "#/label"), (["label": "x"], "#/role"), (["label": "x", "role": "look", "days": 0], "#/days"),
+            (["label": "", "role": "look"], "#/label"), (["label": "x"], "#/role"),
+            (["label": "x", "role": "look", "days": 0], "#/days"),
             (["label": "x", "role": "look", "days": 3651], "#/days"),
         ] as [(JSON, String)] {
             #expect(try await looks.ask(.post, "operators/look/tokens", body).place() == place)

@@ -70,10 +70,12 @@ import Testing
             try await scene.server.server.remove(DeviceID(0xD3), by: "eve")
         }
         #expect(
-            found.map(\.name) == ["waiting", "joined", "verdict", "joined", "left", "waiting", "verdict", "removed"], "\(found)")
+            found.map(\.name) == ["waiting", "joined", "verdict", "joined", "left", "waiting", "verdict", "removed"],
+            "\(found)")
         let ids = found.compactMap(\.id)
         #expect(ids.count == found.count && ids == ids.sorted() && Set(ids).count == ids.count)
-        #expect(found[0].data["device"] == "d1" && found[0].data["type"] == "panel" && found[0].data["kind"] == "waiting")
+        #expect(
+            found[0].data["device"] == "d1" && found[0].data["type"] == "panel" && found[0].data["kind"] == "waiting")
         #expect(found[2].data["outcome"] == "joined" && found[2].data["by"] == "eve")
         #expect(found[3].data["device"] == "d4" && found[4].data["device"] == "d4" && found[4].data["type"] == "lamp")
         #expect(found[6].data["outcome"] == "failed" && found[6].data["why"] == "refused by a person")
@@ -113,7 +115,9 @@ import Testing
         let second = try await ConsoleScene()
         defer { second.close() }
         let changes = try await during(second, "/events?subjects=waiting") { _ = try await second.panel(0xD1) }
-        #expect(!changes.isEmpty && changes.allSatisfy { $0.name == "change" && $0.id == nil && $0.data["subject"] == "waiting" })
+        #expect(
+            !changes.isEmpty
+                && changes.allSatisfy { $0.name == "change" && $0.id == nil && $0.data["subject"] == "waiting" })
         let third = try await ConsoleScene()
         defer { third.close() }
         let both = try await during(third, "/events") { _ = try await third.panel(0xD1) }
@@ -127,7 +131,8 @@ import Testing
         let state = scene.server.state
         try state.save(
             .init(
-                device: device, observer: observer, request: .random(), offer: .random(), observation: .random(), attempt: 1,
+                device: device, observer: observer, request: .random(), offer: .random(), observation: .random(),
+                attempt: 1,
                 type: "sensor", created: 5))
         await scene.server.server.end(device, .init(.failed, why: "observer saw another value", at: 9))
         let one = try #require(try state.occurrences(after: 0, limit: 5).first)

@@ -19,15 +19,19 @@ import Testing
     }
 
     @Test(arguments: [
-        "", " ", "nul", "tru", "01", "-", "1.", ".5", "1e", "+1", "1e999", "NaN", "Infinity", "'a'", "\"", "\"a", "\"\\x\"",
-        "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800x\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\n\"", "\"\u{1}\"",
+        "", " ", "nul", "tru", "01", "-", "1.", ".5", "1e", "+1", "1e999", "NaN", "Infinity", "'a'", "\"", "\"a",
+        "\"\\x\"",
+        "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800x\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\n\"",
+        "\"\u{1}\"",
         "[", "[1", "[1,", "[1,]", "[1 2]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{a:1}", "{\"a\" 1}",
         "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "1 2", "{}x", "// c\n1",
     ])
     func whatIsNoneIsRefused(_ text: String) { #expect(read(text) == nil) }
 
     @Test func bytesThatAreNoTextAreRefused() {
-        for bytes: [UInt8] in [[0x22, 0xFF, 0x22], [0x22, 0xC3, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0xEF, 0xBB, 0xBF, 0x31]] {
+        for bytes: [UInt8] in [
+            [0x22, 0xFF, 0x22], [0x22, 0xC3, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0xEF, 0xBB, 0xBF, 0x31],
+        ] {
             #expect(throws: JSONError.self) { try JSON(bytes) }
         }
     }
@@ -62,7 +66,10 @@ import Testing
         let cursor = Cursor("devices", "d1:2.5")
         let read = try #require(Cursor(cursor.text))
         #expect(read.kind == "devices" && read.place == "d1:2.5")
-        #expect(cursor.text.utf8.allSatisfy { $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "=") })
+        #expect(
+            cursor.text.utf8.allSatisfy {
+                $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "=")
+            })
         for text in ["", "x", "!!!", "AAAA", String(repeating: "A", count: 300), "é"] { #expect(Cursor(text) == nil) }
     }
 
@@ -98,7 +105,9 @@ import Testing
         // The oldest have gone, the newest are there.
         if case .fresh = table.begin(1, "0", [1], now: .seconds(1)) {} else { Issue.record("0 is kept") }
         if case .answered = table.begin(1, "305", [1], now: .seconds(1)) {} else { Issue.record("305 is not kept") }
-        for index in 0..<IdempotencyTable.maximum + 100 { _ = table.begin(Int64(index + 10), "k", [1], now: .seconds(2)) }
+        for index in 0..<IdempotencyTable.maximum + 100 {
+            _ = table.begin(Int64(index + 10), "k", [1], now: .seconds(2))
+        }
         #expect(table.count <= IdempotencyTable.maximum)
     }
 }

@@ -33,7 +33,8 @@ import Testing
             }
             if line.hasPrefix("# TYPE ") {
                 let parts = line.dropFirst(7).split(separator: " ").map(String.init)
-                guard parts.count == 2, parts[0] == current, ["counter", "gauge"].contains(parts[1]), kinds[current] == nil
+                guard parts.count == 2, parts[0] == current, ["counter", "gauge"].contains(parts[1]),
+                    kinds[current] == nil
                 else { throw Wrong.line(String(line)) }
                 kinds[current] = parts[1]
                 // Only counters are totals.
@@ -55,14 +56,18 @@ import Testing
         var rest = Array(line.unicodeScalars)[...]
         func wrong() -> Wrong { .line(String(line)) }
         var name = ""
-        while let next = rest.first, next != "{", next != " " { name.unicodeScalars.append(rest.removeFirst()) ; _ = next }
+        while let next = rest.first, next != "{", next != " " {
+            name.unicodeScalars.append(rest.removeFirst()); _ = next
+        }
         var labels: [String: String] = [:]
         if rest.first == "{" {
             rest.removeFirst()
             while rest.first != "}" {
                 var (label, value) = ("", "")
-                while let next = rest.first, next != "=" { label.unicodeScalars.append(rest.removeFirst()) ; _ = next }
-                guard rest.prefix(2).elementsEqual(["=", "\""]), label.wholeMatch(of: /[a-z_]+/) != nil else { throw wrong() }
+                while let next = rest.first, next != "=" { label.unicodeScalars.append(rest.removeFirst()); _ = next }
+                guard rest.prefix(2).elementsEqual(["=", "\""]), label.wholeMatch(of: /[a-z_]+/) != nil else {
+                    throw wrong()
+                }
                 rest = rest.dropFirst(2)
                 while let next = rest.first, next != "\"" {
                     rest.removeFirst()
@@ -167,7 +172,10 @@ import Testing
         defer { scene.close() }
         let receiver = try WebhookTests.Receiver(scene.network.folder + "/certificates")
         var metrics = Metrics()
-        metrics.certificates(["hook": receiver.folder + "/hook.crt", "gone": receiver.folder + "/none", "bad": receiver.folder + "/secret"])
+        metrics.certificates([
+            "hook": receiver.folder + "/hook.crt", "gone": receiver.folder + "/none",
+            "bad": receiver.folder + "/secret",
+        ])
         let samples = try Self.read(metrics.text)
         #expect(samples.map { $0.labels["certificate"] } == ["hook", "hook"])
         #expect(samples[1].value > 300 && samples[1].value < 500)

@@ -39,7 +39,9 @@ import Testing
             let wanted = referred.filter { $0.hasPrefix("#/components/\(kind)/") }
             #expect(wanted.isSubset(of: there), "\(wanted.subtracting(there))")
             // 405 is answered to what is in no document.
-            #expect(there.subtracting(wanted).isSubset(of: ["#/components/responses/Problem405"]), "\(there.subtracting(wanted))")
+            #expect(
+                there.subtracting(wanted).isSubset(of: ["#/components/responses/Problem405"]),
+                "\(there.subtracting(wanted))")
         }
     }
 
@@ -51,7 +53,8 @@ import Testing
         #expect(Set(routes.map { "\($0.method) \($0.pattern)" }).count == routes.count)
         let document = OpenAPI.document(routes, name: "x")
         for route in routes {
-            let operation = try #require(document["paths"]?["/api/v1" + route.pattern]?[route.method.rawValue.lowercased()])
+            let operation = try #require(
+                document["paths"]?["/api/v1" + route.pattern]?[route.method.rawValue.lowercased()])
             #expect(operation["operationId"] == .text(route.id))
             let answers = Set(members(operation["responses"]).map(\.name))
             #expect(answers.contains(String(route.success.status)))

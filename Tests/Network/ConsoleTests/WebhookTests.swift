@@ -165,7 +165,8 @@ import Testing
             let timestamp = try #require(call.header("SRUP-Timestamp"))
             let signature = try #require(call.header("SRUP-Signature"))
             #expect(Double(timestamp) == scene.network.wallClock().rounded(.down))
-            #expect(try signature == "sha256=" + opensslSignature(Array("\(timestamp).".utf8) + call.body, receiver.folder))
+            #expect(
+                try signature == "sha256=" + opensslSignature(Array("\(timestamp).".utf8) + call.body, receiver.folder))
             #expect(call.json?["kind"] == call.header("SRUP-Kind").map { .text($0) })
         }
         // Nothing that a device shows is in it.
@@ -196,7 +197,9 @@ import Testing
         // A redirect is no place to send secrets to.
         receiver.answer([.internalServerError, .found, .notFound])
         try await receiver.serve {
-            try await run(try webhook(scene, receiver)) { try state.webhook()?.problem?.contains("redirect") == true || receiver.calls.count >= 2 }
+            try await run(try webhook(scene, receiver)) {
+                try state.webhook()?.problem?.contains("redirect") == true || receiver.calls.count >= 2
+            }
             try await run(try webhook(scene, receiver)) { try told(scene) == 2 }
         }
         #expect(receiver.calls.map(\.id) == [1, 1, 1, 1, 2])
@@ -212,7 +215,9 @@ import Testing
         try state.save(.init(told: 0))
         try note(scene, 3)
         // Nobody listens there.
-        try await run(try webhook(scene, receiver, url: "https://localhost:1/hook")) { try state.webhook()?.failed != nil }
+        try await run(try webhook(scene, receiver, url: "https://localhost:1/hook")) {
+            try state.webhook()?.failed != nil
+        }
         let broken = try #require(try state.webhook())
         #expect(broken.told == 0 && broken.pending == 3 && broken.problem != nil && broken.succeeded == nil)
         let metrics = await scene.console.metrics()
@@ -221,7 +226,8 @@ import Testing
         let again = try C2State(path: state.database.path)
         try await receiver.serve {
             let webhook = Webhook(
-                store: again, news: Feed<Int64>(), settings: .init(url: receiver.url, authorityFile: receiver.authority),
+                store: again, news: Feed<Int64>(),
+                settings: .init(url: receiver.url, authorityFile: receiver.authority),
                 secret: try WebhookSecret(file: receiver.folder + "/secret"),
                 logger: Logger(label: "hook") { _ in SwiftLogNoOpLogHandler() },
                 pauses: Backoff(first: .milliseconds(20), longest: .milliseconds(50)), now: scene.network.wallClock)
@@ -310,7 +316,8 @@ import Testing
 
     @Test(arguments: [
         ("https://a.example/x?y=1", true), ("https://[::1]:8443/", true), ("https://a", true), ("http://a/", false),
-        ("https://", false), ("https:///x", false), ("https://u:p@a/", false), ("https://a/#x", false), ("ftp://a/", false),
+        ("https://", false), ("https:///x", false), ("https://u:p@a/", false), ("https://a/#x", false),
+        ("ftp://a/", false),
         ("https://a b/", false), ("https://é/", false), ("file:///etc/passwd", false), ("", false),
     ])
     func urlsAreChecked(_ text: String, _ isGood: Bool) { #expect(WebhookSettings.isURL(text) == isGood) }

@@ -47,7 +47,8 @@ extension Console {
             },
             APIRoute(
                 .get, "occurrences", "listOccurrences", .look, "What has happened, the earliest first",
-                words: "The newest \(C2State.maximumOccurrences) are kept. `GET /events?kinds=all` sends them as they come.",
+                words:
+                    "The newest \(C2State.maximumOccurrences) are kept. `GET /events?kinds=all` sends them as they come.",
                 query: [
                     .init(
                         name: "after", words: "Only later ones than the one of this number.",
@@ -197,7 +198,8 @@ extension Console {
     private var deviceRoutes: [APIRoute] {
         [
             APIRoute(
-                .get, "devices", "listDevices", .look, "All devices and observers that are known, in the order of their identities",
+                .get, "devices", "listDevices", .look,
+                "All devices and observers that are known, in the order of their identities",
                 query: [
                     .init(
                         name: "text",
@@ -226,7 +228,8 @@ extension Console {
                 problems: [.unknown]
             ) { call in APIAnswer(try await device(try call.device())) },
             APIRoute(
-                .delete, "devices/{device}", "removeDevice", .moderate, "Put a device or an observer out of the network",
+                .delete, "devices/{device}", "removeDevice", .moderate,
+                "Put a device or an observer out of the network",
                 words: "It is told so, may ask to come in again, and loses its trust.", status: 204,
                 problems: [.unknown]
             ) { call in

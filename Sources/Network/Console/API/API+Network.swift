@@ -31,7 +31,8 @@ extension Console {
                 return .nothing
             },
             APIRoute(
-                .delete, "observers/{device}/trust", "distrustObserver", .moderate, "Take the trust in an observer back",
+                .delete, "observers/{device}/trust", "distrustObserver", .moderate,
+                "Take the trust in an observer back",
                 status: 204
             ) { call in
                 try await server.setTrust(false, of: try call.device(), by: call.actor)
@@ -44,7 +45,8 @@ extension Console {
         _ one: C2Server.ObserverSummary, _ verdicts: [C2State.Ending.Outcome: Int]
     ) -> JSON {
         [
-            "device": .text(one.id.hex), "trusted": .bool(one.isTrusted), "in_network": .bool(one.peer?.isJoined == true),
+            "device": .text(one.id.hex), "trusted": .bool(one.isTrusted),
+            "in_network": .bool(one.peer?.isJoined == true),
             "last_heard": .optional(one.peer?.lastHeard.map(Words.iso)), "places": .count(one.places),
             "looks_at": .array(one.looksAt.prefix(100).map { .text($0.hex) }), "queue_length": .count(one.queue.count),
             "verdicts": .object(
@@ -60,7 +62,8 @@ extension Console {
         [
             APIRoute(
                 .get, "joins", "listJoins", .look, "Joins under way and ended, the newest first",
-                words: "Joins that an observer or a person decides; those by an identity's word alone are in the audit log.",
+                words:
+                    "Joins that an observer or a person decides; those by an identity's word alone are in the audit log.",
                 query: [
                     .device("Only of this device."),
                     .init(
@@ -140,7 +143,8 @@ extension Console {
     var policyRoutes: [APIRoute] {
         [
             APIRoute(
-                .get, "policies", "listPolicies", .look, "How devices come in, by type", query: APIRoute.Parameter.pages,
+                .get, "policies", "listPolicies", .look, "How devices come in, by type",
+                query: APIRoute.Parameter.pages,
                 "PolicyList"
             ) { call in
                 let limit = try call.limit()

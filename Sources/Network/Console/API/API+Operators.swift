@@ -52,7 +52,9 @@ extension Console {
                 guard let name = OperatorName(try call.text("name", 1...32)) else {
                     throw APIProblem.invalid(OperatorName.form, pointer: "#/name")
                 }
-                guard let role = try call.role("role") else { throw APIProblem.invalid("it is missing", pointer: "#/role") }
+                guard let role = try call.role("role") else {
+                    throw APIProblem.invalid("it is missing", pointer: "#/role")
+                }
                 let made = try Self.newPassword()
                 try await signIn.add(name, role: role, password: made.password, now: now())
                 audit("operator added", "\(name), \(role.rawValue)", call)
@@ -60,7 +62,8 @@ extension Console {
                     status: .created, ["name": .text(name.text), "password": .text(made.text)], isSecret: true)
             },
             APIRoute(
-                .patch, "operators/{name}", "changeOperator", .administer, "Give an operator another role, disable or enable them",
+                .patch, "operators/{name}", "changeOperator", .administer,
+                "Give an operator another role, disable or enable them",
                 words: "Their sessions end. Nobody does this to themselves.", body: "OperatorChange", "Operator",
                 problems: [.unknown, .lastAdministrator, .oneself]
             ) { call in
@@ -172,7 +175,8 @@ extension Console {
     private var tokenRoutes: [APIRoute] {
         [
             APIRoute(
-                .get, "operators/{name}/tokens", "listTokens", .look, "An operator's tokens, never the tokens themselves",
+                .get, "operators/{name}/tokens", "listTokens", .look,
+                "An operator's tokens, never the tokens themselves",
                 words: "One's own with any role, those of others with administer.", query: APIRoute.Parameter.pages,
                 "TokenList", problems: [.unknown]
             ) { call in
@@ -196,7 +200,9 @@ extension Console {
                     throw APIProblem(.forbidden, "a token is made by the operator whose it is")
                 }
                 let label = try call.text("label", 1...64)
-                guard let role = try call.role("role") else { throw APIProblem.invalid("it is missing", pointer: "#/role") }
+                guard let role = try call.role("role") else {
+                    throw APIProblem.invalid("it is missing", pointer: "#/role")
+                }
                 guard role <= call.token.role else { throw APIProblem.role(role, has: call.token.role) }
                 let days = call.body["days"] == nil ? 365 : try call.integer("days", 1...3650)
                 let now = now()
@@ -222,7 +228,8 @@ extension Console {
     private static func json(_ one: AccessToken) -> JSON {
         [
             "number": .integer(one.number), "label": .text(one.label), "role": .text(one.role.rawValue),
-            "created": .text(Words.iso(one.created)), "last_used_day": .optional(one.used.map { String(Words.iso($0).prefix(10)) }),
+            "created": .text(Words.iso(one.created)),
+            "last_used_day": .optional(one.used.map { String(Words.iso($0).prefix(10)) }),
             "expires": .optional(one.expires.map(Words.iso)),
         ]
     }

@@ -23,7 +23,8 @@ struct APICall: Sendable {
     /// - Throws: ``APIProblem``.
     func device() throws(APIProblem) -> DeviceID {
         guard let id = path["device"].flatMap({ DeviceID(participant: $0) }) else {
-            throw APIProblem(.notFound, "an identity has 1 to 16 hexadecimal digits, in lower case and without zeros ahead")
+            throw APIProblem(
+                .notFound, "an identity has 1 to 16 hexadecimal digits, in lower case and without zeros ahead")
         }
         return id
     }

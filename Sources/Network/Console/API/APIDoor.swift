@@ -136,7 +136,8 @@ struct APIDoor: RouterMiddleware {
             .map { $0.removingPercentEncoding }
         let plain = parts.compactMap { $0 }
         guard plain.count == parts.count else { throw APIProblem(.malformed, "the path is not encoded rightly") }
-        let found = Array(plain.prefix(2)) == Self.base
+        let found =
+            Array(plain.prefix(2)) == Self.base
             ? routes.compactMap { route in route.match(Array(plain.dropFirst(2))).map { (route, $0) } } : []
         guard !found.isEmpty else { throw APIProblem(.notFound, "look at \(Self.documentPath)") }
         let method = request.method == .head ? .get : request.method

@@ -166,7 +166,9 @@ struct APIProblem: Error, Sendable {
             .init(name: "title", value: .text(code.title)), .init(name: "status", value: .count(code.status.code)),
             .init(name: "detail", value: .text(detail)),
         ]
-        if let pointer { members.append(.init(name: "errors", value: [["pointer": .text(pointer), "detail": .text(detail)]])) }
+        if let pointer {
+            members.append(.init(name: "errors", value: [["pointer": .text(pointer), "detail": .text(detail)]]))
+        }
         if let parameter {
             members.append(.init(name: "errors", value: [["parameter": .text(parameter), "detail": .text(detail)]]))
         }

@@ -83,7 +83,8 @@ extension Console {
 
     private func addWebhook(to metrics: inout Metrics) {
         guard let standing = try? server.store.webhook() else { return }
-        metrics.gauge("srup_webhook_pending", "Occurrences that the webhook has not told yet.", Double(standing.pending))
+        metrics.gauge(
+            "srup_webhook_pending", "Occurrences that the webhook has not told yet.", Double(standing.pending))
         metrics.gauge("srup_webhook_failing", "Whether the webhook's last call failed.", standing.failed == nil ? 0 : 1)
         metrics.family(
             "srup_webhook_dropped_total", "Occurrences that the webhook has given up.", .counter,

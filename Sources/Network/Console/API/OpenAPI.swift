@@ -45,7 +45,8 @@ enum OpenAPI {
         ("network", "The network, and what has happened in it"), ("waiting", "Who waits for a person"),
         ("devices", "Devices and observers that are known"), ("observers", "Who may vouch for devices"),
         ("joins", "Joins under way and ended"), ("policies", "How devices come in"), ("audit", "Who has done what"),
-        ("operators", "Who may sign in; their sessions and tokens"), ("streams", "Changes and occurrences as they come"),
+        ("operators", "Who may sign in; their sessions and tokens"),
+        ("streams", "Changes and occurrences as they come"),
     ]
 
     // MARK: Paths
@@ -133,11 +134,14 @@ enum OpenAPI {
     private static func reference(_ schema: String) -> JSON { ["$ref": .text("#/components/schemas/\(schema)")] }
 
     private static func problem(_ status: Int) -> JSON {
-        let titles = APIProblem.Code.allCases.filter { $0.status.code == status }.map { "`\($0.rawValue)`: \($0.title)." }
+        let titles = APIProblem.Code.allCases.filter { $0.status.code == status }.map {
+            "`\($0.rawValue)`: \($0.title)."
+        }
         var members: [JSON.Member] = [.init(name: "description", value: .text(titles.joined(separator: " ")))]
         func header(_ name: String, _ words: String, _ schema: JSON) -> JSON.Member {
             .init(
-                name: "headers", value: .object([.init(name: name, value: ["description": .text(words), "schema": schema])]))
+                name: "headers",
+                value: .object([.init(name: name, value: ["description": .text(words), "schema": schema])]))
         }
         switch status {
         case 401, 403:
@@ -158,7 +162,8 @@ enum OpenAPI {
             .init(
                 name: "200",
                 value: [
-                    "description": .text(words), "content": .object([.init(name: type, value: ["schema": ["type": "string"]])]),
+                    "description": .text(words),
+                    "content": .object([.init(name: type, value: ["schema": ["type": "string"]])]),
                 ])
         }
         return [
@@ -166,7 +171,8 @@ enum OpenAPI {
                 name: "/metrics",
                 value: [
                     "get": [
-                        "operationId": "getMetrics", "tags": ["network"], "summary": "How the server is doing, for Prometheus",
+                        "operationId": "getMetrics", "tags": ["network"],
+                        "summary": "How the server is doing, for Prometheus",
                         "description": "Takes the role *look*.",
                         "responses": .object(
                             [text("text/plain", "Prometheus' text format, 0.0.4.")] + problems(401, 403, 429, 500)),
@@ -197,7 +203,9 @@ enum OpenAPI {
     private static let count: JSON = ["type": "integer", "minimum": 0]
     private static let flag: JSON = ["type": "boolean"]
 
-    private static func words(_ words: [String]) -> JSON { ["type": "string", "enum": .array(words.map { .text($0) })] }
+    private static func words(_ words: [String]) -> JSON {
+        ["type": "string", "enum": .array(words.map { .text($0) })]
+    }
 
     private static func object(
         _ members: [(String, JSON)], optional: [String] = [], extra: [(String, JSON)] = []
@@ -215,13 +223,19 @@ enum OpenAPI {
     private static func list(_ schema: String) -> JSON {
         object([
             ("items", ["type": "array", "maxItems": .count(APICall.maximumLimit), "items": reference(schema)]),
-            ("next", ["type": ["string", "null"], "description": "The cursor of the next page; null: this is the last."]),
+            (
+                "next",
+                ["type": ["string", "null"], "description": "The cursor of the next page; null: this is the last."]
+            ),
         ])
     }
 
     private static let waiting: [(String, JSON)] = [
         ("device", reference("Identity")), ("type", text), ("since", time), ("tries", count), ("requests", count),
-        ("ticket", ["type": "string", "pattern": "^[0-9]{1,20}$", "description": "Stands for the value, in a decision."]),
+        (
+            "ticket",
+            ["type": "string", "pattern": "^[0-9]{1,20}$", "description": "Stands for the value, in a decision."]
+        ),
         (
             "question",
             [
@@ -266,7 +280,10 @@ enum OpenAPI {
                 "Device",
                 object(
                     device + [
-                        ("admitted_by", ["type": ["string", "null"], "enum": ["simple", "observed", "human", "trusted", nil]]),
+                        (
+                            "admitted_by",
+                            ["type": ["string", "null"], "enum": ["simple", "observed", "human", "trusted", nil]]
+                        ),
                         ("key_fingerprint", optionalText), ("trusted", flag), ("registered", optionalTime),
                         ("first_joined", optionalTime),
                     ])
@@ -286,7 +303,8 @@ enum OpenAPI {
                 object([
                     ("number", count), ("device", reference("Identity")), ("type", text),
                     ("kind", words(["observed", "human"])),
-                    ("observer", ["oneOf": [reference("Identity"), ["type": "null"]]]), ("began", time), ("tries", count),
+                    ("observer", ["oneOf": [reference("Identity"), ["type": "null"]]]), ("began", time),
+                    ("tries", count),
                     (
                         "ending",
                         [
@@ -339,11 +357,13 @@ enum OpenAPI {
                     ("last_used_day", ["type": ["string", "null"], "format": "date"]), ("expires", optionalTime),
                 ])
             ),
-        ] + [
-            ("WaitingList", "Waiting"), ("DeviceList", "DeviceRow"), ("ObserverList", "Observer"), ("JoinList", "Join"),
-            ("PolicyList", "Policy"), ("AuditList", "AuditLine"), ("OperatorList", "Operator"),
-            ("SessionList", "Session"), ("TokenList", "Token"),
-        ].map { ($0, list($1)) }
+        ]
+            + [
+                ("WaitingList", "Waiting"), ("DeviceList", "DeviceRow"), ("ObserverList", "Observer"),
+                ("JoinList", "Join"),
+                ("PolicyList", "Policy"), ("AuditList", "AuditLine"), ("OperatorList", "Operator"),
+                ("SessionList", "Session"), ("TokenList", "Token"),
+            ].map { ($0, list($1)) }
     }
 
     private static let occurrence = object(
@@ -430,8 +450,13 @@ enum OpenAPI {
                 [
                     ("name", ["type": "string", "minLength": 1, "maxLength": 255]),
                     ("value", ["type": "string", "maxLength": 4096]),
-                    ("value_base64", ["type": "string", "maxLength": 5464, "contentEncoding": "base64",
-                            "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",]),
+                    (
+                        "value_base64",
+                        [
+                            "type": "string", "maxLength": 5464, "contentEncoding": "base64",
+                            "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+                        ]
+                    ),
                 ], optional: ["value", "value_base64"],
                 extra: [("oneOf", [["required": ["value"]], ["required": ["value_base64"]]])])
         ),
@@ -439,7 +464,8 @@ enum OpenAPI {
         ("NewOperator", object([("name", reference("OperatorName")), ("role", roles)])),
         (
             "OperatorChange",
-            object([("role", roles), ("disabled", flag)], optional: ["role", "disabled"], extra: [("minProperties", 1)])
+            object(
+                [("role", roles), ("disabled", flag)], optional: ["role", "disabled"], extra: [("minProperties", 1)])
         ),
         (
             "NewToken",
