@@ -101,4 +101,43 @@ import Testing
         #expect(try runner.run("srup-c2", ["observers"] + folder, as: "nobody") == 1)
         #expect(try said("joins-2", ["joins", "--last", "5"]).contains("joined: "))
     }
+
+    @Test func aWebhookThatCannotBeIsRefusedAtOnce() throws {
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let folder = ["--folder", runner.path("c2")]
+        try runner.must("srup-c2", ["init", "--host", "localhost"] + folder, as: "init")
+        let plain = try String(contentsOfFile: runner.path("c2/c2.toml"), encoding: .utf8)
+        func check(_ webhook: String, _ role: String) throws -> Int32 {
+            try (plain + "\n" + webhook + "\n").write(toFile: runner.path("c2/c2.toml"), atomically: true, encoding: .utf8)
+            return try runner.run("srup-c2", ["check"] + folder, as: role)
+        }
+        let good = "[webhook]\nurl = \"https://localhost:1/x\"\nsecret_file = \"webhook.secret\""
+        #expect(try check(good, "good") == 0)
+        for (index, (webhook, words)) in [
+            ("[webhook]\nurl = \"http://localhost/x\"\nsecret_file = \"s\"", "https"),
+            ("[webhook]\nurl = \"https://u:p@localhost/x\"\nsecret_file = \"s\"", "webhook.url"),
+            ("[webhook]\nurl = \"https://localhost/x\"", "webhook.secret_file"),
+            ("[webhook]\nsecret_file = \"s\"", "webhook.url"),
+            ("[webhook]\nurl = \"https://localhost/x\"\nsecret_file = \"s\"\nretries = 5", "retries"),
+        ].enumerated() {
+            #expect(try check(webhook, "bad-\(index)") == 78, "\(webhook)")
+            #expect(log(runner, "bad-\(index)").contains(words), "\(log(runner, "bad-\(index)"))")
+        }
+        // The file of its secret is the owner's alone, or the server does not start and the doctor says why.
+        #expect(try check(good, "again") == 0)
+        let secret = runner.path("c2/webhook.secret")
+        #expect(try runner.run("srup-c2", ["webhook", "test"] + folder, as: "none") == 78)
+        try String(repeating: "k", count: 32).write(toFile: secret, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: secret)
+        #expect(try runner.run("srup-c2", ["webhook", "test"] + folder, as: "open") == 78)
+        #expect(log(runner, "open").contains("chmod 600"))
+        #expect(try runner.run("srup-c2", ["run"] + folder, as: "run") == 78)
+        _ = try runner.run("srup-c2", ["doctor", "--json"] + folder, as: "doctor")
+        #expect(log(runner, "doctor").contains("\"name\":\"webhook\",\"remedy\":\"openssl rand"))
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+        // Nobody listens there.
+        #expect(try runner.run("srup-c2", ["webhook", "test"] + folder, as: "nobody") == 1)
+        #expect(log(runner, "nobody").contains("https://localhost:1/x"))
+    }
 }
