@@ -26,6 +26,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case witness
     /// Certificate requests, certificates and keys in PEM.
     case csr
+    /// Where to register, from a code or a tag.
+    case invitation
 
     /// Feeds one input.
     ///
@@ -48,6 +50,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .toml: try TextTargets.toml(input)
         case .witness: try TextTargets.witness(input)
         case .csr: try TextTargets.csr(input)
+        case .invitation: try TextTargets.invitation(input)
         }
     }
 }
