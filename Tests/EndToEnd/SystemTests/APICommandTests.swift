@@ -110,7 +110,8 @@ import Testing
         try runner.must("srup-c2", ["init", "--host", "localhost"] + folder, as: "init")
         let plain = try String(contentsOfFile: runner.path("c2/c2.toml"), encoding: .utf8)
         func check(_ webhook: String, _ role: String) throws -> Int32 {
-            try (plain + "\n" + webhook + "\n").write(toFile: runner.path("c2/c2.toml"), atomically: true, encoding: .utf8)
+            try (plain + "\n" + webhook + "\n").write(
+                toFile: runner.path("c2/c2.toml"), atomically: true, encoding: .utf8)
             return try runner.run("srup-c2", ["check"] + folder, as: role)
         }
         let good = "[webhook]\nurl = \"https://localhost:1/x\"\nsecret_file = \"webhook.secret\""

@@ -124,6 +124,21 @@ import Testing
         #expect(Set(both.map(\.name)).isSuperset(of: ["change", "waiting"]))
     }
 
+    @Test func whatCannotBeHeardIsRefusedAtOnce() async throws {
+        let scene = try await ConsoleScene()
+        defer { scene.close() }
+        let program = try scene.program(.look)
+        for (path, place) in [
+            ("/events?kinds=verdcit", "kinds"), ("/events?kinds=waiting%20", "kinds"),
+            ("/events?subjects=devices", "subjects"), ("/events?since=5", "since"),
+            ("/events?kinds=all&kinds=all", "kinds"),
+        ] {
+            let answer = try await program.ask(.get, path)
+            #expect(try answer.status == 422 && answer.place() == place, "\(path)")
+        }
+        #expect(scene.console.streams.count == 0)
+    }
+
     @Test func whatAnObserverSeesIsAVerdictToo() async throws {
         let scene = try await ConsoleScene()
         defer { scene.close() }

@@ -11,7 +11,8 @@ import Testing
         let tally = RequestTally()
         for path in [
             "/KeyEx/register/register", "/v4/KeyEx/register/register", "/KeyEx/register/get_key/b1",
-            "/KeyEx/register/nothing", "/", "", "/register", "/v4/register", "/KeyEx/register", "//KeyEx//register//status",
+            "/KeyEx/register/nothing", "/", "", "/register", "/v4/register", "/KeyEx/register",
+            "//KeyEx//register//status",
         ] {
             tally.count(path, 200)
         }

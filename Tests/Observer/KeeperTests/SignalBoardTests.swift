@@ -193,7 +193,8 @@ import Testing
         let text = ObserverReport.metrics([report])
         for line in [
             "# TYPE srup_observer_verdicts_total counter", "srup_observer_verdicts_total{verdict=\"VALID\"} 3",
-            "srup_observer_verdicts_total{verdict=\"INVALID\"} 0", "srup_observer_connected 1", "srup_observer_joined 0",
+            "srup_observer_verdicts_total{verdict=\"INVALID\"} 0", "srup_observer_connected 1",
+            "srup_observer_joined 0",
             "srup_observer_messages_rejected_total{reason=\"bad-signature\"} 7",
         ] {
             #expect(text.contains(line + "\n"), "\(line)")

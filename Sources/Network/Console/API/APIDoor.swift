@@ -1,3 +1,4 @@
+import C2
 import COpenSSL
 import Foundation
 import HTTPServing
@@ -113,8 +114,23 @@ struct APIDoor: RouterMiddleware {
             operation = "events"
             guard request.method == .get else { throw APIProblem(.methodNotAllowed, "GET it").allowing("GET") }
             let visitor = Visitor(try token(request, .look))
+            try checkWishes(request)
             return try console.events(request, visitor, hasConnection: context.hasConnection)
         default: return try await dispatch(request, path, &operation)
+        }
+    }
+
+    /// A program that misspells what it wants to hear would wait for it for ever.
+    private func checkWishes(_ request: Request) throws(APIProblem) {
+        let known = [
+            "kinds": Occurrence.Kind.allCases.map(\.rawValue) + ["all"],
+            "subjects": Change.Subject.allCases.map(\.rawValue) + ["all"],
+        ]
+        let parameters = known.keys.map { APIRoute.Parameter(name: $0, words: "", schema: [:]) }
+        for (name, value) in try query(request, parameters) {
+            for word in value.split(separator: ",") where known[name]?.contains(String(word)) != true {
+                throw .invalid("one or more of \(known[name]?.joined(separator: ",") ?? "")", parameter: name)
+            }
         }
     }
 
@@ -147,7 +163,7 @@ struct APIDoor: RouterMiddleware {
         operation = route.id
         let token = try token(request, route.role)
         let (body, raw) = try await body(request, route)
-        let call = APICall(token: token, path: values, query: try query(request, route), body: body)
+        let call = APICall(token: token, path: values, query: try query(request, route.query), body: body)
         guard route.method == .post, let key = try idempotencyKey(request) else {
             return try await route.act(call).response
         }
@@ -178,7 +194,9 @@ struct APIDoor: RouterMiddleware {
 
     // MARK: What
 
-    private func query(_ request: Request, _ route: APIRoute) throws(APIProblem) -> [String: String] {
+    private func query(
+        _ request: Request, _ parameters: [APIRoute.Parameter]
+    ) throws(APIProblem) -> [String: String] {
         guard let form = Form(request.uri.query ?? "") else {
             throw APIProblem(.malformed, "the query is not encoded rightly")
         }
@@ -186,7 +204,7 @@ struct APIDoor: RouterMiddleware {
         for name in form.names(beginning: "") {
             let values = form.all(name)
             let shown = String(name.prefix(64))
-            guard route.query.contains(where: { $0.name == name }) else {
+            guard parameters.contains(where: { $0.name == name }) else {
                 throw .invalid("there is no such parameter", parameter: shown)
             }
             guard values.count == 1 else { throw .invalid("it was given twice", parameter: shown) }
@@ -195,7 +213,7 @@ struct APIDoor: RouterMiddleware {
             }
             found[name] = values[0]
         }
-        for parameter in route.query where parameter.isRequired && found[parameter.name] == nil {
+        for parameter in parameters where parameter.isRequired && found[parameter.name] == nil {
             throw .invalid("it is missing", parameter: parameter.name)
         }
         return found

@@ -179,6 +179,40 @@ enum OpenAPI {
                     ]
                 ]),
             .init(
+                name: "/events",
+                value: [
+                    "get": [
+                        "operationId": "getEvents", "tags": ["streams"],
+                        "summary": "Changes and occurrences as they come (server-sent events)",
+                        "description": .text(
+                            """
+                            An occurrence has its number as `id`, its kind as `event` and the schema Occurrence as `data`; after a \
+                            pause `Last-Event-ID` has the rest sent. A change (`event: change`) only says what is out of date. \
+                            Without `kinds` and `subjects` both are sent. Takes the role *look*.
+                            """),
+                        "parameters": [
+                            [
+                                "name": "kinds", "in": "query",
+                                "description": "Which occurrences, with commas between; `all`.",
+                                "schema": ["type": "string"],
+                            ],
+                            [
+                                "name": "subjects", "in": "query",
+                                "description": "Which changes, with commas between; `all`.",
+                                "schema": ["type": "string"],
+                            ],
+                            [
+                                "name": "Last-Event-ID", "in": "header",
+                                "description": "The last occurrence that was heard.",
+                                "schema": ["type": "string"],
+                            ],
+                        ],
+                        "responses": .object(
+                            [text("text/event-stream", "A stream that lasts for 15 minutes at most.")]
+                                + problems(400, 401, 403, 422, 429, 500)),
+                    ]
+                ]),
+            .init(
                 name: "/api/openapi.json",
                 value: [
                     "get": [
