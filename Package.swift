@@ -166,7 +166,7 @@ let package = Package(
             [
                 "C2", "HTTPServing", "KeyService", "Operators", "Participant", "SRUP", "ValueForms", "Storage",
                 "Limits",
-                "Linux", "Program", log, lifecycle, web("Hummingbird"), mustache,
+                "Linux", "Program", "CCurl", "COpenSSL", log, lifecycle, web("Hummingbird"), mustache,
             ]),
 
         // MARK: Observer: verdicts, the witness's line, what it shows and examines
@@ -344,9 +344,9 @@ let package = Package(
         tests(
             "ConsoleTests", in: "Network",
             [
-                "Console", "C2", "JoiningDevice", "KeyService", "Operators", "Participant", "SRUP", "Storage",
-                "TestNetwork",
-                "ValueForms", log, web("Hummingbird"),
+                "Console", "C2", "COpenSSL", "HTTPServing", "JoiningDevice", "KeyService", "Limits", "Operators",
+                "Participant", "Program", "SRUP", "Storage", "TestNetwork", "ValueForms", log, lifecycle,
+                web("Hummingbird"),
             ]),
         tests(
             "KeyServiceTests", in: "Network",

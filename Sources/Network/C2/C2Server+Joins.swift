@@ -91,6 +91,7 @@ extension C2Server {
     func welcome(_ device: DeviceID, how: String, by name: String? = nil) throws {
         directory.belongs(device)
         participant.audit("joined", "\(device): \(how)", about: device, by: name)
+        occurred(.joined, device, why: how, by: name)
         changed(.device, device)
         causedLog.log(.info, about: device, "\(device) has joined (\(how))")
         try send(.idRequest, to: device)

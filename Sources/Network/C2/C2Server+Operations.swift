@@ -84,15 +84,19 @@ extension C2Server {
     ///
     /// - Parameters:
     ///   - after: not this one and none before it: where the page before ended.
+    ///   - since: when that one asked, in seconds since 1970, so that its place is known when it has gone; `nil`: then the
+    ///     list begins anew.
     ///   - limit: how many at most.
     /// - Throws: ``OperationError``.
-    public func waiting(after: DeviceID? = nil, limit: Int) throws(OperationError) -> [Waiting] {
+    public func waiting(
+        after: DeviceID? = nil, since: Double? = nil, limit: Int
+    ) throws(OperationError) -> [Waiting] {
         let order = moderations.entries.values.sorted {
             ($0.moderation.created, $0.moderation.device) < ($1.moderation.created, $1.moderation.device)
         }
         var rest = order[...]
-        if let after, let entry = moderations[after] {
-            let place = (entry.moderation.created, after)
+        if let after, let since = since ?? moderations[after]?.moderation.created {
+            let place = (since, after)
             rest = order.drop { ($0.moderation.created, $0.moderation.device) <= place }[...]
         }
         var found: [Waiting] = []

@@ -24,6 +24,10 @@ public actor C2Server: Service {
     var moderations: ModerationBook
     /// Says which row of a page is out of date.
     public nonisolated let changes = ChangeFeed()
+    /// Says the number of each occurrence that was noted: ``C2State/occurrences(after:limit:)`` has it.
+    public nonisolated let occurrences = Feed<Int64>()
+    /// How many joins were answered since the start.
+    public nonisolated let tally = JoinTally()
     /// The rules as they came from the configuration, before ``C2State/policies()``.
     var configured: C2Rules
     var roster = ObserverRoster()
@@ -171,6 +175,7 @@ public actor C2Server: Service {
         causedLog.log(.notice, about: id, "\(id) is removed, as \(name ?? "the operator") says")
         participant.audit("removed", "\(id): by the operator", about: id, by: name)
         events.record("removed", ["device": id.hex])
+        occurred(.removed, id, why: "by the operator", by: name)
         // A join under way has an answer to get.
         if let join = joins[id]?.join {
             carryOn(join) { try conclude(join, .joinFail, why: "removed by the operator") }
@@ -311,6 +316,7 @@ public actor C2Server: Service {
         try participant.send(
             .response(status), to: device, on: .member(device), token: token, membership: change)
         answered(device, status, why: why)
+        tally.count(policy(for: device), status)
         if way == nil { gone(device, why: why) }
     }
 
@@ -359,6 +365,7 @@ public actor C2Server: Service {
             end(sender)
             gone(sender, why: "\(message.body.type)")
             participant.audit("left", "\(sender): \(message.body.type)", about: sender)
+            occurred(.left, sender, why: "\(message.body.type)")
             causedLog.log(.info, about: sender, "\(sender) has left (\(message.body.type))")
         default: throw Rejection.unexpected(message.body.type)
         }
@@ -391,6 +398,7 @@ public actor C2Server: Service {
         else { return }
         logger.notice("\(new) has taken the place of \(replaced.old), which is dropped")
         participant.audit("replaced", "\(replaced.old) by \(new)", about: replaced.old)
+        occurred(.removed, replaced.old, why: "replaced by \(new)")
         end(replaced.old)
         try state.distrust(replaced.old)
         try participant.state.forget(replaced.old)

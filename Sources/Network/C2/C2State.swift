@@ -102,6 +102,27 @@ public final class C2State: Sendable {
                 CREATE INDEX joins_of ON joins (device, id);
                 CREATE TABLE policies (type TEXT PRIMARY KEY, policy TEXT NOT NULL, operator TEXT NOT NULL, since REAL NOT NULL);
                 """,
+                """
+                CREATE TABLE occurrences (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    time REAL NOT NULL,
+                    kind TEXT NOT NULL,
+                    device INTEGER NOT NULL,
+                    type TEXT,
+                    outcome TEXT,
+                    why TEXT,
+                    operator TEXT,
+                    observer INTEGER
+                );
+                CREATE TABLE webhook (
+                    only INTEGER PRIMARY KEY CHECK (only = 1),
+                    told INTEGER NOT NULL,
+                    succeeded REAL,
+                    failed REAL,
+                    problem TEXT,
+                    dropped INTEGER NOT NULL DEFAULT 0
+                );
+                """,
             ], use: use)
     }
 
@@ -137,16 +158,23 @@ public final class C2State: Sendable {
 
     /// Ends the join of a device that is under way, if there is one, and notes how.
     ///
+    /// - Returns: the joins that have ended with this: none or one.
     /// - Throws: ``StorageError``.
-    public func remove(_ device: DeviceID, _ ending: Ending) throws(StorageError) {
+    @discardableResult
+    public func remove(
+        _ device: DeviceID, _ ending: Ending
+    ) throws(StorageError) -> [(type: String, observer: DeviceID?)] {
         try database.transaction { connection throws(StorageError) in
             for table in ["pending", "moderations"] {
                 try connection.query("DELETE FROM \(table) WHERE device = ?", .unsigned(device.value))
             }
-            try connection.query(
-                "UPDATE joins SET ended = ?, outcome = ?, why = ?, operator = ? WHERE device = ? AND ended IS NULL",
-                .real(ending.at), .text(ending.outcome.rawValue), .text(ending.why),
-                ending.by.map { .text($0) } ?? .null, .unsigned(device.value))
+            return try connection.query(
+                """
+                UPDATE joins SET ended = ?, outcome = ?, why = ?, operator = ? WHERE device = ? AND ended IS NULL
+                RETURNING type, observer
+                """, .real(ending.at), .text(ending.outcome.rawValue), .text(ending.why),
+                ending.by.map { .text($0) } ?? .null, .unsigned(device.value)
+            ).map { ($0.text(0) ?? "", $0.unsigned(1).map(DeviceID.init)) }
         }
     }
 

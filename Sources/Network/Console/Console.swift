@@ -25,14 +25,18 @@ public struct Console: Sendable {
     let now: @Sendable () -> Double
     let templates: Templates
     let streams = StreamTable()
+    let api: APIState
+    /// The certificates whose ends are told, by name.
+    let certificates: [String: String]
 
     /// - Parameters:
     ///   - identities: the key service's book of the same folder.
+    ///   - certificates: the files of certificates whose ends are told at `/metrics`, by name.
     ///   - now: seconds since 1970, as the clock says.
     /// - Throws: when a template is wrong.
     public init(
         server: C2Server, signIn: SignIn, identities: KeyServiceState, settings: ConsoleSettings, logger: Logger,
-        now: @escaping @Sendable () -> Double = Participant.systemTime
+        certificates: [String: String] = [:], now: @escaping @Sendable () -> Double = Participant.systemTime
     ) throws {
         self.server = server
         self.signIn = signIn
@@ -40,6 +44,8 @@ public struct Console: Sendable {
         self.settings = settings
         self.logger = logger
         self.now = now
+        self.certificates = certificates
+        api = APIState(callsPerSecond: settings.callsPerSecond)
         templates = try Templates()
     }
 
@@ -50,6 +56,7 @@ public struct Console: Sendable {
         let router = Router(context: ConsoleContext.self)
         router.addMiddleware {
             SafeHeaders()
+            APIDoor(console: self)
             Doorkeeper(console: self)
         }
         addAssets(to: router)
@@ -75,6 +82,8 @@ public struct ConsoleSettings: Sendable {
     public var keyService: String
     /// How long a session lasts that is not used.
     public var idle = Duration.seconds(3600)
+    /// How many calls a second one token may make in the long run; ten times as many at once.
+    public var callsPerSecond = 50.0
 
     /// - Parameters:
     ///   - name: of the network; the host's name when it has none.

@@ -69,6 +69,14 @@ public final class KeyServiceState: Sendable {
             ])
     }
 
+    /// How many identities there are, and how many of them have ever joined.
+    ///
+    /// - Throws: ``StorageError``.
+    public func counts() throws(StorageError) -> (all: Int, joined: Int) {
+        let row = try database.read("SELECT count(*), count(joined) FROM identities").first
+        return (Int(row?.integer(0) ?? 0), Int(row?.integer(1) ?? 0))
+    }
+
     /// Adds an identity, however many there are; `false` when it is taken.
     ///
     /// - Throws: ``StorageError``.

@@ -28,6 +28,7 @@ struct KeyServiceRoutes: Sendable {
     let door: Door
     let key: PrivateKey
     let logger: Logger
+    let tally = RequestTally()
     private let registrations: RateTable
     private let proofs: RateTable
 
@@ -63,6 +64,7 @@ struct KeyServiceRoutes: Sendable {
 
     func router() -> Router<KeyServiceContext> {
         let router = Router(context: KeyServiceContext.self)
+        router.addMiddleware { CountRequests(tally: tally) }
         add(to: router.group("KeyEx/register"), .current)
         // Clients of release 4.0 are given the base URL https://HOST:PORT/v4: the two want different answers.
         add(to: router.group("v4/KeyEx/register"), .release4)

@@ -4,6 +4,7 @@ import KeyService
 import Participant
 import Program
 import SRUP
+import ServiceLifecycle
 import Settings
 import Storage
 
@@ -155,15 +156,25 @@ struct KeyServiceCommand: AsyncParsableCommand {
                 brokerHost: SettingsForm.inURL(settings.host), brokerPort: settings.brokerPort, server: identity.id)
             policy.isActive = settings.isOpen
             let authority = try Authority(folder: folder)
+            let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
             let server = try KeyServiceServer(
-                authority: authority,
-                state: try KeyServiceState(path: KeyServiceState.path(in: folder)),
+                authority: authority, state: state,
                 policy: policy, key: identity.key, bind: settings.bind, port: settings.keyServicePort,
                 certificateFile: folder + "/https.crt", keyFile: folder + "/https.key", logger: logger)
             let care = CertificateCare(
                 folder: folder, certificates: ServerCertificates(folder: folder, authority: authority),
                 broker: identity.broker, logger: logger)
-            try await Program.run([care, server], logger: logger) {
+            var services: [any Service] = [care]
+            do {
+                services.append(
+                    try ControlSocket(path: KeyServiceMetrics.socket(folder)) {
+                        KeyServiceMetrics.text(server, state, Serve.certificates(folder))
+                    })
+            } catch {
+                // Nothing else depends on it.
+                logger.warning("\"srup-c2 metrics\" will get no answer: \(error)")
+            }
+            try await Program.run(services + [server], logger: logger) {
                 do {
                     let settings = try ServerSettings.load(folder)
                     Program.setLogLevel(verbose ? .debug : settings.logLevel)

@@ -134,6 +134,8 @@ struct Approve: ParsableCommand {
     var words: [String] = []
     @Flag(help: "I have compared what the device shows with \"srup-c2 waiting --show\".")
     var compared = false
+    @Flag(help: "One JSON object: {\"decision\", \"device\"}.")
+    var json = false
 
     func validate() throws {
         guard words.isEmpty || words.count == 3 else { throw ValidationError("--words takes three words") }
@@ -151,7 +153,7 @@ struct Approve: ParsableCommand {
             _ = try ServerOrder(
                 what: .approve, by: ServerOrder.user, device: one.device, ticket: one.ticket, words: typed
             ).ask(folder.folder)
-            print("\(one.device) is let in")
+            print(json ? Decision(decision: "approved", device: one.device).jsonLine : "\(one.device) is let in")
         } catch {
             throw Program.failure(error)
         }
@@ -170,6 +172,8 @@ struct Approve: ParsableCommand {
     }
 }
 
+private struct Decision: Encodable { let decision, device: String }
+
 struct Refuse: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Do not let in a device that waits.",
@@ -178,6 +182,8 @@ struct Refuse: ParsableCommand {
     @OptionGroup var folder: FolderOptions
     @Argument(help: "Its identity, as \"srup-c2 waiting\" shows it.")
     var identity: IdentityArgument
+    @Flag(help: "One JSON object: {\"decision\", \"device\"}.")
+    var json = false
 
     func run() throws {
         do {
@@ -187,7 +193,7 @@ struct Refuse: ParsableCommand {
             }
             _ = try ServerOrder(what: .refuse, by: ServerOrder.user, device: one.device, ticket: one.ticket)
                 .ask(folder.folder)
-            print("\(one.device) is not let in")
+            print(json ? Decision(decision: "refused", device: one.device).jsonLine : "\(one.device) is not let in")
         } catch {
             throw Program.failure(error)
         }

@@ -22,10 +22,11 @@ struct SRUPC2: AsyncParsableCommand {
         subcommands: [
             Up.self, Initialise.self, CheckCommand.self, ServerDoctor.self, Backup.self, Restore.self, Upgrade.self,
             KeyServiceCommand.self, BrokerCommand.self, Serve.self, Invite.self,
-            WaitingCommand.self, Approve.self, Refuse.self, AuditCommand.self, Trust.self, Devices.self,
+            WaitingCommand.self, Approve.self, Refuse.self, NoteCommand.self, PolicyCommand.self, Devices.self,
+            ObserversCommand.self, JoinsCommand.self, AuditCommand.self, Trust.self,
             ActionCommand.self, DataCommand.self, IdentifyCommand.self, ValuesCommand.self, CommandsCommand.self,
             GroupCommand.self,
             Remove.self, Identities.self, Forget.self, ServerTokenCommand.self, OperatorCommand.self,
-            TokenCommand.self,
+            TokenCommand.self, WebhookCommand.self, MetricsCommand.self,
         ])
 }

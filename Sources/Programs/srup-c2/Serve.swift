@@ -111,12 +111,20 @@ struct Serve: AsyncParsableCommand {
             }
             var services: [any Service] = [watch, commands]
             if settings.pages.isOn { services.append(try pages(settings, server, logger)) }
+            if let webhook = settings.webhook {
+                services.append(
+                    Webhook(
+                        server, settings: webhook.settings, secret: try WebhookSecret(file: webhook.secretFile),
+                        logger: logger))
+            }
             try await Program.run(services + [server, link], logger: logger) { await reload(server, logger) }
         } catch let error as SettingsError {
             throw Program.failure(error, code: .configuration)
         } catch let error as ParticipantError {
             throw Program.failure(error, code: .configuration)
         } catch let error as FolderLockError {
+            throw Program.failure(error, code: .configuration)
+        } catch let error as WebhookSecret.Failure {
             throw Program.failure(error, code: .configuration)
         } catch {
             throw Program.failure(error)
@@ -135,15 +143,25 @@ extension Serve {
         lifetimes.absolute = max(lifetimes.absolute, settings.pages.idle)
         let place = SettingsForm.inURL(settings.host)
         let operators = try OperatorStore(path: OperatorStore.path(in: folder), lifetimes: lifetimes)
-        let console = try Console(
+        var console = ConsoleSettings(
+            name: settings.pages.name ?? "SRUP at \(settings.host)",
+            keyService: "https://\(place):\(settings.keyServicePort)")
+        console.callsPerSecond = Double(settings.pages.callsPerSecond)
+        let pages = try Console(
             server: server, signIn: SignIn(operators),
-            identities: try KeyServiceState(path: KeyServiceState.path(in: folder)),
-            settings: ConsoleSettings(
-                name: settings.pages.name ?? "SRUP at \(settings.host)",
-                keyService: "https://\(place):\(settings.keyServicePort)"), logger: logger)
+            identities: try KeyServiceState(path: KeyServiceState.path(in: folder)), settings: console, logger: logger,
+            certificates: Self.certificates(folder))
         return try ConsoleServer(
-            console, bind: settings.pages.bind ?? settings.bind, port: settings.pages.port,
+            pages, bind: settings.pages.bind ?? settings.bind, port: settings.pages.port,
             certificateFile: folder + "/https.crt", keyFile: folder + "/https.key")
+    }
+
+    /// Those whose ends are told at /metrics.
+    static func certificates(_ folder: String) -> [String: String] {
+        [
+            "authority": folder + "/ca.crt", "https": folder + "/https.crt", "broker": folder + "/broker.crt",
+            "server": folder + "/server/certificate.pem",
+        ]
     }
 
     /// A configuration that is wrong changes nothing.
@@ -307,15 +325,19 @@ extension JoinPolicy {
 
 struct Devices: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the devices and observers that have joined, and the joins under way.")
+        abstract: "List the devices and observers that have joined, and the joins under way.",
+        discussion: "With --json one object per line for each that is known, members or not.")
 
     @OptionGroup var folder: FolderOptions
+    @Flag(help: "One JSON object per line.")
+    var json = false
 
     func run() throws {
         do {
             let home = folder.folder + "/server"
             let (_, state) = try Identity.load(from: home)
             let c2 = try C2State(path: home + "/c2.db")
+            guard !json else { return try Self.printJSON(state, c2) }
             let trusted = Set(try c2.trusted())
             for peer in try state.joinedPeers() {
                 print("\(peer.id)  \(peer.type ?? "?")\(trusted.contains(peer.id) ? "  trusted observer" : "")")

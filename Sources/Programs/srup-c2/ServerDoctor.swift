@@ -46,7 +46,7 @@ struct ServerDoctor: AsyncParsableCommand {
         report.note(Self.rights(folder) + Self.databases(folder))
         report.note(Self.certificates(folder) + Self.broker(folder))
         report.note([ClockChecks.clock(), DiskChecks.partition(of: folder)])
-        report.note(await Self.running(folder, settings) + Self.operators(folder))
+        report.note(await Self.running(folder, settings) + Self.operators(folder) + Self.webhook(settings, folder))
         report.end()
         if !report.isWell { throw ExitCode(Program.Code.failure.rawValue) }
     }

@@ -8,7 +8,9 @@ import ValueForms
 
 /// What the commands ask of the server that runs in their folder, over a socket that only the folder's owner can use.
 struct ServerOrder: Codable {
-    enum What: String, Codable { case waiting, approve, refuse, note, policies, setPolicy, command }
+    enum What: String, Codable {
+        case waiting, approve, refuse, note, policies, setPolicy, observers, command
+    }
 
     var what: What
     /// Who asks, for the audit log.
@@ -47,7 +49,19 @@ struct ServerReply: Codable {
         var by: String?
     }
 
+    struct Observer: Codable {
+        var device: String
+        var trusted: Bool
+        var inNetwork: Bool
+        var lastHeard: String?
+        var places: Int
+        var looksAt: [String]
+        var queueLength: Int
+        var note: String?
+    }
+
     var waiting: [Waiting]?
+    var observers: [Observer]?
     var policies: [Policy]?
     var command: CommandReply?
     /// Why it was not done.
@@ -82,6 +96,8 @@ extension ServerOrder {
         case .note: try await server.note(text ?? "", about: try identity(), by: by)
         case .policies:
             return ServerReply(policies: try await server.policies().map(ServerReply.Policy.init))
+        case .observers:
+            return ServerReply(observers: try await server.observers().map(ServerReply.Observer.init))
         case .setPolicy:
             let policy = try text.map { text throws(OperationError) -> JoinPolicy in
                 guard let policy = JoinPolicy(rawValue: text) else { throw .invalid("there is no policy \"\(text)\"") }

@@ -1,4 +1,5 @@
 import C2
+import Console
 import Linux
 import Logging
 import SRUP
@@ -24,7 +25,12 @@ struct ServerSettings {
         /// On every page; `nil`: the host's name.
         var name: String?
         var idle = Duration.seconds(3600)
+        /// Of one token, in the long run.
+        var callsPerSecond = 50
     }
+
+    /// `[webhook]`; `nil`: there is none.
+    var webhook: (settings: WebhookSettings, secretFile: String)?
 
     static func load(_ folder: String) throws(SettingsError) -> ServerSettings {
         var file = try SettingsFile(path: folder + "/c2.toml")
@@ -52,6 +58,7 @@ struct ServerSettings {
             try file.integer(
                 "moderation.values_per_hour", default: Int(settings.rules.limits.valuesPerHour), in: 1...100_000))
         try loadPages(&file, &settings)
+        try loadWebhook(&file, &settings, folder)
         try loadLimits(&file, &settings.rules.limits)
         for name in try file.keys(of: "data") {
             let key = SettingsFile.path("data", name)
@@ -93,6 +100,29 @@ struct ServerSettings {
         }
         settings.pages.idle = try file.duration(
             "pages.idle", default: settings.pages.idle, in: .seconds(60)...(.seconds(43200)))
+    }
+
+    private static func loadWebhook(
+        _ file: inout SettingsFile, _ settings: inout ServerSettings, _ folder: String
+    ) throws(SettingsError) {
+        settings.pages.callsPerSecond = try file.integer(
+            "api.calls_per_second", default: settings.pages.callsPerSecond, in: 1...100_000)
+        let url = try file.string(
+            "webhook.url", allowed: "a URL that begins with https://, without user and fragment", WebhookSettings.isURL)
+        func path(_ key: String) throws(SettingsError) -> String? {
+            try file.string(key, allowed: "the path of a file", { !$0.isEmpty }).map {
+                $0.hasPrefix("/") ? $0 : folder + "/" + $0
+            }
+        }
+        let (secret, authority) = (try path("webhook.secret_file"), try path("webhook.ca"))
+        guard let url else {
+            guard secret == nil, authority == nil else { throw file.problem("webhook.url", "is missing") }
+            return
+        }
+        guard let secret else {
+            throw file.problem("webhook.secret_file", "is missing: the file of the secret that calls are signed with")
+        }
+        settings.webhook = (WebhookSettings(url: url, authorityFile: authority), secret)
     }
 
     private enum LogWord: String, CaseIterable {
@@ -147,6 +177,16 @@ struct ServerSettings {
         # bind = "127.0.0.1"         # elsewhere than the rest
         # name = "Greenhouse 3"      # on every page; without it, the host
         idle = "1 h"                 # a session that is not used ends
+
+        # Programs (srup-c2 token add) ask at the pages' port, below /api.
+        [api]
+        calls_per_second = 50        # of one token, in the long run
+
+        # Another server that is told what happens (docs/api.md).
+        # [webhook]
+        # url = "https://hooks.example.net/srup"
+        # secret_file = "webhook.secret"   # openssl rand -hex 32; mode 0600
+        # ca = "hooks-ca.crt"              # who has signed its certificate; without it, the system's authorities
 
         # How devices come in, by the type they register with. Everybody can register, and with any type, so:
         #   simple    whoever says that type is in

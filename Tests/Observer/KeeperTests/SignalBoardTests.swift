@@ -184,6 +184,33 @@ import Testing
 
 /// What a running observer says of itself.
 @Suite struct ObserverReportTests {
+    @Test func prometheusReadsWhatItCounts() {
+        var report = ObserverReport()
+        report.verdicts = ["VALID": 3, "FAILED": 1]
+        report.rejected = ["bad-signature": 7]
+        report.connected = true
+        report.identity = "b1"
+        let text = ObserverReport.metrics([report])
+        for line in [
+            "# TYPE srup_observer_verdicts_total counter", "srup_observer_verdicts_total{verdict=\"VALID\"} 3",
+            "srup_observer_verdicts_total{verdict=\"INVALID\"} 0", "srup_observer_connected 1",
+            "srup_observer_joined 0",
+            "srup_observer_messages_rejected_total{reason=\"bad-signature\"} 7",
+        ] {
+            #expect(text.contains(line + "\n"), "\(line)")
+        }
+        // Several in one box are told apart.
+        var (first, second) = (report, report)
+        (first.name, second.name) = ("left \"1\"", "right")
+        second.connected = false
+        let both = ObserverReport.metrics([first, second])
+        #expect(both.contains("srup_observer_connected{observer=\"left \\\"1\\\"\"} 1\n"))
+        #expect(both.contains("srup_observer_connected{observer=\"right\"} 0\n"))
+        // Nor does what is shown to people stand in it.
+        report.value = "000102030405060708090a0b0c0d0e0f"
+        #expect(!ObserverReport.metrics([report]).contains("0001020304"))
+    }
+
     @Test func oneIsAnObjectAndSeveralAreAList() throws {
         var report = ObserverReport()
         report.name = "door"
