@@ -200,3 +200,9 @@ static inline int srup_msg_dontwait(void) { return MSG_DONTWAIT; }
 static inline int srup_msg_peek(void) { return MSG_PEEK; }
 static inline int srup_shut_wr(void) { return SHUT_WR; }
 static inline int srup_shut_rdwr(void) { return SHUT_RDWR; }
+
+#include <linux/i2c-dev.h>
+#include <sys/ioctl.h>
+
+// Which device of an I2C bus is written to from now on; 0, or -1 with errno. https://docs.kernel.org/i2c/dev-interface.html
+static inline int srup_i2c_choose(int bus, int address) { return ioctl(bus, I2C_SLAVE, (long)address); }

@@ -168,6 +168,7 @@ extension C2Server {
         let device = entry.moderation.device
         participant.audit("wrong words", "\(device): its words were typed wrongly", about: device, by: name)
         let left = Self.maximumWrongAnswers - moderations.answeredWrongly(device)
+        changed(.waiting, device)
         guard left <= 0 else { return .wrongWords(triesLeft: left) }
         try stored { try drawAgain(entry) }
         return .wrongWords(triesLeft: 0)

@@ -34,7 +34,11 @@ package actor ObservationService {
     package private(set) var verdicts: [String: Int] = [:]
     package private(set) var eyes: [String: String] = [:]
     /// What an operator compares before this observer itself is let in; `nil` when it is not waiting for that.
-    package private(set) var ownValue: Nonce?
+    package private(set) var ownValue: Nonce? {
+        didSet {
+            if let ownValue { ownValue.withHex { signals?.value(name, $0) } } else { signals?.value(name, nil) }
+        }
+    }
 
     /// - Parameter name: of the logical observer.
     package init(

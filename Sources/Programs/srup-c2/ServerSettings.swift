@@ -61,7 +61,7 @@ struct ServerSettings {
             }
         }
         settings.rules.otherwise = try file.choice("policy.otherwise", default: settings.rules.otherwise)
-        for type in file.keys(of: "policy") where type != "otherwise" {
+        for type in try file.keys(of: "policy") where type != "otherwise" {
             let key = SettingsFile.path("policy", type)
             guard SettingsForm.isDeviceType(type) else {
                 throw file.problem(key, "no device can have this type: 1 to 64 printable ASCII characters")

@@ -8,6 +8,15 @@ public enum ChildProcess {
     public struct Failure: Error, Sendable, CustomStringConvertible {
         /// The program's path and the system's reason, for people.
         public let description: String
+
+        init(description: String) {
+            self.description = description
+        }
+
+        /// What cannot be started, and an errno.
+        public init(_ what: String, _ code: Int32) {
+            description = "\(what) cannot be started: \(String(cString: strerror(code)))"
+        }
     }
 
     /// The path of this program's own file.

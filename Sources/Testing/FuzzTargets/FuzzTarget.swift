@@ -28,6 +28,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case csr
     /// Lines of local programs to a device's agent, and what participants say of themselves.
     case agent
+    /// Where to register, from a code or a tag.
+    case invitation
 
     /// Feeds one input.
     ///
@@ -51,6 +53,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .witness: try TextTargets.witness(input)
         case .csr: try TextTargets.csr(input)
         case .agent: try TextTargets.agent(input)
+        case .invitation: try TextTargets.invitation(input)
         }
     }
 }

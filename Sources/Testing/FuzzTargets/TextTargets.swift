@@ -1,6 +1,7 @@
 import Addresses
 import Agent
 import CertificateRequests
+import Invitations
 import Participant
 import SRUP
 import Settings
@@ -41,7 +42,7 @@ enum TextTargets {
             _ = file.place(of: key)
         }
         _ = try? file.blocks(of: "observer")
-        for name in file.keys(of: "policy") {
+        for name in (try? file.keys(of: "policy")) ?? [] {
             guard file.contains(SettingsFile.path("policy", name)) else {
                 throw Violation(description: "the key \(name) is not found again")
             }
@@ -54,6 +55,15 @@ enum TextTargets {
         _ = try? file.value("camera.device", allowed: "") { try? CameraAddress($0) }
         _ = try? file.value("nfc.device", allowed: "") { try? ReaderAddress($0) }
         _ = try? file.finish()
+        return true
+    }
+
+    static func invitation(_ input: [UInt8]) throws -> Bool {
+        guard let found = try? Invitation(String(decoding: input, as: UTF8.self)) else { return false }
+        // The client takes every address that is taken here, and what is written is read as the same.
+        guard let client = try? KeyServiceClient(url: found.url, authority: .system), client.url.hasPrefix("https://"),
+            let again = try? Invitation(found.text), again == found, !found.host.isEmpty, found.port > 0
+        else { throw Violation(description: "an invitation that is none") }
         return true
     }
 
