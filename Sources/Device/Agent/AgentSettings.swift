@@ -135,14 +135,14 @@ public struct AgentSettings: Sendable, Equatable {
     }
 
     private static func names(of table: String, _ file: inout SettingsFile) throws(SettingsError) -> [String] {
-        let names = file.keys(of: table)
+        let names = try file.keys(of: table)
         guard names.count <= maximumNames else { throw file.problem(table, "there are more than \(maximumNames)") }
         for name in names {
             let key = SettingsFile.path(table, name)
             guard Identification.isName(name) else {
                 throw file.problem(key, "a name has 1 to 64 letters, digits, dots, hyphens and underscores")
             }
-            if file.keys(of: key).isEmpty { throw file.problem(key, "must be a table: [\(key)]") }
+            if try file.keys(of: key).isEmpty { throw file.problem(key, "must be a table: [\(key)]") }
         }
         return names
     }

@@ -53,7 +53,7 @@ struct ServerSettings {
                 "moderation.values_per_hour", default: Int(settings.rules.limits.valuesPerHour), in: 1...100_000))
         try loadPages(&file, &settings)
         try loadLimits(&file, &settings.rules.limits)
-        for name in file.keys(of: "data") {
+        for name in try file.keys(of: "data") {
             let key = SettingsFile.path("data", name)
             guard (1...64).contains(name.utf8.count) else { throw file.problem(key, "a data name has 1 to 64 bytes") }
             settings.rules.dataTypes[name] = try file.value(key, allowed: "one of \(DataType.names)") {

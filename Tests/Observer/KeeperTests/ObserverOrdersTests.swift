@@ -38,7 +38,7 @@ import Testing
             network = try TestNetwork()
             let participant = try network.participant(DeviceID(0xB1))
             socket = network.folder + "/signal.sock"
-            let board = try SignalBoard(path: socket, names: [""])
+            let board = try SignalBoard(path: socket, valuePath: network.folder + "/value.sock", names: [""])
             desk = ObservationService(
                 participant, server: TestServer.id, rules: WatchRules(), events: try EventLog(path: nil),
                 time: network.time)
