@@ -211,6 +211,8 @@ let package = Package(
             "Presentation", in: "Device",
             ["Addresses", "CodeWriter", "ObservedValue", "OLED", "ValueForms", "CPNG", "CFramebuffer", "Linux"]),
         room("JoiningDevice", in: "Device", ["SRUP", "Participant", "Limits", "Presentation", log, lifecycle]),
+        room(
+            "Agent", in: "Device", ["SRUP", "Participant", "Limits", "Linux", "Settings", "Program", log, lifecycle]),
 
         // MARK: Programs: one command line each
 
@@ -234,9 +236,8 @@ let package = Package(
         program(
             "srup-device",
             [
-                "Addresses", "SRUP", "Invitations", "Participant", "JoiningDevice", "Presentation", "Program",
-                "Storage",
-                "CWiping", log, lifecycle,
+                "Addresses", "SRUP", "Invitations", "Participant", "JoiningDevice", "Presentation", "Agent", "Settings",
+                "Program", "Storage", "CWiping", log, lifecycle,
                 arguments,
             ]),
         program(
@@ -285,8 +286,8 @@ let package = Package(
             [
                 "Addresses",
                 "ObservedValue",
-                "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Camera", "Settings", "WitnessLink",
-                "Invitations", "Participant",
+                "Agent", "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Camera", "Settings",
+                "WitnessLink", "Invitations", "Participant",
                 "CertificateRequests",
             ]),
         room(
@@ -402,6 +403,9 @@ let package = Package(
         tests(
             "JoiningDeviceTests", in: "Device",
             ["JoiningDevice", "TestNetwork", "Limits", "Participant", "Presentation", "SRUP", log]),
+        tests(
+            "AgentTests", in: "Device",
+            ["Agent", "TestNetwork", "Participant", "Program", "Linux", "SRUP", "Settings", "Storage", log, lifecycle]),
         tests(
             "SceneTests", in: "Testing",
             ["Scene", "CodeReader", "CodeWriter", "Luma", "SeededRandom", "TestProcesses"]),

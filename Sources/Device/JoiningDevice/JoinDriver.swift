@@ -141,7 +141,9 @@ public actor JoinDriver {
             events.record("left", ["why": why])
             // It may have waited at the broker for days: a join under way has an answer of its own to come.
             if askingSince == nil { planNothing() }
-        case .action(let id): logger.info("action \(id)")
+        case .action(let id, _): logger.info("action \(id)")
+        case .group(let group, let isMember):
+            events.record(isMember ? "group-entered" : "group-left", ["group": group.text])
         case .observationAnnounced, .observationWithdrawn, .observationRequested: break
         }
     }

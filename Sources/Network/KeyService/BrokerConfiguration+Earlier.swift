@@ -8,9 +8,11 @@ extension BrokerConfiguration {
         [false, true].flatMap { isRoot in
             var unguarded = self
             unguarded.guardLibrary = nil
+            var ungrouped = self
+            ungrouped.hasGroups = false
             return [
                 first(isRoot: isRoot), second(isRoot: isRoot), unguarded.configuration(isRoot: isRoot),
-                configuration(isRoot: isRoot),
+                ungrouped.configuration(isRoot: isRoot), configuration(isRoot: isRoot),
             ]
         }
     }

@@ -14,6 +14,8 @@ public struct BrokerConfiguration: Sendable {
     public var server: DeviceID
     /// Mosquitto's plugin that limits subscriptions; `nil`: there is none.
     var guardLibrary = BrokerGuard.find()
+    /// Whether the plugin is told who is in which group; the last version did not know of any.
+    var hasGroups = true
 
     /// The configuration for a server's folder; ``write()`` puts it there.
     public init(folder: String, bind: String, port: Int, server: DeviceID) {
@@ -24,6 +26,8 @@ public struct BrokerConfiguration: Sendable {
     }
 
     static func path(_ folder: String) -> String { folder + "/mosquitto.conf" }
+    /// Who is in which group.
+    static func groupsPath(_ folder: String) -> String { folder + "/groups" }
     static func accessListPath(_ folder: String) -> String { folder + "/acl" }
 
     /// Writes the files.
@@ -107,7 +111,7 @@ public struct BrokerConfiguration: Sendable {
             # topics, and those to anything who have lines of their own in the access list.
             plugin \(guardLibrary)
             \(BrokerGuard.option) \(server.hex) \(Monitor.name)
-            """
+            """ + (hasGroups ? "\n\(BrokerGuard.groupsOption) \(Self.groupsPath(folder))" : "")
     }
 
     static let rootLines =

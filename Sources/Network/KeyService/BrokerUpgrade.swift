@@ -121,7 +121,9 @@ extension BrokerConfiguration {
             for setting in BrokerSetting.all where !lines.has(setting) {
                 found.append("\(file): \"\(setting.key) \(setting.value)\" is missing")
             }
-            if let problem = guardProblem(lines, users: users(in: folder), library: BrokerGuard.find()) {
+            if let problem = guardProblem(
+                lines, users: users(in: folder), groups: groupsPath(folder), library: BrokerGuard.find())
+            {
                 if problem.isCurable {
                     found.append("\(file): \(problem.words)")
                 } else {
@@ -166,7 +168,9 @@ extension BrokerConfiguration {
         var file = BrokerFile(text)
         let missing = BrokerSetting.all.filter { !file.has($0) }
         let users = Self.users(in: folder)
-        let needsGuard = Self.guardProblem(file, users: users, library: guardLibrary)?.isCurable == true
+        let needsGuard =
+            Self.guardProblem(
+                file, users: users, groups: Self.groupsPath(folder), library: guardLibrary)?.isCurable == true
         guard !missing.isEmpty || needsGuard else { return [] }
         if ownConfigurations.contains(text) {
             var fresh = BrokerFile(configuration)
@@ -193,8 +197,14 @@ extension BrokerConfiguration {
         guard let library = chosen ?? guardLibrary else { return [] }
         var unrestricted = [server.hex, Monitor.name]
         for name in file.unrestricted + users where !unrestricted.contains(name) { unrestricted.append(name) }
-        if chosen == nil || unrestricted != file.unrestricted { file.setGuard(library, unrestricted: unrestricted) }
-        return ["plugin \(library)", "\(BrokerGuard.option) \(unrestricted.joined(separator: " "))"]
+        let groups = Self.groupsPath(folder)
+        if chosen == nil || unrestricted != file.unrestricted || groups != file.groupsPath {
+            file.setGuard(library, unrestricted: unrestricted, groups: groups)
+        }
+        return [
+            "plugin \(library)", "\(BrokerGuard.option) \(unrestricted.joined(separator: " "))",
+            "\(BrokerGuard.groupsOption) \(groups)",
+        ]
     }
 
     private func upgradeAccessList() throws -> [String] {

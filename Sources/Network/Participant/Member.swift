@@ -23,8 +23,13 @@ public enum MemberEvent: Sendable {
     /// We are to look at `device`, which should show the nonce. That we owe the verdict is stored
     /// (``ParticipantStore/Request/Kind/duty``).
     case observationRequested(token: Token, device: DeviceID, Nonce)
+    /// A value of a kind that we take (``Identification/takes``).
     case data(id: [UInt8], value: [UInt8])
-    case action(UInt8)
+    /// We are told to do something that we can do (``Identification/actions``): the owner does it and says how that went
+    /// (``Member/answer(_:_:)``).
+    case action(UInt8, Token)
+    /// The server has let us into a group, or put us out of it.
+    case group(GroupID, isMember: Bool)
     /// The server has ended our membership.
     case left(String)
 }
@@ -93,10 +98,12 @@ public actor Member: Service {
     public nonisolated let participant: Participant
     /// The identity of its one C2 server.
     public nonisolated let server: DeviceID
-    private let serverKey: PublicKey
-    private let behaviour: Behaviour
+    let serverKey: PublicKey
+    let behaviour: Behaviour
     private let time: Timekeeper
-    private let handler: @Sendable (MemberEvent) async -> Void
+    let handler: @Sendable (MemberEvent) async -> Void
+    /// What we were told to do in this run, and have not answered yet.
+    var orders: Set<Token> = []
     private var attempt: Attempt?
     private var earlier: [Earlier] = []
     private var adviser: DeviceID?
@@ -108,7 +115,7 @@ public actor Member: Service {
     /// Whether the server has let us in on this very connection: what came before may have waited at the broker for days.
     private var isConfirmed = false
     private var connection = UInt32.random(in: 0...(.max))
-    private nonisolated var logger: Logger { participant.logger }
+    nonisolated var logger: Logger { participant.logger }
 
     /// More tokens of one attempt, or of earlier ones, are not kept: a server makes two or three for each try.
     private static let maximumTokens = 64
@@ -143,6 +150,7 @@ public actor Member: Service {
         if try participant.state.peer(server)?.lastReceived == SequenceNumber.none {
             try participant.state.setVersion(behaviour.firstVersion, of: server)
         }
+        for group in try participant.state.groups(of: server) { listen(to: group) }
         try participant.resume()
     }
 
@@ -281,6 +289,7 @@ public actor Member: Service {
         if !isCurrent && attempt != nil { return logger.debug("\(status) for an earlier request") }
         try participant.state.setJoined(server, false)
         isConfirmed = false
+        try leaveAllGroups()
         participant.audit(status == .joinRefused ? "refused" : "join failed", "server \(server)")
         participant.causedLog.log(.info, about: "answers", "the server answered \(status)")
         let pause = refused.next()
@@ -305,6 +314,7 @@ public actor Member: Service {
         if let interval = behaviour.rejoin { rejoinAt = time.now() + interval }
         schedule()
         await handler(.joined(again: wasJoined))
+        try answerLeftOvers()
     }
 
     // MARK: Receiving
@@ -312,11 +322,13 @@ public actor Member: Service {
     private func received(_ payload: [UInt8], topic name: String) async {
         do {
             guard let (signed, topic) = try participant.read(payload, topic: name) else { return }
+            if case .group(let group) = topic { return try await heard(signed, in: group) }
             guard topic == .member(participant.id) else { throw Rejection.wrongTopic(name) }
             guard signed.message.sender == server else { throw Rejection.unknownSender(signed.message.sender) }
             let message = try participant.verified(signed, key: serverKey)
+            guard !GroupToken.isGroups(message.token) else { throw Rejection.wrongGroup(server) }
             guard let duty = duty(message) else {
-                try participant.take(message)
+                try participant.take(message, opening: order(message))
                 return try await act(on: message)
             }
             try await begin(duty, message)
@@ -397,15 +409,19 @@ public actor Member: Service {
             var identification = behaviour.identification
             identification.session = String(connection, radix: 16)
             identification.replaces = try participant.state.value("replaces").flatMap { Replacement($0) }
+            identification.groups = try participant.state.groups(of: server)
             try participant.send(
                 .data(id: Array(DataName.identification.utf8), value: Array(identification.description.utf8)),
                 to: server,
                 on: .member(participant.id), token: .random())
-        case .data(let id, let value): await handler(.data(id: id, value: value))
-        case .action(let id): await handler(.action(id))
+        case .data, .action: try await follow(message)
+        case .groupAdd(let device, let group): try await enter(group, device, message.token)
+        case .groupDelete(let device, let group): try await leave(group, device)
+        case .groupDestroy(let group): try await leave(group, participant.id)
         case .terminateCommand, .deregisterCommand:
             try participant.state.setJoined(server, false)
             isConfirmed = false
+            try leaveAllGroups()
             participant.audit("left", "\(message.body.type) from server \(server)")
             await handler(.left("\(message.body.type)"))
         default: throw Rejection.unexpected(message.body.type)

@@ -14,6 +14,7 @@ package protocol ObservingWitness: Sendable {
 }
 
 extension WitnessProcess: ObservingWitness {}
+extension WitnessProcess: RestartableWitness {}
 
 /// Opens a watch for each request, shows it what the witnesses see, and sends each verdict once.
 package actor ObservationService {

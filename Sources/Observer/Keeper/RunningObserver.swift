@@ -17,6 +17,7 @@ package struct RunningObserver {
     private let desk: ObservationService
     private let witnesses: [WitnessProcess]
     private let reports: [WitnessReports]
+    private let orders: ObserverOrders
     private let link: BrokerLink
     private let logger: Logger
     package let events: EventLog
@@ -57,10 +58,14 @@ package struct RunningObserver {
         reports = eyes.map(\.reports)
         await desk.use(witnesses)
         let log = logger
-        let identification = Identification(
+        var identification = Identification(
             program: "srup-observer \(Release.version)", observations: settings.rules.maximumWatches)
+        ObserverAction.describe(in: &identification)
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
+        let orders = ObserverOrders(
+            desk: desk, witnesses: witnesses, signals: signals, participant: participant, events: events)
+        self.orders = orders
         var behaviour = Member.Behaviour(rejoin: settings.rejoin, identification: identification)
         behaviour.isModerated = true
         behaviour.firstVersion = ProtocolVersion(rawValue: UInt8(settings.firstVersion)) ?? .preferred
@@ -69,6 +74,13 @@ package struct RunningObserver {
         ) { [name] event in
             signals.heard(event, by: name, isJoined: (try? state.peer(server))??.isJoined ?? false)
             await Self.handle(event, desk, events, log, outside, id)
+            await orders.handle(event)
+        }
+        let member = member
+        await orders.use { token, outcome in
+            try await member.answer(token, outcome)
+        } report: {
+            try await member.report($0, $1)
         }
     }
 

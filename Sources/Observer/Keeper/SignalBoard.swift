@@ -88,6 +88,9 @@ package final class SignalBoard: Sendable {
         }
     }
 
+    /// Somebody looks for this box.
+    func locate() { parts.withLock { _ in socket.publish(SignalWord.locate.rawValue, passing: true) } }
+
     /// A verdict's name, as in the log.
     func verdict(_ verdict: String) {
         guard let word = SignalWord(rawValue: verdict), word.isVerdict else { return }

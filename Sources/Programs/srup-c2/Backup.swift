@@ -208,8 +208,8 @@ enum Archive {
         where kind(folder + "/" + path) != S_IFREG {
             throw Failure(description: "\(path) is not in it")
         }
-        for path in ["key-service.db", "server/state.db", "server/c2.db"] where PublicFile.isThere(folder + "/" + path)
-        {
+        for path in ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db"]
+        where PublicFile.isThere(folder + "/" + path) {
             let damage: String?
             do {
                 damage = try Database.damage(folder + "/" + path)

@@ -97,6 +97,7 @@ struct Serve: AsyncParsableCommand {
             let events = try EventLog(path: events)
             let server = C2Server(
                 participant, state: try C2State(path: home + "/c2.db"),
+                commands: try CommandStore(path: home + "/commands.db"), access: GroupFile(folder: folder.folder),
                 directory: KeyServiceDirectory(
                     client: client, identities: try KeyServiceState(path: folder.folder + "/key-service.db"),
                     logger: logger),
@@ -174,6 +175,15 @@ extension Serve {
         } catch {
             logger.error("the configuration is wrong, the earlier one stays in use: \(error)")
         }
+    }
+}
+
+/// Tells the broker's plugin who is in which group.
+struct GroupFile: BrokerAccess {
+    let folder: String
+
+    func setGroups(_ members: [GroupID: [DeviceID]]) throws {
+        try BrokerConfiguration.setGroups(members, folder: folder)
     }
 }
 

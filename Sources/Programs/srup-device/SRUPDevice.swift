@@ -1,5 +1,6 @@
 import Addresses
 import ArgumentParser
+import Glibc
 import Invitations
 import Participant
 import Presentation
@@ -17,7 +18,7 @@ struct SRUPDevice: AsyncParsableCommand {
               srup-device run
             """,
         version: Release.version,
-        subcommands: [RegisterDevice.self, Join.self, Show.self])
+        subcommands: [RegisterDevice.self, Join.self, SendCommand.self, Show.self])
 }
 
 struct StateOptions: ParsableArguments {
@@ -181,17 +182,34 @@ struct RegisterDevice: AsyncParsableCommand {
 
 struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show a value of your own as the device would show its nonce: to check a display.")
+        abstract: "Show a value of your own as the device would show its nonce: to check a display.",
+        discussion: """
+            Without --seconds it ends at once and leaves on the display what it shows; what needs this program (a tap, the \
+            second page of a small display) needs --seconds.
+            """)
 
     @Argument(help: ArgumentHelp("32 hexadecimal digits.", valueName: "value"))
     var value: String
     @OptionGroup var display: DisplayOptions
+    @Option(help: ArgumentHelp("Go on for so many seconds (or until Ctrl-C), then take it down.", valueName: "n"))
+    var seconds: Double?
+
+    func validate() throws {
+        guard seconds.map({ (0...86400).contains($0) }) ?? true else {
+            throw ValidationError("--seconds must be from 0 to 86400")
+        }
+    }
 
     func run() throws {
         guard let nonce = Nonce(hex: value) else { throw ValidationError("the value must be 32 hexadecimal digits") }
         do {
             let presenter = try display.presenter()
             try nonce.withHex { text in try presenter.show(text) }
+            guard let seconds else { return }
+            StopSignals.take()
+            let end = ContinuousClock.now + .seconds(seconds)
+            while ContinuousClock.now < end, !StopSignals.came { usleep(50_000) }
+            try presenter.clear()
         } catch {
             throw Program.failure(error)
         }

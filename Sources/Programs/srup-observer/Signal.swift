@@ -95,9 +95,11 @@ struct SignalCommand: ParsableCommand {
             fflush(nil)
             if outputs.areNone { continue }
             let start = ContinuousClock.now
-            var player = SignalPlayer(word.isVerdict ? .waiting : word, at: .zero)
-            if word.isVerdict { player.heard(word, at: .zero) }
-            let end = word.isVerdict ? SignalPattern(word).length : max(SignalPattern(word).length, .seconds(4))
+            var player = SignalPlayer(word.isEvent ? .waiting : word, at: .zero)
+            if word.isEvent { player.heard(word, at: .zero) }
+            let end =
+                word.isEvent
+                ? min(SignalPattern(word).length, .seconds(5)) : max(SignalPattern(word).length, .seconds(4))
             while case let now = ContinuousClock.now - start, now < end, !StopSignals.came {
                 outputs.show(player.output(at: now))
                 usleep(10_000)

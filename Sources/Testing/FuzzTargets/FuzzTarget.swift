@@ -28,6 +28,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case csr
     /// Where to register, from a code or a tag.
     case invitation
+    /// Lines of local programs to a device's agent, and what participants say of themselves.
+    case agent
 
     /// Feeds one input.
     ///
@@ -51,6 +53,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .witness: try TextTargets.witness(input)
         case .csr: try TextTargets.csr(input)
         case .invitation: try TextTargets.invitation(input)
+        case .agent: try TextTargets.agent(input)
         }
     }
 }

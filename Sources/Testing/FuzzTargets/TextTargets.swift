@@ -1,4 +1,5 @@
 import Addresses
+import Agent
 import CertificateRequests
 import Invitations
 import Participant
@@ -76,6 +77,22 @@ enum TextTargets {
             throw Violation(description: "another command: \(told)")
         }
         return said != nil || told != nil
+    }
+
+    static func agent(_ input: [UInt8]) throws -> Bool {
+        let line = String(decoding: input, as: UTF8.self)
+        let order = try? AgentOrder(line: line)
+        if case .send(_, let text, let type?) = order, let value = try? type.value(text: text) {
+            guard try type.value(wire: value.wire) == value else {
+                throw Violation(description: "another value: \(value)")
+            }
+        }
+        let identification = Identification(line)
+        let said = identification.description
+        if said.count <= Identification.maximumLength, Identification(said) != identification {
+            throw Violation(description: "another identification: \(said)")
+        }
+        return order != nil || !identification.actions.isEmpty || identification.groups != nil
     }
 
     static func csr(_ input: [UInt8]) throws -> Bool {

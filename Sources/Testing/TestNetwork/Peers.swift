@@ -12,7 +12,16 @@ package final class TestServer {
     package private(set) var server: C2Server
     package let participant: Participant
     package let state: C2State
+    package let commands: CommandStore
+    /// Who may listen to which group, as the broker was told.
+    package let access = Access()
     package var rules: C2Rules
+
+    package final class Access: BrokerAccess {
+        private let told = Mutex<[GroupID: [DeviceID]]>([:])
+        package func setGroups(_ members: [GroupID: [DeviceID]]) { told.withLock { $0 = members } }
+        package var groups: [GroupID: [DeviceID]] { told.withLock { $0 } }
+    }
 
     package struct NoDirectory: KeyDirectory {
         package func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)? { nil }
@@ -28,15 +37,18 @@ package final class TestServer {
         self.rules = rules
         participant = try network.participant(Self.id, name: "server")
         state = try C2State(path: network.folder + "/c2.db")
-        server = try Self.made(network, participant, state, rules)
+        commands = try CommandStore(path: network.folder + "/commands.db")
+        server = try Self.made(network, participant, state, commands, access, rules)
         try await start()
     }
 
     private static func made(
-        _ network: TestNetwork, _ participant: Participant, _ state: C2State, _ rules: C2Rules
+        _ network: TestNetwork, _ participant: Participant, _ state: C2State, _ commands: CommandStore,
+        _ access: Access, _ rules: C2Rules
     ) throws -> C2Server {
         C2Server(
-            participant, state: state, directory: NoDirectory(), rules: rules, events: try EventLog(path: nil),
+            participant, state: state, commands: commands, access: access, directory: NoDirectory(), rules: rules,
+            events: try EventLog(path: nil),
             time: network.time)
     }
 
@@ -53,7 +65,7 @@ package final class TestServer {
     /// As after a crash: what was in memory is gone.
     package func restart(_ change: (inout C2Rules) -> Void = { _ in }) async throws {
         change(&rules)
-        server = try Self.made(network, participant, state, rules)
+        server = try Self.made(network, participant, state, commands, access, rules)
         try await start()
     }
 

@@ -211,6 +211,24 @@ import ValueForms
         if form == .hex { #expect(panel.lines().joined().joined() == digits) }
     }
 
+    @Test func aLowDisplayShowsTwoPagesInTurnAndIsTakenDown() throws {
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let bus = try bus(32)
+        try runner.start(
+            "/usr/bin/env",
+            environment(bus) + ["show", Self.hex, "--present", "words:oled:128x32", "--seconds", "600"], as: "show")
+        var words: [Int: String] = [:]
+        let deadline = Date(timeIntervalSinceNow: 60)
+        while words.count < 11, Date() < deadline {
+            words.merge(numbered(bus.panel.lines())) { $1 }
+            usleep(100_000)
+        }
+        #expect(words == expected)
+        #expect(runner.end("show", SIGTERM) == 0)
+        #expect(bus.panel.isDark && bus.panel.isEmpty && bus.panel.mistakes == 0)
+    }
+
     @Test func aDisplayThatIsNotThereIsNamed() throws {
         let runner = try ProgramRunner()
         defer { runner.close() }

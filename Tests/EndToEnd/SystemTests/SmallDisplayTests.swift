@@ -121,10 +121,15 @@ import Testing
         #expect((1...11).allSatisfy { shown.contains("\($0)  \(words[$0] ?? "?")\r") }, "\(shown)")
         _ = try runner.run("srup-observer", ["status", "--config", runner.path("observer.toml")], as: "status")
         #expect((1...11).allSatisfy { log(runner, "status").contains("\($0)  \(words[$0] ?? "?")") })
-        try approve(try #require(loopback.identities["observer"]), words, runner)
+        // A keeper that is killed leaves nothing there. The next one shows another value.
+        runner.kill9("observer")
+        try wait("it is taken down") { bus.panel.isDark && bus.panel.isEmpty }
+        try loopback.startObserver("observer")
+        let others = try read(bus, within: 90)
+        #expect(others != words)
+        try approve(try #require(loopback.identities["observer"]), others, runner)
         try loopback.events.wait(for: "observer", ["joined"], since: begin, within: 90)
         try wait("it is taken down") { bus.panel.isDark && bus.panel.isEmpty }
-        // A keeper that is killed leaves nothing there, nor does the program itself.
         runner.stop("signal")
         #expect(!words.values.contains { log(runner, "signal").contains($0) })
     }

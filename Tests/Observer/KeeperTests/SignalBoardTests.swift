@@ -177,7 +177,7 @@ import Testing
                 board.heard(.refused(.simple, observer: nil), by: "", isJoined: false)
                 board.heard(.joined(again: true), by: "", isJoined: true)
                 board.heard(.joinFailed(.simple), by: "", isJoined: false)
-                board.heard(.action(1), by: "", isJoined: true)
+                board.heard(.action(1, .random()), by: "", isJoined: true)
             } == ["fault", "waiting", "fault", "waiting", "fault", "waiting", "fault", "waiting", "fault"])
     }
 }
