@@ -18,6 +18,7 @@ struct Initialise: ParsableCommand {
               ca.crt, ca.key        the authority; devices need ca.crt to register
               https.*, broker.*     certificates of the key service and the broker
               mosquitto.conf, acl   the broker's configuration and who may do what there
+              revoked/, revoked.pem, ended  certificates and identities that do not count any more
               key-service.db        registered identities
               server/               the C2 server's own identity and state
               monitor/              an identity that may watch: srup listen --folder DIR/monitor
@@ -110,6 +111,7 @@ struct NewFolder {
         let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
         _ = try state.add(
             id, key: try key.publicKey, type: "C2", isServer: true, now: Participant.systemTime())
+        try Revocations(folder: folder, authority: authority, state: state).publish()
         try BrokerConfiguration(folder: folder, bind: bind, port: brokerPort, server: id).write()
         try Monitor.make(in: folder, authority: authority, host: host[0], port: brokerPort)
         // Last: a folder without it has not been initialised to the end.

@@ -16,15 +16,16 @@ public enum PublicFile {
 
     /// A small text file.
     ///
-    /// - Throws: ``PrivateFileError`` when it cannot be read or is above 1 MiB.
-    public static func read(_ path: String) throws(PrivateFileError) -> String {
+    /// - Parameter limit: in bytes.
+    /// - Throws: ``PrivateFileError`` when it cannot be read or is larger.
+    public static func read(_ path: String, atMost limit: Int = 1 << 20) throws(PrivateFileError) -> String {
         guard let file = fopen(path, "re") else {
             throw .failed(path: path, doing: "read", why: String(cString: strerror(errno)))
         }
         defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: (1 << 20) + 1)
+        var bytes = [UInt8](repeating: 0, count: limit + 1)
         let count = fread(&bytes, 1, bytes.count, file)
-        guard count <= 1 << 20 else { throw .tooLarge(path: path, limit: 1 << 20) }
+        guard count <= limit else { throw .tooLarge(path: path, limit: limit) }
         return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 }

@@ -192,6 +192,19 @@ public struct PublicKey: Sendable, Hashable {
             && EVP_DigestVerify(context, signature, signature.count, bytes, bytes.count) == 1
     }
 
+    /// SHA-256 of the key as SubjectPublicKeyInfo in DER: a short name for it.
+    public var fingerprint: [UInt8] {
+        withOpenSSL { key in
+            var der: UnsafeMutablePointer<UInt8>?
+            let count = i2d_PUBKEY(key, &der)
+            guard count > 0, let der else { return [] }
+            defer { srup_free(der) }
+            var digest = [UInt8](repeating: 0, count: 32)
+            _ = SHA256(der, Int(count), &digest)
+            return digest
+        }
+    }
+
     /// Lends the OpenSSL key, for certificates.
     public func withOpenSSL<Result>(_ body: (OpaquePointer) throws -> Result) rethrows -> Result { try body(box.key) }
 
