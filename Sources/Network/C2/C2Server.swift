@@ -27,6 +27,10 @@ public actor C2Server: Service {
     private var messageBudget: SenderBudget<DeviceID>
     private var joinBudget: SenderBudget<DeviceID>
     private var floods = FloodGate()
+    /// Identities that are coming to their end.
+    var endings: [DeviceID: Ending] = [:]
+    /// How many commands the broker was given.
+    var controls: Int64 = 0
     private var lookUps: Set<DeviceID> = []
     private var unknown: [DeviceID: Duration] = [:]
     private var nextLookAtOrders = Duration.zero
@@ -82,7 +86,7 @@ public actor C2Server: Service {
     }
 
     /// The subscriptions a server begins with.
-    public static func subscriptions(_ id: DeviceID) -> [String] { ["SRUP/servers/\(id.hex)/#"] }
+    public static func subscriptions(_ id: DeviceID) -> [String] { ["SRUP/servers/\(id.hex)/#", controlAnswers] }
 
     /// Handles the link's events until the link ends.
     public func run() async throws {
@@ -103,12 +107,15 @@ public actor C2Server: Service {
             announcedDisconnection = false
             causedLog.log(.info, about: "the broker", "connected to the broker at \(participant.link.place)")
             events.record("connected")
+            askAgainAboutEndings()
+            watchEndings(time.now())
         case .disconnected(let why):
             if !announcedDisconnection {
                 announcedDisconnection = true
                 causedLog.log(.warning, about: "the broker", "\(why); trying again")
             }
         case .confirmed(let id): participant.confirmed(id)
+        case .message(Self.controlAnswers, let payload): brokerAnswered(payload)
         case .message(let topic, let payload): received(payload, topic: topic)
         }
     }
@@ -117,6 +124,7 @@ public actor C2Server: Service {
     package func begin() throws {
         rules = configured.with(setPolicies())
         for warning in rules.warnings { logger.warning("\(warning)") }
+        try endAgain()
         try participant.resume()
         for peer in try participant.state.joinedPeers() {
             participant.link.subscribe("SRUP/\(peer.id.hex)")
@@ -137,6 +145,7 @@ public actor C2Server: Service {
         }
         watchJoins(now)
         watchModerations(now)
+        watchEndings(now)
         listenAgain(now)
         nudgeSome()
     }
@@ -144,13 +153,13 @@ public actor C2Server: Service {
     /// What the operator has said on the command line.
     private func obeyOrders() {
         do {
-            for id in try state.removals() {
+            for removal in try state.removals() {
                 do {
-                    try putOut(id)
+                    try putOut(removal.id, by: removal.by)
                 } catch {
-                    logger.error("\(id) could not be told that it was removed: \(error)")
+                    logger.error("\(removal.id) could not be told that it was removed: \(error)")
                 }
-                try state.removed(id)
+                try state.removed(removal.id)
             }
             try letInWhomTheOperatorHasNamed()
         } catch {
@@ -209,6 +218,7 @@ public actor C2Server: Service {
             switch topic {
             case .joins(let server, _):
                 guard server == participant.id else { throw Rejection.wrongTopic(name) }
+                guard try !state.hasEnded(sender) else { throw Rejection.unknownSender(sender) }
                 guard let known = try participant.state.peer(sender), known.key != nil, known.type != nil else {
                     try lookUp(sender, payload: payload, topic: name)
                     return
@@ -217,7 +227,9 @@ public actor C2Server: Service {
                 try handleJoin(try participant.admit(signed, key: known.key), type: known.type ?? "")
             case .member:
                 let known = try participant.state.peer(sender)
-                guard let known, known.isJoined else { throw Rejection.unknownSender(sender) }
+                guard let known, known.isJoined || isLastWord(signed.message) else {
+                    throw Rejection.unknownSender(sender)
+                }
                 try handleMember(try participant.admit(signed, key: known.key))
             }
         } catch let rejection as Rejection {
@@ -330,22 +342,15 @@ public actor C2Server: Service {
         let sender = message.sender
         roster.heard(sender, at: time.now())
         switch message.body {
+        case .response(let status) where isLastWord(message): try lastWord(status, from: sender)
         case .response(let status): try verdict(status, from: sender, message.token)
         case .data(let id, let value):
             if id == Array(DataName.identification.utf8) { try identified(sender, value) }
             let name = String(decoding: id.prefix(64), as: UTF8.self).withoutControls
             let text = String(decoding: value.prefix(200), as: UTF8.self).withoutControls
             causedLog.log(.info, about: sender, "\(sender) tells \(name.debugDescription): \(text.debugDescription)")
-        case .resignRequest, .deregisterRequest:
-            if message.body.type == .resignRequest {
-                try participant.state.setJoined(sender, false)
-            } else {
-                try participant.state.forget(sender)
-            }
-            end(sender)
-            gone(sender, why: "\(message.body.type)")
-            participant.audit("left", "\(sender): \(message.body.type)", about: sender)
-            causedLog.log(.info, about: sender, "\(sender) has left (\(message.body.type))")
+        case .resignRequest: try resigns(message)
+        case .deregisterRequest: try wishesToEnd(message)
         default: throw Rejection.unexpected(message.body.type)
         }
     }
@@ -370,11 +375,10 @@ public actor C2Server: Service {
         guard let key = try participant.state.peer(replaced.old)?.key, replaced.isGenuine(by: new, oldKey: key),
             replaced.old != participant.id
         else { return }
-        logger.notice("\(new) has taken the place of \(replaced.old), which is dropped")
+        logger.notice("\(new) has taken the place of \(replaced.old), which ends")
         participant.audit("replaced", "\(replaced.old) by \(new)", about: replaced.old)
-        end(replaced.old)
-        try state.distrust(replaced.old)
-        try participant.state.forget(replaced.old)
-        gone(replaced.old, why: "replaced by \(new)")
+        try directory.end(
+            replaced.old, why: "\(new) has taken its place", by: nil, since: participant.wallClock())
+        watchEndings(time.now())
     }
 }

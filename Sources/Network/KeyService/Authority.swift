@@ -82,6 +82,8 @@ public struct Authority: Sendable {
     /// Whether OpenSSL does something with the key.
     func signs(_ body: (OpaquePointer) -> Int32) -> Bool { key.withOpenSSL(body) > 0 }
 
+    func withKey<Result>(_ body: (PrivateKey) throws -> Result) rethrows -> Result { try body(key) }
+
     // MARK: Renewals
 
     /// Whether this authority has signed a certificate; `false` when the text is none.

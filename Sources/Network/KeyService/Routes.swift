@@ -87,6 +87,7 @@ struct KeyServiceRoutes: Sendable {
         group.post("c2") { request, context in
             try await answer(request, context, registrations) { try registerServer($0) }
         }
+        group.post("release") { request, context in try await answer(request, context, proofs) { try release($0) } }
         group.get("get_key/:id") { _, context in
             guard let entry = try entry(context) else { return try absent(context) }
             return text(.ok, Data(entry.key.pem.utf8).base64EncodedString(options: .lineLength76Characters))
@@ -317,5 +318,19 @@ struct KeyServiceRoutes: Sendable {
             "certificate": Data(certificate.utf8).base64EncodedString(),
             "CA_certificate": Data(authority.certificate.utf8).base64EncodedString(),
         ])
+    }
+
+    /// The last word of an identity whose keys are gone: whoever brings it, it is signed.
+    private func release(_ values: [String: String]) throws -> Response {
+        guard let receipt = ReleaseReceipt(try value("receipt", values)), receipt.isOwn else {
+            throw Refusal(status: .badRequest, words: "\"receipt\" is no release receipt by an identity itself")
+        }
+        let entry = try known(receipt.identity)
+        guard entry.key.fingerprint == receipt.key, !entry.isServer else {
+            throw Refusal(status: .badRequest, words: "the signature is not this identity's")
+        }
+        try state.end(entry.id, why: "its own wish", by: nil, now: now)
+        logger.notice("\(entry.id) has ended by its own wish")
+        return text(.ok, "ended")
     }
 }

@@ -98,6 +98,9 @@ final class Bench {
         case .data(let id, let value): "data \(String(decoding: id, as: UTF8.self)) \(value.count)"
         case .action(let id): "action \(id)"
         case .left(let why): "left: \(why)"
+        case .leavingAnswered(let how, let isDone): "\(how) \(isDone ? "done" : "not done")"
+        case .calledToJoin: "called"
+        case .identityEnded: "identity ended"
         }
     }
 

@@ -46,6 +46,7 @@ public enum Registrar {
                 server: known.id, serverKey: known.key),
             in: folder)
         isKept = true
+        if let gone = await tellFarewell(in: folder) { progress("told the key service that \(gone) has ended") }
         if let authorityFile { try keepAuthority(authorityFile, in: folder) }
         return id
     }
