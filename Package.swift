@@ -224,7 +224,7 @@ let package = Package(
             "srup-c2",
             [
                 "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService", "Operators", "Doctor",
-                "Settings",
+                "Settings", "Presentation",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),

@@ -44,6 +44,17 @@ public struct QRMatrix: Sendable, Hashable {
         modules = (0..<size * size).map { code.pointee.data[$0] & 1 }
     }
 
+    /// Encodes a text of up to 2 953 bytes with the least error correction, so that it is as small as can be.
+    ///
+    /// - Throws: ``PresentationError/cannotEncode``.
+    public init(text: String) throws(PresentationError) {
+        let bytes = Array(text.utf8)
+        let result = bytes.withUnsafeBytes { bytes in
+            Result { () throws(PresentationError) in try QRMatrix(bytes, level: .low) }
+        }
+        self = try result.get()
+    }
+
     /// Encodes 32 hexadecimal characters. They become capitals, which need a smaller code (version 2 and not 3); readers
     /// take either case.
     ///

@@ -18,6 +18,7 @@ package struct RunningObserver {
     private let witnesses: [WitnessProcess]
     private let reports: [WitnessReports]
     private let link: BrokerLink
+    private let end: IdentityEnd
     private let logger: Logger
     package let events: EventLog
 
@@ -57,6 +58,8 @@ package struct RunningObserver {
         reports = eyes.map(\.reports)
         await desk.use(witnesses)
         let log = logger
+        let end = IdentityEnd(folder: observer.stateFolder, participant: participant)
+        self.end = end
         let identification = Identification(
             program: "srup-observer \(Release.version)", observations: settings.rules.maximumWatches)
         let outside = BoundedLog(logger, perSubject: 2)
@@ -69,11 +72,12 @@ package struct RunningObserver {
         ) { [name] event in
             signals.heard(event, by: name, isJoined: (try? state.peer(server))??.isJoined ?? false)
             await Self.handle(event, desk, events, log, outside, id)
+            if case .identityEnded = event { end.begin() }
         }
     }
 
     package var services: [any Service] {
-        [Renewal(folder: folder, link: link, logger: logger), member, link] + reports + witnesses
+        [Renewal(folder: folder, link: link, logger: logger), member, link, end] + reports + witnesses
     }
 
     package func use(_ rules: WatchRules) async { await desk.use(rules) }
@@ -122,6 +126,9 @@ package struct RunningObserver {
             outside.log(.warning, about: "no answer", "the server does not answer our request to join; asking again")
         case .left(let why):
             outside.log(.warning, about: "left", "the server has removed this observer from its network (\(why))")
+        case .identityEnded:
+            events.record("identity-ended")
+            outside.log(.warning, about: "ended", "the server has ended this observer's identity")
         default: break
         }
     }

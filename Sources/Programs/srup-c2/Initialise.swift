@@ -148,15 +148,17 @@ struct KeyServiceCommand: AsyncParsableCommand {
                 brokerHost: SettingsForm.inURL(settings.host), brokerPort: settings.brokerPort, server: identity.id)
             policy.isActive = settings.isOpen
             let authority = try Authority(folder: folder)
+            let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
             let server = try KeyServiceServer(
-                authority: authority,
-                state: try KeyServiceState(path: KeyServiceState.path(in: folder)),
+                authority: authority, state: state,
                 policy: policy, key: identity.key, bind: settings.bind, port: settings.keyServicePort,
                 certificateFile: folder + "/https.crt", keyFile: folder + "/https.key", logger: logger)
             let care = CertificateCare(
                 folder: folder, certificates: ServerCertificates(folder: folder, authority: authority),
                 broker: identity.broker, logger: logger)
-            try await Program.run([care, server], logger: logger) {
+            let revocations = RevocationCare(
+                revocations: Revocations(folder: folder, authority: authority, state: state), logger: logger)
+            try await Program.run([care, revocations, server], logger: logger) {
                 do {
                     let settings = try ServerSettings.load(folder)
                     Program.setLogLevel(verbose ? .debug : settings.logLevel)

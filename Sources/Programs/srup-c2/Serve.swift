@@ -238,29 +238,6 @@ struct Trust: ParsableCommand {
     }
 }
 
-struct Remove: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Put a device or an observer out of the network.",
-        discussion: """
-            The running server tells it so (TERMINATE) within a second; without one, the next server does at its start. It \
-            stays registered and may ask to come in again, and the policy of its type decides: for a type with policy \
-            "simple" that is a yes. An observer loses its trust, too.
-            """)
-
-    @OptionGroup var folder: FolderOptions
-    @Argument(help: "Its identity, as \"srup-c2 devices\" shows it.")
-    var identity: IdentityArgument
-
-    func run() throws {
-        do {
-            try folder.state().askRemoval(of: identity.id, now: Participant.systemTime())
-            print("\(identity.id) is put out")
-        } catch {
-            throw Program.failure(error, code: .configuration)
-        }
-    }
-}
-
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",

@@ -22,7 +22,8 @@ struct Join: AsyncParsableCommand {
             down what it shows.
 
             With --once it ends with the answer, or after --patience without one. Exit codes: 0 joined (without --once: \
-            stopped), 1 not let in, 69 no answer, 78 no usable identity, or another program runs with it.
+            stopped), 1 not let in, 69 no answer, 78 no usable identity, or another program runs with it; also when the server \
+            has ended the identity (DEREGISTER), whose keys are removed then.
             """)
 
     @OptionGroup var state: StateOptions
@@ -121,14 +122,21 @@ struct Join: AsyncParsableCommand {
         manners.patience = .seconds(patience)
         let driver = JoinDriver(
             presenter: presenter, events: events, logger: logger, outcome: outcome, behaviour: manners)
+        let end = IdentityEnd(folder: self.state.folder, participant: participant)
         let member = Member(participant, server: server, serverKey: serverKey, behaviour: behaviour) { event in
             await driver.handle(event)
+            if case .identityEnded = event { end.begin() }
         }
         await driver.use(member)
         logger.notice("device \(identity.id), server \(server)")
         events.record("started", ["id": identity.id.hex])
         let renewal = Renewal(folder: self.state.folder, link: link, logger: logger)
-        try await Program.run([renewal, member, link, outcome], logger: logger)
+        do {
+            try await Program.run([renewal, member, link, outcome, end], logger: logger)
+        } catch {
+            await driver.takeDown()
+            throw error
+        }
         await driver.takeDown()
         return outcome
     }

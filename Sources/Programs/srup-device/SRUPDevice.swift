@@ -15,7 +15,7 @@ struct SRUPDevice: AsyncParsableCommand {
               srup-device run
             """,
         version: Release.version,
-        subcommands: [RegisterDevice.self, Join.self, Show.self])
+        subcommands: [RegisterDevice.self, Join.self, Resign.self, ResetCommand.self, Show.self])
 }
 
 struct StateOptions: ParsableArguments {
