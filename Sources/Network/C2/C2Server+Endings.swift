@@ -99,7 +99,8 @@ extension C2Server {
             if endings[id]?.asked != nil {
                 causedLog.log(
                     .warning, about: "endings",
-                    "the broker does not confirm that the connection of \(id) is closed; asking again (srup-c2 doctor says whether its configuration is up to date)")
+                    "the broker does not confirm that the connection of \(id) is closed; asking again (srup-c2 doctor says whether its configuration is up to date)"
+                )
             }
             endings[id]?.asked = now
         }
@@ -193,7 +194,8 @@ extension C2Server {
         participant.audit("left", "\(id): DEREGISTER_REQUEST", about: id)
         // Who does not belong any more is told so before anything else happens to it.
         try participant.send(
-            .response(.deregisterSuccess), to: id, on: .member(id), token: message.token, membership: .ends(message.token))
+            .response(.deregisterSuccess), to: id, on: .member(id), token: message.token,
+            membership: .ends(message.token))
         end(id)
         watchEndings(time.now())
     }
@@ -226,8 +228,10 @@ extension C2Server {
         let known = Set(try directory.ended().map(\.id))
         for identity in try state.ended() where !known.contains(identity.id) {
             logger.warning("\(identity.id) had ended, and a backup has brought it back: it ends again")
-            participant.audit("ended again", "\(identity.id): a backup of the key service had brought it back", about: identity.id)
-            try directory.end(identity.id, why: identity.why, by: identity.by ?? "restore", since: participant.wallClock())
+            participant.audit(
+                "ended again", "\(identity.id): a backup of the key service had brought it back", about: identity.id)
+            try directory.end(
+                identity.id, why: identity.why, by: identity.by ?? "restore", since: participant.wallClock())
         }
         for identity in try directory.ended() {
             try state.noteEnded(identity)
@@ -235,7 +239,8 @@ extension C2Server {
             guard let peer = try participant.state.peer(identity.id) else { continue }
             if peer.isJoined {
                 logger.warning("\(identity.id) has ended, and a backup has made it a member again: it is put out")
-                participant.audit("ended again", "\(identity.id): a backup of the server had brought it back", about: identity.id)
+                participant.audit(
+                    "ended again", "\(identity.id): a backup of the server had brought it back", about: identity.id)
             }
             end(identity.id)
             try participant.state.erase(identity.id)

@@ -28,11 +28,12 @@ public struct BrokerConfiguration: Sendable {
     static func path(_ folder: String) -> String { folder + "/mosquitto.conf" }
     static func accessListPath(_ folder: String) -> String { folder + "/acl" }
 
-    /// Writes the files.
+    /// Writes the files, and makes what they name.
     ///
-    /// - Throws: ``PrivateFileError``.
-    public func write() throws(PrivateFileError) {
+    /// - Throws: ``PrivateFileError``, ``AuthorityError``, ``CryptoError``, ``StorageError``.
+    public func write() throws {
         try PrivateFile.makeFolder(folder + "/broker-data")
+        try Revocations(folder: folder).publish()
         try BrokerControl.make(in: folder, server: server)
         try PrivateFile.write(accessList, to: Self.accessListPath(folder))
         try PrivateFile.write(configuration, to: Self.path(folder))

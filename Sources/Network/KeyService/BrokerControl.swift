@@ -82,7 +82,9 @@ extension BrokerFile {
 
 extension BrokerConfiguration {
     /// What is wrong with the plugin by which connections are closed, in words, and whether an upgrade cures it.
-    static func controlProblem(_ file: BrokerFile, folder: String, library: String?) -> (words: String, isCurable: Bool)? {
+    static func controlProblem(_ file: BrokerFile, folder: String, library: String?) -> (
+        words: String, isCurable: Bool
+    )? {
         guard let control = file.control else {
             guard library != nil else {
                 return (
@@ -93,9 +95,11 @@ extension BrokerConfiguration {
             return ("the plugin by which connections are closed (\(BrokerControl.fileName)) is not loaded", true)
         }
         guard PublicFile.exists(control.library) else {
-            return ("the plugin \(control.library) is not there, without which the broker does not start", library != nil)
+            return (
+                "the plugin \(control.library) is not there, without which the broker does not start", library != nil
+            )
         }
-        guard control.file == BrokerControl.path(in: folder), PublicFile.isThere(control.file) else {
+        guard PublicFile.areOne(control.file, BrokerControl.path(in: folder)), PublicFile.isThere(control.file) else {
             return ("the plugin \(BrokerControl.fileName) has not the file \(BrokerControl.path(in: folder))", true)
         }
         return nil

@@ -46,7 +46,9 @@ extension BrokerFile {
     }
 
     /// The file with those who may do nothing any more.
-    var endedPath: String? { guardOption(BrokerGuard.endedOption).flatMap { Self.pair(lines[$0]) }.map { String($0.value) } }
+    var endedPath: String? {
+        guardOption(BrokerGuard.endedOption).flatMap { Self.pair(lines[$0]) }.map { String($0.value) }
+    }
 
     /// The users that the plugin lets subscribe to anything.
     var unrestricted: [String] {
@@ -111,7 +113,7 @@ extension BrokerConfiguration {
         guard PublicFile.exists(path) else {
             return ("the plugin \(path) is not there, without which the broker does not start", library != nil)
         }
-        guard file.endedPath == ended else {
+        guard let path = file.endedPath, PublicFile.areOne(path, ended) else {
             return ("the plugin does not know who has ended (\(BrokerGuard.endedOption) \(ended))", true)
         }
         let allowed = file.unrestricted

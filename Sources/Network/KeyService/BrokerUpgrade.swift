@@ -20,7 +20,9 @@ struct BrokerSetting: Sendable {
     static func all(in folder: String) -> [BrokerSetting] {
         let files = [("crlfile", Revocations.newestList(in: folder)), ("capath", Revocations.listFolder(in: folder))]
         return always
-            + files.map { key, path in BrokerSetting(key: key, value: path, isListeners: true) { $0 == path } }
+            + files.map { key, path in
+                BrokerSetting(key: key, value: path, isListeners: true) { PublicFile.areOne($0, path) }
+            }
     }
 
     private static let always: [BrokerSetting] = [
@@ -202,7 +204,8 @@ extension BrokerConfiguration {
         }
         let impossible = missing.filter { !file.set($0) }.map(\.key)
         guard impossible.isEmpty else { throw BrokerUpgradeError.noPlace(path, impossible) }
-        let lines = missing.map { "\($0.key) \($0.value)" } + (needsGuard ? setGuard(&file, users) : [])
+        let lines =
+            missing.map { "\($0.key) \($0.value)" } + (needsGuard ? setGuard(&file, users) : [])
             + (needsControl ? setControl(&file) : [])
         let backup = try replace(path, text, by: file.text)
         return [

@@ -196,7 +196,8 @@ extension KeyServiceState {
             try connection.query(
                 "DELETE FROM certificates WHERE ends <= ?", .real(now - Self.longestCertificate))
             try connection.query(
-                "DELETE FROM ended WHERE operator IS NULL AND closed IS NOT NULL AND ends <= ?", .real(now - Self.keptForOwnWish))
+                "DELETE FROM ended WHERE operator IS NULL AND closed IS NOT NULL AND ends <= ?",
+                .real(now - Self.keptForOwnWish))
         }
     }
 }

@@ -74,7 +74,8 @@ public struct Revocations: Sendable {
 
     private func publishLocked(_ now: Double) throws -> [DeviceID]? {
         let due = try state.unlisted().map(\.id)
-        let last = (try? PublicFile.read(path(Self.newest), atMost: Self.largestFile)).flatMap(authority.contents(ofList:))
+        let last = (try? PublicFile.read(path(Self.newest), atMost: Self.largestFile)).flatMap(
+            authority.contents(ofList:))
         guard try !due.isEmpty || isStale(last, now) else { return nil }
         try state.prune(now: now)
         let list = try authority.revocationList(
@@ -83,7 +84,8 @@ public struct Revocations: Sendable {
         try PrivateFile.write(list, to: try nextList())
         try PrivateFile.write(list, to: path(Self.newest))
         let names = try state.namesToRefuse(now: now).map { $0.hex + "\n" }
-        try PrivateFile.write(names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }.joined(), to: path(Self.names))
+        try PrivateFile.write(
+            names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }.joined(), to: path(Self.names))
         try state.markListed(due, now: now)
         return due
     }
@@ -167,10 +169,12 @@ public struct Revocations: Sendable {
     public func endAgain(by file: String? = nil, now: Double = Authority.systemTime()) throws -> [DeviceID] {
         let file = file ?? path(Self.names)
         guard PublicFile.isThere(file) else { return [] }
-        return try PublicFile.read(file, atMost: Self.largestFile).split(whereSeparator: \.isWhitespace).compactMap { DeviceID(participant: $0) }
-            .filter {
-                try state.end($0, why: "it had ended before a backup was put back", by: "restore", now: now)
-            }
+        return try PublicFile.read(file, atMost: Self.largestFile).split(whereSeparator: \.isWhitespace).compactMap {
+            DeviceID(participant: $0)
+        }
+        .filter {
+            try state.end($0, why: "it had ended before a backup was put back", by: "restore", now: now)
+        }
     }
 
     /// What is wrong with the list, in words; `nil`: nothing.
@@ -178,12 +182,16 @@ public struct Revocations: Sendable {
     /// - Parameter now: seconds since 1970.
     public static func problem(folder: String, now: Double = Authority.systemTime()) -> String? {
         let file = folder + "/" + newest
-        guard let text = try? PublicFile.read(file, atMost: largestFile) else { return "\(file): there is no list of revoked certificates" }
+        guard let text = try? PublicFile.read(file, atMost: largestFile) else {
+            return "\(file): there is no list of revoked certificates"
+        }
         guard let authority = try? Authority(folder: folder) else { return nil }
         guard let list = authority.contents(ofList: text) else {
             return "\(file): the list of revoked certificates is not this authority's"
         }
-        if list.ends < now { return "\(file): the list of revoked certificates has ended, and the broker lets nobody in" }
+        if list.ends < now {
+            return "\(file): the list of revoked certificates has ended, and the broker lets nobody in"
+        }
         guard list.ends - now < 60 * 86400 else { return nil }
         return "\(file): the list of revoked certificates ends in \(Int((list.ends - now) / 86400)) days "
             + "(srup-c2 key-service renews it: does it run?)"

@@ -306,7 +306,8 @@ struct KeyServiceRoutes: Sendable {
             certificate = try authority.client(entry.id, key: key)
             guard try state.record(certificate, of: entry.id, now: now) else {
                 throw Refusal(
-                    status: .tooManyRequests, words: "this identity has too many certificates that are valid, or has ended",
+                    status: .tooManyRequests,
+                    words: "this identity has too many certificates that are valid, or has ended",
                     retryAfter: 86400)
             }
         } catch let error as AuthorityError {

@@ -50,7 +50,8 @@ extension Identity {
 
     /// All that an identity leaves in its folder; the key first: a folder without it holds no identity.
     private static let files = [
-        "identity.pem", "access.pem", "certificate.pem", "ca.pem", "https-ca.pem", "state.db", "state.db-wal", "state.db-shm",
+        "identity.pem", "access.pem", "certificate.pem", "ca.pem", "https-ca.pem", "state.db", "state.db-wal",
+        "state.db-shm",
         "state.db-journal",
     ]
 

@@ -95,7 +95,9 @@ struct Deregister: ParsableCommand {
             let order = ServerOrder(what: .deregister, by: ServerOrder.user, device: id.hex)
             if try order.askIfRunning(folder.folder) == nil, try state.ended(id) == nil { try endAlone(state) }
             guard let ended = try awaitClosing(state) else {
-                print("\(id) has ended. The broker has not confirmed that its connection is closed: do broker and server run?")
+                print(
+                    "\(id) has ended. The broker has not confirmed that its connection is closed: do broker and server run?"
+                )
                 throw ExitCode(Program.Code.unavailable.rawValue)
             }
             let milliseconds = Int((((ended.closed ?? 0) - ended.since) * 1000).rounded())
@@ -235,7 +237,9 @@ struct RevocationCare: Service {
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             do {
                 if let listed = try revocations.publish() {
-                    logger.notice("a new list of revoked certificates\(listed.isEmpty ? "" : ", for " + listed.map(\.hex).joined(separator: ", "))")
+                    logger.notice(
+                        "a new list of revoked certificates\(listed.isEmpty ? "" : ", for " + listed.map(\.hex).joined(separator: ", "))"
+                    )
                 }
                 said = ""
             } catch {

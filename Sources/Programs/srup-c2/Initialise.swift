@@ -111,7 +111,6 @@ struct NewFolder {
         let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
         _ = try state.add(
             id, key: try key.publicKey, type: "C2", isServer: true, now: Participant.systemTime())
-        try Revocations(folder: folder, authority: authority, state: state).publish()
         try BrokerConfiguration(folder: folder, bind: bind, port: brokerPort, server: id).write()
         try Monitor.make(in: folder, authority: authority, host: host[0], port: brokerPort)
         // Last: a folder without it has not been initialised to the end.

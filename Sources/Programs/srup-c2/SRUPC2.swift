@@ -23,7 +23,8 @@ struct SRUPC2: AsyncParsableCommand {
             Up.self, Initialise.self, CheckCommand.self, ServerDoctor.self, Backup.self, Restore.self, Upgrade.self,
             KeyServiceCommand.self, BrokerCommand.self, Serve.self,
             WaitingCommand.self, Approve.self, Refuse.self, AuditCommand.self, Trust.self, Devices.self,
-            Terminate.self, CallToJoin.self, Deregister.self, Ended.self, Receipt.self, Identities.self, Forget.self, ServerTokenCommand.self, OperatorCommand.self,
+            Terminate.self, CallToJoin.self, Deregister.self, Ended.self, Receipt.self, Identities.self, Forget.self,
+            ServerTokenCommand.self, OperatorCommand.self,
             TokenCommand.self,
         ])
 }

@@ -84,7 +84,9 @@ struct ResetCommand: AsyncParsableCommand {
     var tell = false
 
     func validate() throws {
-        guard !(tell && (offline || qr || receipt != nil)) else { throw ValidationError("--tell goes with nothing else") }
+        guard !(tell && (offline || qr || receipt != nil)) else {
+            throw ValidationError("--tell goes with nothing else")
+        }
     }
 
     func run() async throws {

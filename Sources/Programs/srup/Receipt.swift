@@ -53,7 +53,8 @@ struct Receipt: ParsableCommand {
             guard isBelieved else {
                 Program.complain(
                     receipt.isOwn
-                        ? "which key it had is not known here: give --key" : "this is not the authority that is believed: give --ca")
+                        ? "which key it had is not known here: give --key"
+                        : "this is not the authority that is believed: give --ca")
                 throw ExitCode(1)
             }
         } catch {

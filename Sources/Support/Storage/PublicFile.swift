@@ -8,6 +8,14 @@ public enum PublicFile {
     /// Whether there is such a file, be it for others: who may not read it is told so when it is read.
     public static func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 || errno == EACCES }
 
+    /// Whether two paths are the same, or lead to the same file by other names.
+    public static func areOne(_ one: String, _ other: String) -> Bool {
+        var (left, right) = (stat(), stat())
+        return one == other
+            || stat(one, &left) == 0 && stat(other, &right) == 0 && left.st_ino == right.st_ino
+                && left.st_dev == right.st_dev
+    }
+
     /// Why the file cannot be read, in words that follow its name; `nil` when it can.
     public static func problem(_ path: String) -> String? {
         if access(path, R_OK) == 0 { return nil }

@@ -148,7 +148,8 @@ package final class TestNetwork: @unchecked Sendable {
 
     /// As the broker does: whoever is made known and dropped again is disconnected. It answers whoever has asked.
     private func control(_ payload: [UInt8], by sender: DeviceID) {
-        guard obeysControl, let order = try? JSONDecoder().decode([String: [[String: String]]].self, from: Data(payload))
+        guard obeysControl,
+            let order = try? JSONDecoder().decode([String: [[String: String]]].self, from: Data(payload))
         else { return }
         let responses = (order["commands"] ?? []).map { command in
             if command["command"] == "deleteClient", let id = command["username"].flatMap({ DeviceID(hex: $0) }) {

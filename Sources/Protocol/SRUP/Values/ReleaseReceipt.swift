@@ -54,7 +54,8 @@ public struct ReleaseReceipt: Sendable, Hashable, CustomStringConvertible {
             guard line.hasPrefix(name + ": ") else { return nil }
             values.append(line.dropFirst(name.count + 2))
         }
-        guard let identity = DeviceID(participant: values[0]), let key = Hex.decode(values[1]), [0, 32].contains(key.count),
+        guard let identity = DeviceID(participant: values[0]), let key = Hex.decode(values[1]),
+            [0, 32].contains(key.count),
             let ended = UInt64(values[2]), let signer = try? PublicKey(pemBody: String(values[4])),
             let signature = Hex.decode(values[5]),
             signer.isPSSSignature(signature, over: Array(Self.statement(identity, key, ended, signer).utf8)),
@@ -75,7 +76,8 @@ public struct ReleaseReceipt: Sendable, Hashable, CustomStringConvertible {
         Self.statement(identity, key, ended, signer) + "signature: \(Hex.encode(signature))\n"
     }
 
-    private static func statement(_ identity: DeviceID, _ key: [UInt8], _ ended: UInt64, _ signer: PublicKey) -> String {
+    private static func statement(_ identity: DeviceID, _ key: [UInt8], _ ended: UInt64, _ signer: PublicKey) -> String
+    {
         """
         \(title)
         identity: \(identity.hex)
