@@ -165,7 +165,7 @@ let package = Package(
             "Keeper", in: "Observer",
             [
                 "Addresses", "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program",
-                "Signals",
+                "Signals", "Storage",
                 "CLinux",
                 log, lifecycle,
             ]),

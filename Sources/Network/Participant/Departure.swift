@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 import Logging
 import SRUP
@@ -132,14 +133,26 @@ public struct Reset: Sendable {
     ///   ``Identity/wipe(_:key:mustTell:now:)`` throws.
     public func run(now: Double = Participant.systemTime()) async throws -> Outcome {
         guard try Identity.exists(in: folder) else { throw ParticipantError.notRegistered(folder: folder) }
-        let lock = try FolderLock(folder)
-        defer { withExtendedLifetime(lock) {} }
+        // The administrator may, in the folder of a service's user, who finds what is left there.
+        let lock = try FolderLock(folder, isOurs: false)
+        defer {
+            giveBack()
+            withExtendedLifetime(lock) {}
+        }
         let key = try Identity.privateKey(folder + "/identity.pem")
         // A last word that could not be delivered is not overwritten by this one's.
         if !isOffline { _ = await Registrar.tellFarewell(in: folder) }
         let receipt = try Identity.wipe(folder, key: key, mustTell: true, now: now)
         let told = isOffline ? nil : await Registrar.tellFarewell(in: folder)
         return Outcome(identity: receipt.identity, receipt: receipt, isTold: told != nil)
+    }
+
+    private func giveBack() {
+        var status = stat()
+        guard geteuid() == 0, stat(folder, &status) == 0, status.st_uid != 0 else { return }
+        for name in ["lock", Identity.receiptName, Identity.farewellName] {
+            _ = lchown(folder + "/" + name, status.st_uid, status.st_gid)
+        }
     }
 }
 

@@ -5,6 +5,7 @@ import Participant
 import Program
 import SRUP
 import ServiceLifecycle
+import Storage
 import WitnessLink
 
 /// One logical observer at work: its identity, its membership, its desk and its witnesses.
@@ -19,11 +20,13 @@ package struct RunningObserver {
     private let reports: [WitnessReports]
     private let link: BrokerLink
     private let end: IdentityEnd
+    /// Nobody throws its identity away meanwhile.
+    private let lock: FolderLock
     private let logger: Logger
     package let events: EventLog
 
     /// - Parameter path: the configuration file, for error messages.
-    /// - Throws: ``ParticipantError``, ``BrokerLinkError``.
+    /// - Throws: ``ParticipantError``, ``BrokerLinkError``, ``FolderLockError``.
     package init(
         _ observer: ObserverSettings.LogicalObserver, _ settings: ObserverSettings, events: EventLog, _ path: String,
         witnessSockets: String?, signals: SignalBoard, _ logger: Logger
@@ -34,6 +37,7 @@ package struct RunningObserver {
         var logger = logger
         if !name.isEmpty { logger[metadataKey: "observer"] = "\(name)" }
         self.logger = logger
+        lock = try FolderLock(observer.stateFolder)
         if try Identity.bind(in: observer.stateFolder) { logger.notice("the keys are encrypted for this machine now") }
         let state: ParticipantStore
         (identity, state) = try Identity.load(from: observer.stateFolder)

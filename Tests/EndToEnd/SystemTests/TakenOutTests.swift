@@ -69,7 +69,9 @@ final class Chatter: Sendable {
     private func wait(_ what: String, _ seconds: Double = 90, _ condition: () throws -> Bool) async throws {
         let deadline = EventFollower.clock() + seconds
         while try !condition() {
-            guard EventFollower.clock() < deadline else { throw ProgramRunner.Failure(description: "waited for \(what)") }
+            guard EventFollower.clock() < deadline else {
+                throw ProgramRunner.Failure(description: "waited for \(what)")
+            }
             try await Task.sleep(for: .milliseconds(20))
         }
     }
@@ -153,7 +155,8 @@ final class Chatter: Sendable {
         let tries = all[0].problems.count
         try await wait("it to try again, twice") { all[0].problems.count >= tries + 2 }
         #expect(all[0].connections == 1 && ears.count(topics[0]) == last)
-        let code = try runner.run("srup-device", ["register", "--renew", "--state", runner.path(names[0])], as: "renew")
+        let code = try runner.run(
+            "srup-device", ["register", "--renew", "--state", runner.path(names[0])], as: "renew")
         #expect(code == 1)
         for one in all + [ears] { await one.stop() }
     }
@@ -185,7 +188,11 @@ final class Chatter: Sendable {
             """
         let speak = "(cat \(runner.path("packets")); sleep 3) | timeout 20 \(client) -quiet"
         try runner.run(
-            "bash", ["-c", "(cat \(runner.path("packets")); sleep 3) | timeout 20 \(client) -sess_out \(runner.path("session"))"],
+            "bash",
+            [
+                "-c",
+                "(cat \(runner.path("packets")); sleep 3) | timeout 20 \(client) -sess_out \(runner.path("session"))",
+            ],
             as: "before")
         try await wait("what it says") { ears.count(topic) == 1 }
         #expect(try c2(loopback, "deregister", [id]) == 0)
@@ -407,6 +414,8 @@ final class Chatter: Sendable {
         #expect(loopback.identities["observer"] != id)
         #expect(
             try runner.run("srup-observer", reset + ["--receipt", runner.path("receipt")], as: "reset") == 0)
-        #expect(ReleaseReceipt(try PublicFile.read(runner.path("receipt")))?.identity.hex == loopback.identities["observer"])
+        #expect(
+            ReleaseReceipt(try PublicFile.read(runner.path("receipt")))?.identity.hex == loopback.identities["observer"]
+        )
     }
 }
