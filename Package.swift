@@ -21,6 +21,9 @@ func web(_ product: String) -> Target.Dependency {
     .product(name: product, package: "hummingbird", condition: .when(traits: ["Server"]))
 }
 
+let mustache: Target.Dependency = .product(
+    name: "Mustache", package: "swift-mustache", condition: .when(traits: ["Server"]))
+
 /// A room: a module of the house, in the folder that says its domain.
 func room(
     _ name: String, in domain: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = []
@@ -154,6 +157,15 @@ let package = Package(
                 web("Hummingbird"),
             ]),
 
+        // What operators look at and decide with: pages, API, events.
+        room(
+            "Console", in: "Network",
+            [
+                "C2", "HTTPServing", "KeyService", "Operators", "Participant", "SRUP", "ValueForms", "Storage",
+                "Limits",
+                "Linux", "Program", log, lifecycle, web("Hummingbird"), mustache,
+            ]),
+
         // MARK: Observer: verdicts, the witness's line, what it shows and examines
 
         room("Observation", in: "Observer"),
@@ -217,14 +229,15 @@ let package = Package(
         program(
             "srup-device",
             [
-                "SRUP", "Participant", "JoiningDevice", "Presentation", "Program", "Storage", "CWiping", log, lifecycle,
+                "SRUP", "Linux", "Participant", "JoiningDevice", "Presentation", "Program", "Storage", "CWiping", log,
+                lifecycle,
                 arguments,
             ]),
         program(
             "srup-c2",
             [
-                "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService", "Operators", "Doctor",
-                "Settings", "Presentation",
+                "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService", "Operators", "Console",
+                "Doctor", "Settings", "Presentation",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),
@@ -313,6 +326,13 @@ let package = Package(
             ]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
+            "ConsoleTests", in: "Network",
+            [
+                "Console", "C2", "JoiningDevice", "KeyService", "Operators", "Participant", "SRUP", "Storage",
+                "TestNetwork",
+                "ValueForms", log, web("Hummingbird"),
+            ]),
+        tests(
             "KeyServiceTests", in: "Network",
             [
                 "KeyService", "HTTPServing", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage",
@@ -323,7 +343,7 @@ let package = Package(
         tests(
             "KeeperTests", in: "Observer",
             [
-                "Addresses", "Keeper", "TestNetwork", "Observation", "Participant", "Program", "SRUP", "Settings",
+                "Addresses", "C2", "Keeper", "TestNetwork", "Observation", "Participant", "Program", "SRUP", "Settings",
                 "Signals", "Storage", "WitnessLink",
             ]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),

@@ -77,6 +77,12 @@ extension C2Server {
     /// How many devices wait for a person.
     public var waitingCount: Int { moderations.count }
 
+    /// Who waits for a person.
+    public func waitingIDs() -> Set<DeviceID> { Set(moderations.entries.keys) }
+
+    /// Of how many words the first letters are asked for.
+    public static var questionCount: Int { ModerationBook.questionCount }
+
     /// The devices that wait for a person, who asked first first.
     ///
     /// - Parameters:

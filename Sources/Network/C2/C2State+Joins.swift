@@ -125,6 +125,23 @@ extension C2State {
         }
     }
 
+    /// How many of the joins that are kept each observer has ended, and how.
+    ///
+    /// - Throws: ``StorageError``.
+    public func verdicts() throws(StorageError) -> [DeviceID: [Ending.Outcome: Int]] {
+        try database.read(
+            """
+            SELECT observer, outcome, count(*) FROM joins
+            WHERE observer IS NOT NULL AND outcome IS NOT NULL GROUP BY observer, outcome
+            """, []
+        ).reduce(into: [:]) { all, row in
+            guard let id = row.unsigned(0), let outcome = row.text(1).flatMap({ Ending.Outcome(rawValue: $0) }) else {
+                return
+            }
+            all[DeviceID(id), default: [:]][outcome] = Int(row.integer(2) ?? 0)
+        }
+    }
+
     // MARK: Waiting for a person
 
     /// - Parameter tries: how many values the device has been sent with this one.

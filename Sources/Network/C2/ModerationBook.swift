@@ -1,6 +1,7 @@
 import Limits
 import ObservedValue
 import SRUP
+import ValueForms
 
 /// The joins that wait for a person: what each device shows, and what the person is asked about it.
 ///
@@ -84,6 +85,10 @@ struct ModerationBook: Sendable {
     /// Who has waited for too long.
     func due(at now: Duration, longest: Duration) -> [Entry] { entries.values.filter { now - $0.began >= longest } }
 
-    /// Three different places of the eleven words, in order.
-    private static func question() -> [Int] { Array(Array(0..<11).shuffled().prefix(3)).sorted() }
+    static let questionCount = 3
+
+    /// Different places of the eleven words, in order.
+    private static func question() -> [Int] {
+        Array(Array(0..<ValueWords.count).shuffled().prefix(questionCount)).sorted()
+    }
 }

@@ -49,7 +49,7 @@ extension KeyServiceState {
             guard row?.integer(2) != 1,
                 try connection.query("SELECT 1 FROM ended WHERE id = ?", .unsigned(id.value)).isEmpty
             else { return false }
-            let key = row?.text(0).flatMap { try? PublicKey(pem: $0) }?.fingerprint
+            let key = row?.text(0).flatMap { try? PublicKey(pem: $0) }?.digest
             try connection.query(
                 """
                 INSERT INTO ended (id, since, key, type, why, operator, ends) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -63,7 +63,7 @@ extension KeyServiceState {
     /// Whether an identity may be registered with this key.
     static func isFree(_ id: DeviceID, _ key: PublicKey, _ connection: Connection) throws(StorageError) -> Bool {
         try connection.query(
-            "SELECT 1 FROM ended WHERE id = ? OR key = ? LIMIT 1", .unsigned(id.value), .blob(key.fingerprint)
+            "SELECT 1 FROM ended WHERE id = ? OR key = ? LIMIT 1", .unsigned(id.value), .blob(key.digest)
         ).isEmpty
     }
 

@@ -191,6 +191,23 @@ public final class KeyServiceState: Sendable {
             .isEmpty
     }
 
+    /// What has become of an identity; `nil` when it is not registered.
+    ///
+    /// - Throws: ``StorageError``.
+    public func registration(_ id: DeviceID) throws(StorageError) -> Registration? {
+        try database.read(
+            "SELECT id, type, server, registered, certified, joined FROM identities WHERE id = ?",
+            [.unsigned(id.value)]
+        ).compactMap(Self.registration).first
+    }
+
+    private static func registration(_ row: Row) -> Registration? {
+        guard let id = row.unsigned(0), let registered = row.real(3) else { return nil }
+        return Registration(
+            id: DeviceID(id), type: row.text(1) ?? "", isServer: row.integer(2) == 1, registered: registered,
+            certified: row.real(4), joined: row.real(5))
+    }
+
     /// Identities in the order of their registration, a part at a time.
     ///
     /// - Parameter after: the last one of the part before; `nil`: from the first.
@@ -204,11 +221,6 @@ public final class KeyServiceState: Sendable {
             WHERE (? = 0 OR joined IS NULL AND server = 0) AND (registered, id) > (?, ?) ORDER BY registered, id LIMIT ?
             """, .integer(neverJoined ? 1 : 0), .real(last?.registered ?? -.greatestFiniteMagnitude),
             .unsigned(last?.id.value ?? 0), .integer(Int64(limit))
-        ).compactMap { row in
-            guard let id = row.unsigned(0), let registered = row.real(3) else { return nil }
-            return Registration(
-                id: DeviceID(id), type: row.text(1) ?? "", isServer: row.integer(2) == 1, registered: registered,
-                certified: row.real(4), joined: row.real(5))
-        }
+        ).compactMap(Self.registration)
     }
 }

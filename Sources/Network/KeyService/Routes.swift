@@ -327,7 +327,7 @@ struct KeyServiceRoutes: Sendable {
             throw Refusal(status: .badRequest, words: "\"receipt\" is no release receipt by an identity itself")
         }
         let entry = try known(receipt.identity)
-        guard entry.key.fingerprint == receipt.key, !entry.isServer else {
+        guard entry.key.digest == receipt.key, !entry.isServer else {
             throw Refusal(status: .badRequest, words: "the signature is not this identity's")
         }
         try state.end(entry.id, why: "its own wish", by: nil, now: now)

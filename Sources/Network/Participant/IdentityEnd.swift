@@ -73,7 +73,7 @@ extension Identity {
             throw ParticipantError.notRegistered(folder: folder)
         }
         let receipt = try ReleaseReceipt(
-            of: id, key: try key.publicKey.fingerprint, ended: UInt64(max(0, now)), signedBy: key)
+            of: id, key: try key.publicKey.digest, ended: UInt64(max(0, now)), signedBy: key)
         if mustTell {
             // Who it is to be told, and by whose certificate that one is believed.
             let service = try state.value("key-service") ?? ""

@@ -36,6 +36,8 @@ struct Initialise: ParsableCommand {
     var brokerPort = 8883
     @Option(help: ArgumentHelp("The key service's port.", valueName: "port"))
     var keyServicePort = 8443
+    @Option(help: ArgumentHelp("The port of the operators' pages.", valueName: "port"))
+    var pagesPort = 8444
 
     func validate() throws {
         guard !host.isEmpty else { throw ValidationError("--host is needed") }
@@ -43,8 +45,9 @@ struct Initialise: ParsableCommand {
             throw ValidationError("--host must be \(ServerSettings.hostForm)")
         }
         guard ServerSettings.isBind(bind) else { throw ValidationError("--bind must be \(ServerSettings.bindForm)") }
-        guard brokerPort != keyServicePort else { throw ValidationError("the two ports must not be the same") }
-        guard (1...65535).contains(brokerPort), (1...65535).contains(keyServicePort) else {
+        let ports = [brokerPort, keyServicePort, pagesPort]
+        guard Set(ports).count == ports.count else { throw ValidationError("no two ports may be the same") }
+        guard ports.allSatisfy((1...65535).contains) else {
             throw ValidationError("ports are from 1 to 65535")
         }
     }
@@ -52,7 +55,9 @@ struct Initialise: ParsableCommand {
     func run() throws {
         do {
             let folder = URL(fileURLWithPath: folder.folder).standardizedFileURL.path
-            try NewFolder(hosts: host, bind: bind, brokerPort: brokerPort, keyServicePort: keyServicePort).make(folder)
+            try NewFolder(
+                hosts: host, bind: bind, brokerPort: brokerPort, keyServicePort: keyServicePort, pagesPort: pagesPort
+            ).make(folder)
             let place = SettingsForm.inURL(SettingsForm.withoutBrackets(host[0]))
             print(
                 """
@@ -77,6 +82,7 @@ struct NewFolder {
     var bind = "0.0.0.0"
     var brokerPort = 8883
     var keyServicePort = 8443
+    var pagesPort = 8444
 
     /// - Parameter folder: an absolute path.
     func make(_ folder: String) throws {
@@ -115,7 +121,9 @@ struct NewFolder {
         try Monitor.make(in: folder, authority: authority, host: host[0], port: brokerPort)
         // Last: a folder without it has not been initialised to the end.
         try PrivateFile.write(
-            ServerSettings.text(host: host[0], bind: bind, keyServicePort: keyServicePort, brokerPort: brokerPort),
+            ServerSettings.text(
+                host: host[0], bind: bind, keyServicePort: keyServicePort, brokerPort: brokerPort,
+                pagesPort: pagesPort),
             to: folder + "/c2.toml")
         print("done: the C2 server's identity is \(id)")
     }

@@ -10,7 +10,7 @@ struct OperatorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "operator",
         abstract:
-            "Say who may sign in to the server's pages (which come with a later version), and what they may do there.",
+            "Say who may sign in to the server's pages, and what they may do there.",
         discussion: """
             Roles: look (see everything), moderate (let devices in, take them out, send to them, trust observers), administer \
             (policies, operators, too); each may do what those before it may.

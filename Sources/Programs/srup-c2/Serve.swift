@@ -1,7 +1,9 @@
 import ArgumentParser
 import C2
+import Console
 import KeyService
 import Logging
+import Operators
 import Participant
 import Program
 import SRUP
@@ -111,7 +113,9 @@ struct Serve: AsyncParsableCommand {
             let commands = try CommandSocket(path: ServerOrder.socket(folder.folder)) { line in
                 await ServerOrder.obeyed(line, by: server)
             }
-            try await Program.run([watch, commands, server, link], logger: logger) { await reload(server, logger) }
+            var services: [any Service] = [watch, commands]
+            if settings.pages.isOn { services.append(try pages(settings, server, logger)) }
+            try await Program.run(services + [server, link], logger: logger) { await reload(server, logger) }
         } catch let error as SettingsError {
             throw Program.failure(error, code: .configuration)
         } catch let error as ParticipantError {
@@ -125,6 +129,27 @@ struct Serve: AsyncParsableCommand {
 }
 
 extension Serve {
+    /// The operators' pages.
+    private func pages(
+        _ settings: ServerSettings, _ server: C2Server, _ logger: Logger
+    ) throws -> ConsoleServer {
+        let folder = folder.folder
+        var lifetimes = OperatorStore.Lifetimes()
+        lifetimes.idle = settings.pages.idle
+        lifetimes.absolute = max(lifetimes.absolute, settings.pages.idle)
+        let place = SettingsForm.inURL(settings.host)
+        let operators = try OperatorStore(path: OperatorStore.path(in: folder), lifetimes: lifetimes)
+        let console = try Console(
+            server: server, signIn: SignIn(operators),
+            identities: try KeyServiceState(path: KeyServiceState.path(in: folder)),
+            settings: ConsoleSettings(
+                name: settings.pages.name ?? "SRUP at \(settings.host)",
+                keyService: "https://\(place):\(settings.keyServicePort)"), logger: logger)
+        return try ConsoleServer(
+            console, bind: settings.pages.bind ?? settings.bind, port: settings.pages.port,
+            certificateFile: folder + "/https.crt", keyFile: folder + "/https.key")
+    }
+
     /// A configuration that is wrong changes nothing.
     private func reload(_ server: C2Server, _ logger: Logger) async {
         do {

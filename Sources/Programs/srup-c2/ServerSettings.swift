@@ -1,4 +1,5 @@
 import C2
+import Linux
 import Logging
 import Settings
 
@@ -8,9 +9,21 @@ struct ServerSettings {
     var bind = "0.0.0.0"
     var keyServicePort = 8443
     var brokerPort = 8883
+    var pages = PagesSettings()
     var isOpen = true
     var logLevel = Logger.Level.info
     var rules = C2Rules()
+
+    /// `[pages]`.
+    struct PagesSettings {
+        var isOn = true
+        var port = 8444
+        /// `nil`: where the rest listens.
+        var bind: String?
+        /// On every page; `nil`: the host's name.
+        var name: String?
+        var idle = Duration.seconds(3600)
+    }
 
     static func load(_ folder: String) throws(SettingsError) -> ServerSettings {
         var file = try SettingsFile(path: folder + "/c2.toml")
@@ -32,6 +45,12 @@ struct ServerSettings {
                 "observation.rest", default: .seconds(90), in: .seconds(1)...(.seconds(3600)))
         }
         settings.rules.tellsObserver = try file.boolean("observation.tell_observer", default: true)
+        settings.rules.moderationTime = try file.duration(
+            "moderation.time", default: settings.rules.moderationTime, in: .seconds(60)...(.seconds(86400)))
+        settings.rules.limits.valuesPerHour = Double(
+            try file.integer(
+                "moderation.values_per_hour", default: Int(settings.rules.limits.valuesPerHour), in: 1...100_000))
+        try loadPages(&file, &settings)
         try loadLimits(&file, &settings.rules.limits)
         settings.rules.otherwise = try file.choice("policy.otherwise", default: settings.rules.otherwise)
         for type in file.keys(of: "policy") where type != "otherwise" {
@@ -45,7 +64,27 @@ struct ServerSettings {
         guard settings.keyServicePort != settings.brokerPort else {
             throw file.problem("broker.port", "must not be that of the key service, \(settings.keyServicePort)")
         }
+        guard !settings.pages.isOn || ![settings.keyServicePort, settings.brokerPort].contains(settings.pages.port)
+        else {
+            throw file.problem("pages.port", "must not be that of the key service or of the broker")
+        }
         return settings
+    }
+
+    private static func loadPages(_ file: inout SettingsFile, _ settings: inout ServerSettings) throws(SettingsError) {
+        settings.pages.isOn = try file.boolean("pages.on", default: true)
+        // A folder of an earlier release may have the usual one for something else.
+        let taken = [settings.keyServicePort, settings.brokerPort]
+        let usual = (8444...8446).first { !taken.contains($0) } ?? 8444
+        settings.pages.port = try file.integer("pages.port", default: usual, in: 1...65535)
+        if let bind = try file.string("pages.bind", allowed: bindForm, isBind) {
+            settings.pages.bind = SettingsForm.withoutBrackets(bind)
+        }
+        settings.pages.name = try file.string("pages.name", allowed: "1 to 60 printable characters") {
+            (1...60).contains($0.count) && $0 == $0.withoutControls
+        }
+        settings.pages.idle = try file.duration(
+            "pages.idle", default: settings.pages.idle, in: .seconds(60)...(.seconds(43200)))
     }
 
     private enum LogWord: String, CaseIterable {
@@ -77,7 +116,7 @@ struct ServerSettings {
         limits.joinBurst = max(limits.joinBurst, limits.joinsPerMinute)
     }
 
-    static func text(host: String, bind: String, keyServicePort: Int, brokerPort: Int) -> String {
+    static func text(host: String, bind: String, keyServicePort: Int, brokerPort: Int, pagesPort: Int) -> String {
         """
         # The C2 server, its key service and its broker. Written by "srup-c2 init"; change it as you like.
         # Read again on SIGHUP (systemctl reload): log, open, [policy], [observation], [limits]; the rest at the next start.
@@ -92,6 +131,14 @@ struct ServerSettings {
 
         [broker]
         port = \(brokerPort)
+
+        # Pages for operators (srup-c2 operator add), over HTTPS.
+        [pages]
+        on = true
+        port = \(pagesPort)
+        # bind = "127.0.0.1"         # elsewhere than the rest
+        # name = "Greenhouse 3"      # on every page; without it, the host
+        idle = "1 h"                 # a session that is not used ends
 
         # How devices come in, by the type they register with. Everybody can register, and with any type, so:
         #   simple    whoever says that type is in
@@ -109,6 +156,10 @@ struct ServerSettings {
         # rest = "180 s"             # how long after that an observer that looks at one device at a time is left alone:
                                      # timeout and rest together must be longer than it ever looks
         tell_observer = true         # tell a device by whom it must be observed; a reference device needs false
+
+        [moderation]                 # joins that a person decides
+        time = "1 h"                 # how long one waits; then the device is told to ask again
+        values_per_hour = 30         # of one identity, in the long run
 
         [limits]                     # who asks for more than this pays for it alone
         joins = 256                  # under way at once

@@ -85,6 +85,8 @@ struct Up: ParsableCommand {
             The network is up, in \(folder). Ctrl-C stops it.
               key service   https://\(place):\(settings.keyServicePort)
               broker        \(place):\(settings.brokerPort) (MQTT over TLS)
+              pages         \(settings.pages.isOn ? "https://\(place):\(settings.pages.port)" : "off, in c2.toml")
+            Operators sign in to the pages; make one: srup-c2 operator add --folder \(folder) NAME --role administer --generate
             A device or an observer comes in with the authority's certificate, \(folder)/ca.crt:
               srup-device register --url https://\(place):\(settings.keyServicePort) --ca \(folder)/ca.crt --type sensor
               srup-observer register --url https://\(place):\(settings.keyServicePort) --ca \(folder)/ca.crt

@@ -36,7 +36,7 @@ struct Receipt: ParsableCommand {
                 throw ExitCode(1)
             }
             let time = Date(timeIntervalSince1970: Double(min(receipt.ended, 1 << 40))).formatted(.iso8601)
-            let signer = Hex.encode(receipt.signer.fingerprint)
+            let signer = Hex.encode(receipt.signer.digest)
             let isBelieved: Bool
             if let ca, try PublicKey(certificate: try PublicFile.read(ca)) == receipt.signer {
                 print("the authority in \(ca) says:")

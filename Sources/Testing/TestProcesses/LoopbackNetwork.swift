@@ -10,6 +10,8 @@ public final class LoopbackNetwork {
     public let keyServicePort: Int
     /// The TCP port of the broker, on loopback.
     public let brokerPort: Int
+    /// The port of the operators' pages.
+    public let pagesPort: Int
     /// Identities by the names that participants were registered under; a logical observer's by "box/name".
     public private(set) var identities: [String: String] = [:]
 
@@ -25,6 +27,7 @@ public final class LoopbackNetwork {
         events = EventFollower(runner)
         keyServicePort = try ProgramRunner.freePort()
         brokerPort = try ProgramRunner.freePort()
+        pagesPort = try ProgramRunner.freePort()
     }
 
     private func eventFile(_ role: String) -> String { EventFollower.file(role, on: runner) }
@@ -37,7 +40,7 @@ public final class LoopbackNetwork {
             "srup-c2",
             [
                 "init", "--folder", runner.path("c2"), "--host", "localhost", "--bind", "127.0.0.1", "--broker-port",
-                "\(brokerPort)", "--key-service-port", "\(keyServicePort)",
+                "\(brokerPort)", "--key-service-port", "\(keyServicePort)", "--pages-port", "\(pagesPort)",
             ], as: "init")
     }
 

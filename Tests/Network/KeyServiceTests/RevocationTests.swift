@@ -184,7 +184,9 @@ import Testing
         // As the broker's start does after two years in a drawer.
         try place.revocations.prepareStart(now: ended)
         #expect(Revocations.problem(folder: place.folder, now: ended) == nil)
-        for damage in ["", "x", try Place().authority.revocationList([], number: 1, issued: ended)] {
+        let other = try Place()
+        defer { other.close() }
+        for damage in ["", "x", try other.authority.revocationList([], number: 1, issued: ended)] {
             try PrivateFile.write(damage, to: place.folder + "/revoked.pem")
             #expect(Revocations.problem(folder: place.folder, now: ended)?.contains("not this authority's") == true)
             #expect(try place.revocations.publish(now: ended) == [])
@@ -394,10 +396,10 @@ import Testing
             let left = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
             #expect(left == ["lock", "receipt"])
             let receipt = try #require(ReleaseReceipt(PublicFile.read(folder + "/receipt")))
-            #expect(receipt.isOwn && receipt.identity == id && receipt.key == key.fingerprint)
+            #expect(receipt.isOwn && receipt.identity == id && receipt.key == key.digest)
             let state = try KeyServiceState(path: rig.statePath)
             let ended = try #require(try state.ended(id))
-            #expect(ended.by == nil && ended.key == key.fingerprint)
+            #expect(ended.by == nil && ended.key == key.digest)
             await #expect(throws: ParticipantError.self) { try await Reset(folder: folder).run() }
             // The next one is another.
             let next = try await Registrar.register(
@@ -406,7 +408,7 @@ import Testing
             // And the authority's receipt says the same of the first.
             let own = try rig.authority.receipt(for: ended)
             let read = try #require(ReleaseReceipt(own.description))
-            #expect(read.identity == id && read.key == key.fingerprint && !read.isOwn)
+            #expect(read.identity == id && read.key == key.digest && !read.isOwn)
             #expect(try read.signer == PublicKey(certificate: rig.authority.certificate))
         }
     }
@@ -442,26 +444,26 @@ import Testing
                 return try rig.post("release", String(decoding: body, as: UTF8.self)).status
             }
             let other = try PrivateKey.generate()
-            let fingerprint = try key.publicKey.fingerprint
+            let digest = try key.publicKey.digest
             // Somebody else's signature; one's own key under its name; the authority's word; nonsense.
             #expect(
-                try release(ReleaseReceipt(of: id, key: fingerprint, ended: 1, signedBy: other).description) == 400)
+                try release(ReleaseReceipt(of: id, key: digest, ended: 1, signedBy: other).description) == 400)
             #expect(
                 try release(
-                    ReleaseReceipt(of: id, key: other.publicKey.fingerprint, ended: 1, signedBy: other).description)
+                    ReleaseReceipt(of: id, key: other.publicKey.digest, ended: 1, signedBy: other).description)
                     == 400)
             for text in ["", "x", "SRUP release receipt 1\n", String(repeating: "x", count: 10_000)] {
                 #expect(try release(text) == 400)
             }
             let server = try ReleaseReceipt(
-                of: rig.server, key: rig.serverKey.publicKey.fingerprint, ended: 1, signedBy: rig.serverKey)
+                of: rig.server, key: rig.serverKey.publicKey.digest, ended: 1, signedBy: rig.serverKey)
             #expect(try release(server.description) == 400)
             #expect(
-                try release(ReleaseReceipt(of: DeviceID(7), key: fingerprint, ended: 1, signedBy: key).description)
+                try release(ReleaseReceipt(of: DeviceID(7), key: digest, ended: 1, signedBy: key).description)
                     == 404)
             let state = try KeyServiceState(path: rig.statePath)
             #expect(try state.allEnded().isEmpty && state.entry(id) != nil)
-            let own = try ReleaseReceipt(of: id, key: fingerprint, ended: 1, signedBy: key).description
+            let own = try ReleaseReceipt(of: id, key: digest, ended: 1, signedBy: key).description
             #expect(try release(own) == 200)
             #expect(try release(own) == 410)
             #expect(try state.entry(id) == nil)

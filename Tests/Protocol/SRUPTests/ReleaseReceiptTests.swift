@@ -8,7 +8,7 @@ import Testing
     @Test func whatWasWrittenIsRead() throws {
         let (key, other) = try Self.keys.get()
         let own = try ReleaseReceipt(
-            of: DeviceID(0xD1), key: key.publicKey.fingerprint, ended: 1_800_000_000, signedBy: key)
+            of: DeviceID(0xD1), key: key.publicKey.digest, ended: 1_800_000_000, signedBy: key)
         #expect(own.isOwn && ReleaseReceipt(own.description) == own)
         let others = try ReleaseReceipt(of: DeviceID(.max), key: [], ended: .max, signedBy: other)
         #expect(!others.isOwn && ReleaseReceipt(others.description) == others)
@@ -19,7 +19,7 @@ import Testing
     @Test func whateverIsChangedInItItIsNone() throws {
         let (key, other) = try Self.keys.get()
         let text = try ReleaseReceipt(
-            of: DeviceID(0xD1), key: key.publicKey.fingerprint, ended: 1_800_000_000, signedBy: key
+            of: DeviceID(0xD1), key: key.publicKey.digest, ended: 1_800_000_000, signedBy: key
         ).description
         // Each line left out, doubled, or exchanged with the next.
         let lines = text.split(separator: "\n").map(String.init)
@@ -45,7 +45,7 @@ import Testing
         }
         // Another's signature over the same words.
         let forged = try ReleaseReceipt(
-            of: DeviceID(0xD1), key: key.publicKey.fingerprint, ended: 1_800_000_000, signedBy: other)
+            of: DeviceID(0xD1), key: key.publicKey.digest, ended: 1_800_000_000, signedBy: other)
         #expect(ReleaseReceipt(forged.description)?.isOwn == false)
     }
 
@@ -64,8 +64,8 @@ import Testing
 
     @Test func aFingerprintIsOfTheKeyAlone() throws {
         let (key, other) = try Self.keys.get()
-        #expect(try key.publicKey.fingerprint == PublicKey(pem: key.publicKey.pem).fingerprint)
-        #expect(try key.publicKey.fingerprint != other.publicKey.fingerprint)
-        #expect(try key.publicKey.fingerprint.count == 32)
+        #expect(try key.publicKey.digest == PublicKey(pem: key.publicKey.pem).digest)
+        #expect(try key.publicKey.digest != other.publicKey.digest)
+        #expect(try key.publicKey.digest.count == 32)
     }
 }

@@ -1,4 +1,5 @@
 import COpenSSL
+import ObservedValue
 import Synchronization
 
 /// An OpenSSL key with contexts that are set up once: setting them up costs as much as a tenth of a verification.
@@ -165,6 +166,9 @@ public struct PublicKey: Sendable, Hashable {
         pem.split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined()
     }
 
+    /// SHA-256 of the key's SubjectPublicKeyInfo (DER), 64 hexadecimal digits: by it people and programs tell keys apart.
+    public var fingerprint: String { Hex.encode(digest) }
+
     /// Whether `signature` is this key's RSASSA-PKCS1-v1_5 SHA-256 signature over the parts one after the other.
     public func isSignature(_ signature: ArraySlice<UInt8>, over parts: ArraySlice<UInt8>...) -> Bool {
         guard signature.count == size else { return false }
@@ -192,8 +196,8 @@ public struct PublicKey: Sendable, Hashable {
             && EVP_DigestVerify(context, signature, signature.count, bytes, bytes.count) == 1
     }
 
-    /// SHA-256 of the key as SubjectPublicKeyInfo in DER: a short name for it.
-    public var fingerprint: [UInt8] {
+    /// The same, 32 bytes.
+    public var digest: [UInt8] {
         withOpenSSL { key in
             var der: UnsafeMutablePointer<UInt8>?
             let count = i2d_PUBKEY(key, &der)

@@ -59,7 +59,7 @@ public struct ReleaseReceipt: Sendable, Hashable, CustomStringConvertible {
             let ended = UInt64(values[2]), let signer = try? PublicKey(pemBody: String(values[4])),
             let signature = Hex.decode(values[5]),
             signer.isPSSSignature(signature, over: Array(Self.statement(identity, key, ended, signer).utf8)),
-            values[3] == Hex.encode(signer.fingerprint)
+            values[3] == Hex.encode(signer.digest)
         else { return nil }
         self.identity = identity
         self.key = key
@@ -69,7 +69,7 @@ public struct ReleaseReceipt: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Whether it is the last word of the identity itself.
-    public var isOwn: Bool { signer.fingerprint == key }
+    public var isOwn: Bool { signer.digest == key }
 
     /// The text that ``init(_:)`` reads.
     public var description: String {
@@ -83,7 +83,7 @@ public struct ReleaseReceipt: Sendable, Hashable, CustomStringConvertible {
         identity: \(identity.hex)
         key: \(Hex.encode(key))
         ended: \(ended)
-        signer: \(Hex.encode(signer.fingerprint))
+        signer: \(Hex.encode(signer.digest))
         public-key: \(signer.pemBody)
 
         """
