@@ -151,7 +151,9 @@ public actor JoinDriver {
             events.record("identity-ended")
         case .leavingAnswered(let how, let isDone):
             events.record("leaving-answered", ["how": "\(how)", "done": String(isDone)])
-        case .action(let id): logger.info("action \(id)")
+        case .action(let id, _): logger.info("action \(id)")
+        case .group(let group, let isMember):
+            events.record(isMember ? "group-entered" : "group-left", ["group": group.text])
         case .observationAnnounced, .observationWithdrawn, .observationRequested: break
         }
     }

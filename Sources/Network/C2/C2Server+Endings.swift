@@ -62,6 +62,7 @@ extension C2Server {
         roster.forget(id)
         if let join = joins[id]?.join { carryOn(join) { try conclude(join, .joinFail, why: "the identity ends") } }
         if let entry = moderations[id] { try conclude(entry.moderation, .joinFail, why: "the identity ends") }
+        leaveGroups(id)
         failJoins(by: id, because: "the observer \(id) has ended")
         // By its own wish it knows already.
         if identity.by != nil, try participant.state.peer(id)?.key != nil {

@@ -64,7 +64,7 @@ extension C2Server {
     /// Forgets a join under way: an observer that answers later finds no open join, but its place stays taken until then.
     func end(_ device: DeviceID, _ ending: C2State.Ending? = nil) {
         joins.remove(device)
-        moderations.remove(device)
+        if moderations.remove(device) { changed(.waiting, device) }
         do {
             try state.remove(
                 device, ending ?? .init(.replaced, why: "it has asked anew", at: participant.wallClock()))

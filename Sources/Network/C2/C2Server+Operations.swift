@@ -171,6 +171,7 @@ extension C2Server {
         let device = entry.moderation.device
         participant.audit("wrong words", "\(device): its words were typed wrongly", about: device, by: name)
         let left = Self.maximumWrongAnswers - moderations.answeredWrongly(device)
+        changed(.waiting, device)
         guard left <= 0 else { return .wrongWords(triesLeft: left) }
         try stored { try drawAgain(entry) }
         return .wrongWords(triesLeft: 0)
@@ -249,41 +250,6 @@ extension C2Server {
     ///
     /// - Throws: ``OperationError``.
     public func ended() throws(OperationError) -> [EndedIdentity] { try stored { try directory.ended() } }
-
-    /// - Throws: ``OperationError``.
-    public func sendAction(_ action: UInt8, to id: DeviceID, by name: String) throws(OperationError) {
-        try order(.action(action), "action \(action)", to: id, by: name)
-    }
-
-    /// - Parameters:
-    ///   - dataName: 1 to 255 bytes.
-    ///   - value: at most 4,096 bytes.
-    /// - Throws: ``OperationError``.
-    public func sendData(
-        _ dataName: String, value: [UInt8], to id: DeviceID, by name: String
-    ) throws(OperationError) {
-        let bytes = Array(dataName.utf8)
-        guard (1...255).contains(bytes.count) else { throw .invalid("a data name has 1 to 255 bytes") }
-        guard value.count <= 4096 else { throw .invalid("data has 4,096 bytes at most") }
-        try order(.data(id: bytes, value: value), "data \(dataName.withoutControls.debugDescription)", to: id, by: name)
-    }
-
-    /// Asks a member what program it is; its answer is kept.
-    ///
-    /// - Throws: ``OperationError``.
-    public func askIdentification(of id: DeviceID, by name: String) throws(OperationError) {
-        try order(.idRequest, "identification request", to: id, by: name)
-    }
-
-    private func order(_ body: Body, _ what: String, to id: DeviceID, by name: String) throws(OperationError) {
-        let isMember = try stored { try participant.state.peer(id)?.isJoined == true }
-        guard isMember else { throw .notAMember(id) }
-        try stored {
-            try send(body, to: id)
-            participant.audit("sent", "\(id): \(what)", about: id, by: name)
-            changed(.device, id)
-        }
-    }
 
     // MARK: Policies
 
@@ -405,12 +371,12 @@ extension C2Server {
         changes.tell(Change(subject: subject, device: device))
     }
 
-    private func known(_ id: DeviceID) throws(OperationError) {
+    func known(_ id: DeviceID) throws(OperationError) {
         guard try stored({ try participant.state.peer(id) }) != nil else { throw .unknown(id) }
     }
 
     /// Does what stores or sends.
-    private func stored<Result>(_ body: () throws -> Result) throws(OperationError) -> Result {
+    func stored<Result>(_ body: () throws -> Result) throws(OperationError) -> Result {
         do {
             return try body()
         } catch let error as OperationError {

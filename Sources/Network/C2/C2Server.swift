@@ -11,6 +11,9 @@ import ServiceLifecycle
 public actor C2Server: Service {
     nonisolated let participant: Participant
     let state: C2State
+    let commands: CommandStore
+    /// Where the broker is told of groups.
+    let access: any BrokerAccess
     let directory: any KeyDirectory
     private(set) var rules: C2Rules
     let events: EventLog
@@ -52,15 +55,20 @@ public actor C2Server: Service {
     /// - Parameters:
     ///   - participant: the server's own identity on the network.
     ///   - state: joins under way and the operator's word.
+    ///   - commands: what was sent, what has come, and groups.
+    ///   - access: tells the broker who is in which group.
     ///   - directory: where keys and types of strangers are looked up.
     ///   - events: where what happens is written for other programs.
     ///   - time: the clock for all deadlines; tests pass their own.
     public init(
-        _ participant: Participant, state: C2State, directory: any KeyDirectory, rules: C2Rules, events: EventLog,
+        _ participant: Participant, state: C2State, commands: CommandStore, access: any BrokerAccess,
+        directory: any KeyDirectory, rules: C2Rules, events: EventLog,
         time: Timekeeper = .monotonic
     ) {
         self.participant = participant
         self.state = state
+        self.commands = commands
+        self.access = access
         self.directory = directory
         configured = rules
         self.rules = rules
@@ -131,6 +139,7 @@ public actor C2Server: Service {
             directory.belongs(peer.id)
         }
         try participant.state.dropEarlierRequests()
+        try tellBroker()
         try resumeJoins()
         try resumeModerations()
         if try participant.state.hasLeaped() { toBeNudged = try participant.state.knownPeers().reversed() }
@@ -208,9 +217,10 @@ public actor C2Server: Service {
         do {
             guard let (signed, topic) = try participant.read(payload, topic: name) else { return }
             let sender = signed.message.sender
-            guard topic.participant == sender else {
+            guard let place = topic.participant else { throw Rejection.wrongTopic(name) }
+            guard place == sender else {
                 // Garbage with another's name in it: who has written there pays.
-                if !messageBudget.take(topic.participant, at: time.now()) { throw overBudget(topic.participant) }
+                if !messageBudget.take(place, at: time.now()) { throw overBudget(place) }
                 throw Rejection.wrongTopic(name)
             }
             // The broker lets nobody write where another identity has its place, so each sender pays for its own.
@@ -225,6 +235,7 @@ public actor C2Server: Service {
                 }
                 guard joinBudget.take(sender, at: time.now()) else { throw Rejection.overBudget(sender) }
                 try handleJoin(try participant.admit(signed, key: known.key), type: known.type ?? "")
+            case .group: throw Rejection.wrongTopic(name)
             case .member:
                 let known = try participant.state.peer(sender)
                 guard let known, known.isJoined || isLastWord(signed.message) else {
@@ -332,6 +343,7 @@ public actor C2Server: Service {
     /// Who does not belong any more is not listened to, and vouches for nobody.
     func gone(_ id: DeviceID, why: String) {
         participant.link.unsubscribe("SRUP/\(id.hex)")
+        leaveGroups(id)
         failJoins(by: id, because: "the observer \(id) does not belong any more (\(why))")
         changed(.device, id)
     }
@@ -343,12 +355,14 @@ public actor C2Server: Service {
         roster.heard(sender, at: time.now())
         switch message.body {
         case .response(let status) where isLastWord(message): try lastWord(status, from: sender)
-        case .response(let status): try verdict(status, from: sender, message.token)
+        case .response(let status):
+            if try !answered(status, from: sender, message.token) { try verdict(status, from: sender, message.token) }
         case .data(let id, let value):
-            if id == Array(DataName.identification.utf8) { try identified(sender, value) }
-            let name = String(decoding: id.prefix(64), as: UTF8.self).withoutControls
-            let text = String(decoding: value.prefix(200), as: UTF8.self).withoutControls
-            causedLog.log(.info, about: sender, "\(sender) tells \(name.debugDescription): \(text.debugDescription)")
+            if id == Array(DataName.identification.utf8) {
+                try identified(sender, value)
+            } else {
+                try received(id, value, from: sender)
+            }
         case .resignRequest: try resigns(message)
         case .deregisterRequest: try wishesToEnd(message)
         default: throw Rejection.unexpected(message.body.type)
@@ -357,9 +371,14 @@ public actor C2Server: Service {
 
     /// An observer that handles several observations, or has connected anew, says so.
     private func identified(_ sender: DeviceID, _ value: [UInt8]) throws {
-        let identification = Identification(String(decoding: value.prefix(2048), as: UTF8.self).withoutControls)
+        let identification = Identification(
+            String(decoding: value.prefix(Identification.maximumLength), as: UTF8.self).withoutControls)
         if let replaced = identification.replaces { try replace(replaced, by: sender) }
         try participant.state.note(identification: identification.description, of: sender)
+        try commands.identified(sender, now: participant.wallClock())
+        if let groups = identification.groups { try compareGroups(sender, groups) }
+        causedLog.log(
+            .info, about: sender, "\(sender) is \(String(identification.program.prefix(80)).debugDescription)")
         changed(.device, sender)
         guard try state.trusted().contains(sender) else { return }
         let isNew = roster.learned(identification, of: sender)

@@ -33,6 +33,8 @@ public struct C2Rules: Sendable {
     public var tellsObserver = true
     /// How long a join waits for a person; then the device is told to ask again, and shows another value.
     public var moderationTime: Duration = .seconds(3600)
+    /// What values (DATA) are, by name; for names without a type here their device's own word counts.
+    public var dataTypes: [String: DataType] = [:]
     /// What may be asked of the server.
     public var limits = Limits()
 

@@ -80,7 +80,8 @@ struct ModerationBook: Sendable {
         return entries[device]?.wrong ?? 0
     }
 
-    mutating func remove(_ device: DeviceID) { entries[device] = nil }
+    /// - Returns: whether it waited.
+    mutating func remove(_ device: DeviceID) -> Bool { entries.removeValue(forKey: device) != nil }
 
     /// Who has waited for too long.
     func due(at now: Duration, longest: Duration) -> [Entry] { entries.values.filter { now - $0.began >= longest } }

@@ -14,6 +14,7 @@ extension BrokerConfiguration {
                 both[both.endIndex - 1].controlLibrary = nil
             }
             return [first(isRoot: isRoot), second(isRoot: isRoot)] + both.map { $0.third(isRoot: isRoot) }
+                + [third(isRoot: isRoot, hasGroups: true)]
                 + both.map { $0.configuration(isRoot: isRoot) }
         }
     }
@@ -120,7 +121,7 @@ extension BrokerConfiguration {
     }
 
     /// Before identities could end.
-    private func third(isRoot: Bool) -> String {
+    private func third(isRoot: Bool, hasGroups: Bool = false) -> String {
         """
         # Mosquitto for a SRUP network, written by "srup-c2 init". Run it with: srup-c2 broker --folder \(folder)
         # (not: mosquitto -c …, which would keep a certificate after it has ended).
@@ -128,7 +129,7 @@ extension BrokerConfiguration {
         per_listener_settings false
         allow_anonymous false
         acl_file \(folder)/acl
-        \(thirdGuardLines)
+        \(thirdGuardLines(hasGroups))
 
         listener \(port) \(bind)
         cafile \(folder)/ca.crt
@@ -178,7 +179,7 @@ extension BrokerConfiguration {
         """
     }
 
-    private var thirdGuardLines: String {
+    private func thirdGuardLines(_ hasGroups: Bool) -> String {
         guard let guardLibrary else {
             return """
                 # \(BrokerGuard.fileName), which limits subscriptions, was not there when this was written: after its installation
@@ -190,7 +191,7 @@ extension BrokerConfiguration {
             # topics, and those to anything who have lines of their own in the access list.
             plugin \(guardLibrary)
             \(BrokerGuard.option) \(server.hex) \(Monitor.name)
-            """
+            """ + (hasGroups ? "\n\(BrokerGuard.groupsOption) \(Self.groupsPath(folder))" : "")
     }
 
     private var firstAccessList: String {

@@ -26,6 +26,8 @@ public struct BrokerConfiguration: Sendable {
     }
 
     static func path(_ folder: String) -> String { folder + "/mosquitto.conf" }
+    /// Who is in which group.
+    static func groupsPath(_ folder: String) -> String { folder + "/groups" }
     static func accessListPath(_ folder: String) -> String { folder + "/acl" }
 
     /// Writes the files, and makes what they name.
@@ -116,6 +118,7 @@ public struct BrokerConfiguration: Sendable {
             plugin \(guardLibrary)
             \(BrokerGuard.option) \(server.hex) \(Monitor.name)
             \(BrokerGuard.endedOption) \(Revocations.nameFile(in: folder))
+            \(BrokerGuard.groupsOption) \(Self.groupsPath(folder))
             """
     }
 

@@ -12,6 +12,8 @@ enum BrokerGuard {
     static let option = "plugin_opt_unrestricted"
     /// Its option with the file of those who may do nothing any more.
     static let endedOption = "plugin_opt_ended"
+    /// Its option with the file that says who is in which group.
+    static let groupsOption = "plugin_opt_groups"
 
     /// The library: beside this program, as `swift build` puts it, or where the package has it; `nil`: nowhere.
     static func find() -> String? {
@@ -56,6 +58,11 @@ extension BrokerFile {
         return value.split(whereSeparator: \.isWhitespace).map(String.init)
     }
 
+    /// The file that tells the plugin who is in which group; `nil`: none.
+    var groupsPath: String? {
+        guardOption(BrokerGuard.groupsOption).flatMap { Self.pair(lines[$0]) }.map { String($0.value) }
+    }
+
     /// The users that an access list has lines of their own for.
     var users: [String] {
         lines.compactMap { line in
@@ -65,10 +72,11 @@ extension BrokerFile {
     }
 
     /// Has the plugin loaded, lets these users subscribe to anything, and those in the file do nothing.
-    mutating func setGuard(_ path: String, unrestricted: [String], ended: String) {
+    mutating func setGuard(_ path: String, unrestricted: [String], ended: String, groups: String) {
         let options = [
             (BrokerGuard.option, BrokerGuard.option + " " + unrestricted.joined(separator: " ")),
             (BrokerGuard.endedOption, BrokerGuard.endedOption + " " + ended),
+            (BrokerGuard.groupsOption, BrokerGuard.groupsOption + " " + groups),
         ]
         guard let line = guardLine else {
             lines.insert(contentsOf: ["plugin " + path] + options.map(\.1), at: placeOfGuard)
@@ -95,11 +103,12 @@ extension BrokerConfiguration {
     ///
     /// - Parameters:
     ///   - users: who has lines of their own in the access list.
+    ///   - groups: the file that says who is in which group.
     ///   - library: where the plugin is.
     ///   - ended: the file with those who may do nothing any more.
     /// - Returns: the problem, and whether an upgrade cures it; `nil`: nothing is wrong.
     static func guardProblem(
-        _ file: BrokerFile, users: [String], library: String?, ended: String
+        _ file: BrokerFile, users: [String], groups: String, library: String?, ended: String
     ) -> (words: String, isCurable: Bool)? {
         guard let path = file.guardPath else {
             guard library != nil else {
@@ -124,6 +133,24 @@ extension BrokerConfiguration {
                     + "(\(BrokerGuard.option))", true
             )
         }
+        guard file.groupsPath == groups else {
+            return ("the plugin is not told who is in which group (\(BrokerGuard.groupsOption))", true)
+        }
         return nil
+    }
+
+    /// Tells the broker's plugin who is in which group, from now on: it reads the file again when it has changed.
+    ///
+    /// - Throws: ``PrivateFileError``.
+    public static func setGroups(
+        _ members: [GroupID: [DeviceID]], folder: String
+    ) throws(PrivateFileError) {
+        let lines = members.sorted { $0.key < $1.key }.flatMap { group in
+            group.value.sorted().map { "\(group.key) \($0.hex)\n" }
+        }
+        let text = "# Who is in which group. Written by the C2 server; read by the broker's plugin.\n" + lines.joined()
+        let path = groupsPath(folder)
+        if (try? PublicFile.read(path)) == text { return }
+        try PrivateFile.write(text, to: path)
     }
 }

@@ -133,7 +133,7 @@ extension BrokerConfiguration {
             }
             let plugins = [
                 guardProblem(
-                    lines, users: users(in: folder), library: BrokerGuard.find(),
+                    lines, users: users(in: folder), groups: groupsPath(folder), library: BrokerGuard.find(),
                     ended: Revocations.nameFile(in: folder)),
                 controlProblem(lines, folder: folder, library: BrokerControl.find()),
             ]
@@ -189,7 +189,9 @@ extension BrokerConfiguration {
         let missing = BrokerSetting.all(in: folder).filter { !file.has($0) }
         let users = Self.users(in: folder)
         let needsGuard =
-            Self.guardProblem(file, users: users, library: guardLibrary, ended: Revocations.nameFile(in: folder))?
+            Self.guardProblem(
+                file, users: users, groups: Self.groupsPath(folder), library: guardLibrary,
+                ended: Revocations.nameFile(in: folder))?
             .isCurable == true
         let needsControl = Self.controlProblem(file, folder: folder, library: controlLibrary)?.isCurable == true
         guard !missing.isEmpty || needsGuard || needsControl else { return [] }
@@ -224,12 +226,15 @@ extension BrokerConfiguration {
         var unrestricted = [server.hex, Monitor.name]
         for name in file.unrestricted + users where !unrestricted.contains(name) { unrestricted.append(name) }
         let ended = Revocations.nameFile(in: folder)
-        if chosen == nil || unrestricted != file.unrestricted || file.endedPath != ended {
-            file.setGuard(library, unrestricted: unrestricted, ended: ended)
+        let groups = Self.groupsPath(folder)
+        if chosen == nil || unrestricted != file.unrestricted || file.endedPath != ended
+            || groups != file.groupsPath
+        {
+            file.setGuard(library, unrestricted: unrestricted, ended: ended, groups: groups)
         }
         return [
             "plugin \(library)", "\(BrokerGuard.option) \(unrestricted.joined(separator: " "))",
-            "\(BrokerGuard.endedOption) \(ended)",
+            "\(BrokerGuard.endedOption) \(ended)", "\(BrokerGuard.groupsOption) \(groups)",
         ]
     }
 

@@ -23,8 +23,13 @@ public enum MemberEvent: Sendable {
     /// We are to look at `device`, which should show the nonce. That we owe the verdict is stored
     /// (``ParticipantStore/Request/Kind/duty``).
     case observationRequested(token: Token, device: DeviceID, Nonce)
+    /// A value of a kind that we take (``Identification/takes``).
     case data(id: [UInt8], value: [UInt8])
-    case action(UInt8)
+    /// We are told to do something that we can do (``Identification/actions``): the owner does it and says how that went
+    /// (``Member/answer(_:_:)``).
+    case action(UInt8, Token)
+    /// The server has let us into a group, or put us out of it.
+    case group(GroupID, isMember: Bool)
     /// The server has ended our membership.
     case left(String)
     /// The server has answered our wish to leave.
@@ -99,10 +104,12 @@ public actor Member: Service {
     public nonisolated let participant: Participant
     /// The identity of its one C2 server.
     public nonisolated let server: DeviceID
-    private let serverKey: PublicKey
-    private let behaviour: Behaviour
+    let serverKey: PublicKey
+    let behaviour: Behaviour
     private let time: Timekeeper
-    private let handler: @Sendable (MemberEvent) async -> Void
+    let handler: @Sendable (MemberEvent) async -> Void
+    /// What we were told to do in this run, and have not answered yet.
+    var orders: Set<Token> = []
     private var attempt: Attempt?
     /// What we have asked the server for on our way out.
     private var leaving: (how: Leaving, token: Token)?
@@ -116,7 +123,7 @@ public actor Member: Service {
     /// Whether the server has let us in on this very connection: what came before may have waited at the broker for days.
     private var isConfirmed = false
     private var connection = UInt32.random(in: 0...(.max))
-    private nonisolated var logger: Logger { participant.logger }
+    nonisolated var logger: Logger { participant.logger }
 
     /// More tokens of one attempt, or of earlier ones, are not kept: a server makes two or three for each try.
     private static let maximumTokens = 64
@@ -151,6 +158,7 @@ public actor Member: Service {
         if try participant.state.peer(server)?.lastReceived == SequenceNumber.none {
             try participant.state.setVersion(behaviour.firstVersion, of: server)
         }
+        for group in try participant.state.groups(of: server) { listen(to: group) }
         try participant.resume()
     }
 
@@ -234,6 +242,7 @@ public actor Member: Service {
         try participant.send(how.request, to: server, on: .member(participant.id), token: token)
         try participant.state.setJoined(server, false)
         isConfirmed = false
+        try leaveAllGroups()
         participant.audit("left", "\(how.request.type) to server \(server)")
         schedule()
     }
@@ -326,6 +335,7 @@ public actor Member: Service {
         if !isCurrent && attempt != nil { return logger.debug("\(status) for an earlier request") }
         try participant.state.setJoined(server, false)
         isConfirmed = false
+        try leaveAllGroups()
         participant.audit(status == .joinRefused ? "refused" : "join failed", "server \(server)")
         participant.causedLog.log(.info, about: "answers", "the server answered \(status)")
         let pause = refused.next()
@@ -350,6 +360,7 @@ public actor Member: Service {
         if let interval = behaviour.rejoin { rejoinAt = time.now() + interval }
         schedule()
         await handler(.joined(again: wasJoined))
+        try answerLeftOvers()
     }
 
     // MARK: Receiving
@@ -357,11 +368,13 @@ public actor Member: Service {
     private func received(_ payload: [UInt8], topic name: String) async {
         do {
             guard let (signed, topic) = try participant.read(payload, topic: name) else { return }
+            if case .group(let group) = topic { return try await heard(signed, in: group) }
             guard topic == .member(participant.id) else { throw Rejection.wrongTopic(name) }
             guard signed.message.sender == server else { throw Rejection.unknownSender(signed.message.sender) }
             let message = try participant.verified(signed, key: serverKey)
+            guard !GroupToken.isGroups(message.token) else { throw Rejection.wrongGroup(server) }
             guard let duty = duty(message) else {
-                try participant.take(message)
+                try participant.take(message, opening: order(message))
                 return try await act(on: message)
             }
             try await begin(duty, message)
@@ -447,12 +460,15 @@ public actor Member: Service {
             var identification = behaviour.identification
             identification.session = String(connection, radix: 16)
             identification.replaces = try participant.state.value("replaces").flatMap { Replacement($0) }
+            identification.groups = try participant.state.groups(of: server)
             try participant.send(
                 .data(id: Array(DataName.identification.utf8), value: Array(identification.description.utf8)),
                 to: server,
                 on: .member(participant.id), token: .random())
-        case .data(let id, let value): await handler(.data(id: id, value: value))
-        case .action(let id): await handler(.action(id))
+        case .data, .action: try await follow(message)
+        case .groupAdd(let device, let group): try await enter(group, device, message.token)
+        case .groupDelete(let device, let group): try await leave(group, device)
+        case .groupDestroy(let group): try await leave(group, participant.id)
         case .terminateCommand: try await leave(message)
         case .deregisterCommand:
             try participant.send(
@@ -466,6 +482,7 @@ public actor Member: Service {
     private func leave(_ message: Message) async throws {
         try participant.state.setJoined(server, false)
         isConfirmed = false
+        try leaveAllGroups()
         participant.audit("left", "\(message.body.type) from server \(server)")
         await handler(.left("\(message.body.type)"))
     }

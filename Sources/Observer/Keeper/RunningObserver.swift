@@ -18,6 +18,7 @@ package struct RunningObserver {
     private let desk: ObservationService
     private let witnesses: [WitnessProcess]
     private let reports: [WitnessReports]
+    private let orders: ObserverOrders
     private let link: BrokerLink
     private let end: IdentityEnd
     /// Nobody throws its identity away meanwhile.
@@ -64,10 +65,14 @@ package struct RunningObserver {
         let log = logger
         let end = IdentityEnd(folder: observer.stateFolder, participant: participant)
         self.end = end
-        let identification = Identification(
+        var identification = Identification(
             program: "srup-observer \(Release.version)", observations: settings.rules.maximumWatches)
+        ObserverAction.describe(in: &identification)
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
+        let orders = ObserverOrders(
+            desk: desk, witnesses: witnesses, signals: signals, participant: participant, events: events)
+        self.orders = orders
         var behaviour = Member.Behaviour(rejoin: settings.rejoin, identification: identification)
         behaviour.isModerated = true
         behaviour.firstVersion = ProtocolVersion(rawValue: UInt8(settings.firstVersion)) ?? .preferred
@@ -77,6 +82,13 @@ package struct RunningObserver {
             signals.heard(event, by: name, isJoined: (try? state.peer(server))??.isJoined ?? false)
             await Self.handle(event, desk, events, log, outside, id)
             if case .identityEnded = event { end.begin() }
+            await orders.handle(event)
+        }
+        let member = member
+        await orders.use { token, outcome in
+            try await member.answer(token, outcome)
+        } report: {
+            try await member.report($0, $1)
         }
     }
 

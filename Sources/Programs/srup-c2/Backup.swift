@@ -134,25 +134,70 @@ enum Archive {
     /// What is made anew: sockets, locks, SQLite's own files beside a database (which is copied as a whole), and what waits
     /// at the broker.
     private static func isLeftOut(_ path: String) -> Bool {
-        let name = path.split(separator: "/").last ?? ""
+        let names = path.split(separator: "/")
+        let name = names.last ?? ""
         return path.hasPrefix("broker-data/") || name == "lock" || name.hasSuffix(".sock") || name.hasSuffix("-wal")
-            || name.hasSuffix("-shm") || name.hasSuffix("-journal") || name.contains(".part")
+            || name.hasSuffix("-shm") || name.hasSuffix("-journal") || names.contains { $0.contains(".part") }
+    }
+
+    /// A folder of our own to work in, beside where the result goes: new, in place of what a run that was cut off has left
+    /// there, never one that somebody else has made (the keys will be in it), and one run's alone.
+    private final class Staging {
+        let path: String
+        private let descriptor: Int32
+
+        init(_ path: String) throws {
+            self.path = path
+            let before = Self.open(path)
+            defer { if before >= 0 { close(before) } }
+            guard before < 0 || flock(before, LOCK_EX | LOCK_NB) == 0 else {
+                throw Failure(description: "another backup or restore is at work in \(path)")
+            }
+            try? FileManager.default.removeItem(atPath: path)
+            try FileManager.default.createDirectory(
+                atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            guard mkdir(path, 0o700) == 0 else {
+                throw Failure(description: "\(path) cannot be made: \(String(cString: strerror(errno)))")
+            }
+            descriptor = Self.open(path)
+            guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                throw Failure(description: "\(path) cannot be held: \(String(cString: strerror(errno)))")
+            }
+            do {
+                try PrivateFolder.check(path)
+            } catch {
+                rmdir(path)
+                throw error
+            }
+        }
+
+        deinit {
+            if descriptor >= 0 { close(descriptor) }
+        }
+
+        private static func open(_ path: String) -> Int32 {
+            Glibc.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        }
+
+        /// What is left of it at the end.
+        func remove() { try? FileManager.default.removeItem(atPath: path) }
     }
 
     /// - Returns: how many files there are in it, and its size in bytes.
     static func write(_ folder: String, to file: String) throws -> (Int, Int) {
         guard !PublicFile.isThere(file) else { throw Failure(description: "\(file) is there already") }
-        let staging = file + ".part.d"
         // Nothing of it may be read by others, at no moment.
         umask(0o077)
-        try PrivateFile.makeFolder(staging)
-        defer { try? FileManager.default.removeItem(atPath: staging) }
+        let staging = try Staging(file + ".part.d")
+        defer { staging.remove() }
+        let tree = staging.path + "/tree"
+        try PrivateFile.makeFolder(tree)
         var count = 0
         for path in try FileManager.default.subpathsOfDirectory(atPath: folder).sorted() where !isLeftOut(path) {
             switch kind(folder + "/" + path) {
-            case S_IFDIR: try PrivateFile.makeFolder(staging + "/" + path)
+            case S_IFDIR: try PrivateFile.makeFolder(tree + "/" + path)
             case S_IFREG:
-                let (from, to) = (folder + "/" + path, staging + "/" + path)
+                let (from, to) = (folder + "/" + path, tree + "/" + path)
                 if path.hasSuffix(".db") {
                     try Database.copy(from, to: to)
                 } else {
@@ -162,10 +207,9 @@ enum Archive {
             default: continue
             }
         }
-        try PrivateFile.write(folder + "\n", to: staging + "/" + manifest)
-        let part = file + ".part"
-        defer { unlink(part) }
-        try tar(["-cf", part, "-C", staging, "."])
+        try PrivateFile.write(folder + "\n", to: tree + "/" + manifest)
+        let part = staging.path + "/archive.tar"
+        try tar(["-cf", part, "-C", tree, "."])
         let size = try FileManager.default.attributesOfItem(atPath: part)[.size] as? Int ?? 0
         guard link(part, file) == 0 else {
             throw Failure(description: "\(file) cannot be made: \(String(cString: strerror(errno)))")
@@ -185,11 +229,11 @@ enum Archive {
             throw Failure(
                 description: "\(folder) is there already: move it away, or name another folder", isConfiguration: true)
         }
-        let part = folder + ".part"
-        try? FileManager.default.removeItem(atPath: part)
         umask(0o077)
-        try PrivateFile.makeFolder(part)
-        defer { try? FileManager.default.removeItem(atPath: part) }
+        let staging = try Staging(folder + ".part")
+        // Nothing is, once it has the folder's name.
+        defer { staging.remove() }
+        let part = staging.path
         do {
             try tar(["-xf", file, "-C", part, "--no-same-owner", "--no-same-permissions"])
             try check(part)
@@ -221,11 +265,15 @@ enum Archive {
         where kind(folder + "/" + path) != S_IFREG {
             throw Failure(description: "\(path) is not in it")
         }
-        for path in ["key-service.db", "server/state.db", "server/c2.db"] where PublicFile.isThere(folder + "/" + path)
-        {
-            if let damage = try Database.damage(folder + "/" + path) {
-                throw Failure(description: "\(path) in it is damaged: \(damage)")
+        for path in ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db"]
+        where PublicFile.isThere(folder + "/" + path) {
+            let damage: String?
+            do {
+                damage = try Database.damage(folder + "/" + path)
+            } catch {
+                damage = "\(error)"
             }
+            if let damage { throw Failure(description: "\(path) in it is damaged: \(damage)") }
         }
     }
 

@@ -1,12 +1,12 @@
 import ArgumentParser
 import C2
+import CodeWriter
 import Foundation
 import Glibc
 import KeyService
 import Linux
 import Logging
 import Participant
-import Presentation
 import Program
 import SRUP
 import ServiceLifecycle
@@ -207,7 +207,7 @@ struct Receipt: ParsableCommand {
             let receipt = try Authority(folder: folder.folder).receipt(for: ended)
             if let output { try receipt.write(to: output) }
             if output == nil { print(receipt.description, terminator: "") }
-            if qr { StandardError.line(TerminalPresenter.text(try QRMatrix(text: receipt.description))) }
+            if qr { StandardError.line(try QRMatrix(text: receipt.description).terminal(rows: 0)) }
         } catch let error as ParticipantError {
             throw Program.failure(error, code: .configuration)
         } catch {

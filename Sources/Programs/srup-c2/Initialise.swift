@@ -68,6 +68,7 @@ struct Initialise: ParsableCommand {
                   srup-c2 run --folder \(folder)
                 and give \(folder)/ca.crt to whoever registers:
                   srup-observer register --url https://\(place):\(keyServicePort) --ca ca.crt
+                or show the code of "srup-c2 invite --folder \(folder)" to its camera.
                 """)
         } catch {
             throw Program.failure(error)

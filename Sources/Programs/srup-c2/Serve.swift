@@ -101,6 +101,7 @@ struct Serve: AsyncParsableCommand {
             }
             let server = C2Server(
                 participant, state: try C2State(path: home + "/c2.db"),
+                commands: try CommandStore(path: home + "/commands.db"), access: GroupFile(folder: folder.folder),
                 directory: KeyServiceDirectory(
                     client: client,
                     identities: try KeyServiceState(path: KeyServiceState.path(in: folder.folder)),
@@ -161,6 +162,15 @@ extension Serve {
         } catch {
             logger.error("the configuration is wrong, the earlier one stays in use: \(error)")
         }
+    }
+}
+
+/// Tells the broker's plugin who is in which group.
+struct GroupFile: BrokerAccess {
+    let folder: String
+
+    func setGroups(_ members: [GroupID: [DeviceID]]) throws {
+        try BrokerConfiguration.setGroups(members, folder: folder)
     }
 }
 

@@ -8,7 +8,9 @@ import ValueForms
 
 /// What the commands ask of the server that runs in their folder, over a socket that only the folder's owner can use.
 struct ServerOrder: Codable {
-    enum What: String, Codable { case waiting, approve, refuse, note, policies, setPolicy, deregister, callToJoin }
+    enum What: String, Codable {
+        case waiting, approve, refuse, note, policies, setPolicy, command, deregister, callToJoin
+    }
 
     var what: What
     /// Who asks, for the audit log.
@@ -19,6 +21,7 @@ struct ServerOrder: Codable {
     /// What was typed; without it the value was compared side by side.
     var words: [String]?
     var text: String?
+    var command: CommandOrder?
 }
 
 /// The server's answer.
@@ -48,6 +51,7 @@ struct ServerReply: Codable {
 
     var waiting: [Waiting]?
     var policies: [Policy]?
+    var command: CommandReply?
     /// Why it was not done.
     var error: String?
 }
@@ -88,6 +92,9 @@ extension ServerOrder {
                 return policy
             }
             try await server.setPolicy(policy, for: device ?? "", by: by)
+        case .command:
+            guard let command else { throw OperationError.invalid("nothing was asked") }
+            return ServerReply(command: try await command.done(by: server, by))
         }
         return ServerReply()
     }

@@ -1,6 +1,7 @@
 import C2
 import Linux
 import Logging
+import SRUP
 import Settings
 
 /// `c2.toml` in the server's folder, which "srup-c2 init" writes.
@@ -52,8 +53,15 @@ struct ServerSettings {
                 "moderation.values_per_hour", default: Int(settings.rules.limits.valuesPerHour), in: 1...100_000))
         try loadPages(&file, &settings)
         try loadLimits(&file, &settings.rules.limits)
+        for name in try file.keys(of: "data") {
+            let key = SettingsFile.path("data", name)
+            guard (1...64).contains(name.utf8.count) else { throw file.problem(key, "a data name has 1 to 64 bytes") }
+            settings.rules.dataTypes[name] = try file.value(key, allowed: "one of \(DataType.names)") {
+                DataType(name: $0)
+            }
+        }
         settings.rules.otherwise = try file.choice("policy.otherwise", default: settings.rules.otherwise)
-        for type in file.keys(of: "policy") where type != "otherwise" {
+        for type in try file.keys(of: "policy") where type != "otherwise" {
             let key = SettingsFile.path("policy", type)
             guard SettingsForm.isDeviceType(type) else {
                 throw file.problem(key, "no device can have this type: 1 to 64 printable ASCII characters")
@@ -119,7 +127,7 @@ struct ServerSettings {
     static func text(host: String, bind: String, keyServicePort: Int, brokerPort: Int, pagesPort: Int) -> String {
         """
         # The C2 server, its key service and its broker. Written by "srup-c2 init"; change it as you like.
-        # Read again on SIGHUP (systemctl reload): log, open, [policy], [observation], [limits]; the rest at the next start.
+        # Read again on SIGHUP (systemctl reload): log, open, [policy], [observation], [data], [limits]; the rest at the next start.
         # (After a change of host, bind or broker.port: srup-c2 init in a new folder, since certificates name the host.)
         host = "\(host)"             # as devices reach this machine
         bind = "\(bind)"
@@ -160,6 +168,11 @@ struct ServerSettings {
         [moderation]                 # joins that a person decides
         time = "1 h"                 # how long one waits; then the device is told to ask again
         values_per_hour = 30         # of one identity, in the long run
+
+        # What values (DATA) are, by their names, where a device of ours does not say so itself: int8 to int64, float32,
+        # float64, string, bytes; int is int32, float is float64, as the reference implementation sends them.
+        [data]
+        # temperature = "float64"
 
         [limits]                     # who asks for more than this pays for it alone
         joins = 256                  # under way at once

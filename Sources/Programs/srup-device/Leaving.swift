@@ -1,8 +1,8 @@
 import ArgumentParser
+import CodeWriter
 import Linux
 import Logging
 import Participant
-import Presentation
 import Program
 import SRUP
 import Storage
@@ -102,7 +102,7 @@ struct ResetCommand: AsyncParsableCommand {
             let outcome = try await Reset(folder: state.folder, isOffline: offline).run()
             print("the keys of \(outcome.identity) are gone")
             if let receipt { try outcome.receipt.write(to: receipt) }
-            if qr { print(TerminalPresenter.text(try QRMatrix(text: outcome.receipt.description))) }
+            if qr { print(try QRMatrix(text: outcome.receipt.description).terminal(rows: 0)) }
             guard !outcome.isTold else { return print("the key service knows that it has ended") }
             print("the key service does not know yet: the next \"register\" tells it, or \"reset --tell\"")
             throw ExitCode(Program.Code.unavailable.rawValue)

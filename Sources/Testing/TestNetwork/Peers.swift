@@ -12,7 +12,16 @@ package final class TestServer {
     package private(set) var server: C2Server
     package let participant: Participant
     package let state: C2State
+    package let commands: CommandStore
+    /// Who may listen to which group, as the broker was told.
+    package let access = Access()
     package var rules: C2Rules
+
+    package final class Access: BrokerAccess {
+        private let told = Mutex<[GroupID: [DeviceID]]>([:])
+        package func setGroups(_ members: [GroupID: [DeviceID]]) { told.withLock { $0 = members } }
+        package var groups: [GroupID: [DeviceID]] { told.withLock { $0 } }
+    }
 
     /// The key service's book, which knows nobody but who has ended.
     package final class Book: KeyDirectory {
@@ -81,15 +90,18 @@ package final class TestServer {
         self.rules = rules
         participant = try network.participant(Self.id, name: "server")
         state = try C2State(path: network.folder + "/c2.db")
-        server = try Self.made(network, participant, state, rules, book)
+        commands = try CommandStore(path: network.folder + "/commands.db")
+        server = try Self.made(network, participant, state, commands, access, rules, book)
         try await start()
     }
 
     private static func made(
-        _ network: TestNetwork, _ participant: Participant, _ state: C2State, _ rules: C2Rules, _ book: Book
+        _ network: TestNetwork, _ participant: Participant, _ state: C2State, _ commands: CommandStore,
+        _ access: Access, _ rules: C2Rules, _ book: Book
     ) throws -> C2Server {
         C2Server(
-            participant, state: state, directory: book, rules: rules, events: try EventLog(path: nil),
+            participant, state: state, commands: commands, access: access, directory: book, rules: rules,
+            events: try EventLog(path: nil),
             time: network.time)
     }
 
@@ -106,7 +118,7 @@ package final class TestServer {
     /// As after a crash: what was in memory is gone.
     package func restart(_ change: (inout C2Rules) -> Void = { _ in }) async throws {
         change(&rules)
-        server = try Self.made(network, participant, state, rules, book)
+        server = try Self.made(network, participant, state, commands, access, rules, book)
         try await start()
     }
 

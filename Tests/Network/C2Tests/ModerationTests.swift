@@ -60,6 +60,39 @@ import ValueForms
         #expect(try scene.server.isMember(device.id) && device.member.isJoined)
     }
 
+    @Test func whoeverListensLearnsOfEachChangeOfWhoWaits() async throws {
+        let scene = try await scene()
+        defer { scene.network.close() }
+        let server = scene.server.server
+        let feed = server.changes.listen()
+        /// How many changes of who waits there were until the policy was set, which is told last.
+        func told() async throws -> Int {
+            try await server.setPolicy(.simple, for: "mark", by: "eve")
+            var count = 0
+            for await change in feed {
+                if change.subject == .policy { return count }
+                if change.subject == .waiting { count += 1 }
+            }
+            return count
+        }
+        let device = try await device(scene, 0xD1)
+        await scene.network.settle()
+        #expect(try await told() == 1)
+        var waiting = try #require(try await server.waiting(device.id))
+        try? await server.approve(device.id, ticket: waiting.ticket, .words(["x", "y", "z"]), by: "eve")
+        #expect(try await told() == 1)
+        waiting = try #require(try await server.waiting(device.id))
+        try await server.refuse(device.id, ticket: waiting.ticket, by: "eve")
+        #expect(try await told() == 1)
+        // It asks again, and is let in.
+        try await device.restart()
+        await scene.network.settle()
+        #expect(try await told() >= 1)
+        waiting = try #require(try await server.waiting(device.id))
+        try await server.approve(device.id, ticket: waiting.ticket, .sideBySide, by: "eve")
+        #expect(try await told() == 1)
+    }
+
     @Test func whoIsRefusedGetsJoinFailAndShowsNothing() async throws {
         let scene = try await scene()
         defer { scene.network.close() }

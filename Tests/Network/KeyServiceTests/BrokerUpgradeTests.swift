@@ -124,7 +124,7 @@ import Testing
         #expect(
             text.contains(
                 "acl_file \(folder)/acl\nplugin \(library)\nplugin_opt_unrestricted c2c2 monitor c2c3\n"
-                    + "plugin_opt_ended \(folder)/ended\n\n"))
+                    + "plugin_opt_ended \(folder)/ended\nplugin_opt_groups \(folder)/groups\n\n"))
         let control = try #require(BrokerControl.find())
         #expect(
             text.contains(
@@ -171,10 +171,42 @@ import Testing
         #expect(try conf() == fresh.replacingOccurrences(of: "c2c2 monitor\n", with: "c2c2 monitor c2c3\n"))
         // Without the library there is nothing to load, and the operator is told so, not to say upgrade.
         let problem = BrokerConfiguration.guardProblem(
-            BrokerFile(old.configuration), users: [], library: nil, ended: folder + "/ended")
+            BrokerFile(old.configuration), users: [], groups: "/x", library: nil, ended: folder + "/ended")
         #expect(problem?.words.contains("any participant can fill") == true && problem?.isCurable == false)
         try PrivateFile.write(old.configuration, to: folder + "/mosquitto.conf")
         #expect(try old.upgrade(authority: authority, host: "localhost") == [])
+    }
+
+    @Test func thePluginIsToldOfGroupsInAFolderThatKnewNone() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try configuration.write()
+        try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
+        let isOurs: (String) -> Bool = { $0.contains("plugin_opt_unrestricted") && !$0.contains("plugin_opt_groups") }
+        let old = try #require(configuration.ownConfigurations.first(where: isOurs))
+        try PrivateFile.write(old, to: folder + "/mosquitto.conf")
+        #expect(!BrokerConfiguration.problems(folder: folder).isEmpty)
+        #expect(try upgrade().first?.hasPrefix("renewed") == true)
+        #expect(try conf() == configuration.configuration)
+        // One that somebody has edited keeps the rest.
+        let without = configuration.configuration.replacingOccurrences(
+            of: "plugin_opt_groups \(folder)/groups\n", with: "")
+        try PrivateFile.write(without + "# mine\n", to: folder + "/mosquitto.conf")
+        #expect(BrokerConfiguration.problems(folder: folder).contains { $0.contains("(plugin_opt_groups)") })
+        #expect(try upgrade().first?.contains("was edited by somebody") == true)
+        #expect(try conf().hasSuffix("# mine\n") && conf().contains("plugin_opt_groups \(folder)/groups\n"))
+        #expect(BrokerConfiguration.problems(folder: folder) == [])
+        #expect(try upgrade() == [])
+    }
+
+    @Test func groupsAreWrittenAsLinesThatThePluginReads() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let lamps = try #require(GroupID("lamps")), all = try #require(GroupID("all"))
+        try BrokerConfiguration.setGroups(
+            [lamps: [DeviceID(0xB), DeviceID(0xA)], all: [DeviceID(0xB)]], folder: folder)
+        let text = try PublicFile.read(folder + "/groups")
+        #expect(text.split(separator: "\n").dropFirst() == ["all b", "lamps a", "lamps b"])
+        try BrokerConfiguration.setGroups([:], folder: folder)
+        #expect(try PublicFile.read(folder + "/groups").split(separator: "\n").count == 1)
     }
 
     @Test func aFreshFolderHasNothingToRenew() throws {

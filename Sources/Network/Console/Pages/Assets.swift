@@ -77,7 +77,7 @@ enum Assets {
         .search p, .row p { margin: 0; min-width: 0; max-width: 100%; }
         .row label { display: block; }
         #note, #data-name, #data-value { width: 26rem; }
-        td .row { margin: 0; gap: .4rem; align-items: center; }
+        td .row { min-width: 18rem; margin: 0; gap: .4rem; align-items: center; }
         .search select { display: block; }
         .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1.5rem; align-items: end; }
         .box { border: 2px solid var(--line); border-left-width: 8px; padding: .75rem 1rem; margin: 0 0 1.25rem; border-radius: 4px; background: var(--raised); }
@@ -105,7 +105,7 @@ enum Assets {
         .value { font-size: 1.25rem; font-family: ui-monospace, "DejaVu Sans Mono", monospace; margin: 0; }
         ol.value { padding-left: 2.75rem; font-size: 1.1rem; }
         .secret { user-select: all; padding: 1rem; background: var(--raised); border: 1px solid var(--line); border-radius: 4px; margin-bottom: 1rem; }
-        .scroll { overflow-x: auto; margin-bottom: 1rem; }
+        .scroll { position: relative; overflow-x: auto; margin-bottom: 1rem; }
         table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .5rem .75rem .5rem 0; border-bottom: 1px solid var(--line); }
         td { overflow-wrap: anywhere; min-width: 5rem; } thead th { color: var(--faint); font-size: .9rem; white-space: nowrap; } tbody th { font-weight: 600; }
         .state { display: inline-block; padding: .05rem .55rem; border-radius: 1em; border: 1px solid var(--line); white-space: nowrap; }

@@ -407,7 +407,7 @@ struct Templates: Sendable {
         <h2>Change your password</h2>
         <form method="post" action="/account/password" class="narrow">
         <input type="hidden" name="token" value="{{passwordToken}}">
-        <input type="text" name="username" value="{{name}}" autocomplete="username" hidden>
+        <input type="text" name="username" value="{{name}}" autocomplete="username" aria-label="Name" hidden>
         <p><label for="old">Present password</label> <input id="old" name="old" type="password" autocomplete="current-password" required maxlength="256"></p>
         <p><label for="new">New password, at least 12 characters</label> <input id="new" name="new" type="password" autocomplete="new-password" required minlength="12" maxlength="256"></p>
         <p><label for="again">New password again</label> <input id="again" name="again" type="password" autocomplete="new-password" required maxlength="256"></p>

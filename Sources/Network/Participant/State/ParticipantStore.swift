@@ -190,7 +190,7 @@ public final class ParticipantStore: Sendable {
     /// - Throws: ``StorageError``.
     public func beginAnew() throws(StorageError) {
         try database.transaction { connection throws(StorageError) in
-            for table in ["peers", "requests", "outbox"] { try connection.query("DELETE FROM \(table)") }
+            for table in ["peers", "requests", "outbox", "groups"] { try connection.query("DELETE FROM \(table)") }
         }
     }
 
@@ -339,6 +339,8 @@ public final class ParticipantStore: Sendable {
         public enum Kind: String, Sendable {
             /// `peer` (the server) has asked us to look at `subject`; we owe it the verdict.
             case duty
+            /// `peer` (the server) has told us to do something; we owe it the word how that went.
+            case order
         }
         /// The token of the request, which its answer must carry.
         public let token: Token
@@ -358,7 +360,7 @@ public final class ParticipantStore: Sendable {
         }
     }
 
-    private static func insert(_ request: Request, _ connection: Connection) throws(StorageError) {
+    static func insert(_ request: Request, _ connection: Connection) throws(StorageError) {
         try connection.query(
             "INSERT OR REPLACE INTO requests (token, kind, peer, subject) VALUES (?, ?, ?, ?)",
             .blob(request.token.bytes), .text(request.kind.rawValue), .unsigned(request.peer.value),
@@ -431,6 +433,7 @@ public final class ParticipantStore: Sendable {
         CREATE INDEX audit_of ON audit (subject, id);
         CREATE INDEX peers_joined ON peers (joined, id);
         """,
+        groupTables,
     ]
 }
 
