@@ -181,7 +181,7 @@ let package = Package(
             [
                 "Addresses", "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program",
                 "Linux",
-                "Signals",
+                "Signals", "Storage",
                 "CLinux",
                 log, lifecycle,
             ]),
@@ -236,7 +236,9 @@ let package = Package(
         program(
             "srup-device",
             [
-                "Addresses", "SRUP", "Invitations", "Participant", "JoiningDevice", "Presentation", "Agent", "Settings",
+                "Addresses", "CodeWriter", "SRUP", "Invitations", "Linux", "Participant", "JoiningDevice",
+                "Presentation", "Agent",
+                "Settings",
                 "Program", "Storage", "CWiping", log, lifecycle,
                 arguments,
             ]),
@@ -359,7 +361,7 @@ let package = Package(
         tests(
             "KeeperTests", in: "Observer",
             [
-                "Addresses", "Keeper", "TestNetwork", "Observation", "Participant", "Program", "SRUP", "Settings",
+                "Addresses", "C2", "Keeper", "TestNetwork", "Observation", "Participant", "Program", "SRUP", "Settings",
                 "Signals", "Storage", "WitnessLink",
             ]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),

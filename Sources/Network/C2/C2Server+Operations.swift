@@ -8,6 +8,8 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
     case unknown(DeviceID)
     /// The join has been decided, or has ended.
     case ended(DeviceID)
+    /// The identity has ended for good already.
+    case hasEnded(DeviceID)
     /// The device shows another value by now.
     case replaced(DeviceID)
     /// The letters are not those of the words; the device shows another value when `triesLeft` is 0.
@@ -24,6 +26,7 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .unknown(let id): "\(id) is not known here"
         case .ended(let id): "\(id) does not wait any more: its join has been decided or has ended"
+        case .hasEnded(let id): "\(id) has ended already"
         case .replaced(let id): "\(id) shows another value by now: compare again"
         case .wrongWords(let left) where left > 0:
             "these are not the words that the device shows; \(left) more \(left == 1 ? "try" : "tries")"
@@ -211,7 +214,7 @@ extension C2Server {
         }
     }
 
-    /// Puts a device or an observer out of the network; it may ask to come in again.
+    /// Puts a device or an observer out of the network (TERMINATE); it stays registered and may ask to come in again.
     ///
     /// - Throws: ``OperationError``.
     public func remove(_ id: DeviceID, by name: String) throws(OperationError) {
@@ -221,6 +224,36 @@ extension C2Server {
             try putOut(id, by: name)
         }
     }
+
+    /// Ends an identity for good: the device is told, its certificates are revoked, the broker closes its connection within a
+    /// second, and its name is nobody's any more. Who was never heard here is ended at the key service all the same.
+    ///
+    /// - Throws: ``OperationError``; ``OperationError/invalid(_:)`` for the server itself.
+    public func deregister(_ id: DeviceID, by name: String) throws(OperationError) {
+        guard id != participant.id else { throw .invalid("a server does not end this way") }
+        try stored {
+            guard try !directory.ended().contains(where: { $0.id == id }) else { throw OperationError.hasEnded(id) }
+            try directory.end(id, why: "as an operator says", by: name, since: participant.wallClock())
+            watchEndings(time.now())
+        }
+    }
+
+    /// Tells a device or an observer to ask to be let in (JOIN_COMMAND); the policy decides when it does.
+    ///
+    /// - Throws: ``OperationError``.
+    public func callToJoin(_ id: DeviceID, by name: String) throws(OperationError) {
+        guard try stored({ try participant.state.peer(id)?.key }) != nil else { throw .unknown(id) }
+        try stored {
+            try send(.joinCommand(device: id), to: id)
+            participant.audit("sent", "\(id): called to join", about: id, by: name)
+            changed(.device, id)
+        }
+    }
+
+    /// The identities that have ended, in the order in which they did.
+    ///
+    /// - Throws: ``OperationError``.
+    public func ended() throws(OperationError) -> [EndedIdentity] { try stored { try directory.ended() } }
 
     // MARK: Policies
 

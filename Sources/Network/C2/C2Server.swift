@@ -34,6 +34,10 @@ public actor C2Server: Service {
     private var messageBudget: SenderBudget<DeviceID>
     private var joinBudget: SenderBudget<DeviceID>
     private var floods = FloodGate()
+    /// Identities that are coming to their end.
+    var endings: [DeviceID: Ending] = [:]
+    /// How many commands the broker was given.
+    var controls: Int64 = 0
     private var lookUps: Set<DeviceID> = []
     private var unknown: [DeviceID: Duration] = [:]
     private var nextLookAtOrders = Duration.zero
@@ -94,7 +98,7 @@ public actor C2Server: Service {
     }
 
     /// The subscriptions a server begins with.
-    public static func subscriptions(_ id: DeviceID) -> [String] { ["SRUP/servers/\(id.hex)/#"] }
+    public static func subscriptions(_ id: DeviceID) -> [String] { ["SRUP/servers/\(id.hex)/#", controlAnswers] }
 
     /// Handles the link's events until the link ends.
     public func run() async throws {
@@ -115,12 +119,15 @@ public actor C2Server: Service {
             announcedDisconnection = false
             causedLog.log(.info, about: "the broker", "connected to the broker at \(participant.link.place)")
             events.record("connected")
+            askAgainAboutEndings()
+            watchEndings(time.now())
         case .disconnected(let why):
             if !announcedDisconnection {
                 announcedDisconnection = true
                 causedLog.log(.warning, about: "the broker", "\(why); trying again")
             }
         case .confirmed(let id): participant.confirmed(id)
+        case .message(Self.controlAnswers, let payload): brokerAnswered(payload)
         case .message(let topic, let payload): received(payload, topic: topic)
         }
     }
@@ -129,6 +136,7 @@ public actor C2Server: Service {
     package func begin() throws {
         rules = configured.with(setPolicies())
         for warning in rules.warnings { logger.warning("\(warning)") }
+        try endAgain()
         try participant.resume()
         for peer in try participant.state.joinedPeers() {
             participant.link.subscribe("SRUP/\(peer.id.hex)")
@@ -150,6 +158,7 @@ public actor C2Server: Service {
         }
         watchJoins(now)
         watchModerations(now)
+        watchEndings(now)
         listenAgain(now)
         nudgeSome()
     }
@@ -157,13 +166,13 @@ public actor C2Server: Service {
     /// What the operator has said on the command line.
     private func obeyOrders() {
         do {
-            for id in try state.removals() {
+            for removal in try state.removals() {
                 do {
-                    try putOut(id)
+                    try putOut(removal.id, by: removal.by)
                 } catch {
-                    logger.error("\(id) could not be told that it was removed: \(error)")
+                    logger.error("\(removal.id) could not be told that it was removed: \(error)")
                 }
-                try state.removed(id)
+                try state.removed(removal.id)
             }
             try letInWhomTheOperatorHasNamed()
         } catch {
@@ -224,6 +233,7 @@ public actor C2Server: Service {
             switch topic {
             case .joins(let server, _):
                 guard server == participant.id else { throw Rejection.wrongTopic(name) }
+                guard try !state.hasEnded(sender) else { throw Rejection.unknownSender(sender) }
                 guard let known = try participant.state.peer(sender), known.key != nil, known.type != nil else {
                     try lookUp(sender, payload: payload, topic: name)
                     return
@@ -233,7 +243,9 @@ public actor C2Server: Service {
             case .group: throw Rejection.wrongTopic(name)
             case .member:
                 let known = try participant.state.peer(sender)
-                guard let known, known.isJoined else { throw Rejection.unknownSender(sender) }
+                guard let known, known.isJoined || isLastWord(signed.message) else {
+                    throw Rejection.unknownSender(sender)
+                }
                 try handleMember(try participant.admit(signed, key: known.key))
             }
         } catch let rejection as Rejection {
@@ -348,6 +360,7 @@ public actor C2Server: Service {
         let sender = message.sender
         roster.heard(sender, at: time.now())
         switch message.body {
+        case .response(let status) where isLastWord(message): try lastWord(status, from: sender)
         case .response(let status):
             if try !answered(status, from: sender, message.token) { try verdict(status, from: sender, message.token) }
         case .data(let id, let value):
@@ -356,17 +369,8 @@ public actor C2Server: Service {
             } else {
                 try received(id, value, from: sender)
             }
-        case .resignRequest, .deregisterRequest:
-            if message.body.type == .resignRequest {
-                try participant.state.setJoined(sender, false)
-            } else {
-                try participant.state.forget(sender)
-            }
-            end(sender)
-            gone(sender, why: "\(message.body.type)")
-            participant.audit("left", "\(sender): \(message.body.type)", about: sender)
-            occurred(.left, sender, why: "\(message.body.type)")
-            causedLog.log(.info, about: sender, "\(sender) has left (\(message.body.type))")
+        case .resignRequest: try resigns(message)
+        case .deregisterRequest: try wishesToEnd(message)
         default: throw Rejection.unexpected(message.body.type)
         }
     }
@@ -396,12 +400,10 @@ public actor C2Server: Service {
         guard let key = try participant.state.peer(replaced.old)?.key, replaced.isGenuine(by: new, oldKey: key),
             replaced.old != participant.id
         else { return }
-        logger.notice("\(new) has taken the place of \(replaced.old), which is dropped")
+        logger.notice("\(new) has taken the place of \(replaced.old), which ends")
         participant.audit("replaced", "\(replaced.old) by \(new)", about: replaced.old)
-        occurred(.removed, replaced.old, why: "replaced by \(new)")
-        end(replaced.old)
-        try state.distrust(replaced.old)
-        try participant.state.forget(replaced.old)
-        gone(replaced.old, why: "replaced by \(new)")
+        try directory.end(
+            replaced.old, why: "\(new) has taken its place", by: nil, since: participant.wallClock())
+        watchEndings(time.now())
     }
 }

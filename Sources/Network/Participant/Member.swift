@@ -32,6 +32,12 @@ public enum MemberEvent: Sendable {
     case group(GroupID, isMember: Bool)
     /// The server has ended our membership.
     case left(String)
+    /// The server has answered our wish to leave.
+    case leavingAnswered(Member.Leaving, isDone: Bool)
+    /// Our server wants us to ask to be let in. A member that joins by itself is asking already.
+    case calledToJoin
+    /// The server has ended our identity, and has our word for it that the keys will be gone: see ``IdentityEnd``.
+    case identityEnded
 }
 
 /// The three ways into a network.
@@ -105,6 +111,8 @@ public actor Member: Service {
     /// What we were told to do in this run, and have not answered yet.
     var orders: Set<Token> = []
     private var attempt: Attempt?
+    /// What we have asked the server for on our way out.
+    private var leaving: (how: Leaving, token: Token)?
     private var earlier: [Earlier] = []
     private var adviser: DeviceID?
     private var rejoinAt: Duration?
@@ -208,6 +216,37 @@ public actor Member: Service {
         try participant.send(body, to: server, on: .joins(server: server, from: participant.id), token: token)
     }
 
+    /// How a member leaves by its own wish.
+    public enum Leaving: Sendable, Hashable {
+        /// It stays registered, and may ask to be let in again.
+        case resign
+        /// Its identity ends.
+        case deregister
+
+        var request: Body { self == .resign ? .resignRequest : .deregisterRequest }
+        var success: Status { self == .resign ? .resignSuccess : .deregisterSuccess }
+        var fail: Status { self == .resign ? .resignFail : .deregisterFail }
+    }
+
+    /// Leaves the network: from now on nothing is obeyed but what has to do with joining, and nobody is asked to let us in by
+    /// itself. The server's answer comes as ``MemberEvent/leavingAnswered(_:isDone:)``; a reference server gives none.
+    ///
+    /// - Throws: ``StorageError``, ``ParticipantError``; ``ParticipantError/identity(_:)`` when we do not belong.
+    public func leave(_ how: Leaving) throws {
+        guard isJoined else { throw ParticipantError.identity("it does not belong to the network of \(server)") }
+        giveUp()
+        earlier.removeAll()
+        rejoinAt = nil
+        let token = Token.random()
+        leaving = (how, token)
+        try participant.send(how.request, to: server, on: .member(participant.id), token: token)
+        try participant.state.setJoined(server, false)
+        isConfirmed = false
+        try leaveAllGroups()
+        participant.audit("left", "\(how.request.type) to server \(server)")
+        schedule()
+    }
+
     private func giveUp() {
         guard let current = attempt else { return }
         attempt = nil
@@ -281,6 +320,13 @@ public actor Member: Service {
     }
 
     private func end(_ token: Token, status: Status) async throws {
+        if let leaving, leaving.token == token {
+            guard [leaving.how.success, leaving.how.fail].contains(status) else {
+                throw Rejection.unfittingStatus(status)
+            }
+            self.leaving = nil
+            return await handler(.leavingAnswered(leaving.how, isDone: status == leaving.how.success))
+        }
         guard [.joinSuccess, .joinRefused, .joinFail].contains(status) else { throw Rejection.unfittingStatus(status) }
         guard let (kind, isCurrent) = take(token) else { throw Rejection.unknownToken(server) }
         unanswered.reset()
@@ -384,6 +430,11 @@ public actor Member: Service {
             // Advice for the next join, so it counts for those outside.
             adviser = DeviceID(participant: String(decoding: value.prefix(16), as: UTF8.self))
             await handler(.data(id: id, value: value))
+        case .joinCommand(let device):
+            guard device == participant.id else { throw Rejection.unexpected(message.body.type) }
+            participant.causedLog.log(.info, about: "commands", "the server calls us to join")
+            if behaviour.rejoin != nil { await keepJoined() }
+            await handler(.calledToJoin)
         default:
             guard isJoined else { throw Rejection.notJoined(message.body.type) }
             try await obey(message)
@@ -418,14 +469,22 @@ public actor Member: Service {
         case .groupAdd(let device, let group): try await enter(group, device, message.token)
         case .groupDelete(let device, let group): try await leave(group, device)
         case .groupDestroy(let group): try await leave(group, participant.id)
-        case .terminateCommand, .deregisterCommand:
-            try participant.state.setJoined(server, false)
-            isConfirmed = false
-            try leaveAllGroups()
-            participant.audit("left", "\(message.body.type) from server \(server)")
-            await handler(.left("\(message.body.type)"))
+        case .terminateCommand: try await leave(message)
+        case .deregisterCommand:
+            try participant.send(
+                .response(.deregisterSuccess), to: server, on: .member(participant.id), token: message.token)
+            try await leave(message)
+            await handler(.identityEnded)
         default: throw Rejection.unexpected(message.body.type)
         }
+    }
+
+    private func leave(_ message: Message) async throws {
+        try participant.state.setJoined(server, false)
+        isConfirmed = false
+        try leaveAllGroups()
+        participant.audit("left", "\(message.body.type) from server \(server)")
+        await handler(.left("\(message.body.type)"))
     }
 
     private func open(_ envelope: Envelope) throws -> Nonce {

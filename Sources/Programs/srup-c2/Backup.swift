@@ -5,6 +5,7 @@ import KeyService
 import Linux
 import Participant
 import Program
+import SRUP
 import Storage
 
 struct Backup: ParsableCommand {
@@ -47,23 +48,79 @@ struct Restore: ParsableCommand {
             known: such devices join again by themselves, or have to be removed again. Never run the old server and the \
             restored one at the same time.
 
+            Identities that have ended since the backup would be back with their keys. --ended names where it is known who \
+            has: the old folder (moved away), its file "ended", or what "srup-c2 ended" has printed; they end again. Without \
+            it the old folder's neighbours are looked at, whose authority is the same. If nothing is found, it says so.
+
             Exit codes: 0 done, 1 it could not be, 78 the folder is there already, or the file is no backup.
             """)
 
     @OptionGroup var folder: FolderOptions
     @Argument(help: ArgumentHelp("What \"srup-c2 backup\" has written.", valueName: "file"))
     var file: String
+    @Option(
+        help: ArgumentHelp(
+            "Where it is known who has ended since: the old folder, or a list of identities. May be given several times.",
+            valueName: "place"))
+    var ended: [String] = []
 
     func run() throws {
         let folder = URL(fileURLWithPath: folder.folder).standardizedFileURL.path
         do {
+            for place in ended where !PublicFile.isThere(place) {
+                throw Archive.Failure(description: "there is no \(place)", isConfiguration: true)
+            }
             try Archive.read(URL(fileURLWithPath: file).standardizedFileURL.path, into: folder)
+            try endAgain(folder)
             print("\(folder) is as it was at the backup. Now: srup-c2 up --folder \(folder), or start the services")
         } catch let error as Archive.Failure where error.isConfiguration {
             throw Program.failure(error, code: .configuration)
         } catch {
             throw Program.failure(error)
         }
+    }
+}
+
+extension Restore {
+    private func endAgain(_ folder: String) throws {
+        let revocations = try Revocations(folder: folder)
+        let places = ended.isEmpty ? try neighbours(of: folder) : ended
+        var again: [DeviceID] = []
+        for place in places {
+            let state = KeyServiceState.path(in: place)
+            if PublicFile.isThere(state) {
+                // Read, and not changed: it may be all that is left of a network.
+                let copy = folder + "/neighbour.db"
+                defer { for end in ["", "-wal", "-shm"] { unlink(copy + end) } }
+                try Database.copy(state, to: copy)
+                let known = try KeyServiceState(path: copy).allEnded().map { $0.id.hex + "\n" }.joined()
+                let list = folder + "/neighbour-ended"
+                defer { unlink(list) }
+                try PrivateFile.write(known, to: list)
+                again += try revocations.endAgain(by: list)
+            } else {
+                again += try revocations.endAgain(by: place)
+            }
+        }
+        try revocations.prepareStart()
+        for id in again { print("\(id) has ended since the backup: it ends again") }
+        if places.isEmpty {
+            print(
+                "warning: who has ended since the backup is not known here, and would be back: end them again (srup-c2 deregister), "
+                    + "or restore with --ended")
+        }
+    }
+
+    /// Folders beside this one whose authority is the same: where the old one was moved to, perhaps.
+    private func neighbours(of folder: String) throws -> [String] {
+        let url = URL(fileURLWithPath: folder)
+        let own = try PublicFile.read(folder + "/ca.crt")
+        let parent = url.deletingLastPathComponent().path
+        return ((try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []).sorted().map { parent + "/" + $0 }
+            .filter { place in
+                place != folder && PublicFile.isThere(KeyServiceState.path(in: place))
+                    && (try? PublicFile.read(place + "/ca.crt")) == own
+            }
     }
 }
 

@@ -19,6 +19,7 @@ struct Initialise: ParsableCommand {
               ca.crt, ca.key        the authority; devices need ca.crt to register
               https.*, broker.*     certificates of the key service and the broker
               mosquitto.conf, acl   the broker's configuration and who may do what there
+              revoked/, revoked.pem, ended  certificates and identities that do not count any more
               key-service.db        registered identities
               server/               the C2 server's own identity and state
               monitor/              an identity that may watch: srup listen --folder DIR/monitor
@@ -164,7 +165,9 @@ struct KeyServiceCommand: AsyncParsableCommand {
             let care = CertificateCare(
                 folder: folder, certificates: ServerCertificates(folder: folder, authority: authority),
                 broker: identity.broker, logger: logger)
-            var services: [any Service] = [care]
+            let revocations = RevocationCare(
+                revocations: Revocations(folder: folder, authority: authority, state: state), logger: logger)
+            var services: [any Service] = [care, revocations]
             do {
                 services.append(
                     try ControlSocket(path: KeyServiceMetrics.socket(folder)) {

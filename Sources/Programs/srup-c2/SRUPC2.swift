@@ -26,7 +26,7 @@ struct SRUPC2: AsyncParsableCommand {
             ObserversCommand.self, JoinsCommand.self, AuditCommand.self, Trust.self,
             ActionCommand.self, DataCommand.self, IdentifyCommand.self, ValuesCommand.self, CommandsCommand.self,
             GroupCommand.self,
-            Remove.self, Identities.self, Forget.self, ServerTokenCommand.self, OperatorCommand.self,
-            TokenCommand.self, WebhookCommand.self, MetricsCommand.self,
+            Terminate.self, CallToJoin.self, Deregister.self, Ended.self, Receipt.self, Identities.self, Forget.self,
+            ServerTokenCommand.self, OperatorCommand.self, TokenCommand.self, WebhookCommand.self, MetricsCommand.self,
         ])
 }

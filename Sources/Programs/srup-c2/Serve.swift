@@ -95,12 +95,17 @@ struct Serve: AsyncParsableCommand {
                 id: identity.id, key: identity.key, state: state, link: link, logger: logger)
             let client = try Registrar.client(identity, folder: home, timeout: .seconds(5))
             let events = try EventLog(path: events)
+            let revocations = try Revocations(folder: folder.folder)
+            for id in try revocations.endAgain() {
+                logger.warning("\(id) had ended, and a backup has brought it back: it ends again")
+            }
             let server = C2Server(
                 participant, state: try C2State(path: home + "/c2.db"),
                 commands: try CommandStore(path: home + "/commands.db"), access: GroupFile(folder: folder.folder),
                 directory: KeyServiceDirectory(
-                    client: client, identities: try KeyServiceState(path: folder.folder + "/key-service.db"),
-                    logger: logger),
+                    client: client,
+                    identities: try KeyServiceState(path: KeyServiceState.path(in: folder.folder)),
+                    revocations: revocations, logger: logger),
                 rules: rules, events: events)
             logger.notice("C2 server \(identity.id)")
             for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
@@ -192,6 +197,8 @@ struct KeyServiceDirectory: KeyDirectory {
     let client: KeyServiceClient
     /// Its database, which lies beside the server's state.
     let identities: KeyServiceState
+    /// What the broker is told of who has ended.
+    let revocations: Revocations
     let logger: Logger
 
     func belongs(_ id: DeviceID) {
@@ -202,11 +209,32 @@ struct KeyServiceDirectory: KeyDirectory {
         }
     }
 
+    func end(_ id: DeviceID, why: String, by name: String?, since: Double) throws {
+        try identities.end(id, why: why, by: name, now: since)
+    }
+
+    func revoke() throws { try revocations.publish() }
+
+    func openEndings() throws -> [EndedIdentity] { try identities.openEndings().map(EndedIdentity.init) }
+
+    func ended() throws -> [EndedIdentity] { try identities.allEnded().map(EndedIdentity.init) }
+
+    func closed(_ id: DeviceID, confirmed: Bool, at: Double) throws {
+        try identities.markClosed(id, confirmed: confirmed, now: at)
+    }
+
     func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)? {
         // Our own key service's book lies here; over the network it would be as busy as strangers make it.
         if let known = try identities.entry(id) { return (known.key, known.type) }
+        if try identities.ended(id) != nil { return nil }
         guard let key = try await client.key(of: id), let type = try await client.type(of: id) else { return nil }
         return (key, type)
+    }
+}
+
+extension EndedIdentity {
+    init(_ ended: KeyServiceState.Ended) {
+        self.init(id: ended.id, since: ended.since, why: ended.why, by: ended.by)
     }
 }
 
@@ -257,29 +285,6 @@ struct Trust: ParsableCommand {
                 try state.trust(id, now: Participant.systemTime())
                 print("\(id) may come in as an observer and vouch for devices")
             }
-        } catch {
-            throw Program.failure(error, code: .configuration)
-        }
-    }
-}
-
-struct Remove: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Put a device or an observer out of the network.",
-        discussion: """
-            The running server tells it so (TERMINATE) within a second; without one, the next server does at its start. It \
-            stays registered and may ask to come in again, and the policy of its type decides: for a type with policy \
-            "simple" that is a yes. An observer loses its trust, too.
-            """)
-
-    @OptionGroup var folder: FolderOptions
-    @Argument(help: "Its identity, as \"srup-c2 devices\" shows it.")
-    var identity: IdentityArgument
-
-    func run() throws {
-        do {
-            try folder.state().askRemoval(of: identity.id, now: Participant.systemTime())
-            print("\(identity.id) is put out")
         } catch {
             throw Program.failure(error, code: .configuration)
         }

@@ -9,7 +9,7 @@ import ValueForms
 /// What the commands ask of the server that runs in their folder, over a socket that only the folder's owner can use.
 struct ServerOrder: Codable {
     enum What: String, Codable {
-        case waiting, approve, refuse, note, policies, setPolicy, observers, command
+        case waiting, approve, refuse, note, policies, setPolicy, observers, command, deregister, callToJoin
     }
 
     var what: What
@@ -94,6 +94,8 @@ extension ServerOrder {
             try await server.approve(try identity(), ticket: try ticketGiven(), comparison, by: by)
         case .refuse: try await server.refuse(try identity(), ticket: try ticketGiven(), by: by)
         case .note: try await server.note(text ?? "", about: try identity(), by: by)
+        case .deregister: try await server.deregister(try identity(), by: by)
+        case .callToJoin: try await server.callToJoin(try identity(), by: by)
         case .policies:
             return ServerReply(policies: try await server.policies().map(ServerReply.Policy.init))
         case .observers:
@@ -125,10 +127,18 @@ extension ServerOrder {
     ///
     /// - Throws: ``OperationError``.
     func ask(_ folder: String) throws(OperationError) -> ServerReply {
-        guard let text = CommandSocket.ask(Self.socket(folder), jsonLine) else {
+        guard let reply = try askIfRunning(folder) else {
             throw .failed(
                 "no server answers in \(folder): does \"srup-c2 run\" run there, and are you its user?")
         }
+        return reply
+    }
+
+    /// The same; `nil` when no server answers.
+    ///
+    /// - Throws: ``OperationError``.
+    func askIfRunning(_ folder: String) throws(OperationError) -> ServerReply? {
+        guard let text = CommandSocket.ask(Self.socket(folder), jsonLine) else { return nil }
         guard let reply = try? JSONDecoder().decode(ServerReply.self, from: Data(text.utf8)) else {
             throw .failed("the server's answer was not understood; is it another version?")
         }

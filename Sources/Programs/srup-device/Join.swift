@@ -27,7 +27,8 @@ struct Join: AsyncParsableCommand {
             down what it shows.
 
             With --once it ends with the answer, or after --patience without one. Exit codes: 0 joined (without --once: \
-            stopped), 1 not let in, 69 no answer, 78 no usable identity or configuration, or another program runs with it.
+            stopped), 1 not let in, 69 no answer, 78 no usable identity or configuration, or another program runs with it; also when the server \
+            has ended the identity (DEREGISTER), whose keys are removed then.
             """)
 
     @OptionGroup var state: StateOptions
@@ -133,9 +134,11 @@ struct Join: AsyncParsableCommand {
         let driver = JoinDriver(
             presenter: presenter, events: events, logger: logger, outcome: outcome, behaviour: manners)
         let agent = Agent(settings, events: events, logger: logger)
+        let end = IdentityEnd(folder: self.state.folder, participant: participant)
         let member = Member(participant, server: server, serverKey: serverKey, behaviour: behaviour) { event in
             await driver.handle(event)
             await agent.handle(event)
+            if case .identityEnded = event { end.begin() }
         }
         await driver.use(member)
         await agent.use(member)
@@ -144,7 +147,12 @@ struct Join: AsyncParsableCommand {
         events.record("started", ["id": identity.id.hex])
         let renewal = Renewal(folder: self.state.folder, link: link, logger: logger)
         let local: [any Service] = socket.map { [$0] } ?? []
-        try await Program.run(local + [renewal, member, link, outcome], logger: logger)
+        do {
+            try await Program.run(local + [renewal, member, link, outcome, end], logger: logger)
+        } catch {
+            await driver.takeDown()
+            throw error
+        }
         await driver.takeDown()
         return outcome
     }

@@ -18,7 +18,9 @@ struct SRUPDevice: AsyncParsableCommand {
               srup-device run
             """,
         version: Release.version,
-        subcommands: [RegisterDevice.self, Join.self, SendCommand.self, Show.self])
+        subcommands: [
+            RegisterDevice.self, Join.self, SendCommand.self, Resign.self, ResetCommand.self, Show.self,
+        ])
 }
 
 struct StateOptions: ParsableArguments {

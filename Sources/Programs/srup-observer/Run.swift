@@ -61,6 +61,8 @@ struct Run: AsyncParsableCommand {
             throw Program.failure(error, code: .configuration)
         } catch let error as ParticipantError {
             throw Program.failure(error, code: .configuration)
+        } catch let error as FolderLockError {
+            throw Program.failure(error, code: .configuration)
         } catch {
             throw Program.failure(error)
         }

@@ -101,6 +101,9 @@ final class Bench {
         case .action(let id, _): "action \(id)"
         case .group(let group, let isMember): "\(isMember ? "entered" : "left") \(group)"
         case .left(let why): "left: \(why)"
+        case .leavingAnswered(let how, let isDone): "\(how) \(isDone ? "done" : "not done")"
+        case .calledToJoin: "called"
+        case .identityEnded: "identity ended"
         }
     }
 

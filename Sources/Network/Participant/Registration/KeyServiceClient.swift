@@ -217,12 +217,25 @@ public struct KeyServiceClient: Sendable {
         return (certificate, authority)
     }
 
+    /// Brings the last word of an identity whose keys are gone.
+    ///
+    /// - Returns: `false` when the service does not know the identity, or has no place for such a word, as a reference one.
+    /// - Throws: ``KeyServiceError``.
+    func release(_ receipt: ReleaseReceipt) async throws(KeyServiceError) -> Bool {
+        let answer = try await post("release", ["receipt": receipt.description])
+        // Gone: it has ended already.
+        if answer.status == 410 { return true }
+        if [404, 405].contains(answer.status) { return false }
+        try accept(answer, [200], "end the identity")
+        return true
+    }
+
     /// The key of a registered identity, or `nil`.
     ///
     /// - Throws: ``KeyServiceError``.
     public func key(of id: DeviceID) async throws(KeyServiceError) -> PublicKey? {
         let answer = try await get("get_key/\(id.hex)")
-        if answer.status == 404 { return nil }
+        if [404, 410].contains(answer.status) { return nil }
         try accept(answer, [200], "tell the key of \(id)")
         guard let key = Self.publicKey(String(decoding: answer.body, as: UTF8.self)) else {
             throw .notUnderstood(step: "key of \(id)")
@@ -235,7 +248,7 @@ public struct KeyServiceClient: Sendable {
     /// - Throws: ``KeyServiceError``.
     public func type(of id: DeviceID) async throws(KeyServiceError) -> String? {
         let answer = try await get("get_type/\(id.hex)")
-        if answer.status == 404 { return nil }
+        if [404, 410].contains(answer.status) { return nil }
         try accept(answer, [200], "tell the type of \(id)")
         return String(printable: answer.body, atMost: 64).trimmed
     }

@@ -59,6 +59,7 @@ public enum Registrar {
                 server: known.id, serverKey: known.key),
             in: folder)
         isKept = true
+        if let gone = await tellFarewell(in: folder) { progress("told the key service that \(gone) has ended") }
         try keepAuthority(trusted, in: folder)
         return id
     }

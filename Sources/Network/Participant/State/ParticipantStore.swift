@@ -166,6 +166,19 @@ public final class ParticipantStore: Sendable {
             .unsigned(id.value))
     }
 
+    /// Drops all of a peer: key, counters, membership, notes, what is on its way to it. Only for an identity that has ended for
+    /// good: under its name nobody comes again whose old messages could be taken.
+    ///
+    /// - Throws: ``StorageError``.
+    public func erase(_ id: DeviceID) throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            try connection.query("DELETE FROM peers WHERE id = ?", .unsigned(id.value))
+            try connection.query(
+                "DELETE FROM requests WHERE peer = ? OR subject = ?", .unsigned(id.value), .unsigned(id.value))
+            try connection.query("DELETE FROM outbox WHERE topic = ?", .text(Topic.member(id).description))
+        }
+    }
+
     private static func insertPeer(_ id: DeviceID, _ connection: Connection) throws(StorageError) {
         try connection.query(
             "INSERT OR IGNORE INTO peers (id, version) VALUES (?, ?)", .unsigned(id.value),
@@ -287,6 +300,13 @@ public final class ParticipantStore: Sendable {
             "UPDATE peers SET joined = ?, admission = ?, admission_token = ?, answered = ? WHERE id = ?",
             .integer(joined), admission.map { .text($0.way.rawValue) } ?? .null,
             admission.map { .blob($0.token.bytes) } ?? .null, .blob(token.bytes), .unsigned(peer.value))
+    }
+
+    /// Whether the broker has all that was sent.
+    ///
+    /// - Throws: ``StorageError``.
+    public func isAllConfirmed() throws(StorageError) -> Bool {
+        try database.read("SELECT 1 FROM outbox LIMIT 1").isEmpty
     }
 
     /// The broker has it.
@@ -424,6 +444,8 @@ public enum ParticipantError: Error, Sendable, CustomStringConvertible {
     /// The request has been answered or has expired.
     case alreadyAnswered
     case notRegistered(folder: String)
+    /// The server has ended the identity that was there; its keys are gone.
+    case identityEnded(folder: String)
     /// Whether there is an identity is not for us to know.
     case mayNotBeRead(path: String, why: String)
     /// A key is encrypted for its machine, and this process has not been lent the machine's key.
@@ -440,6 +462,8 @@ public enum ParticipantError: Error, Sendable, CustomStringConvertible {
         case .sequenceExhausted(let peer): "the sequence numbers with \(peer) are used up; register a new identity"
         case .cannotWrite(let why): "a message could not be written: \(why)"
         case .alreadyAnswered: "this request has been answered already"
+        case .identityEnded(let folder):
+            "the server has ended the identity that was in \(folder), and its keys are gone; register to get another one"
         case .notRegistered(let folder): "there is no identity in \(folder); register first"
         case .mayNotBeRead(let path, let why):
             "\(path) may not be read: \(why); run this as the owner of the folder, or as root"
