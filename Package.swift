@@ -157,11 +157,19 @@ let package = Package(
                 web("Hummingbird"),
             ]),
 
+        // An operator's phone as an observer: its pictures come by way of the pages.
+        room(
+            "PhoneObserver", in: "Network",
+            [
+                "C2", "CLinux", "Camera", "CodeReader", "Keeper", "Limits", "Linux", "Luma", "Observation", "ObservedValue",
+                "Participant", "Program", "SRUP", "Storage", "WitnessLink", log, lifecycle,
+            ]),
+
         // What operators look at and decide with: pages, API, events.
         room(
             "Console", in: "Network",
             [
-                "C2", "HTTPServing", "KeyService", "Operators", "Participant", "SRUP", "ValueForms", "Storage",
+                "C2", "PhoneObserver", "HTTPServing", "KeyService", "Operators", "Participant", "SRUP", "ValueForms", "Storage",
                 "Limits",
                 "Linux", "Program", log, lifecycle, web("Hummingbird"), mustache,
             ]),

@@ -173,3 +173,8 @@ static inline int srup_msg_dontwait(void) { return MSG_DONTWAIT; }
 static inline int srup_msg_peek(void) { return MSG_PEEK; }
 static inline int srup_shut_wr(void) { return SHUT_WR; }
 static inline int srup_shut_rdwr(void) { return SHUT_RDWR; }
+
+#include <sys/syscall.h>
+
+// A file that is in memory only; memfd_create(2), which the headers give to GNU programs only. 1 is MFD_CLOEXEC.
+static inline int srup_memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1u); }
