@@ -244,7 +244,7 @@ let package = Package(
             "srup-c2",
             [
                 "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService", "Operators", "Console",
-                "Doctor", "Settings",
+                "PhoneObserver", "Doctor", "Settings",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),
@@ -335,9 +335,9 @@ let package = Package(
         tests(
             "ConsoleTests", in: "Network",
             [
-                "Console", "C2", "JoiningDevice", "KeyService", "Operators", "Participant", "SRUP", "Storage",
-                "TestNetwork",
-                "ValueForms", log, web("Hummingbird"),
+                "Camera", "CodeReader", "Console", "C2", "JoiningDevice", "KeyService", "Limits", "Observation",
+                "ObservedValue", "Operators", "Participant", "PhoneObserver", "Presentation", "SRUP", "Storage",
+                "TestNetwork", "TestProcesses", "ValueForms", log, web("Hummingbird"),
             ]),
         tests(
             "KeyServiceTests", in: "Network",

@@ -5,6 +5,7 @@ import KeyService
 import Logging
 import Operators
 import Participant
+import PhoneObserver
 import ServiceLifecycle
 
 /// Where operators look at the network and decide: pages for people, and what programs ask for, over HTTPS.
@@ -23,6 +24,8 @@ public struct Console: Sendable {
     let logger: Logger
     /// Seconds since 1970.
     let now: @Sendable () -> Double
+    /// Operators' phones as observers; `nil`: not here.
+    let phones: PhoneDesk?
     let templates: Templates
     let streams = StreamTable()
 
@@ -34,6 +37,17 @@ public struct Console: Sendable {
         server: C2Server, signIn: SignIn, identities: KeyServiceState, settings: ConsoleSettings, logger: Logger,
         now: @escaping @Sendable () -> Double = Participant.systemTime
     ) throws {
+        try self.init(
+            server: server, signIn: signIn, identities: identities, settings: settings, phones: nil, logger: logger,
+            now: now)
+    }
+
+    /// The same with phones.
+    package init(
+        server: C2Server, signIn: SignIn, identities: KeyServiceState, settings: ConsoleSettings, phones: PhoneDesk?,
+        logger: Logger, now: @escaping @Sendable () -> Double = Participant.systemTime
+    ) throws {
+        self.phones = phones
         self.server = server
         self.signIn = signIn
         self.identities = identities
@@ -58,6 +72,7 @@ public struct Console: Sendable {
         addWaiting(to: router)
         addDevices(to: router)
         addObservers(to: router)
+        addPhone(to: router)
         addPolicies(to: router)
         addAudit(to: router)
         addOperators(to: router)
@@ -75,6 +90,8 @@ public struct ConsoleSettings: Sendable {
     public var keyService: String
     /// How long a session lasts that is not used.
     public var idle = Duration.seconds(3600)
+    /// The network's authority in PEM, which is offered to phones; `nil`: it is not.
+    public var authorityFile: String?
 
     /// - Parameters:
     ///   - name: of the network; the host's name when it has none.

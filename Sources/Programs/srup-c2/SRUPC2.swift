@@ -24,6 +24,6 @@ struct SRUPC2: AsyncParsableCommand {
             KeyServiceCommand.self, BrokerCommand.self, Serve.self,
             WaitingCommand.self, Approve.self, Refuse.self, AuditCommand.self, Trust.self, Devices.self,
             Remove.self, Identities.self, Forget.self, ServerTokenCommand.self, OperatorCommand.self,
-            TokenCommand.self,
+            TokenCommand.self, ReadPicture.self,
         ])
 }

@@ -5,6 +5,7 @@ import KeyService
 import Logging
 import Operators
 import Participant
+import PhoneObserver
 import Program
 import SRUP
 import ServiceLifecycle
@@ -109,7 +110,11 @@ struct Serve: AsyncParsableCommand {
                 await ServerOrder.obeyed(line, by: server)
             }
             var services: [any Service] = [watch, commands]
-            if settings.pages.isOn { services.append(try pages(settings, server, logger)) }
+            let phones = try phones(settings, server, identity, logger)
+            services.append(phones)
+            if settings.pages.isOn {
+                services.append(try pages(settings, server, settings.pages.phone ? phones : nil, logger))
+            }
             try await Program.run(services + [server, link], logger: logger) { await reload(server, logger) }
         } catch let error as SettingsError {
             throw Program.failure(error, code: .configuration)
@@ -126,7 +131,7 @@ struct Serve: AsyncParsableCommand {
 extension Serve {
     /// The operators' pages.
     private func pages(
-        _ settings: ServerSettings, _ server: C2Server, _ logger: Logger
+        _ settings: ServerSettings, _ server: C2Server, _ phones: PhoneDesk?, _ logger: Logger
     ) throws -> ConsoleServer {
         let folder = folder.folder
         var lifetimes = OperatorStore.Lifetimes()
@@ -134,15 +139,31 @@ extension Serve {
         lifetimes.absolute = max(lifetimes.absolute, settings.pages.idle)
         let place = SettingsForm.inURL(settings.host)
         let operators = try OperatorStore(path: OperatorStore.path(in: folder), lifetimes: lifetimes)
+        var form = ConsoleSettings(
+            name: settings.pages.name ?? "SRUP at \(settings.host)",
+            keyService: "https://\(place):\(settings.keyServicePort)")
+        form.authorityFile = folder + "/ca.crt"
         let console = try Console(
             server: server, signIn: SignIn(operators),
-            identities: try KeyServiceState(path: KeyServiceState.path(in: folder)),
-            settings: ConsoleSettings(
-                name: settings.pages.name ?? "SRUP at \(settings.host)",
-                keyService: "https://\(place):\(settings.keyServicePort)"), logger: logger)
+            identities: try KeyServiceState(path: KeyServiceState.path(in: folder)), settings: form, phones: phones,
+            logger: logger)
         return try ConsoleServer(
             console, bind: settings.pages.bind ?? settings.bind, port: settings.pages.port,
             certificateFile: folder + "/https.crt", keyFile: folder + "/https.key")
+    }
+
+    /// Operators' phones. Also where they are not allowed any more: an earlier run may have left one trusted.
+    private func phones(
+        _ settings: ServerSettings, _ server: C2Server, _ identity: Identity, _ logger: Logger
+    ) throws -> PhoneDesk {
+        let home = folder.folder + "/server"
+        let places = RegisteredPhones(
+            folder: home + "/phones", keyService: identity.keyService, authorityFile: home + "/https-ca.pem",
+            server: identity.id, serverKey: try identity.key.publicKey, logger: logger)
+        return PhoneDesk(
+            server: server, places: places,
+            rules: PhoneDesk.rules(observationTimeout: try rules.apply(to: settings.rules).observationTimeout),
+            logger: logger)
     }
 
     /// A configuration that is wrong changes nothing.

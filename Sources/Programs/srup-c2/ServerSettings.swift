@@ -23,6 +23,8 @@ struct ServerSettings {
         /// On every page; `nil`: the host's name.
         var name: String?
         var idle = Duration.seconds(3600)
+        /// Whether an operator's phone may be an observer.
+        var phone = true
     }
 
     static func load(_ folder: String) throws(SettingsError) -> ServerSettings {
@@ -83,6 +85,7 @@ struct ServerSettings {
         settings.pages.name = try file.string("pages.name", allowed: "1 to 60 printable characters") {
             (1...60).contains($0.count) && $0 == $0.withoutControls
         }
+        settings.pages.phone = try file.boolean("pages.phone", default: true)
         settings.pages.idle = try file.duration(
             "pages.idle", default: settings.pages.idle, in: .seconds(60)...(.seconds(43200)))
     }
@@ -139,6 +142,7 @@ struct ServerSettings {
         # bind = "127.0.0.1"         # elsewhere than the rest
         # name = "Greenhouse 3"      # on every page; without it, the host
         idle = "1 h"                 # a session that is not used ends
+        phone = true                 # an operator's phone may be an observer, while its page is open
 
         # How devices come in, by the type they register with. Everybody can register, and with any type, so:
         #   simple    whoever says that type is in

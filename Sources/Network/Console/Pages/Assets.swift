@@ -7,7 +7,7 @@ enum Assets {
     /// Changes with any of them.
     static let version: String = {
         // FNV-1a: it only tells versions apart.
-        let hash = [style, script, camera, icon].joined().utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) {
+        let hash = [style, script, phone, icon].joined().utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) {
             ($0 ^ UInt64($1)) &* 0x100_0000_01B3
         }
         return String(hash, radix: 36)
@@ -230,8 +230,6 @@ enum Assets {
           start();
         })();
         """
-
-    static let camera = ""
 }
 
 extension Console {
@@ -239,6 +237,7 @@ extension Console {
         for (name, type, text) in [
             ("style.css", "text/css; charset=utf-8", Assets.style),
             ("live.js", "text/javascript; charset=utf-8", Assets.script),
+            ("phone.js", "text/javascript; charset=utf-8", Assets.phone),
             ("icon.svg", "image/svg+xml", Assets.icon),
         ] {
             router.get("/assets/\(name)") { _, _ in

@@ -20,7 +20,7 @@ struct Templates: Sendable {
         "layout": layout, "sign-in": signIn, "error": error, "waiting": waiting, "card": card, "compare": compare,
         "devices": devices, "device": device, "observers": observers, "observations": observations,
         "policies": policies, "audit": audit, "audit-rows": auditRows, "operators": operators, "account": account,
-        "more": more, "joins": joins, "new-secret": newSecret,
+        "more": more, "joins": joins, "new-secret": newSecret, "phone": phone,
     ]
 
     private static let layout = """
