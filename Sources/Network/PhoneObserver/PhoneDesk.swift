@@ -29,6 +29,8 @@ package actor PhoneDesk: Service {
         package var phones = 32
         /// An eye that has shown nothing for so long begins anew.
         package var pause = Duration.seconds(3)
+        /// How long whoever opens a page waits until the server has let its phone in.
+        package var settling = Duration.seconds(3)
 
         package init() {}
     }
@@ -185,6 +187,9 @@ package actor PhoneDesk: Service {
             throw .noPlace("\(error)")
         }
         if isEnded { await close(name, why: "the server stops") }
+        // So that the page, which may have no script, can say how it stands.
+        let until = ContinuousClock.now + limits.settling
+        while open[name]?.phone.isJoined == false, .now < until { try? await Task.sleep(for: .milliseconds(50)) }
     }
 
     /// The page is closed.

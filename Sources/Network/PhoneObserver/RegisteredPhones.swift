@@ -63,6 +63,8 @@ package struct RegisteredPhones: PhonePlaces {
             logger.notice("the phone of \(name) is the observer \(id) now")
         }
         let (identity, state) = try Identity.load(from: home)
+        var logger = logger
+        logger[metadataKey: "phone"] = "\(name)"
         // Nothing waits for it at the broker: what it was asked when the page was open before, it does not look at.
         let link = try BrokerLink(
             identity.broker, clientID: identity.clientID, subscriptions: ["SRUP/\(identity.id.hex)"], logger: logger,
