@@ -333,11 +333,13 @@ let package = Package(
             ]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
+            "PhoneObserverTests", in: "Network",
+            ["PhoneObserver", "AimPage", "Linux", "Luma", "Presentation", "TestProcesses"]),
+        tests(
             "ConsoleTests", in: "Network",
             [
-                "Camera", "CodeReader", "Console", "C2", "JoiningDevice", "KeyService", "Limits", "Observation",
-                "ObservedValue", "Operators", "Participant", "PhoneObserver", "Presentation", "SRUP", "Storage",
-                "TestNetwork", "TestProcesses", "ValueForms", log, web("Hummingbird"),
+                "Console", "C2", "JoiningDevice", "KeyService", "Operators", "Participant",
+                "PhoneObserver", "Presentation", "SRUP", "Storage", "TestNetwork", "ValueForms", log, web("Hummingbird"),
             ]),
         tests(
             "KeyServiceTests", in: "Network",

@@ -3,7 +3,8 @@ import Glibc
 import Linux
 
 /// Looks at a picture in a process of its own, which ends with it: whatever a hostile picture makes of the libraries that
-/// decode it, it gets hold of nothing but the picture, of no more memory and time than this, and of no network's keys.
+/// decode it, it gets hold of nothing but the picture and of no more memory and time than this. It can open no file, reach no
+/// network and start nothing: all that is left to it is to say something that was not in the picture.
 ///
 /// The picture is in memory only, also on its way: it is never a file on a disk.
 package struct PictureProcess: Sendable {
@@ -86,6 +87,11 @@ package struct PictureProcess: Sendable {
         }
         // The network goes first.
         _ = nice(5)
+        // It runs as the server's user: whoever takes it over must not reach the server's files.
+        guard srup_compute_only() == 0 else {
+            let report = PictureReport(unusable: "this machine's kernel cannot confine what looks at it (seccomp)")
+            return writeAll(Array(report.text.utf8), to: STDOUT_FILENO) ? 0 : 1
+        }
         var picture = [UInt8](repeating: 0, count: maximumPicture + 1)
         let count = picture.withUnsafeMutableBytes { readAll(into: $0, from: STDIN_FILENO) }
         guard count >= 0 else { return 1 }
