@@ -160,11 +160,21 @@ let package = Package(
                 web("Hummingbird"),
             ]),
 
+        // An operator's phone as an observer: its pictures come by way of the pages.
+        room(
+            "PhoneObserver", in: "Network",
+            [
+                "C2", "CLinux", "Camera", "CodeReader", "Keeper", "Limits", "Linux", "Luma", "Observation",
+                "ObservedValue",
+                "Participant", "Program", "SRUP", "Storage", "WitnessLink", log, lifecycle,
+            ]),
+
         // What operators look at and decide with: pages, API, events.
         room(
             "Console", in: "Network",
             [
-                "C2", "HTTPServing", "KeyService", "Operators", "Participant", "SRUP", "ValueForms", "Storage",
+                "C2", "CodeWriter", "Invitations", "PhoneObserver", "HTTPServing", "KeyService", "Operators",
+                "Participant", "SRUP", "ValueForms", "Storage",
                 "Limits",
                 "Linux", "Program", "CCurl", "COpenSSL", log, lifecycle, web("Hummingbird"), mustache,
             ]),
@@ -246,8 +256,7 @@ let package = Package(
             "srup-c2",
             [
                 "CodeWriter", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService",
-                "Operators", "Console",
-                "Doctor", "Settings",
+                "Operators", "Console", "PhoneObserver", "Doctor", "Settings",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),
@@ -344,11 +353,15 @@ let package = Package(
             ]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
+            "PhoneObserverTests", in: "Network",
+            ["CodeWriter", "PhoneObserver", "AimPage", "Linux", "Luma", "Presentation", "TestProcesses"]),
+        tests(
             "ConsoleTests", in: "Network",
             [
                 "Console", "C2", "COpenSSL", "HTTPServing", "JoiningDevice", "KeyService", "Limits", "Operators",
-                "Participant", "Program", "SRUP", "Storage", "TestNetwork", "ValueForms", log, lifecycle,
-                web("Hummingbird"),
+                "Participant", "PhoneObserver", "Presentation", "Program", "SRUP", "Storage", "TestNetwork",
+                "ValueForms",
+                log, lifecycle, web("Hummingbird"),
             ]),
         tests(
             "KeyServiceTests", in: "Network",

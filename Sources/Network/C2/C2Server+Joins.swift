@@ -62,7 +62,7 @@ extension C2Server {
     }
 
     private func sendToAnObserver(_ device: DeviceID, _ token: Token, type: String) throws {
-        let observer = roster.inOrder(try usableObservers(), at: time.now()).first
+        let observer = try adviser(for: device)
         let adviser = observer.map { "by \($0)" } ?? "but no trusted observer has joined"
         causedLog.log(
             .info, about: device,
@@ -74,7 +74,7 @@ extension C2Server {
         }
     }
 
-    private func usableObservers() throws -> [DeviceID] {
+    func usableObservers() throws -> [DeviceID] {
         try state.trusted().filter { try participant.state.peer($0)?.isJoined == true }
     }
 
@@ -92,6 +92,7 @@ extension C2Server {
         directory.belongs(device)
         participant.audit("joined", "\(device): \(how)", about: device, by: name)
         occurred(.joined, device, why: how, by: name)
+        notePhone(device)
         changed(.device, device)
         causedLog.log(.info, about: device, "\(device) has joined (\(how))")
         try send(.idRequest, to: device)

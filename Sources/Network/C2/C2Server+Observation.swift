@@ -197,7 +197,8 @@ extension C2Server {
         let lasted = rules.observationTimeout - (deadline - time.now())
         events.record(
             "verdict-received", ["device": join.device.hex, "observer": observer.hex, "status": status.description])
-        participant.audit("verdict", "\(status) from \(observer) about \(join.device)", about: join.device)
+        participant.audit(
+            "verdict", "\(status) from \(observer) about \(join.device)", about: join.device, by: phones[observer])
         carryOn(join) { try judge(join, status, lasted) }
     }
 
@@ -215,29 +216,30 @@ extension C2Server {
         switch status {
         case .observedJoinValid:
             causedLog.log(.info, about: join.device, "\(observer) says VALID: it has seen \(join.device)")
-            try conclude(join, .joinSuccess, why: "observed by \(observer)")
+            try conclude(
+                join, .joinSuccess, why: "observed by \(observer)\(phoneWords(observer))", by: phones[observer])
         case .observedJoinInvalid:
             causedLog.log(
                 .warning, about: join.device,
                 "\(observer) says INVALID: something showed another value in place of \(join.device)")
-            try conclude(join, .joinFail, why: "observer saw another value")
+            try conclude(join, .joinFail, why: "observer saw another value", by: phones[observer])
         default:
             let pause = lasted >= Self.shortestLook ? .zero : Duration.seconds(1 << min(join.attempt, 5))
             try tryAgain(join, because: "the observer \(observer) says FAILED", pause: pause * .random(in: 0.5...1))
         }
     }
 
-    func conclude(_ join: C2State.Pending, _ status: Status, why: String) throws {
+    func conclude(_ join: C2State.Pending, _ status: Status, why: String, by name: String? = nil) throws {
         joins.remove(join.device)
         // On disk the answer comes first: a crash in between is recognised by its token, and no device waits in vain.
         if status == .joinSuccess {
             joins.succeeded(join.device)
-            try admitted(join.device, join.offer, .observed, how: why)
+            try admitted(join.device, join.offer, .observed, how: why, by: name)
         } else {
             joins.failed(join.device, at: time.now())
             try answer(join.device, status, join.offer, why: why)
         }
-        end(join.device, ending(status, why: why))
+        end(join.device, ending(status, why: why, by: name))
     }
 
     // MARK: After a restart

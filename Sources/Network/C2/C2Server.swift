@@ -31,6 +31,8 @@ public actor C2Server: Service {
     /// The rules as they came from the configuration, before ``C2State/policies()``.
     var configured: C2Rules
     var roster = ObserverRoster()
+    /// Observers that are an operator's phone page, while it is open: whose.
+    var phones: [DeviceID: String] = [:]
     private var messageBudget: SenderBudget<DeviceID>
     private var joinBudget: SenderBudget<DeviceID>
     private var floods = FloodGate()

@@ -99,6 +99,9 @@ struct JoinBook: Sendable {
 
     mutating func succeeded(_ device: DeviceID) { failures[device] = nil }
 
+    /// Whether a join of the device has failed lately.
+    func hasFailed(_ device: DeviceID, at now: Duration) -> Bool { recentFailures(device, now) > 0 }
+
     private func recentFailures(_ device: DeviceID, _ now: Duration) -> Int {
         guard let known = failures[device], now - known.last < Self.failureMemory else { return 0 }
         return known.count

@@ -89,6 +89,15 @@ struct ObserverRoster: Sendable {
         observers[observer]?.lastHeard = nil
     }
 
+    /// Twice what an observer of ours lets pass before it says that it is there.
+    private static let lately = Duration.seconds(1200)
+
+    /// Whether there is reason to think that an observer is at work: it was heard lately, and has let no try expire since.
+    func isThere(_ observer: DeviceID, at now: Duration) -> Bool {
+        guard let known = observers[observer], known.silences == 0, let heard = known.lastHeard else { return false }
+        return now - heard <= Self.lately
+    }
+
     /// The observers to ask first: those that answer, those with places, those heard lately.
     func inOrder(_ observers: [DeviceID], at now: Duration) -> [DeviceID] {
         func rank(_ id: DeviceID) -> (Int, Int, Duration) {

@@ -5,6 +5,7 @@ import KeyService
 import Logging
 import Operators
 import Participant
+import PhoneObserver
 import ServiceLifecycle
 
 /// Where operators look at the network and decide: pages for people, and what programs ask for, over HTTPS.
@@ -23,6 +24,8 @@ public struct Console: Sendable {
     let logger: Logger
     /// Seconds since 1970.
     let now: @Sendable () -> Double
+    /// Operators' phones as observers; `nil`: not here.
+    let phones: PhoneDesk?
     let templates: Templates
     let streams = StreamTable()
     let api: APIState
@@ -38,6 +41,18 @@ public struct Console: Sendable {
         server: C2Server, signIn: SignIn, identities: KeyServiceState, settings: ConsoleSettings, logger: Logger,
         certificates: [String: String] = [:], now: @escaping @Sendable () -> Double = Participant.systemTime
     ) throws {
+        try self.init(
+            server: server, signIn: signIn, identities: identities, settings: settings, phones: nil, logger: logger,
+            certificates: certificates, now: now)
+    }
+
+    /// The same with phones.
+    package init(
+        server: C2Server, signIn: SignIn, identities: KeyServiceState, settings: ConsoleSettings, phones: PhoneDesk?,
+        logger: Logger, certificates: [String: String] = [:],
+        now: @escaping @Sendable () -> Double = Participant.systemTime
+    ) throws {
+        self.phones = phones
         self.server = server
         self.signIn = signIn
         self.identities = identities
@@ -65,6 +80,8 @@ public struct Console: Sendable {
         addWaiting(to: router)
         addDevices(to: router)
         addObservers(to: router)
+        addPhone(to: router)
+        addInvitation(to: router)
         addPolicies(to: router)
         addAudit(to: router)
         addOperators(to: router)
@@ -84,6 +101,10 @@ public struct ConsoleSettings: Sendable {
     public var idle = Duration.seconds(3600)
     /// How many calls a second one token may make in the long run; ten times as many at once.
     public var callsPerSecond = 50.0
+    /// The network's authority in PEM, which is offered to phones; `nil`: it is not.
+    public var authorityFile: String?
+    /// How devices reach the key service, for invitations.
+    public var keyServicePlace: (host: String, port: Int) = ("localhost", 8443)
 
     /// - Parameters:
     ///   - name: of the network; the host's name when it has none.

@@ -31,6 +31,7 @@ package actor ObservationService {
     private var hasAnsweredLeftOvers = false
     private var witnesses: [any ObservingWitness] = []
     private var timer: Task<Void, Never>?
+    private var told: (@Sendable (DeviceID?, Verdict) -> Void)?
     package private(set) var verdicts: [String: Int] = [:]
     package private(set) var eyes: [String: String] = [:]
     /// What an operator compares before this observer itself is let in; `nil` when it is not waiting for that.
@@ -66,6 +67,16 @@ package actor ObservationService {
     }
 
     package var openWatches: Int { watches.count }
+
+    /// What this observer is to look at, the oldest request first; times by the clock that it was made with.
+    package var subjectsInView: [(device: DeviceID, opened: Duration, deadline: Duration)] {
+        subjects.compactMap { token, device in
+            watches.times(of: token).map { (device, $0.opened, $0.deadline) }
+        }.sorted { ($0.opened, $0.device) < ($1.opened, $1.device) }
+    }
+
+    /// Whoever wants to know of each verdict as it is sent.
+    package func onVerdict(_ tell: @escaping @Sendable (DeviceID?, Verdict) -> Void) { told = tell }
 
     /// Answers what an earlier run has left open: their nonces were in memory only, so that FAILED is the honest answer
     /// and the server can ask again at once. Not before the server has let us in: what it asks in reply would come too early.
@@ -196,6 +207,7 @@ package actor ObservationService {
         }
         verdicts[verdict.name, default: 0] += 1
         signals?.verdict(verdict.name)
+        told?(device, verdict)
         let name = device?.hex ?? "?"
         let milliseconds = Int((elapsed / .milliseconds(1)).rounded())
         let how =

@@ -102,6 +102,10 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
     public var isEmpty: Bool { open.isEmpty }
     /// How many watches are open.
     public var count: Int { open.count }
+    /// Since when a watch is open and when its time is up, by the clock of all other calls; `nil` when it is not open.
+    public func times(of id: ID) -> (opened: Duration, deadline: Duration)? {
+        open.first { $0.id == id }.map { ($0.opened, $0.deadline) }
+    }
     /// How many values seen are remembered.
     public var remembered: Int { seen.count }
 

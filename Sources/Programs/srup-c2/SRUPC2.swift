@@ -28,5 +28,6 @@ struct SRUPC2: AsyncParsableCommand {
             GroupCommand.self,
             Terminate.self, CallToJoin.self, Deregister.self, Ended.self, Receipt.self, Identities.self, Forget.self,
             ServerTokenCommand.self, OperatorCommand.self, TokenCommand.self, WebhookCommand.self, MetricsCommand.self,
+            ReadPicture.self,
         ])
 }

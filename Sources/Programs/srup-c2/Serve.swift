@@ -5,6 +5,7 @@ import KeyService
 import Logging
 import Operators
 import Participant
+import PhoneObserver
 import Program
 import SRUP
 import ServiceLifecycle
@@ -115,7 +116,11 @@ struct Serve: AsyncParsableCommand {
                 await ServerOrder.obeyed(line, by: server)
             }
             var services: [any Service] = [watch, commands]
-            if settings.pages.isOn { services.append(try pages(settings, server, logger)) }
+            let phones = try phones(settings, server, identity, logger)
+            services.append(phones)
+            if settings.pages.isOn {
+                services.append(try pages(settings, server, settings.pages.phone ? phones : nil, logger))
+            }
             if let webhook = settings.webhook {
                 services.append(
                     Webhook(
@@ -140,7 +145,7 @@ struct Serve: AsyncParsableCommand {
 extension Serve {
     /// The operators' pages.
     private func pages(
-        _ settings: ServerSettings, _ server: C2Server, _ logger: Logger
+        _ settings: ServerSettings, _ server: C2Server, _ phones: PhoneDesk?, _ logger: Logger
     ) throws -> ConsoleServer {
         let folder = folder.folder
         var lifetimes = OperatorStore.Lifetimes()
@@ -148,14 +153,16 @@ extension Serve {
         lifetimes.absolute = max(lifetimes.absolute, settings.pages.idle)
         let place = SettingsForm.inURL(settings.host)
         let operators = try OperatorStore(path: OperatorStore.path(in: folder), lifetimes: lifetimes)
-        var console = ConsoleSettings(
+        var form = ConsoleSettings(
             name: settings.pages.name ?? "SRUP at \(settings.host)",
             keyService: "https://\(place):\(settings.keyServicePort)")
-        console.callsPerSecond = Double(settings.pages.callsPerSecond)
+        form.callsPerSecond = Double(settings.pages.callsPerSecond)
+        form.authorityFile = folder + "/ca.crt"
+        form.keyServicePlace = (settings.host, settings.keyServicePort)
         let pages = try Console(
             server: server, signIn: SignIn(operators),
-            identities: try KeyServiceState(path: KeyServiceState.path(in: folder)), settings: console, logger: logger,
-            certificates: Self.certificates(folder))
+            identities: try KeyServiceState(path: KeyServiceState.path(in: folder)), settings: form, phones: phones,
+            logger: logger, certificates: Self.certificates(folder))
         return try ConsoleServer(
             pages, bind: settings.pages.bind ?? settings.bind, port: settings.pages.port,
             certificateFile: folder + "/https.crt", keyFile: folder + "/https.key")
@@ -167,6 +174,20 @@ extension Serve {
             "authority": folder + "/ca.crt", "https": folder + "/https.crt", "broker": folder + "/broker.crt",
             "server": folder + "/server/certificate.pem",
         ]
+    }
+
+    /// Operators' phones. Also where they are not allowed any more: an earlier run may have left one trusted.
+    private func phones(
+        _ settings: ServerSettings, _ server: C2Server, _ identity: Identity, _ logger: Logger
+    ) throws -> PhoneDesk {
+        let home = folder.folder + "/server"
+        let places = RegisteredPhones(
+            folder: home + "/phones", keyService: identity.keyService, authorityFile: home + "/https-ca.pem",
+            server: identity.id, serverKey: try identity.key.publicKey, logger: logger)
+        return PhoneDesk(
+            server: server, places: places,
+            rules: PhoneDesk.rules(observationTimeout: try rules.apply(to: settings.rules).observationTimeout),
+            logger: logger)
     }
 
     /// A configuration that is wrong changes nothing.

@@ -27,6 +27,8 @@ struct ServerSettings {
         var idle = Duration.seconds(3600)
         /// Of one token, in the long run.
         var callsPerSecond = 50
+        /// Whether an operator's phone may be an observer.
+        var phone = true
     }
 
     /// `[webhook]`; `nil`: there is none.
@@ -98,6 +100,7 @@ struct ServerSettings {
         settings.pages.name = try file.string("pages.name", allowed: "1 to 60 printable characters") {
             (1...60).contains($0.count) && $0 == $0.withoutControls
         }
+        settings.pages.phone = try file.boolean("pages.phone", default: true)
         settings.pages.idle = try file.duration(
             "pages.idle", default: settings.pages.idle, in: .seconds(60)...(.seconds(43200)))
     }
@@ -177,6 +180,7 @@ struct ServerSettings {
         # bind = "127.0.0.1"         # elsewhere than the rest
         # name = "Greenhouse 3"      # on every page; without it, the host
         idle = "1 h"                 # a session that is not used ends
+        phone = true                 # an operator's phone may be an observer, while its page is open
 
         # Programs (srup-c2 token add) ask at the pages' port, below /api.
         [api]

@@ -50,6 +50,8 @@ public final class CodeReader {
     private let isStream: Bool
     private var ballot = LinearBallot()
     private var number = 0
+    /// Symbols of the picture that was read last that are there and could not be read.
+    public private(set) var unread: [Aim] = []
 
     /// - Parameter symbologies: what to look for; fewer is faster.
     public convenience init(_ symbologies: Set<Symbology> = Set(Symbology.allCases)) {
@@ -68,7 +70,12 @@ public final class CodeReader {
     /// patterns gave no text, by zbar; then Data Matrix; then linear codes. None ends the search for others.
     public func read(_ plane: LumaPlane) -> [Reading] {
         var found = search?.read(plane) ?? []
-        if symbologies.contains(.dataMatrix) { found.add(Reading.dataMatrix(plane).readings) }
+        unread = search?.unread ?? []
+        if symbologies.contains(.dataMatrix) {
+            let matrix = Reading.dataMatrix(plane)
+            found.add(matrix.readings)
+            unread += matrix.unread
+        }
         if let scanner { found.add(linear(plane, scanner)) }
         return found
     }

@@ -5,6 +5,7 @@ import JoiningDevice
 import Logging
 import NIOCore
 import Participant
+import PhoneObserver
 import SRUP
 import Storage
 import TestNetwork
@@ -23,8 +24,8 @@ final class ConsoleScene: @unchecked Sendable {
     let server: TestServer
     let operators: OperatorStore
     let identities: KeyServiceState
-    let console: Console
-    private let responder: any HTTPResponder<ConsoleContext>
+    private(set) var console: Console
+    private var responder: any HTTPResponder<ConsoleContext>
     /// What the operators' clock says beside the network's.
     var ahead = 0.0
 
@@ -52,6 +53,15 @@ final class ConsoleScene: @unchecked Sendable {
     }
 
     func close() { network.close() }
+
+    /// The same with a page for phones.
+    func use(_ phones: PhoneDesk, _ settings: ConsoleSettings? = nil) throws {
+        console = try Console(
+            server: server.server, signIn: console.signIn, identities: identities,
+            settings: settings ?? console.settings,
+            phones: phones, logger: console.logger, now: network.wallClock)
+        responder = console.router().buildResponder()
+    }
 
     /// A device of ours that shows its value to people, and waits.
     func panel(_ number: UInt64, type: String = "panel") async throws -> TestDevice {
@@ -127,6 +137,14 @@ final class ConsoleScene: @unchecked Sendable {
         _ method: HTTPRequest.Method, _ path: String, body: String?, cookie: String?, address: String,
         _ headers: [String: String]
     ) async throws -> Answer {
+        try await ask(
+            method, path, content: Array((body ?? "").utf8), cookie: cookie, address: address, headers)
+    }
+
+    func ask(
+        _ method: HTTPRequest.Method, _ path: String, content: [UInt8], cookie: String?, address: String,
+        _ headers: [String: String]
+    ) async throws -> Answer {
         var fields = HTTPFields()
         for (name, value) in headers {
             let key = try #require(HTTPField.Name(name))
@@ -135,7 +153,7 @@ final class ConsoleScene: @unchecked Sendable {
         if let cookie { fields[.cookie] = "\(Doorkeeper.cookie)=\(cookie)" }
         let head = HTTPRequest(
             method: method, scheme: "https", authority: "c2.example.net:8444", path: path, headerFields: fields)
-        let request = Request(head: head, body: .init(buffer: ByteBuffer(string: body ?? "")))
+        let request = Request(head: head, body: .init(buffer: ByteBuffer(bytes: content)))
         let response = try await responder.respond(
             to: request, context: ConsoleContext(source: Source(), place: address))
         let collector = Collector()

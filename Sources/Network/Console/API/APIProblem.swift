@@ -117,7 +117,7 @@ struct APIProblem: Error, Sendable {
         let code: Code =
             switch error {
             case .unknown: .unknown
-            case .ended: .ended
+            case .ended, .hasEnded: .ended
             case .replaced: .replaced
             case .wrongWords: .wrongWords
             case .notAMember: .notAMember

@@ -7,7 +7,7 @@ enum Assets {
     /// Changes with any of them.
     static let version: String = {
         // FNV-1a: it only tells versions apart.
-        let hash = [style, script, camera, icon].joined().utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) {
+        let hash = [style, script, phone, icon].joined().utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) {
             ($0 ^ UInt64($1)) &* 0x100_0000_01B3
         }
         return String(hash, radix: 36)
@@ -104,6 +104,7 @@ enum Assets {
         .forms h2 { margin-top: 0; } .forms svg { width: 100%; max-width: 18rem; height: auto; display: block; } .full { grid-column: 1 / -1; }
         .value { font-size: 1.25rem; font-family: ui-monospace, "DejaVu Sans Mono", monospace; margin: 0; }
         ol.value { padding-left: 2.75rem; font-size: 1.1rem; }
+        .invitation svg { width: 100%; max-width: 20rem; height: auto; display: block; background: #ffffff; }
         .secret { user-select: all; padding: 1rem; background: var(--raised); border: 1px solid var(--line); border-radius: 4px; margin-bottom: 1rem; }
         .scroll { position: relative; overflow-x: auto; margin-bottom: 1rem; }
         table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .5rem .75rem .5rem 0; border-bottom: 1px solid var(--line); }
@@ -230,8 +231,6 @@ enum Assets {
           start();
         })();
         """
-
-    static let camera = ""
 }
 
 extension Console {
@@ -239,6 +238,7 @@ extension Console {
         for (name, type, text) in [
             ("style.css", "text/css; charset=utf-8", Assets.style),
             ("live.js", "text/javascript; charset=utf-8", Assets.script),
+            ("phone.js", "text/javascript; charset=utf-8", Assets.phone),
             ("icon.svg", "image/svg+xml", Assets.icon),
         ] {
             router.get("/assets/\(name)") { _, _ in

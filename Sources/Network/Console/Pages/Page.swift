@@ -24,11 +24,17 @@ struct Page {
 
 /// The pages that the head of each leads to.
 private enum Place: CaseIterable {
-    case waiting, devices, observers, observations, policies, audit, operators
+    case waiting, devices, observers, phone, observations, policies, audit, operators
 
     var path: String { "/\(self)" }
     var name: String { "\(self)".prefix(1).uppercased() + "\(self)".dropFirst() }
-    var role: Role { self == .operators ? .administer : .look }
+    var role: Role {
+        switch self {
+        case .operators: .administer
+        case .phone: .moderate
+        default: .look
+        }
+    }
 }
 
 extension Console {
@@ -71,7 +77,9 @@ extension Console {
             values["visitor"] = true
             values["name"] = session.name.text
             values["outToken"] = session.forms.token(for: "sign-out")
-            values["nav"] = Place.allCases.filter { $0.role <= session.role }.map { place -> [String: Any] in
+            values["nav"] = Place.allCases.filter { place in
+                place.role <= session.role && (place != .phone || phones != nil)
+            }.map { place -> [String: Any] in
                 var entry: [String: Any] = ["href": place.path, "name": place.name]
                 if path == place.path { entry["here"] = true }
                 if place == .waiting, waiting > 0 { entry["count"] = String(waiting) }

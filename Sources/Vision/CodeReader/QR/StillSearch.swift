@@ -12,14 +12,22 @@ final class StillSearch {
     private let enlarger = Enlarger()
     private let search = QRSearch(.still)
     private let second = SecondReader()
+    /// Symbols of the last picture that neither reader could read.
+    private(set) var unread: [Aim] = []
 
     /// The codes, each once.
     func read(_ plane: LumaPlane) -> [Reading] {
+        unread = []
         var readings = codes(plane)
         guard let large = enlarger.enlarged(plane) else { return readings }
         let scale = 1 / Float(Enlarger.factor)
         let origin = Place(repeating: -Float(Enlarger.margin) * scale)
+        // What was found in the picture itself is told in its own pixels.
+        let aims = unread
         readings.add(codes(large).map { $0.moved(scale: scale, to: origin) })
+        unread = aims.filter { aim in
+            !readings.contains { ConvexArea(corners: aim.corners).contains($0.corners.middle) }
+        }
         return readings
     }
 
@@ -70,6 +78,9 @@ final class StillSearch {
                 }
             })
         readings.add(others.filter { other in !read.contains { $0.isPlace(of: other) } })
+        unread += findings.symbols.filter { symbol in
+            symbol.aim.isSymbol && !readings.contains { symbol.isPlace(of: $0) }
+        }.map(\.aim)
         return readings
     }
 }
