@@ -358,7 +358,8 @@ let package = Package(
         tests(
             "ConsoleTests", in: "Network",
             [
-                "Console", "C2", "COpenSSL", "HTTPServing", "JoiningDevice", "KeyService", "Limits", "Operators",
+                "CodeWriter", "Console", "C2", "COpenSSL", "HTTPServing", "JoiningDevice", "KeyService", "Limits",
+                "Operators",
                 "Participant", "PhoneObserver", "Presentation", "Program", "SRUP", "Storage", "TestNetwork",
                 "ValueForms",
                 log, lifecycle, web("Hummingbird"),
