@@ -161,7 +161,8 @@ let package = Package(
         room(
             "PhoneObserver", in: "Network",
             [
-                "C2", "CLinux", "Camera", "CodeReader", "Keeper", "Limits", "Linux", "Luma", "Observation", "ObservedValue",
+                "C2", "CLinux", "Camera", "CodeReader", "Keeper", "Limits", "Linux", "Luma", "Observation",
+                "ObservedValue",
                 "Participant", "Program", "SRUP", "Storage", "WitnessLink", log, lifecycle,
             ]),
 
@@ -169,7 +170,8 @@ let package = Package(
         room(
             "Console", in: "Network",
             [
-                "C2", "PhoneObserver", "HTTPServing", "KeyService", "Operators", "Participant", "SRUP", "ValueForms", "Storage",
+                "C2", "PhoneObserver", "HTTPServing", "KeyService", "Operators", "Participant", "SRUP", "ValueForms",
+                "Storage",
                 "Limits",
                 "Linux", "Program", log, lifecycle, web("Hummingbird"), mustache,
             ]),
@@ -339,7 +341,8 @@ let package = Package(
             "ConsoleTests", in: "Network",
             [
                 "Console", "C2", "JoiningDevice", "KeyService", "Operators", "Participant",
-                "PhoneObserver", "Presentation", "SRUP", "Storage", "TestNetwork", "ValueForms", log, web("Hummingbird"),
+                "PhoneObserver", "Presentation", "SRUP", "Storage", "TestNetwork", "ValueForms", log,
+                web("Hummingbird"),
             ]),
         tests(
             "KeyServiceTests", in: "Network",

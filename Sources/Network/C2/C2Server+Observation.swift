@@ -214,7 +214,8 @@ extension C2Server {
         switch status {
         case .observedJoinValid:
             causedLog.log(.info, about: join.device, "\(observer) says VALID: it has seen \(join.device)")
-            try conclude(join, .joinSuccess, why: "observed by \(observer)\(phoneWords(observer))", by: phones[observer])
+            try conclude(
+                join, .joinSuccess, why: "observed by \(observer)\(phoneWords(observer))", by: phones[observer])
         case .observedJoinInvalid:
             causedLog.log(
                 .warning, about: join.device,

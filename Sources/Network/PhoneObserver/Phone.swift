@@ -48,7 +48,8 @@ final class Phone: Sendable {
         let said = Said()
         self.said = said
         let service = ObservationService(
-            place.participant, server: place.server, rules: rules, events: try EventLog(path: nil), name: name, time: time)
+            place.participant, server: place.server, rules: rules, events: try EventLog(path: nil), name: name,
+            time: time)
         self.service = service
         await service.onVerdict { device, verdict in
             if let device {

@@ -61,7 +61,8 @@ package struct PictureProcess: Sendable {
         defer { text.withUnsafeMutableBytes { $0.wipe() } }
         let count = text.withUnsafeMutableBytes { read(answer[0], $0.baseAddress, $0.count) }
         guard end == .exited(0) else {
-            throw Failure(description: "the process that looked at it did not finish (\(end?.description ?? "it hung"))")
+            throw Failure(
+                description: "the process that looked at it did not finish (\(end?.description ?? "it hung"))")
         }
         guard count > 0, let report = PictureReport(String(decoding: text.prefix(count), as: UTF8.self)) else {
             throw Failure(description: "the process that looked at it said something else than what it had seen")
@@ -96,7 +97,8 @@ package struct PictureProcess: Sendable {
         let count = picture.withUnsafeMutableBytes { readAll(into: $0, from: STDIN_FILENO) }
         guard count >= 0 else { return 1 }
         picture.removeLast(picture.count - count)
-        let report = count > maximumPicture ? PictureReport(unusable: "it is too large") : PictureReport(examining: picture)
+        let report =
+            count > maximumPicture ? PictureReport(unusable: "it is too large") : PictureReport(examining: picture)
         picture.withUnsafeMutableBytes { $0.wipe() }
         return writeAll(Array(report.text.utf8), to: STDOUT_FILENO) ? 0 : 1
     }

@@ -21,7 +21,8 @@ package struct RegisteredPhones: PhonePlaces {
     ///   - keyService: its URL.
     ///   - authorityFile: of its certificate.
     package init(
-        folder: String, keyService: String, authorityFile: String, server: DeviceID, serverKey: PublicKey, logger: Logger
+        folder: String, keyService: String, authorityFile: String, server: DeviceID, serverKey: PublicKey,
+        logger: Logger
     ) {
         self.folder = folder
         self.keyService = keyService
@@ -35,7 +36,9 @@ package struct RegisteredPhones: PhonePlaces {
         names().compactMap { name in
             // Only what it is called: keys stay on the disk.
             let path = Identity.statePath(folder + "/" + name)
-            guard PublicFile.isThere(path), let state = try? ParticipantStore(path: path, use: .look) else { return nil }
+            guard PublicFile.isThere(path), let state = try? ParticipantStore(path: path, use: .look) else {
+                return nil
+            }
             return try? state.value("identity").flatMap { DeviceID(hex: $0) }
         }
     }

@@ -57,7 +57,8 @@ final class ConsoleScene: @unchecked Sendable {
     /// The same with a page for phones.
     func use(_ phones: PhoneDesk, _ settings: ConsoleSettings? = nil) throws {
         console = try Console(
-            server: server.server, signIn: console.signIn, identities: identities, settings: settings ?? console.settings,
+            server: server.server, signIn: console.signIn, identities: identities,
+            settings: settings ?? console.settings,
             phones: phones, logger: console.logger, now: network.wallClock)
         responder = console.router().buildResponder()
     }

@@ -74,14 +74,16 @@ import Testing
     }
 
     @Test func nestedOnesAreRefused() {
-        let inner = "--x-x\r\nContent-Disposition: form-data; name=a\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n"
+        let inner =
+            "--x-x\r\nContent-Disposition: form-data; name=a\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n"
         #expect(refusal(inner + "--y\r\n\r\n--y--\r\n--x-x--") == .nested)
         #expect(refusal(inner.replacing("multipart/mixed", with: "MULTIPART/Mixed") + "\r\n--x-x--") == .nested)
     }
 
     @Test func hugeHeadersAreRefused() {
         let start = "--x-x\r\nContent-Disposition: form-data; name=a\r\n"
-        #expect(refusal(start + "X: " + String(repeating: "y", count: 3000) + "\r\n\r\n1\r\n--x-x--") == .headerTooLarge)
+        #expect(
+            refusal(start + "X: " + String(repeating: "y", count: 3000) + "\r\n\r\n1\r\n--x-x--") == .headerTooLarge)
         #expect(refusal(start + String(repeating: "X: y\r\n", count: 1000) + "\r\n1\r\n--x-x--") == .headerTooLarge)
         #expect(refusal(start + String(repeating: "\r", count: 5000)) == .headerTooLarge)
         #expect(refusal(start + "X: " + String(repeating: "y", count: 1900) + "\r\n\r\n1\r\n--x-x--") == nil)

@@ -32,8 +32,10 @@ import Testing
         #expect(try await phone.page().contains("<span class=\"state yes\">VALID</span>"))
         let audit = try scene.scene.server.participant.state.auditLog(last: 20)
         #expect(audit.contains { $0.event == "verdict" && $0.by == "moderate" && $0.subject == device.id })
-        #expect(audit.contains { $0.event == "joined" && $0.by == "moderate" && $0.detail.contains("phone of moderate") })
-        #expect(audit.contains { $0.event == "trusted" && $0.by == "moderate" && $0.detail.contains("phone of moderate") })
+        #expect(
+            audit.contains { $0.event == "joined" && $0.by == "moderate" && $0.detail.contains("phone of moderate") })
+        #expect(
+            audit.contains { $0.event == "trusted" && $0.by == "moderate" && $0.detail.contains("phone of moderate") })
         let join = try #require(try scene.server.store.joins(of: device.id, limit: 1).first)
         #expect(join.ending?.by == "moderate" && join.observer == id)
     }

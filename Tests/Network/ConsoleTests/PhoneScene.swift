@@ -126,7 +126,9 @@ final class PhoneScene: @unchecked Sendable {
 
         /// What the page does without one.
         func photo(_ bytes: [UInt8], token: String? = nil) async throws -> ConsoleScene.Answer {
-            let body = PhoneScene.multipart([("token", nil, Array((token ?? self.token).utf8)), ("photo", "a.jpg", bytes)])
+            let body = PhoneScene.multipart([
+                ("token", nil, Array((token ?? self.token).utf8)), ("photo", "a.jpg", bytes),
+            ])
             return try await send(
                 "/phone/photo", body, ["Content-Type": "multipart/form-data; boundary=x-x", "X-Form-Token": ""])
         }

@@ -19,7 +19,8 @@ import Testing
         return process
     }
 
-    private func standIn(_ program: String, _ arguments: [String], patience: Duration = .seconds(60)) -> PictureProcess {
+    private func standIn(_ program: String, _ arguments: [String], patience: Duration = .seconds(60)) -> PictureProcess
+    {
         var process = PictureProcess()
         process.program = program
         process.arguments = arguments
@@ -92,7 +93,8 @@ import Testing
     @Test func aPNGThatClaimsTenGigapixelsIsRefused() throws {
         var header = Array("IHDR".utf8) + number(100_000) + number(100_000) + [8, 0, 0, 0, 0]
         header = number(13) + header + number(0)
-        let bytes = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + header + number(0) + Array("IEND".utf8) + number(0)
+        let bytes =
+            [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + header + number(0) + Array("IEND".utf8) + number(0)
         let report = try own().report(on: bytes)
         #expect(report.unusable != nil && report.seen.isEmpty)
     }
@@ -185,7 +187,8 @@ import Testing
 
     /// Nothing of ours reaches it: no descriptor but its three, no variable.
     @Test func itGetsThePictureAndNothingElse() {
-        let script = "test \"$(ls /proc/self/fd | wc -l)\" -le 4 && test -z \"$(env | grep -v ^PWD= | grep -v ^SHLVL= | grep -v ^_=)\" && "
+        let script =
+            "test \"$(ls /proc/self/fd | wc -l)\" -le 4 && test -z \"$(env | grep -v ^PWD= | grep -v ^SHLVL= | grep -v ^_=)\" && "
             + "test \"$(cat | wc -c)\" = 3 && printf 'others 7\\nend\\n'"
         setenv("SRUP_SECRET_OF_A_TEST", "1", 1)
         defer { unsetenv("SRUP_SECRET_OF_A_TEST") }
@@ -209,14 +212,17 @@ import Testing
             if limits.range(of: "Max address space +1073741824", options: .regularExpression) != nil { break }
             usleep(10_000)
         }
-        for wanted in ["Max address space +1073741824", "Max cpu time +15 ", "Max core file size +0 ", "Max file size +0 "] {
+        for wanted in [
+            "Max address space +1073741824", "Max cpu time +15 ", "Max core file size +0 ", "Max file size +0 ",
+        ] {
             #expect(limits.range(of: wanted, options: .regularExpression) != nil, "\(wanted) in \(limits)")
         }
         // None of its threads can do more than compute: filter mode.
         func modes() -> [String] {
             let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")) ?? []
             return threads.map { thread in
-                let text = (try? String(contentsOfFile: "/proc/\(process)/task/\(thread)/status", encoding: .utf8)) ?? ""
+                let text =
+                    (try? String(contentsOfFile: "/proc/\(process)/task/\(thread)/status", encoding: .utf8)) ?? ""
                 return text.split(separator: "\n").first { $0.hasPrefix("Seccomp:") }.map(String.init) ?? ""
             }
         }

@@ -185,7 +185,9 @@ extension Console {
         }
         if !status.isConnected { return ["mark": "warn", "words": "It is not connected to the broker yet."] }
         if !status.isJoined {
-            return ["mark": "warn", "words": "The server has not let it in yet; does the policy for observers allow it?"]
+            return [
+                "mark": "warn", "words": "The server has not let it in yet; does the policy for observers allow it?",
+            ]
         }
         return ["mark": "good", "words": "It looks as the observer \(status.id.hex), in your name."]
     }
