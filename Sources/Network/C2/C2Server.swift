@@ -390,6 +390,7 @@ public actor C2Server: Service {
         changed(.device, sender)
         guard try state.trusted().contains(sender) else { return }
         let isNew = roster.learned(identification, of: sender)
+        roster.heard(sender, at: time.now())
         try state.save(
             C2State.Observer(
                 id: sender, observations: identification.observations ?? 1, session: identification.session))

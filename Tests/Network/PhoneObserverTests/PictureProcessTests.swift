@@ -197,7 +197,7 @@ import Testing
         #expect((try? process.report(on: [1, 2, 3]))?.others == 7)
     }
 
-    /// The limits are its own: what asks for more memory or time ends.
+    /// The limits are its own, and it can do nothing but compute.
     @Test func itsMemoryAndTimeAreBounded() throws {
         let runner = try ProgramRunner()
         defer { runner.close() }
@@ -218,5 +218,16 @@ import Testing
         ] {
             #expect(limits.range(of: wanted, options: .regularExpression) != nil, "\(wanted) in \(limits)")
         }
+        // None of its threads can do more than compute: filter mode.
+        func modes() -> [String] {
+            let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")) ?? []
+            return threads.map { thread in
+                let text =
+                    (try? String(contentsOfFile: "/proc/\(process)/task/\(thread)/status", encoding: .utf8)) ?? ""
+                return text.split(separator: "\n").first { $0.hasPrefix("Seccomp:") }.map(String.init) ?? ""
+            }
+        }
+        while .now < end, !modes().allSatisfy({ $0 == "Seccomp:\t2" }) { usleep(10_000) }
+        #expect(!modes().isEmpty && modes().allSatisfy { $0 == "Seccomp:\t2" }, "\(modes())")
     }
 }
