@@ -118,6 +118,8 @@ let package = Package(
 
         room("Linux", in: "Support", ["CLinux"]),
         room("Addresses", in: "Support"),
+        room("CodeWriter", in: "Support", ["CQREncode", "CPNG", "Linux"]),
+        room("OLED", in: "Support", ["Addresses", "CLinux", "Linux"]),
         room("Limits", in: "Support", [log]),
         room("Storage", in: "Support", ["CSQLite", "Linux"]),
         room("Settings", in: "Support", ["CTOML", "Linux"]),
@@ -146,6 +148,7 @@ let package = Package(
             "C2", in: "Network",
             ["ObservedValue", "ValueForms", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
         room("Operators", in: "Network", ["SRUP", "Storage", "Limits", "Linux", "COpenSSL"]),
+        room("Invitations", in: "Network", ["Participant", "Settings", "Linux"]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
         room(
             "HTTPServing", in: "Network",
@@ -170,10 +173,10 @@ let package = Package(
         room(
             "Console", in: "Network",
             [
-                "C2", "PhoneObserver", "HTTPServing", "KeyService", "Operators", "Participant", "SRUP", "ValueForms",
-                "Storage",
+                "C2", "CodeWriter", "Invitations", "PhoneObserver", "HTTPServing", "KeyService", "Operators",
+                "Participant", "SRUP", "ValueForms", "Storage",
                 "Limits",
-                "Linux", "Program", log, lifecycle, web("Hummingbird"), mustache,
+                "Linux", "Program", "CCurl", "COpenSSL", log, lifecycle, web("Hummingbird"), mustache,
             ]),
 
         // MARK: Observer: verdicts, the witness's line, what it shows and examines
@@ -187,7 +190,8 @@ let package = Package(
             "Keeper", in: "Observer",
             [
                 "Addresses", "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program",
-                "Signals",
+                "Linux",
+                "Signals", "Storage",
                 "CLinux",
                 log, lifecycle,
             ]),
@@ -214,8 +218,11 @@ let package = Package(
         // MARK: Device: what joins, and how it shows its value
 
         room(
-            "Presentation", in: "Device", ["ObservedValue", "ValueForms", "CQREncode", "CPNG", "CFramebuffer", "Linux"]),
+            "Presentation", in: "Device",
+            ["Addresses", "CodeWriter", "ObservedValue", "OLED", "ValueForms", "CPNG", "CFramebuffer", "Linux"]),
         room("JoiningDevice", in: "Device", ["SRUP", "Participant", "Limits", "Presentation", log, lifecycle]),
+        room(
+            "Agent", in: "Device", ["SRUP", "Participant", "Limits", "Linux", "Settings", "Program", log, lifecycle]),
 
         // MARK: Programs: one command line each
 
@@ -224,14 +231,14 @@ let package = Package(
             [
                 "Addresses",
                 "ObservedValue",
-                "Eyes", "WitnessLink", "Camera", "CodeReader", "Luma", "Geometry", "Aiming", "AimPage", "Presentation",
+                "Eyes", "WitnessLink", "Camera", "CodeReader", "Luma", "Geometry", "Aiming", "AimPage", "CodeWriter",
                 "NFCProtocols",
                 "NFCReader", "Linux", "Program", "CWiping", arguments,
             ]),
         program(
             "srup-observer",
             [
-                "ValueForms", "ObservedValue", "Addresses",
+                "ValueForms", "ObservedValue", "Addresses", "OLED", "Invitations",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
                 "Doctor",
                 "Signals", "Linux", "CWiping", log, lifecycle, arguments,
@@ -239,14 +246,17 @@ let package = Package(
         program(
             "srup-device",
             [
-                "SRUP", "Participant", "JoiningDevice", "Presentation", "Program", "Storage", "CWiping", log, lifecycle,
+                "Addresses", "CodeWriter", "SRUP", "Invitations", "Linux", "Participant", "JoiningDevice",
+                "Presentation", "Agent",
+                "Settings",
+                "Program", "Storage", "CWiping", log, lifecycle,
                 arguments,
             ]),
         program(
             "srup-c2",
             [
-                "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService", "Operators", "Console",
-                "PhoneObserver", "Doctor", "Settings",
+                "CodeWriter", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService",
+                "Operators", "Console", "PhoneObserver", "Doctor", "Settings",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),
@@ -278,16 +288,17 @@ let package = Package(
 
         room("SeededRandom", in: "Testing", settings: fast),
         room("TestProcesses", in: "Testing", ["Linux"]),
+        room("DisplaySimulator", in: "Testing", ["ValueForms", "Linux"], settings: fast),
         room(
-            "Scene", in: "Testing", ["Luma", "Presentation", "DataMatrix", "ReedSolomon", "SeededRandom", "CDmtx"],
+            "Scene", in: "Testing", ["Luma", "CodeWriter", "DataMatrix", "ReedSolomon", "SeededRandom", "CDmtx"],
             settings: fast),
         room(
             "FuzzTargets", in: "Testing",
             [
                 "Addresses",
                 "ObservedValue",
-                "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Camera", "Settings", "WitnessLink",
-                "Participant",
+                "Agent", "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Camera", "Settings",
+                "WitnessLink", "Invitations", "Participant",
                 "CertificateRequests",
             ]),
         room(
@@ -320,11 +331,18 @@ let package = Package(
         tests("StorageTests", in: "Support", ["Storage", "Linux"]),
         tests("SettingsTests", in: "Support", ["Settings"]),
         tests("ProgramTests", in: "Support", ["Program", "Linux", arguments, log, lifecycle]),
+        tests("CodeWriterTests", in: "Support", ["CodeReader", "CodeWriter", "Luma"]),
+        tests("OLEDTests", in: "Support", ["Addresses", "DisplaySimulator", "OLED", "ValueForms"]),
         tests("ObservedValueTests", in: "Protocol", ["ObservedValue"]),
-        tests("ValueFormsTests", in: "Protocol", ["ValueForms"]),
+        tests(
+            "ValueFormsTests", in: "Protocol", ["ValueForms", "DisplaySimulator"],
+            resources: [.copy("displays.json")]),
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
         tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", "COpenSSL", log]),
+        tests(
+            "InvitationsTests", in: "Network",
+            ["Invitations", "Participant"]),
         tests("MemberTests", in: "Network", ["TestNetwork", "Participant", "SRUP", log]),
         tests(
             "C2Tests", in: "Network",
@@ -336,13 +354,15 @@ let package = Package(
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "PhoneObserverTests", in: "Network",
-            ["PhoneObserver", "AimPage", "Linux", "Luma", "Presentation", "TestProcesses"]),
+            ["CodeWriter", "PhoneObserver", "AimPage", "Linux", "Luma", "TestProcesses"]),
         tests(
             "ConsoleTests", in: "Network",
             [
-                "Console", "C2", "JoiningDevice", "KeyService", "Operators", "Participant",
-                "PhoneObserver", "Presentation", "SRUP", "Storage", "TestNetwork", "ValueForms", log,
-                web("Hummingbird"),
+                "CodeWriter", "Console", "C2", "COpenSSL", "HTTPServing", "JoiningDevice", "KeyService", "Limits",
+                "Operators",
+                "Participant", "PhoneObserver", "Program", "SRUP", "Storage", "TestNetwork",
+                "ValueForms",
+                log, lifecycle, web("Hummingbird"),
             ]),
         tests(
             "KeyServiceTests", in: "Network",
@@ -355,7 +375,7 @@ let package = Package(
         tests(
             "KeeperTests", in: "Observer",
             [
-                "Addresses", "Keeper", "TestNetwork", "Observation", "Participant", "Program", "SRUP", "Settings",
+                "Addresses", "C2", "Keeper", "TestNetwork", "Observation", "Participant", "Program", "SRUP", "Settings",
                 "Signals", "Storage", "WitnessLink",
             ]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
@@ -375,12 +395,12 @@ let package = Package(
             ["DataMatrix", "Luma", "Geometry", "Scene", "SeededRandom", "ReedSolomon", "CDmtx"]),
         tests(
             "CodeReaderTests", in: "Vision",
-            ["ObservedValue", "CodeReader", "Camera", "Luma", "Geometry", "Presentation", "Scene", "SeededRandom"],
+            ["ObservedValue", "CodeReader", "CodeWriter", "Camera", "Luma", "Geometry", "Scene", "SeededRandom"],
             resources: [.copy("cases")]),
         tests(
             "AimTests", in: "Vision",
             [
-                "Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Geometry", "Presentation", "Scene",
+                "Aiming", "AimPage", "Camera", "CodeReader", "Eyes", "Luma", "Geometry", "Scene",
                 "SeededRandom", "Linux",
                 "TestProcesses",
             ]),
@@ -389,19 +409,29 @@ let package = Package(
             "NFCReaderTests", in: "NFC",
             ["TestProcesses", "WitnessLink", "NFCReader", "ChipSimulator", "Linux", log, lifecycle],
             resources: [.copy("nfcpy")]),
-        tests("PresentationTests", in: "Device", ["Presentation", "CodeReader", "Camera", "Luma"]),
+        tests(
+            "PresentationTests", in: "Device",
+            [
+                "Addresses", "Camera", "CodeReader", "CodeWriter", "DisplaySimulator", "Luma", "Presentation",
+                "TestProcesses",
+                "ValueForms",
+            ]),
         tests(
             "JoiningDeviceTests", in: "Device",
             ["JoiningDevice", "TestNetwork", "Limits", "Participant", "Presentation", "SRUP", log]),
         tests(
+            "AgentTests", in: "Device",
+            ["Agent", "TestNetwork", "Participant", "Program", "Linux", "SRUP", "Settings", "Storage", log, lifecycle]),
+        tests(
             "SceneTests", in: "Testing",
-            ["Scene", "CodeReader", "Presentation", "Luma", "SeededRandom", "TestProcesses"]),
+            ["Scene", "CodeReader", "CodeWriter", "Luma", "SeededRandom", "TestProcesses"]),
         tests("FuzzTests", in: "Testing", ["FuzzTargets"]),
         tests("ModelTests", in: "EndToEnd", ["Model"]),
         tests(
             "SystemTests", in: "EndToEnd",
             [
                 "ObservedValue",
+                "CodeWriter", "DisplaySimulator",
                 "TestProcesses", "SRUP", "Participant", "Storage", "Linux", "CLinux", "Program", "Camera", "CodeReader",
                 "Luma",
                 "Scene", log, lifecycle,

@@ -13,6 +13,8 @@ let package = Package(
         .executableTarget(
             name: "tap-benchmark", dependencies: [.product(name: "TestProcesses", package: "srup-observer")]),
         .executableTarget(
+            name: "revocation-benchmark", dependencies: [.product(name: "TestProcesses", package: "srup-observer")]),
+        .executableTarget(
             name: "recognition-benchmark",
             dependencies: [
                 .product(name: "Camera", package: "srup-observer"),

@@ -34,6 +34,11 @@ void srup_curl_free(CURL *c) { lib.curl_easy_cleanup(c); }
 CURLcode srup_curl_text(CURL *c, CURLoption option, const char *value) { return lib.curl_easy_setopt(c, option, value); }
 CURLcode srup_curl_number(CURL *c, CURLoption option, long value) { return lib.curl_easy_setopt(c, option, value); }
 
+CURLcode srup_curl_bytes(CURL *c, CURLoption option, const void *bytes, size_t count) {
+    struct curl_blob blob = {.data = (void *)bytes, .len = count, .flags = CURL_BLOB_COPY};
+    return lib.curl_easy_setopt(c, option, &blob);
+}
+
 CURLcode srup_curl_body(CURL *c, const void *bytes, long count) {
     CURLcode code = lib.curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, count);
     return code != CURLE_OK ? code : lib.curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, (const char *)bytes);

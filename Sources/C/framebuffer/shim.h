@@ -5,6 +5,8 @@
 // https://docs.kernel.org/fb/api.html
 typedef struct {
     unsigned width, height, bits, stride;
+    // Where red, green and blue are in a pixel, from its lowest bit, and how many bits each has.
+    unsigned offsets[3], lengths[3];
 } srup_fb_geometry;
 
 static inline int srup_fb_query(int fd, srup_fb_geometry *out) {
@@ -15,5 +17,10 @@ static inline int srup_fb_query(int fd, srup_fb_geometry *out) {
     out->height = v.yres;
     out->bits = v.bits_per_pixel;
     out->stride = f.line_length;
+    const struct fb_bitfield *colours[] = {&v.red, &v.green, &v.blue};
+    for (int i = 0; i < 3; i++) {
+        out->offsets[i] = colours[i]->offset;
+        out->lengths[i] = colours[i]->length;
+    }
     return 0;
 }

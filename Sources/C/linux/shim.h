@@ -81,11 +81,19 @@ __attribute__((noinline, unused)) static void srup_wipe_stack(void) {
 #include <errno.h>
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
 // Declared by glibc (2.34 and later) only with _GNU_SOURCE.
 extern int close_range(unsigned int first, unsigned int last, int flags);
+
+// Where both are there, the old ones have numbers of 16 bits.
+#ifdef SYS_setuid32
+#define SRUP_SYS_(name) SYS_##name##32
+#else
+#define SRUP_SYS_(name) SYS_##name
+#endif
 
 struct srup_child {
     const char *path;
@@ -99,6 +107,12 @@ struct srup_child {
     int has_own_group;
     // What it gets when the thread that started it ends; 0: nothing. prctl(2), PR_SET_PDEATHSIG
     int death_signal;
+    // Whether it can become nobody else: prctl(2), PR_SET_NO_NEW_PRIVS.
+    int is_confined;
+    // Whether it becomes another user, of this group and no others.
+    int has_user;
+    uid_t user;
+    gid_t group;
 };
 
 // posix_spawn(3) knows no death signal. Only system calls between vfork and exec: the memory is still the parent's.
@@ -140,6 +154,19 @@ __attribute__((noinline, unused)) static pid_t srup_start_child(const struct sru
             // A kernel before 5.9.
             for (int number = child->first_closed; number < 4096; number++) close(number);
         }
+        // System calls themselves: the C library's functions would change all threads of the parent. These change this one.
+        if (child->has_user
+            && (syscall(SRUP_SYS_(setgroups), 0, NULL) != 0 || syscall(SRUP_SYS_(setgid), child->group) != 0
+                || syscall(SRUP_SYS_(setuid), child->user) != 0)) {
+            error = errno;
+            _exit(127);
+        }
+        // A death signal does not outlive a change of user.
+        if (child->has_user && child->death_signal != 0) prctl(PR_SET_PDEATHSIG, child->death_signal);
+        if (child->is_confined && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+            error = errno;
+            _exit(127);
+        }
         sigprocmask(SIG_SETMASK, &none, NULL);
         execve(child->path, child->arguments, child->environment);
         error = errno;
@@ -173,6 +200,12 @@ static inline int srup_msg_dontwait(void) { return MSG_DONTWAIT; }
 static inline int srup_msg_peek(void) { return MSG_PEEK; }
 static inline int srup_shut_wr(void) { return SHUT_WR; }
 static inline int srup_shut_rdwr(void) { return SHUT_RDWR; }
+
+#include <linux/i2c-dev.h>
+#include <sys/ioctl.h>
+
+// Which device of an I2C bus is written to from now on; 0, or -1 with errno. https://docs.kernel.org/i2c/dev-interface.html
+static inline int srup_i2c_choose(int bus, int address) { return ioctl(bus, I2C_SLAVE, (long)address); }
 
 #include <sys/syscall.h>
 

@@ -49,3 +49,14 @@ static inline int srup_no_passphrase(char *buffer, int size, int writing, void *
     (void)buffer, (void)size, (void)writing, (void)context;
     return -1;
 }
+
+// The entries of a list of revoked certificates.
+static inline int srup_crl_count(X509_CRL *list) {
+    STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(list);
+    return entries ? sk_X509_REVOKED_num(entries) : 0;
+}
+static inline X509_REVOKED *srup_crl_entry(X509_CRL *list, int index) {
+    return sk_X509_REVOKED_value(X509_CRL_get_REVOKED(list), index);
+}
+
+static inline void srup_free(void *memory) { OPENSSL_free(memory); }

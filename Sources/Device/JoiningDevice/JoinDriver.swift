@@ -141,7 +141,19 @@ public actor JoinDriver {
             events.record("left", ["why": why])
             // It may have waited at the broker for days: a join under way has an answer of its own to come.
             if askingSince == nil { planNothing() }
-        case .action(let id): logger.info("action \(id)")
+        case .calledToJoin:
+            events.record("called-to-join")
+            if !isShowing { await ask(.simple) }
+        case .identityEnded:
+            takeDown()
+            planNothing()
+            logger.warning("the server has ended this device's identity")
+            events.record("identity-ended")
+        case .leavingAnswered(let how, let isDone):
+            events.record("leaving-answered", ["how": "\(how)", "done": String(isDone)])
+        case .action(let id, _): logger.info("action \(id)")
+        case .group(let group, let isMember):
+            events.record(isMember ? "group-entered" : "group-left", ["group": group.text])
         case .observationAnnounced, .observationWithdrawn, .observationRequested: break
         }
     }

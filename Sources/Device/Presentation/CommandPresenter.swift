@@ -1,3 +1,4 @@
+import CodeWriter
 import Glibc
 import Linux
 
@@ -22,14 +23,17 @@ public struct CommandPresenter: NoncePresenter {
     /// - Parameter hex: 32 hexadecimal characters, borrowed.
     /// - Throws: ``PresentationError`` when it cannot be started, fails, or does not end in time.
     public func show(_ hex: UnsafeRawBufferPointer) throws {
-        var png = try PNGPresenter.png(try QRMatrix(hex: hex), scale: scale)
+        var png = try QRMatrix(hex: hex).png(scale: scale)
         defer { explicit_bzero(&png, png.count) }
         try run(png, mode: "show")
     }
 
     /// The same with a text in place of the code.
-    func show(text: String) throws {
-        var bytes = Array(text.utf8)
+    func show(text: String) throws { try show(bytes: Array(text.utf8)) }
+
+    /// The same with any bytes.
+    func show(bytes: [UInt8]) throws {
+        var bytes = bytes
         defer { explicit_bzero(&bytes, bytes.count) }
         try run(bytes, mode: "show")
     }

@@ -22,6 +22,8 @@ public enum PresentationError: Error, Sendable, Hashable, CustomStringConvertibl
     case badFile(String)
     case noFramebuffer(String, why: String)
     case tooSmall(String)
+    /// A small display, in whole words.
+    case noDisplay(String)
     case commandFailed(String, how: String)
 
     /// For people, in one line: which display and what is wrong with it.
@@ -29,11 +31,12 @@ public enum PresentationError: Error, Sendable, Hashable, CustomStringConvertibl
         switch self {
         case .cannotEncode: "the value could not be made into a QR code"
         case .badAddress(let text):
-            "\"\(text)\" is no way to show a code: say terminal, png:FILE, fb:/dev/fb0, nfc, nfc:READER, nfc-card:READER or command:CMD; or for people words, colours, mono, eink or hex, each with :terminal, :file:FILE or :command:CMD"
+            "\"\(text)\" is no way to show a code: say terminal, png:FILE, fb:/dev/fb0, nfc, nfc:READER, nfc-card:READER or command:CMD; or for people words, colours, mono, eink or hex, each with a colon and one of \(PeoplePresenter.Display.forms)"
         case .cannotWrite(let path, let why): "\(path) cannot be written: \(why)"
         case .badFile(let why): why
         case .noFramebuffer(let path, let why): "\(path) is no framebuffer that can be used: \(why)"
-        case .tooSmall(let path): "\(path) is too small for the code"
+        case .tooSmall(let path): "\(path) is too small for what is to be shown"
+        case .noDisplay(let why): why
         case .commandFailed(let command, let how): "the display command \"\(command)\" \(how)"
         }
     }
@@ -100,30 +103,12 @@ public enum PresenterAddress: Sendable, Hashable {
         case "nfc-card": self = .nfc(reader: parts.count == 2 ? rest : "auto", asCard: true)
         case "command" where !rest.isEmpty: self = .command(rest)
         default:
-            guard let form = ValueForm(rawValue: parts[0]), let display = Self.display(parts.count == 2 ? rest : nil)
-            else {
+            let place = parts.count == 2 ? rest : "terminal"
+            guard let form = ValueForm(rawValue: parts[0]), let display = PeoplePresenter.Display(place) else {
                 throw .badAddress(text)
             }
             self = .people(form, display)
         }
-    }
-
-    private static func display(_ text: String?) -> PeoplePresenter.Display? {
-        guard let text else { return .terminal }
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        switch (parts[0], parts.count) {
-        case ("terminal", 1): return .terminal
-        case ("command", 2) where !parts[1].isEmpty: return .command(parts[1])
-        case ("file", 2) where !parts[1].isEmpty: return .file(parts[1])
-        default: return nil
-        }
-    }
-
-    private static func people(
-        _ form: ValueForm, _ display: PeoplePresenter.Display
-    ) throws(PresentationError) -> PeoplePresenter {
-        if case .file(let path) = display { try PNGPresenter(path: path).check() }
-        return PeoplePresenter(form, on: display)
     }
 
     /// Said at once, not when the first nonce has come.
@@ -141,7 +126,7 @@ public enum PresenterAddress: Sendable, Hashable {
         case .framebuffer(let path): try FramebufferPresenter(path: path)
         case .command(let command): CommandPresenter(command)
         case .nfc(let reader, let asCard): NearFieldPresenter(reader: reader, asCard: asCard)
-        case .people(let form, let display): try Self.people(form, display)
+        case .people(let form, let display): try PeoplePresenter(form, on: display)
         }
     }
 }

@@ -1,6 +1,8 @@
 import CPNG
+import CodeWriter
 import Glibc
 import Linux
+import ValueForms
 
 /// Keeps a PNG file up to date: written beside it and renamed, so that a reader never sees half a picture. There is no
 /// file while nothing is shown. Only a regular file of one's own is replaced or removed.
@@ -24,7 +26,7 @@ public struct PNGPresenter: NoncePresenter {
     /// - Parameter hex: 32 hexadecimal characters, borrowed.
     /// - Throws: ``PresentationError`` when the file cannot be written, or what is there must not be replaced.
     public func show(_ hex: UnsafeRawBufferPointer) throws {
-        var png = try Self.png(try QRMatrix(hex: hex), scale: scale)
+        var png = try QRMatrix(hex: hex).png(scale: scale)
         defer { explicit_bzero(&png, png.count) }
         try replace(with: png)
     }
@@ -69,12 +71,15 @@ public struct PNGPresenter: NoncePresenter {
 
     private func failure() -> PresentationError { .cannotWrite(path, why: String(cString: strerror(errno))) }
 
-    static func png(_ matrix: QRMatrix, scale: Int) throws(PresentationError) -> [UInt8] {
-        var (side, pixels) = matrix.pixels(scale: scale)
-        defer { explicit_bzero(&pixels, pixels.count) }
-        var png = [UInt8](repeating: 0, count: pixels.count + 4096)
+    /// A picture in colours.
+    static func png(_ raster: Raster) throws(PresentationError) -> [UInt8] {
+        var rgb = raster.rgb
+        defer { explicit_bzero(&rgb, rgb.count) }
+        var png = [UInt8](repeating: 0, count: rgb.count + 4096)
         var size = png.count
-        guard srup_png_write_grey(pixels, UInt32(side), UInt32(side), &png, &size) != 0 else { throw .cannotEncode }
+        guard srup_png_write_rgb(rgb, UInt32(raster.width), UInt32(raster.height), &png, &size) != 0 else {
+            throw .cannotEncode
+        }
         png.removeLast(png.count - size)
         return png
     }

@@ -52,8 +52,8 @@ extension C2Server {
         guard isMember else { return try admitted(device, token, way, how: "\(way) join") }
         logger.debug("\(device) asks again and belongs already")
         try confirm(device, token)
-        // Whether it has connected anew, and how many devices it can look at.
-        if isTrusted { try send(.idRequest, to: device) }
+        // Whether it has connected anew, and how many devices it can look at; whether it listens to its groups.
+        if try isTrusted || !commands.groups(of: device).isEmpty { try send(.idRequest, to: device) }
     }
 
     private func refuse(_ device: DeviceID, _ token: Token, why: String) throws {
@@ -91,6 +91,7 @@ extension C2Server {
     func welcome(_ device: DeviceID, how: String, by name: String? = nil) throws {
         directory.belongs(device)
         participant.audit("joined", "\(device): \(how)", about: device, by: name)
+        occurred(.joined, device, why: how, by: name)
         notePhone(device)
         changed(.device, device)
         causedLog.log(.info, about: device, "\(device) has joined (\(how))")

@@ -24,6 +24,7 @@ extension C2Server {
             "\(device) (\(type)) wants to come in: a person must compare what it shows, on the page or with \"srup-c2 waiting\""
         )
         events.record("moderation-waits", ["device": device.hex, "type": type])
+        occurred(.waiting, device, type: type)
     }
 
     /// Sends the device a fresh value, which is in the page's from now on.

@@ -66,8 +66,10 @@ extension C2Server {
         joins.remove(device)
         if moderations.remove(device) { changed(.waiting, device) }
         do {
-            try state.remove(
-                device, ending ?? .init(.replaced, why: "it has asked anew", at: participant.wallClock()))
+            let ending = ending ?? .init(.replaced, why: "it has asked anew", at: participant.wallClock())
+            for join in try state.remove(device, ending) {
+                occurred(.verdict, device, type: join.type, ending, observer: join.observer)
+            }
         } catch {
             causedLog.log(.error, about: "the state file", "\(error)")
         }

@@ -8,6 +8,8 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
     case unknown(DeviceID)
     /// The join has been decided, or has ended.
     case ended(DeviceID)
+    /// The identity has ended for good already.
+    case hasEnded(DeviceID)
     /// The device shows another value by now.
     case replaced(DeviceID)
     /// The letters are not those of the words; the device shows another value when `triesLeft` is 0.
@@ -24,6 +26,7 @@ public enum OperationError: Error, Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .unknown(let id): "\(id) is not known here"
         case .ended(let id): "\(id) does not wait any more: its join has been decided or has ended"
+        case .hasEnded(let id): "\(id) has ended already"
         case .replaced(let id): "\(id) shows another value by now: compare again"
         case .wrongWords(let left) where left > 0:
             "these are not the words that the device shows; \(left) more \(left == 1 ? "try" : "tries")"
@@ -84,15 +87,19 @@ extension C2Server {
     ///
     /// - Parameters:
     ///   - after: not this one and none before it: where the page before ended.
+    ///   - since: when that one asked, in seconds since 1970, so that its place is known when it has gone; `nil`: then the
+    ///     list begins anew.
     ///   - limit: how many at most.
     /// - Throws: ``OperationError``.
-    public func waiting(after: DeviceID? = nil, limit: Int) throws(OperationError) -> [Waiting] {
+    public func waiting(
+        after: DeviceID? = nil, since: Double? = nil, limit: Int
+    ) throws(OperationError) -> [Waiting] {
         let order = moderations.entries.values.sorted {
             ($0.moderation.created, $0.moderation.device) < ($1.moderation.created, $1.moderation.device)
         }
         var rest = order[...]
-        if let after, let entry = moderations[after] {
-            let place = (entry.moderation.created, after)
+        if let after, let since = since ?? moderations[after]?.moderation.created {
+            let place = (since, after)
             rest = order.drop { ($0.moderation.created, $0.moderation.device) <= place }[...]
         }
         var found: [Waiting] = []
@@ -207,7 +214,7 @@ extension C2Server {
         }
     }
 
-    /// Puts a device or an observer out of the network; it may ask to come in again.
+    /// Puts a device or an observer out of the network (TERMINATE); it stays registered and may ask to come in again.
     ///
     /// - Throws: ``OperationError``.
     public func remove(_ id: DeviceID, by name: String) throws(OperationError) {
@@ -218,40 +225,35 @@ extension C2Server {
         }
     }
 
-    /// - Throws: ``OperationError``.
-    public func sendAction(_ action: UInt8, to id: DeviceID, by name: String) throws(OperationError) {
-        try order(.action(action), "action \(action)", to: id, by: name)
+    /// Ends an identity for good: the device is told, its certificates are revoked, the broker closes its connection within a
+    /// second, and its name is nobody's any more. Who was never heard here is ended at the key service all the same.
+    ///
+    /// - Throws: ``OperationError``; ``OperationError/invalid(_:)`` for the server itself.
+    public func deregister(_ id: DeviceID, by name: String) throws(OperationError) {
+        guard id != participant.id else { throw .invalid("a server does not end this way") }
+        try stored {
+            guard try !directory.ended().contains(where: { $0.id == id }) else { throw OperationError.hasEnded(id) }
+            try directory.end(id, why: "as an operator says", by: name, since: participant.wallClock())
+            watchEndings(time.now())
+        }
     }
 
-    /// - Parameters:
-    ///   - dataName: 1 to 255 bytes.
-    ///   - value: at most 4,096 bytes.
-    /// - Throws: ``OperationError``.
-    public func sendData(
-        _ dataName: String, value: [UInt8], to id: DeviceID, by name: String
-    ) throws(OperationError) {
-        let bytes = Array(dataName.utf8)
-        guard (1...255).contains(bytes.count) else { throw .invalid("a data name has 1 to 255 bytes") }
-        guard value.count <= 4096 else { throw .invalid("data has 4,096 bytes at most") }
-        try order(.data(id: bytes, value: value), "data \(dataName.withoutControls.debugDescription)", to: id, by: name)
-    }
-
-    /// Asks a member what program it is; its answer is kept.
+    /// Tells a device or an observer to ask to be let in (JOIN_COMMAND); the policy decides when it does.
     ///
     /// - Throws: ``OperationError``.
-    public func askIdentification(of id: DeviceID, by name: String) throws(OperationError) {
-        try order(.idRequest, "identification request", to: id, by: name)
-    }
-
-    private func order(_ body: Body, _ what: String, to id: DeviceID, by name: String) throws(OperationError) {
-        let isMember = try stored { try participant.state.peer(id)?.isJoined == true }
-        guard isMember else { throw .notAMember(id) }
+    public func callToJoin(_ id: DeviceID, by name: String) throws(OperationError) {
+        guard try stored({ try participant.state.peer(id)?.key }) != nil else { throw .unknown(id) }
         try stored {
-            try send(body, to: id)
-            participant.audit("sent", "\(id): \(what)", about: id, by: name)
+            try send(.joinCommand(device: id), to: id)
+            participant.audit("sent", "\(id): called to join", about: id, by: name)
             changed(.device, id)
         }
     }
+
+    /// The identities that have ended, in the order in which they did.
+    ///
+    /// - Throws: ``OperationError``.
+    public func ended() throws(OperationError) -> [EndedIdentity] { try stored { try directory.ended() } }
 
     // MARK: Policies
 
@@ -373,12 +375,12 @@ extension C2Server {
         changes.tell(Change(subject: subject, device: device))
     }
 
-    private func known(_ id: DeviceID) throws(OperationError) {
+    func known(_ id: DeviceID) throws(OperationError) {
         guard try stored({ try participant.state.peer(id) }) != nil else { throw .unknown(id) }
     }
 
     /// Does what stores or sends.
-    private func stored<Result>(_ body: () throws -> Result) throws(OperationError) -> Result {
+    func stored<Result>(_ body: () throws -> Result) throws(OperationError) -> Result {
         do {
             return try body()
         } catch let error as OperationError {

@@ -11,6 +11,9 @@ import ServiceLifecycle
 public actor C2Server: Service {
     nonisolated let participant: Participant
     let state: C2State
+    let commands: CommandStore
+    /// Where the broker is told of groups.
+    let access: any BrokerAccess
     let directory: any KeyDirectory
     private(set) var rules: C2Rules
     let events: EventLog
@@ -21,6 +24,10 @@ public actor C2Server: Service {
     var moderations: ModerationBook
     /// Says which row of a page is out of date.
     public nonisolated let changes = ChangeFeed()
+    /// Says the number of each occurrence that was noted: ``C2State/occurrences(after:limit:)`` has it.
+    public nonisolated let occurrences = Feed<Int64>()
+    /// How many joins were answered since the start.
+    public nonisolated let tally = JoinTally()
     /// The rules as they came from the configuration, before ``C2State/policies()``.
     var configured: C2Rules
     var roster = ObserverRoster()
@@ -29,6 +36,10 @@ public actor C2Server: Service {
     private var messageBudget: SenderBudget<DeviceID>
     private var joinBudget: SenderBudget<DeviceID>
     private var floods = FloodGate()
+    /// Identities that are coming to their end.
+    var endings: [DeviceID: Ending] = [:]
+    /// How many commands the broker was given.
+    var controls: Int64 = 0
     private var lookUps: Set<DeviceID> = []
     private var unknown: [DeviceID: Duration] = [:]
     private var nextLookAtOrders = Duration.zero
@@ -50,15 +61,20 @@ public actor C2Server: Service {
     /// - Parameters:
     ///   - participant: the server's own identity on the network.
     ///   - state: joins under way and the operator's word.
+    ///   - commands: what was sent, what has come, and groups.
+    ///   - access: tells the broker who is in which group.
     ///   - directory: where keys and types of strangers are looked up.
     ///   - events: where what happens is written for other programs.
     ///   - time: the clock for all deadlines; tests pass their own.
     public init(
-        _ participant: Participant, state: C2State, directory: any KeyDirectory, rules: C2Rules, events: EventLog,
+        _ participant: Participant, state: C2State, commands: CommandStore, access: any BrokerAccess,
+        directory: any KeyDirectory, rules: C2Rules, events: EventLog,
         time: Timekeeper = .monotonic
     ) {
         self.participant = participant
         self.state = state
+        self.commands = commands
+        self.access = access
         self.directory = directory
         configured = rules
         self.rules = rules
@@ -84,7 +100,7 @@ public actor C2Server: Service {
     }
 
     /// The subscriptions a server begins with.
-    public static func subscriptions(_ id: DeviceID) -> [String] { ["SRUP/servers/\(id.hex)/#"] }
+    public static func subscriptions(_ id: DeviceID) -> [String] { ["SRUP/servers/\(id.hex)/#", controlAnswers] }
 
     /// Handles the link's events until the link ends.
     public func run() async throws {
@@ -105,12 +121,15 @@ public actor C2Server: Service {
             announcedDisconnection = false
             causedLog.log(.info, about: "the broker", "connected to the broker at \(participant.link.place)")
             events.record("connected")
+            askAgainAboutEndings()
+            watchEndings(time.now())
         case .disconnected(let why):
             if !announcedDisconnection {
                 announcedDisconnection = true
                 causedLog.log(.warning, about: "the broker", "\(why); trying again")
             }
         case .confirmed(let id): participant.confirmed(id)
+        case .message(Self.controlAnswers, let payload): brokerAnswered(payload)
         case .message(let topic, let payload): received(payload, topic: topic)
         }
     }
@@ -119,12 +138,14 @@ public actor C2Server: Service {
     package func begin() throws {
         rules = configured.with(setPolicies())
         for warning in rules.warnings { logger.warning("\(warning)") }
+        try endAgain()
         try participant.resume()
         for peer in try participant.state.joinedPeers() {
             participant.link.subscribe("SRUP/\(peer.id.hex)")
             directory.belongs(peer.id)
         }
         try participant.state.dropEarlierRequests()
+        try tellBroker()
         try resumeJoins()
         try resumeModerations()
         if try participant.state.hasLeaped() { toBeNudged = try participant.state.knownPeers().reversed() }
@@ -139,6 +160,7 @@ public actor C2Server: Service {
         }
         watchJoins(now)
         watchModerations(now)
+        watchEndings(now)
         listenAgain(now)
         nudgeSome()
     }
@@ -146,13 +168,13 @@ public actor C2Server: Service {
     /// What the operator has said on the command line.
     private func obeyOrders() {
         do {
-            for id in try state.removals() {
+            for removal in try state.removals() {
                 do {
-                    try putOut(id)
+                    try putOut(removal.id, by: removal.by)
                 } catch {
-                    logger.error("\(id) could not be told that it was removed: \(error)")
+                    logger.error("\(removal.id) could not be told that it was removed: \(error)")
                 }
-                try state.removed(id)
+                try state.removed(removal.id)
             }
             try letInWhomTheOperatorHasNamed()
         } catch {
@@ -164,6 +186,7 @@ public actor C2Server: Service {
         causedLog.log(.notice, about: id, "\(id) is removed, as \(name ?? "the operator") says")
         participant.audit("removed", "\(id): by the operator", about: id, by: name)
         events.record("removed", ["device": id.hex])
+        occurred(.removed, id, why: "by the operator", by: name)
         // A join under way has an answer to get.
         if let join = joins[id]?.join {
             carryOn(join) { try conclude(join, .joinFail, why: "removed by the operator") }
@@ -201,9 +224,10 @@ public actor C2Server: Service {
         do {
             guard let (signed, topic) = try participant.read(payload, topic: name) else { return }
             let sender = signed.message.sender
-            guard topic.participant == sender else {
+            guard let place = topic.participant else { throw Rejection.wrongTopic(name) }
+            guard place == sender else {
                 // Garbage with another's name in it: who has written there pays.
-                if !messageBudget.take(topic.participant, at: time.now()) { throw overBudget(topic.participant) }
+                if !messageBudget.take(place, at: time.now()) { throw overBudget(place) }
                 throw Rejection.wrongTopic(name)
             }
             // The broker lets nobody write where another identity has its place, so each sender pays for its own.
@@ -211,15 +235,19 @@ public actor C2Server: Service {
             switch topic {
             case .joins(let server, _):
                 guard server == participant.id else { throw Rejection.wrongTopic(name) }
+                guard try !state.hasEnded(sender) else { throw Rejection.unknownSender(sender) }
                 guard let known = try participant.state.peer(sender), known.key != nil, known.type != nil else {
                     try lookUp(sender, payload: payload, topic: name)
                     return
                 }
                 guard joinBudget.take(sender, at: time.now()) else { throw Rejection.overBudget(sender) }
                 try handleJoin(try participant.admit(signed, key: known.key), type: known.type ?? "")
+            case .group: throw Rejection.wrongTopic(name)
             case .member:
                 let known = try participant.state.peer(sender)
-                guard let known, known.isJoined else { throw Rejection.unknownSender(sender) }
+                guard let known, known.isJoined || isLastWord(signed.message) else {
+                    throw Rejection.unknownSender(sender)
+                }
                 try handleMember(try participant.admit(signed, key: known.key))
             }
         } catch let rejection as Rejection {
@@ -302,6 +330,7 @@ public actor C2Server: Service {
         try participant.send(
             .response(status), to: device, on: .member(device), token: token, membership: change)
         answered(device, status, why: why)
+        tally.count(policy(for: device), status)
         if way == nil { gone(device, why: why) }
     }
 
@@ -322,6 +351,7 @@ public actor C2Server: Service {
     /// Who does not belong any more is not listened to, and vouches for nobody.
     func gone(_ id: DeviceID, why: String) {
         participant.link.unsubscribe("SRUP/\(id.hex)")
+        leaveGroups(id)
         failJoins(by: id, because: "the observer \(id) does not belong any more (\(why))")
         changed(.device, id)
     }
@@ -332,31 +362,31 @@ public actor C2Server: Service {
         let sender = message.sender
         roster.heard(sender, at: time.now())
         switch message.body {
-        case .response(let status): try verdict(status, from: sender, message.token)
+        case .response(let status) where isLastWord(message): try lastWord(status, from: sender)
+        case .response(let status):
+            if try !answered(status, from: sender, message.token) { try verdict(status, from: sender, message.token) }
         case .data(let id, let value):
-            if id == Array(DataName.identification.utf8) { try identified(sender, value) }
-            let name = String(decoding: id.prefix(64), as: UTF8.self).withoutControls
-            let text = String(decoding: value.prefix(200), as: UTF8.self).withoutControls
-            causedLog.log(.info, about: sender, "\(sender) tells \(name.debugDescription): \(text.debugDescription)")
-        case .resignRequest, .deregisterRequest:
-            if message.body.type == .resignRequest {
-                try participant.state.setJoined(sender, false)
+            if id == Array(DataName.identification.utf8) {
+                try identified(sender, value)
             } else {
-                try participant.state.forget(sender)
+                try received(id, value, from: sender)
             }
-            end(sender)
-            gone(sender, why: "\(message.body.type)")
-            participant.audit("left", "\(sender): \(message.body.type)", about: sender)
-            causedLog.log(.info, about: sender, "\(sender) has left (\(message.body.type))")
+        case .resignRequest: try resigns(message)
+        case .deregisterRequest: try wishesToEnd(message)
         default: throw Rejection.unexpected(message.body.type)
         }
     }
 
     /// An observer that handles several observations, or has connected anew, says so.
     private func identified(_ sender: DeviceID, _ value: [UInt8]) throws {
-        let identification = Identification(String(decoding: value.prefix(2048), as: UTF8.self).withoutControls)
+        let identification = Identification(
+            String(decoding: value.prefix(Identification.maximumLength), as: UTF8.self).withoutControls)
         if let replaced = identification.replaces { try replace(replaced, by: sender) }
         try participant.state.note(identification: identification.description, of: sender)
+        try commands.identified(sender, now: participant.wallClock())
+        if let groups = identification.groups { try compareGroups(sender, groups) }
+        causedLog.log(
+            .info, about: sender, "\(sender) is \(String(identification.program.prefix(80)).debugDescription)")
         changed(.device, sender)
         guard try state.trusted().contains(sender) else { return }
         let isNew = roster.learned(identification, of: sender)
@@ -373,11 +403,10 @@ public actor C2Server: Service {
         guard let key = try participant.state.peer(replaced.old)?.key, replaced.isGenuine(by: new, oldKey: key),
             replaced.old != participant.id
         else { return }
-        logger.notice("\(new) has taken the place of \(replaced.old), which is dropped")
+        logger.notice("\(new) has taken the place of \(replaced.old), which ends")
         participant.audit("replaced", "\(replaced.old) by \(new)", about: replaced.old)
-        end(replaced.old)
-        try state.distrust(replaced.old)
-        try participant.state.forget(replaced.old)
-        gone(replaced.old, why: "replaced by \(new)")
+        try directory.end(
+            replaced.old, why: "\(new) has taken its place", by: nil, since: participant.wallClock())
+        watchEndings(time.now())
     }
 }

@@ -102,6 +102,29 @@ public final class C2State: Sendable {
                 CREATE INDEX joins_of ON joins (device, id);
                 CREATE TABLE policies (type TEXT PRIMARY KEY, policy TEXT NOT NULL, operator TEXT NOT NULL, since REAL NOT NULL);
                 """,
+                """
+                CREATE TABLE occurrences (
+                    id INTEGER PRIMARY KEY AUTOINCREMENT,
+                    time REAL NOT NULL,
+                    kind TEXT NOT NULL,
+                    device INTEGER NOT NULL,
+                    type TEXT,
+                    outcome TEXT,
+                    why TEXT,
+                    operator TEXT,
+                    observer INTEGER
+                );
+                CREATE TABLE webhook (
+                    only INTEGER PRIMARY KEY CHECK (only = 1),
+                    told INTEGER NOT NULL,
+                    succeeded REAL,
+                    failed REAL,
+                    problem TEXT,
+                    dropped INTEGER NOT NULL DEFAULT 0
+                );
+                ALTER TABLE removals ADD COLUMN operator TEXT;
+                CREATE TABLE ended (id INTEGER PRIMARY KEY, since REAL NOT NULL, why TEXT NOT NULL, operator TEXT);
+                """,
             ], use: use)
     }
 
@@ -137,16 +160,23 @@ public final class C2State: Sendable {
 
     /// Ends the join of a device that is under way, if there is one, and notes how.
     ///
+    /// - Returns: the joins that have ended with this: none or one.
     /// - Throws: ``StorageError``.
-    public func remove(_ device: DeviceID, _ ending: Ending) throws(StorageError) {
+    @discardableResult
+    public func remove(
+        _ device: DeviceID, _ ending: Ending
+    ) throws(StorageError) -> [(type: String, observer: DeviceID?)] {
         try database.transaction { connection throws(StorageError) in
             for table in ["pending", "moderations"] {
                 try connection.query("DELETE FROM \(table) WHERE device = ?", .unsigned(device.value))
             }
-            try connection.query(
-                "UPDATE joins SET ended = ?, outcome = ?, why = ?, operator = ? WHERE device = ? AND ended IS NULL",
-                .real(ending.at), .text(ending.outcome.rawValue), .text(ending.why),
-                ending.by.map { .text($0) } ?? .null, .unsigned(device.value))
+            return try connection.query(
+                """
+                UPDATE joins SET ended = ?, outcome = ?, why = ?, operator = ? WHERE device = ? AND ended IS NULL
+                RETURNING type, observer
+                """, .real(ending.at), .text(ending.outcome.rawValue), .text(ending.why),
+                ending.by.map { .text($0) } ?? .null, .unsigned(device.value)
+            ).map { ($0.text(0) ?? "", $0.unsigned(1).map(DeviceID.init)) }
         }
     }
 
@@ -213,19 +243,24 @@ public final class C2State: Sendable {
 
     /// Has an identity put out by the running server, or by the next one.
     ///
+    /// - Parameter name: the operator who decides.
     /// - Throws: ``StorageError``.
-    public func askRemoval(of id: DeviceID, now: Double) throws(StorageError) {
+    public func askRemoval(of id: DeviceID, by name: String? = nil, now: Double) throws(StorageError) {
         try database.transaction { connection throws(StorageError) in
             try connection.query("DELETE FROM trusted WHERE id = ?", .unsigned(id.value))
-            try connection.query("INSERT OR REPLACE INTO removals VALUES (?, ?)", .unsigned(id.value), .real(now))
+            try connection.query(
+                "INSERT OR REPLACE INTO removals (id, since, operator) VALUES (?, ?, ?)", .unsigned(id.value),
+                .real(now), name.map { .text($0) } ?? .null)
         }
     }
 
-    /// Whom the operator wants put out.
+    /// Whom an operator wants put out, and which operator.
     ///
     /// - Throws: ``StorageError``.
-    public func removals() throws(StorageError) -> [DeviceID] {
-        try database.query("SELECT id FROM removals ORDER BY since").compactMap { $0.unsigned(0).map(DeviceID.init) }
+    public func removals() throws(StorageError) -> [(id: DeviceID, by: String?)] {
+        try database.query("SELECT id, operator FROM removals ORDER BY since").compactMap { row in
+            row.unsigned(0).map { (DeviceID($0), row.text(1)) }
+        }
     }
 
     /// - Throws: ``StorageError``.
@@ -250,5 +285,34 @@ public final class C2State: Sendable {
     /// - Throws: ``StorageError``.
     public func trusted() throws(StorageError) -> [DeviceID] {
         try database.query("SELECT id FROM trusted ORDER BY since, id").compactMap { $0.unsigned(0).map(DeviceID.init) }
+    }
+
+    // MARK: Identities that have ended
+
+    /// Notes that an identity has ended, beside the key service's own book: one out of a backup learns it from here.
+    ///
+    /// - Throws: ``StorageError``.
+    func noteEnded(_ identity: EndedIdentity) throws(StorageError) {
+        guard try !hasEnded(identity.id) else { return }
+        try database.query(
+            "INSERT OR IGNORE INTO ended VALUES (?, ?, ?, ?)", .unsigned(identity.id.value), .real(identity.since),
+            .text(identity.why), identity.by.map { .text($0) } ?? .null)
+    }
+
+    /// Whether an identity has ended, as far as this server has learned of it.
+    ///
+    /// - Throws: ``StorageError``.
+    func hasEnded(_ id: DeviceID) throws(StorageError) -> Bool {
+        try !database.read("SELECT 1 FROM ended WHERE id = ?", [.unsigned(id.value)]).isEmpty
+    }
+
+    /// The identities that have ended, as far as this server has learned of it.
+    ///
+    /// - Throws: ``StorageError``.
+    public func ended() throws(StorageError) -> [EndedIdentity] {
+        try database.read("SELECT id, since, why, operator FROM ended ORDER BY since, id").compactMap { row in
+            guard let id = row.unsigned(0), let since = row.real(1) else { return nil }
+            return EndedIdentity(id: DeviceID(id), since: since, why: row.text(2) ?? "", by: row.text(3))
+        }
     }
 }

@@ -22,32 +22,43 @@ public struct Change: Sendable, Hashable {
 
 /// Tells whoever listens what has changed. Who does not keep up misses the oldest, and should read all again now and then.
 /// Safe to use from several threads.
-public final class ChangeFeed: Sendable {
+public final class Feed<Element: Sendable>: Sendable {
     private struct Listeners {
         var next = 0
-        var all: [Int: AsyncStream<Change>.Continuation] = [:]
+        var all: [Int: @Sendable (Element) -> Void] = [:]
     }
     private let listeners = Mutex(Listeners())
 
     /// Nobody listens yet.
     public init() {}
 
-    /// What changes from now on, until the reader stops.
-    public func listen() -> AsyncStream<Change> {
-        let (stream, continuation) = AsyncStream<Change>.makeStream(bufferingPolicy: .bufferingNewest(256))
-        let number = listeners.withLock { listeners in
+    /// Calls `receive` with what changes from now on, at once and on whatever thread; it must not take long.
+    ///
+    /// - Returns: the listener's number, for ``stop(_:)``.
+    public func hear(_ receive: @escaping @Sendable (Element) -> Void) -> Int {
+        listeners.withLock { listeners in
             listeners.next += 1
-            listeners.all[listeners.next] = continuation
+            listeners.all[listeners.next] = receive
             return listeners.next
         }
-        continuation.onTermination = { [weak self] _ in
-            self?.listeners.withLock { $0.all[number] = nil }
-        }
+    }
+
+    /// Calls a listener no more.
+    public func stop(_ number: Int) { listeners.withLock { $0.all[number] = nil } }
+
+    /// What changes from now on, until the reader stops.
+    public func listen() -> AsyncStream<Element> {
+        let (stream, continuation) = AsyncStream<Element>.makeStream(bufferingPolicy: .bufferingNewest(256))
+        let number = hear { continuation.yield($0) }
+        continuation.onTermination = { [weak self] _ in self?.stop(number) }
         return stream
     }
 
-    func tell(_ change: Change) {
+    func tell(_ change: Element) {
         let all = listeners.withLock { Array($0.all.values) }
-        for listener in all { listener.yield(change) }
+        for listener in all { listener(change) }
     }
 }
+
+/// Which rows are out of date.
+public typealias ChangeFeed = Feed<Change>

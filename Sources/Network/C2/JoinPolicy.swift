@@ -33,6 +33,8 @@ public struct C2Rules: Sendable {
     public var tellsObserver = true
     /// How long a join waits for a person; then the device is told to ask again, and shows another value.
     public var moderationTime: Duration = .seconds(3600)
+    /// What values (DATA) are, by name; for names without a type here their device's own word counts.
+    public var dataTypes: [String: DataType] = [:]
     /// What may be asked of the server.
     public var limits = Limits()
 
@@ -114,4 +116,53 @@ public protocol KeyDirectory: Sendable {
     func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)?
     /// An identity belongs to the network: it is kept, while others that never come in make room.
     func belongs(_ id: DeviceID)
+
+    /// Ends an identity for good: neither its key nor a certificate is given from now on. On disk when the call returns; that it
+    /// has ended already is no error.
+    ///
+    /// - Parameters:
+    ///   - why: in words for the operator.
+    ///   - name: the operator who decides; `nil`: the identity's own wish.
+    ///   - since: seconds since 1970.
+    /// - Throws: when that cannot be stored.
+    func end(_ id: DeviceID, why: String, by name: String?, since: Double) throws
+    /// Has the broker refuse all that have ended, at their next handshake and with whatever they send.
+    ///
+    /// - Throws: when the broker's files cannot be made.
+    func revoke() throws
+    /// Those that have ended and whose connection is not known to be closed.
+    ///
+    /// - Throws: when they cannot be read.
+    func openEndings() throws -> [EndedIdentity]
+    /// All that have ended.
+    ///
+    /// - Throws: when they cannot be read.
+    func ended() throws -> [EndedIdentity]
+    /// The broker has closed its connection.
+    ///
+    /// - Parameters:
+    ///   - confirmed: whether the device has said that its keys are gone.
+    ///   - at: seconds since 1970.
+    /// - Throws: when that cannot be stored.
+    func closed(_ id: DeviceID, confirmed: Bool, at: Double) throws
+}
+
+/// An identity that has ended for good.
+public struct EndedIdentity: Sendable, Hashable {
+    /// Who it was.
+    public let id: DeviceID
+    /// When it was decided, in seconds since 1970.
+    public let since: Double
+    /// The reason, in words for the operator.
+    public let why: String
+    /// The operator who decided; `nil`: the identity's own wish.
+    public let by: String?
+
+    /// An identity that has ended for good.
+    public init(id: DeviceID, since: Double, why: String, by: String?) {
+        self.id = id
+        self.since = since
+        self.why = why
+        self.by = by
+    }
 }

@@ -28,24 +28,29 @@ public struct Console: Sendable {
     let phones: PhoneDesk?
     let templates: Templates
     let streams = StreamTable()
+    let api: APIState
+    /// The certificates whose ends are told, by name.
+    let certificates: [String: String]
 
     /// - Parameters:
     ///   - identities: the key service's book of the same folder.
+    ///   - certificates: the files of certificates whose ends are told at `/metrics`, by name.
     ///   - now: seconds since 1970, as the clock says.
     /// - Throws: when a template is wrong.
     public init(
         server: C2Server, signIn: SignIn, identities: KeyServiceState, settings: ConsoleSettings, logger: Logger,
-        now: @escaping @Sendable () -> Double = Participant.systemTime
+        certificates: [String: String] = [:], now: @escaping @Sendable () -> Double = Participant.systemTime
     ) throws {
         try self.init(
             server: server, signIn: signIn, identities: identities, settings: settings, phones: nil, logger: logger,
-            now: now)
+            certificates: certificates, now: now)
     }
 
     /// The same with phones.
     package init(
         server: C2Server, signIn: SignIn, identities: KeyServiceState, settings: ConsoleSettings, phones: PhoneDesk?,
-        logger: Logger, now: @escaping @Sendable () -> Double = Participant.systemTime
+        logger: Logger, certificates: [String: String] = [:],
+        now: @escaping @Sendable () -> Double = Participant.systemTime
     ) throws {
         self.phones = phones
         self.server = server
@@ -54,6 +59,8 @@ public struct Console: Sendable {
         self.settings = settings
         self.logger = logger
         self.now = now
+        self.certificates = certificates
+        api = APIState(callsPerSecond: settings.callsPerSecond)
         templates = try Templates()
     }
 
@@ -64,6 +71,7 @@ public struct Console: Sendable {
         let router = Router(context: ConsoleContext.self)
         router.addMiddleware {
             SafeHeaders()
+            APIDoor(console: self)
             Doorkeeper(console: self)
         }
         addAssets(to: router)
@@ -73,6 +81,7 @@ public struct Console: Sendable {
         addDevices(to: router)
         addObservers(to: router)
         addPhone(to: router)
+        addInvitation(to: router)
         addPolicies(to: router)
         addAudit(to: router)
         addOperators(to: router)
@@ -90,8 +99,12 @@ public struct ConsoleSettings: Sendable {
     public var keyService: String
     /// How long a session lasts that is not used.
     public var idle = Duration.seconds(3600)
+    /// How many calls a second one token may make in the long run; ten times as many at once.
+    public var callsPerSecond = 50.0
     /// The network's authority in PEM, which is offered to phones; `nil`: it is not.
     public var authorityFile: String?
+    /// How devices reach the key service, for invitations.
+    public var keyServicePlace: (host: String, port: Int) = ("localhost", 8443)
 
     /// - Parameters:
     ///   - name: of the network; the host's name when it has none.

@@ -1,6 +1,7 @@
 import Glibc
 import HummingbirdTLS
 import Logging
+import NIOCore
 import NIOSSL
 import Synchronization
 
@@ -51,6 +52,8 @@ public final class ServingCertificate: Sendable {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: pair.chain, privateKey: pair.key)
         configuration.minimumTLSVersion = .tlsv12
+        // A client that says nothing to the end of its connection must not hold up that of the server.
+        configuration.shutdownTimeout = .milliseconds(500)
         return configuration
     }
 

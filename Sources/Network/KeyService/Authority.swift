@@ -23,7 +23,8 @@ public struct Authority: Sendable {
     /// Seconds since 1970, for the dates of certificates.
     var clock: @Sendable () -> Double = Self.systemTime
 
-    static let systemTime: @Sendable () -> Double = {
+    /// The system's wall clock in seconds since 1970.
+    public static let systemTime: @Sendable () -> Double = {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
@@ -77,6 +78,11 @@ public struct Authority: Sendable {
         own = Own(certificate)
         self.clock = clock
     }
+
+    /// Whether OpenSSL does something with the key.
+    func signs(_ body: (OpaquePointer) -> Int32) -> Bool { key.withOpenSSL(body) > 0 }
+
+    func withKey<Result>(_ body: (PrivateKey) throws -> Result) rethrows -> Result { try body(key) }
 
     // MARK: Renewals
 

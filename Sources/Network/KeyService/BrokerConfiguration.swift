@@ -14,6 +14,8 @@ public struct BrokerConfiguration: Sendable {
     public var server: DeviceID
     /// Mosquitto's plugin that limits subscriptions; `nil`: there is none.
     var guardLibrary = BrokerGuard.find()
+    /// Mosquitto's own plugin by which connections are closed; `nil`: it is not installed.
+    var controlLibrary = BrokerControl.find()
 
     /// The configuration for a server's folder; ``write()`` puts it there.
     public init(folder: String, bind: String, port: Int, server: DeviceID) {
@@ -24,13 +26,17 @@ public struct BrokerConfiguration: Sendable {
     }
 
     static func path(_ folder: String) -> String { folder + "/mosquitto.conf" }
+    /// Who is in which group.
+    static func groupsPath(_ folder: String) -> String { folder + "/groups" }
     static func accessListPath(_ folder: String) -> String { folder + "/acl" }
 
-    /// Writes the files.
+    /// Writes the files, and makes what they name.
     ///
-    /// - Throws: ``PrivateFileError``.
-    public func write() throws(PrivateFileError) {
+    /// - Throws: ``PrivateFileError``, ``AuthorityError``, ``CryptoError``, ``StorageError``.
+    public func write() throws {
         try PrivateFile.makeFolder(folder + "/broker-data")
+        try Revocations(folder: folder).publish()
+        try BrokerControl.make(in: folder, server: server)
         try PrivateFile.write(accessList, to: Self.accessListPath(folder))
         try PrivateFile.write(configuration, to: Self.path(folder))
     }
@@ -46,9 +52,13 @@ public struct BrokerConfiguration: Sendable {
         allow_anonymous false
         acl_file \(folder)/acl
         \(guardLines)
+        \(controlLines)
 
         listener \(port) \(bind)
         cafile \(folder)/ca.crt
+        # Certificates that do not count any more. A new list in this folder counts from the next handshake on.
+        crlfile \(Revocations.newestList(in: folder))
+        capath \(Revocations.listFolder(in: folder))
         certfile \(folder)/broker.crt
         keyfile \(folder)/broker.key
         tls_version tlsv1.2
@@ -104,9 +114,25 @@ public struct BrokerConfiguration: Sendable {
         }
         return """
             # The access list rules what is published and delivered. This rules what is subscribed to: everybody to the own
-            # topics, and those to anything who have lines of their own in the access list.
+            # topics, and those to anything who have lines of their own in the access list. Who has ended may do nothing.
             plugin \(guardLibrary)
             \(BrokerGuard.option) \(server.hex) \(Monitor.name)
+            \(BrokerGuard.endedOption) \(Revocations.nameFile(in: folder))
+            \(BrokerGuard.groupsOption) \(Self.groupsPath(folder))
+            """
+    }
+
+    private var controlLines: String {
+        guard let controlLibrary else {
+            return """
+                # \(BrokerControl.fileName), by which the C2 server has connections closed, was not there when this was written:
+                # after its installation say srup-c2 upgrade --folder \(folder)
+                """
+        }
+        return """
+            # By this the C2 server, and nobody else, has the connection of an identity closed that has ended.
+            plugin \(controlLibrary)
+            \(BrokerControl.option) \(BrokerControl.path(in: folder))
             """
     }
 

@@ -14,8 +14,18 @@ struct BrokerSetting: Sendable {
         { Int($0).map(range.contains) ?? false }
     }
 
-    /// Later versions add theirs at the end.
-    static let all: [BrokerSetting] = [
+    /// All of them; later versions add theirs at the end.
+    ///
+    /// - Parameter folder: the server's.
+    static func all(in folder: String) -> [BrokerSetting] {
+        let files = [("crlfile", Revocations.newestList(in: folder)), ("capath", Revocations.listFolder(in: folder))]
+        return always
+            + files.map { key, path in
+                BrokerSetting(key: key, value: path, isListeners: true) { PublicFile.areOne($0, path) }
+            }
+    }
+
+    private static let always: [BrokerSetting] = [
         BrokerSetting(key: "use_username_as_clientid", value: "true", isListeners: true) { $0 == "true" },
         BrokerSetting(key: "max_qos", value: "1", isListeners: true, accepts: number(0...1)),
         BrokerSetting(key: "max_connections", value: "10000", isListeners: true, accepts: number(1...1_000_000)),
@@ -118,10 +128,16 @@ extension BrokerConfiguration {
         let file = path(folder)
         if let text = try? PublicFile.read(file) {
             let lines = BrokerFile(text)
-            for setting in BrokerSetting.all where !lines.has(setting) {
+            for setting in BrokerSetting.all(in: folder) where !lines.has(setting) {
                 found.append("\(file): \"\(setting.key) \(setting.value)\" is missing")
             }
-            if let problem = guardProblem(lines, users: users(in: folder), library: BrokerGuard.find()) {
+            let plugins = [
+                guardProblem(
+                    lines, users: users(in: folder), groups: groupsPath(folder), library: BrokerGuard.find(),
+                    ended: Revocations.nameFile(in: folder)),
+                controlProblem(lines, folder: folder, library: BrokerControl.find()),
+            ]
+            for problem in plugins.compactMap({ $0 }) {
                 if problem.isCurable {
                     found.append("\(file): \(problem.words)")
                 } else {
@@ -136,6 +152,7 @@ extension BrokerConfiguration {
             found.append("\(list): \"\(Monitor.name)\", for tools that watch, is missing")
         }
         if let problem = Monitor.problem(in: folder) { found.append(problem) }
+        if let problem = Revocations.problem(folder: folder) { found.append(problem) }
         return found.map { $0 + " (say: srup-c2 upgrade --folder \(folder))" } + incurable
     }
 
@@ -152,7 +169,12 @@ extension BrokerConfiguration {
     public func upgrade(authority: Authority, host: String) throws -> [String] {
         // The access list first: whom it names, the plugin must let subscribe.
         let list = try upgradeAccessList()
+        // What the configuration names has to be there.
+        let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
+        let hadLists = Revocations.problem(folder: folder) == nil
+        try Revocations(folder: folder, authority: authority, state: state).publish()
         var done = try upgradeSettings() + list
+        if !hadLists { done.append("made \(Revocations.newestList(in: folder)), the list of revoked certificates") }
         if Monitor.problem(in: folder) != nil {
             try Monitor.make(in: folder, authority: authority, host: host, port: port)
             done.append("made \(Monitor.folder(in: folder)), the identity of tools that watch")
@@ -164,19 +186,29 @@ extension BrokerConfiguration {
         let path = Self.path(folder)
         let text = try PublicFile.read(path)
         var file = BrokerFile(text)
-        let missing = BrokerSetting.all.filter { !file.has($0) }
+        let missing = BrokerSetting.all(in: folder).filter { !file.has($0) }
         let users = Self.users(in: folder)
-        let needsGuard = Self.guardProblem(file, users: users, library: guardLibrary)?.isCurable == true
-        guard !missing.isEmpty || needsGuard else { return [] }
+        let needsGuard =
+            Self.guardProblem(
+                file, users: users, groups: Self.groupsPath(folder), library: guardLibrary,
+                ended: Revocations.nameFile(in: folder))?
+            .isCurable == true
+        let needsControl = Self.controlProblem(file, folder: folder, library: controlLibrary)?.isCurable == true
+        guard !missing.isEmpty || needsGuard || needsControl else { return [] }
+        try BrokerControl.make(in: folder, server: server)
         if ownConfigurations.contains(text) {
             var fresh = BrokerFile(configuration)
             _ = setGuard(&fresh, users)
+            _ = setControl(&fresh)
+            guard fresh.text != text else { return ["made \(BrokerControl.path(in: folder))"] }
             let backup = try replace(path, text, by: fresh.text)
             return ["renewed \(path) (the old one is \(backup))"]
         }
         let impossible = missing.filter { !file.set($0) }.map(\.key)
         guard impossible.isEmpty else { throw BrokerUpgradeError.noPlace(path, impossible) }
-        let lines = missing.map { "\($0.key) \($0.value)" } + (needsGuard ? setGuard(&file, users) : [])
+        let lines =
+            missing.map { "\($0.key) \($0.value)" } + (needsGuard ? setGuard(&file, users) : [])
+            + (needsControl ? setControl(&file) : [])
         let backup = try replace(path, text, by: file.text)
         return [
             "\(path) was edited by somebody, so only these lines were set: "
@@ -193,8 +225,28 @@ extension BrokerConfiguration {
         guard let library = chosen ?? guardLibrary else { return [] }
         var unrestricted = [server.hex, Monitor.name]
         for name in file.unrestricted + users where !unrestricted.contains(name) { unrestricted.append(name) }
-        if chosen == nil || unrestricted != file.unrestricted { file.setGuard(library, unrestricted: unrestricted) }
-        return ["plugin \(library)", "\(BrokerGuard.option) \(unrestricted.joined(separator: " "))"]
+        let ended = Revocations.nameFile(in: folder)
+        let groups = Self.groupsPath(folder)
+        if chosen == nil || unrestricted != file.unrestricted || file.endedPath != ended
+            || groups != file.groupsPath
+        {
+            file.setGuard(library, unrestricted: unrestricted, ended: ended, groups: groups)
+        }
+        return [
+            "plugin \(library)", "\(BrokerGuard.option) \(unrestricted.joined(separator: " "))",
+            "\(BrokerGuard.endedOption) \(ended)", "\(BrokerGuard.groupsOption) \(groups)",
+        ]
+    }
+
+    /// Has Mosquitto's own plugin loaded, from where somebody has chosen if it is there.
+    ///
+    /// - Returns: the lines.
+    private func setControl(_ file: inout BrokerFile) -> [String] {
+        let chosen = (file.control?.library).flatMap { PublicFile.exists($0) ? $0 : nil }
+        guard let library = chosen ?? controlLibrary else { return [] }
+        let path = BrokerControl.path(in: folder)
+        if file.control.map({ $0 != (library, path) }) ?? true { file.setControl(library, file: path) }
+        return ["plugin \(library)", "\(BrokerControl.option) \(path)"]
     }
 
     private func upgradeAccessList() throws -> [String] {

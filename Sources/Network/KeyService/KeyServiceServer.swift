@@ -33,6 +33,12 @@ public struct KeyServiceServer: Service {
             certificateFile: certificateFile, keyFile: keyFile, logger: logger, check: ServerCertificates.mustFit)
     }
 
+    /// Whether registrations are taken.
+    public var isActive: Bool { routes.door.isOpen }
+
+    /// How many requests there were since the start.
+    public var counted: [RequestTally.Count: UInt64] { routes.tally.counted }
+
     /// Takes registrations from now on, or none.
     public func set(isActive: Bool) { routes.door.set(isOpen: isActive) }
 

@@ -4,7 +4,7 @@ import Storage
 /// Who is registered: identity, key, type, and what has become of it. One SQLite file, which the key service, the C2 server
 /// and the operator's commands use at the same time.
 public final class KeyServiceState: Sendable {
-    private let database: Database
+    let database: Database
 
     /// A registered identity with its key.
     public struct Entry: Sendable {
@@ -37,6 +37,8 @@ public final class KeyServiceState: Sendable {
     /// What has become of a wish to register.
     public enum Outcome: Sendable {
         case added, taken
+        /// The identity, or another one with this key, has ended for good.
+        case ended
         /// There is no room, and nobody who has never joined is old enough to go.
         case full
     }
@@ -66,7 +68,33 @@ public final class KeyServiceState: Sendable {
                 CREATE INDEX identities_server ON identities (server);
                 CREATE INDEX identities_unjoined ON identities (registered) WHERE joined IS NULL AND server = 0;
                 """,
+                """
+                CREATE TABLE certificates (serial BLOB PRIMARY KEY, id INTEGER NOT NULL, ends REAL NOT NULL);
+                CREATE INDEX certificates_of ON certificates (id);
+                CREATE TABLE ended (
+                    id INTEGER PRIMARY KEY,
+                    since REAL NOT NULL,
+                    key BLOB,
+                    type TEXT NOT NULL,
+                    why TEXT NOT NULL,
+                    operator TEXT,
+                    ends REAL NOT NULL,
+                    listed REAL,
+                    closed REAL,
+                    confirmed INTEGER NOT NULL DEFAULT 0
+                );
+                CREATE INDEX ended_key ON ended (key);
+                CREATE INDEX ended_open ON ended (since) WHERE closed IS NULL;
+                """,
             ])
+    }
+
+    /// How many identities there are, and how many of them have ever joined.
+    ///
+    /// - Throws: ``StorageError``.
+    public func counts() throws(StorageError) -> (all: Int, joined: Int) {
+        let row = try database.read("SELECT count(*), count(joined) FROM identities").first
+        return (Int(row?.integer(0) ?? 0), Int(row?.integer(1) ?? 0))
     }
 
     /// Adds an identity, however many there are; `false` when it is taken.
@@ -94,6 +122,7 @@ public final class KeyServiceState: Sendable {
             guard try connection.query("SELECT 1 FROM identities WHERE id = ?", .unsigned(id.value)).isEmpty else {
                 return .taken
             }
+            guard try Self.isFree(id, key, connection) else { return .ended }
             let excess = try Self.count(connection) - maximum + 1
             if excess > 0 {
                 let gone = try connection.query(
@@ -139,14 +168,6 @@ public final class KeyServiceState: Sendable {
     }
 
     // MARK: What becomes of them
-
-    /// A certificate for the broker was made.
-    ///
-    /// - Throws: ``StorageError``.
-    func markCertified(_ id: DeviceID, now: Double) throws(StorageError) {
-        try database.query(
-            "UPDATE identities SET certified = ? WHERE id = ? AND certified IS NULL", .real(now), .unsigned(id.value))
-    }
 
     /// The C2 server has let it in: from now on it is kept. To be called by the C2 server.
     ///

@@ -28,6 +28,7 @@ struct KeyServiceRoutes: Sendable {
     let door: Door
     let key: PrivateKey
     let logger: Logger
+    let tally = RequestTally()
     private let registrations: RateTable
     private let proofs: RateTable
 
@@ -63,6 +64,7 @@ struct KeyServiceRoutes: Sendable {
 
     func router() -> Router<KeyServiceContext> {
         let router = Router(context: KeyServiceContext.self)
+        router.addMiddleware { CountRequests(tally: tally) }
         add(to: router.group("KeyEx/register"), .current)
         // Clients of release 4.0 are given the base URL https://HOST:PORT/v4: the two want different answers.
         add(to: router.group("v4/KeyEx/register"), .release4)
@@ -79,6 +81,8 @@ struct KeyServiceRoutes: Sendable {
 
     private func add(to group: RouterGroup<KeyServiceContext>, _ shape: Shape) {
         group.get("status") { _, _ in try json(["active": door.isOpen ? "true" : "false"], identity: true) }
+        // For those who know its fingerprint; it is no secret.
+        group.get("authority") { _, _ in text(.ok, authority.certificate) }
         group.post("register") { request, context in
             try await answer(request, context, registrations) { try register($0, shape) }
         }
@@ -87,16 +91,17 @@ struct KeyServiceRoutes: Sendable {
         group.post("c2") { request, context in
             try await answer(request, context, registrations) { try registerServer($0) }
         }
+        group.post("release") { request, context in try await answer(request, context, proofs) { try release($0) } }
         group.get("get_key/:id") { _, context in
-            guard let entry = try entry(context) else { return text(.notFound, "unknown identity") }
+            guard let entry = try entry(context) else { return try absent(context) }
             return text(.ok, Data(entry.key.pem.utf8).base64EncodedString(options: .lineLength76Characters))
         }
         group.get("get_type/:id") { _, context in
-            guard let entry = try entry(context) else { return text(.notFound, "unknown identity") }
+            guard let entry = try entry(context) else { return try absent(context) }
             return text(.ok, entry.type)
         }
         group.get("c2_check/:id") { _, context in
-            guard let entry = try entry(context) else { return text(.notFound, "unknown identity") }
+            guard let entry = try entry(context) else { return try absent(context) }
             return entry.isServer ? text(.ok, "known") : text(.badRequest, "not a server")
         }
     }
@@ -188,8 +193,20 @@ struct KeyServiceRoutes: Sendable {
 
     private func known(_ id: DeviceID) throws -> KeyServiceState.Entry {
         // The reference answers 500 to an unknown identity; a 404 says more and its client only looks for 200.
-        guard let entry = try state.entry(id) else { throw Refusal(status: .notFound, words: "unknown identity") }
+        guard let entry = try state.entry(id) else {
+            if try state.ended(id) != nil { throw Refusal(status: .gone, words: Self.endedWords) }
+            throw Refusal(status: .notFound, words: "unknown identity")
+        }
         return entry
+    }
+
+    static let endedWords = "this identity has ended"
+
+    /// An identity that has ended is not as one that never was: its holder has to make another.
+    private func absent(_ context: KeyServiceContext) throws -> Response {
+        guard let id = context.parameters.get("id").flatMap({ DeviceID(participant: $0) }), try state.ended(id) != nil
+        else { return text(.notFound, "unknown identity") }
+        return text(.gone, Self.endedWords)
     }
 
     private func base64(_ name: String, _ values: [String: String]) throws -> [UInt8] {
@@ -219,6 +236,8 @@ struct KeyServiceRoutes: Sendable {
         {
         case .added: break
         case .taken: throw Refusal(status: .badRequest, words: "this identity is taken")
+        // Not "identity": a client would try with another one, and its key does not count either.
+        case .ended: throw Refusal(status: .gone, words: "the key, or its name, has ended: make new ones")
         case .full:
             throw Refusal(status: .serviceUnavailable, words: "there is no room now; try again later", retryAfter: 600)
         }
@@ -289,15 +308,34 @@ struct KeyServiceRoutes: Sendable {
         do {
             let key = try CertificateRequestReader.key(of: String(decoding: request, as: UTF8.self), for: entry.id)
             certificate = try authority.client(entry.id, key: key)
+            guard try state.record(certificate, of: entry.id, now: now) else {
+                throw Refusal(
+                    status: .tooManyRequests,
+                    words: "this identity has too many certificates that are valid, or has ended",
+                    retryAfter: 86400)
+            }
         } catch let error as AuthorityError {
             logger.notice("no certificate for \(entry.id): \(error)")
             throw Refusal(status: .badRequest, words: error.description)
         }
-        try state.markCertified(entry.id, now: now)
         logger.info("certified \(entry.id) for the broker")
         return try json([
             "certificate": Data(certificate.utf8).base64EncodedString(),
             "CA_certificate": Data(authority.certificate.utf8).base64EncodedString(),
         ])
+    }
+
+    /// The last word of an identity whose keys are gone: whoever brings it, it is signed.
+    private func release(_ values: [String: String]) throws -> Response {
+        guard let receipt = ReleaseReceipt(try value("receipt", values)), receipt.isOwn else {
+            throw Refusal(status: .badRequest, words: "\"receipt\" is no release receipt by an identity itself")
+        }
+        let entry = try known(receipt.identity)
+        guard entry.key.digest == receipt.key, !entry.isServer else {
+            throw Refusal(status: .badRequest, words: "the signature is not this identity's")
+        }
+        try state.end(entry.id, why: "its own wish", by: nil, now: now)
+        logger.notice("\(entry.id) has ended by its own wish")
+        return text(.ok, "ended")
     }
 }

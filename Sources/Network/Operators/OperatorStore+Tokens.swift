@@ -66,6 +66,16 @@ extension OperatorStore {
         return token
     }
 
+    /// Whether a token counts, by its number: for what goes on for longer than a request.
+    ///
+    /// - Throws: ``OperatorError``.
+    public func isToken(_ number: Int64, now: Double) throws(OperatorError) -> Bool {
+        try !tokens(
+            where: "tokens.id = ? AND disabled = 0 AND (expires IS NULL OR expires > ?)",
+            [.integer(number), .real(now)]
+        ).isEmpty
+    }
+
     /// All tokens, or those of one operator, the oldest first; those that have ended, too.
     ///
     /// - Throws: ``OperatorError``.

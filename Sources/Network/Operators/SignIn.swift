@@ -37,6 +37,21 @@ public final class SignIn: Sendable {
     private let budgets = Mutex(Budgets())
     let work: PasswordWork
 
+    /// How tries to sign in have ended since the start.
+    public enum Outcome: String, Sendable, CaseIterable {
+        /// Somebody has signed in.
+        case accepted
+        /// Name or password was wrong.
+        case wrong
+        /// There were too many tries, and this one was not looked at.
+        case limited
+        /// It was not looked at since too many tried at once, or it failed.
+        case failed
+    }
+    private let outcomes = Mutex<[Outcome: UInt64]>([:])
+    /// How often each has occurred.
+    public var counted: [Outcome: UInt64] { outcomes.withLock { $0 } }
+
     /// - Parameter time: the clock that budgets go by.
     public convenience init(_ store: OperatorStore, time: Timekeeper = .monotonic) {
         self.init(store, time: time, work: PasswordWork())
@@ -61,11 +76,23 @@ public final class SignIn: Sendable {
     public func signIn(
         _ name: String, password: String, from address: AddressGroup, place: String, now: Double
     ) async throws(OperatorError) -> (text: String, name: OperatorName) {
-        let known = OperatorName(name)
-        let credential = try await check(known, password, from: address)
-        guard let known else { throw .wrong }
-        let text = try store.beginSession(credential, place: place, now: now)
-        return (text, known)
+        let outcome: Outcome
+        do throws(OperatorError) {
+            let known = OperatorName(name)
+            let credential = try await check(known, password, from: address)
+            guard let known else { throw .wrong }
+            let text = try store.beginSession(credential, place: place, now: now)
+            outcomes.withLock { $0[.accepted, default: 0] += 1 }
+            return (text, known)
+        } catch {
+            switch error {
+            case .wrong: outcome = .wrong
+            case .tooMany: outcome = .limited
+            default: outcome = .failed
+            }
+            outcomes.withLock { $0[outcome, default: 0] += 1 }
+            throw error
+        }
     }
 
     /// Sets a new password for somebody who is signed in and says the present one again.

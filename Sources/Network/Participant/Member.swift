@@ -23,10 +23,21 @@ public enum MemberEvent: Sendable {
     /// We are to look at `device`, which should show the nonce. That we owe the verdict is stored
     /// (``ParticipantStore/Request/Kind/duty``).
     case observationRequested(token: Token, device: DeviceID, Nonce)
+    /// A value of a kind that we take (``Identification/takes``).
     case data(id: [UInt8], value: [UInt8])
-    case action(UInt8)
+    /// We are told to do something that we can do (``Identification/actions``): the owner does it and says how that went
+    /// (``Member/answer(_:_:)``).
+    case action(UInt8, Token)
+    /// The server has let us into a group, or put us out of it.
+    case group(GroupID, isMember: Bool)
     /// The server has ended our membership.
     case left(String)
+    /// The server has answered our wish to leave.
+    case leavingAnswered(Member.Leaving, isDone: Bool)
+    /// Our server wants us to ask to be let in. A member that joins by itself is asking already.
+    case calledToJoin
+    /// The server has ended our identity, and has our word for it that the keys will be gone: see ``IdentityEnd``.
+    case identityEnded
 }
 
 /// The three ways into a network.
@@ -93,11 +104,15 @@ public actor Member: Service {
     public nonisolated let participant: Participant
     /// The identity of its one C2 server.
     public nonisolated let server: DeviceID
-    private let serverKey: PublicKey
-    private let behaviour: Behaviour
+    let serverKey: PublicKey
+    let behaviour: Behaviour
     private let time: Timekeeper
-    private let handler: @Sendable (MemberEvent) async -> Void
+    let handler: @Sendable (MemberEvent) async -> Void
+    /// What we were told to do in this run, and have not answered yet.
+    var orders: Set<Token> = []
     private var attempt: Attempt?
+    /// What we have asked the server for on our way out.
+    private var leaving: (how: Leaving, token: Token)?
     private var earlier: [Earlier] = []
     private var adviser: DeviceID?
     private var rejoinAt: Duration?
@@ -108,7 +123,7 @@ public actor Member: Service {
     /// Whether the server has let us in on this very connection: what came before may have waited at the broker for days.
     private var isConfirmed = false
     private var connection = UInt32.random(in: 0...(.max))
-    private nonisolated var logger: Logger { participant.logger }
+    nonisolated var logger: Logger { participant.logger }
 
     /// More tokens of one attempt, or of earlier ones, are not kept: a server makes two or three for each try.
     private static let maximumTokens = 64
@@ -143,6 +158,7 @@ public actor Member: Service {
         if try participant.state.peer(server)?.lastReceived == SequenceNumber.none {
             try participant.state.setVersion(behaviour.firstVersion, of: server)
         }
+        for group in try participant.state.groups(of: server) { listen(to: group) }
         try participant.resume()
     }
 
@@ -198,6 +214,37 @@ public actor Member: Service {
         attempt = Attempt(kind: kind, tokens: [token], deadline: time.now() + timeout)
         schedule()
         try participant.send(body, to: server, on: .joins(server: server, from: participant.id), token: token)
+    }
+
+    /// How a member leaves by its own wish.
+    public enum Leaving: Sendable, Hashable {
+        /// It stays registered, and may ask to be let in again.
+        case resign
+        /// Its identity ends.
+        case deregister
+
+        var request: Body { self == .resign ? .resignRequest : .deregisterRequest }
+        var success: Status { self == .resign ? .resignSuccess : .deregisterSuccess }
+        var fail: Status { self == .resign ? .resignFail : .deregisterFail }
+    }
+
+    /// Leaves the network: from now on nothing is obeyed but what has to do with joining, and nobody is asked to let us in by
+    /// itself. The server's answer comes as ``MemberEvent/leavingAnswered(_:isDone:)``; a reference server gives none.
+    ///
+    /// - Throws: ``StorageError``, ``ParticipantError``; ``ParticipantError/identity(_:)`` when we do not belong.
+    public func leave(_ how: Leaving) throws {
+        guard isJoined else { throw ParticipantError.identity("it does not belong to the network of \(server)") }
+        giveUp()
+        earlier.removeAll()
+        rejoinAt = nil
+        let token = Token.random()
+        leaving = (how, token)
+        try participant.send(how.request, to: server, on: .member(participant.id), token: token)
+        try participant.state.setJoined(server, false)
+        isConfirmed = false
+        try leaveAllGroups()
+        participant.audit("left", "\(how.request.type) to server \(server)")
+        schedule()
     }
 
     private func giveUp() {
@@ -273,6 +320,13 @@ public actor Member: Service {
     }
 
     private func end(_ token: Token, status: Status) async throws {
+        if let leaving, leaving.token == token {
+            guard [leaving.how.success, leaving.how.fail].contains(status) else {
+                throw Rejection.unfittingStatus(status)
+            }
+            self.leaving = nil
+            return await handler(.leavingAnswered(leaving.how, isDone: status == leaving.how.success))
+        }
         guard [.joinSuccess, .joinRefused, .joinFail].contains(status) else { throw Rejection.unfittingStatus(status) }
         guard let (kind, isCurrent) = take(token) else { throw Rejection.unknownToken(server) }
         unanswered.reset()
@@ -281,6 +335,7 @@ public actor Member: Service {
         if !isCurrent && attempt != nil { return logger.debug("\(status) for an earlier request") }
         try participant.state.setJoined(server, false)
         isConfirmed = false
+        try leaveAllGroups()
         participant.audit(status == .joinRefused ? "refused" : "join failed", "server \(server)")
         participant.causedLog.log(.info, about: "answers", "the server answered \(status)")
         let pause = refused.next()
@@ -305,6 +360,7 @@ public actor Member: Service {
         if let interval = behaviour.rejoin { rejoinAt = time.now() + interval }
         schedule()
         await handler(.joined(again: wasJoined))
+        try answerLeftOvers()
     }
 
     // MARK: Receiving
@@ -312,11 +368,13 @@ public actor Member: Service {
     private func received(_ payload: [UInt8], topic name: String) async {
         do {
             guard let (signed, topic) = try participant.read(payload, topic: name) else { return }
+            if case .group(let group) = topic { return try await heard(signed, in: group) }
             guard topic == .member(participant.id) else { throw Rejection.wrongTopic(name) }
             guard signed.message.sender == server else { throw Rejection.unknownSender(signed.message.sender) }
             let message = try participant.verified(signed, key: serverKey)
+            guard !GroupToken.isGroups(message.token) else { throw Rejection.wrongGroup(server) }
             guard let duty = duty(message) else {
-                try participant.take(message)
+                try participant.take(message, opening: order(message))
                 return try await act(on: message)
             }
             try await begin(duty, message)
@@ -372,6 +430,11 @@ public actor Member: Service {
             // Advice for the next join, so it counts for those outside.
             adviser = DeviceID(participant: String(decoding: value.prefix(16), as: UTF8.self))
             await handler(.data(id: id, value: value))
+        case .joinCommand(let device):
+            guard device == participant.id else { throw Rejection.unexpected(message.body.type) }
+            participant.causedLog.log(.info, about: "commands", "the server calls us to join")
+            if behaviour.rejoin != nil { await keepJoined() }
+            await handler(.calledToJoin)
         default:
             guard isJoined else { throw Rejection.notJoined(message.body.type) }
             try await obey(message)
@@ -397,19 +460,31 @@ public actor Member: Service {
             var identification = behaviour.identification
             identification.session = String(connection, radix: 16)
             identification.replaces = try participant.state.value("replaces").flatMap { Replacement($0) }
+            identification.groups = try participant.state.groups(of: server)
             try participant.send(
                 .data(id: Array(DataName.identification.utf8), value: Array(identification.description.utf8)),
                 to: server,
                 on: .member(participant.id), token: .random())
-        case .data(let id, let value): await handler(.data(id: id, value: value))
-        case .action(let id): await handler(.action(id))
-        case .terminateCommand, .deregisterCommand:
-            try participant.state.setJoined(server, false)
-            isConfirmed = false
-            participant.audit("left", "\(message.body.type) from server \(server)")
-            await handler(.left("\(message.body.type)"))
+        case .data, .action: try await follow(message)
+        case .groupAdd(let device, let group): try await enter(group, device, message.token)
+        case .groupDelete(let device, let group): try await leave(group, device)
+        case .groupDestroy(let group): try await leave(group, participant.id)
+        case .terminateCommand: try await leave(message)
+        case .deregisterCommand:
+            try participant.send(
+                .response(.deregisterSuccess), to: server, on: .member(participant.id), token: message.token)
+            try await leave(message)
+            await handler(.identityEnded)
         default: throw Rejection.unexpected(message.body.type)
         }
+    }
+
+    private func leave(_ message: Message) async throws {
+        try participant.state.setJoined(server, false)
+        isConfirmed = false
+        try leaveAllGroups()
+        participant.audit("left", "\(message.body.type) from server \(server)")
+        await handler(.left("\(message.body.type)"))
     }
 
     private func open(_ envelope: Envelope) throws -> Nonce {

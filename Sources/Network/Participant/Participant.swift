@@ -75,6 +75,18 @@ public final class Participant: Sendable {
         link.publish(entry.payload, to: entry.topic, id: entry.id)
     }
 
+    /// Signs, stores and publishes a message to all members of a group of our own.
+    ///
+    /// - Throws: ``StorageError``, ``ParticipantError``.
+    public func send(_ body: Body, to group: GroupID, token: Token) throws {
+        let entry = try state.enqueue(to: group, of: id, now: wallClock()) { sequence in
+            let message = Message(version: .preferred, sequence: sequence, sender: id, token: token, body: body)
+            return try message.signed(with: key).bytes
+        }
+        logger.debug("sent \(body.type) to the group \(group)")
+        link.publish(entry.payload, to: entry.topic, id: entry.id)
+    }
+
     /// Reads a message: the steps before the sender's key is needed.
     ///
     /// - Returns: `nil` for a message of our own, which the broker sends back to us since a topic serves both ways.

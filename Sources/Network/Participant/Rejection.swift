@@ -27,6 +27,8 @@ public enum Rejection: Error, Sendable, Hashable, CustomStringConvertible {
     /// The status does not answer the request that the token belongs to.
     case unfittingStatus(Status)
     case cannotOpenEnvelope(DeviceID)
+    /// What was said to a group came on another topic, or the other way round; or we are not in the group.
+    case wrongGroup(DeviceID)
     case overloaded
 
     /// A short name without values, for counting.
@@ -46,6 +48,7 @@ public enum Rejection: Error, Sendable, Hashable, CustomStringConvertible {
         case .unknownToken: "unknown-token"
         case .unfittingStatus: "unfitting-status"
         case .cannotOpenEnvelope: "cannot-open-envelope"
+        case .wrongGroup: "wrong-group"
         case .overloaded: "overloaded"
         }
     }
@@ -70,6 +73,7 @@ public enum Rejection: Error, Sendable, Hashable, CustomStringConvertible {
         case .unknownToken(let id): "from \(id) with a token of no open request"
         case .unfittingStatus(let status): "\(status) does not answer the request it names"
         case .cannotOpenEnvelope(let id): "the envelope from \(id) cannot be opened"
+        case .wrongGroup(let id): "from \(id) to a group that is not ours, or on a topic that is not the group's"
         case .overloaded: "too many unanswered requests at once"
         }
     }

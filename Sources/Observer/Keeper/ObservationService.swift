@@ -14,6 +14,7 @@ package protocol ObservingWitness: Sendable {
 }
 
 extension WitnessProcess: ObservingWitness {}
+extension WitnessProcess: RestartableWitness {}
 
 /// Opens a watch for each request, shows it what the witnesses see, and sends each verdict once.
 package actor ObservationService {
@@ -34,7 +35,11 @@ package actor ObservationService {
     package private(set) var verdicts: [String: Int] = [:]
     package private(set) var eyes: [String: String] = [:]
     /// What an operator compares before this observer itself is let in; `nil` when it is not waiting for that.
-    package private(set) var ownValue: Nonce?
+    package private(set) var ownValue: Nonce? {
+        didSet {
+            if let ownValue { ownValue.withHex { signals?.value(name, $0) } } else { signals?.value(name, nil) }
+        }
+    }
 
     /// - Parameter name: of the logical observer.
     package init(

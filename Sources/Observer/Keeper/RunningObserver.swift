@@ -5,6 +5,7 @@ import Participant
 import Program
 import SRUP
 import ServiceLifecycle
+import Storage
 import WitnessLink
 
 /// One logical observer at work: its identity, its membership, its desk and its witnesses.
@@ -17,12 +18,16 @@ package struct RunningObserver {
     private let desk: ObservationService
     private let witnesses: [WitnessProcess]
     private let reports: [WitnessReports]
+    private let orders: ObserverOrders
     private let link: BrokerLink
+    private let end: IdentityEnd
+    /// Nobody throws its identity away meanwhile.
+    private let lock: FolderLock
     private let logger: Logger
     package let events: EventLog
 
     /// - Parameter path: the configuration file, for error messages.
-    /// - Throws: ``ParticipantError``, ``BrokerLinkError``.
+    /// - Throws: ``ParticipantError``, ``BrokerLinkError``, ``FolderLockError``.
     package init(
         _ observer: ObserverSettings.LogicalObserver, _ settings: ObserverSettings, events: EventLog, _ path: String,
         witnessSockets: String?, signals: SignalBoard, _ logger: Logger
@@ -33,6 +38,7 @@ package struct RunningObserver {
         var logger = logger
         if !name.isEmpty { logger[metadataKey: "observer"] = "\(name)" }
         self.logger = logger
+        lock = try FolderLock(observer.stateFolder)
         if try Identity.bind(in: observer.stateFolder) { logger.notice("the keys are encrypted for this machine now") }
         let state: ParticipantStore
         (identity, state) = try Identity.load(from: observer.stateFolder)
@@ -57,10 +63,16 @@ package struct RunningObserver {
         reports = eyes.map(\.reports)
         await desk.use(witnesses)
         let log = logger
-        let identification = Identification(
+        let end = IdentityEnd(folder: observer.stateFolder, participant: participant)
+        self.end = end
+        var identification = Identification(
             program: "srup-observer \(Release.version)", observations: settings.rules.maximumWatches)
+        ObserverAction.describe(in: &identification)
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
+        let orders = ObserverOrders(
+            desk: desk, witnesses: witnesses, signals: signals, participant: participant, events: events)
+        self.orders = orders
         var behaviour = Member.Behaviour(rejoin: settings.rejoin, identification: identification)
         behaviour.isModerated = true
         behaviour.firstVersion = ProtocolVersion(rawValue: UInt8(settings.firstVersion)) ?? .preferred
@@ -69,11 +81,19 @@ package struct RunningObserver {
         ) { [name] event in
             signals.heard(event, by: name, isJoined: (try? state.peer(server))??.isJoined ?? false)
             await Self.handle(event, desk, events, log, outside, id)
+            if case .identityEnded = event { end.begin() }
+            await orders.handle(event)
+        }
+        let member = member
+        await orders.use { token, outcome in
+            try await member.answer(token, outcome)
+        } report: {
+            try await member.report($0, $1)
         }
     }
 
     package var services: [any Service] {
-        [Renewal(folder: folder, link: link, logger: logger), member, link] + reports + witnesses
+        [Renewal(folder: folder, link: link, logger: logger), member, link, end] + reports + witnesses
     }
 
     package func use(_ rules: WatchRules) async { await desk.use(rules) }
@@ -122,6 +142,9 @@ package struct RunningObserver {
             outside.log(.warning, about: "no answer", "the server does not answer our request to join; asking again")
         case .left(let why):
             outside.log(.warning, about: "left", "the server has removed this observer from its network (\(why))")
+        case .identityEnded:
+            events.record("identity-ended")
+            outside.log(.warning, about: "ended", "the server has ended this observer's identity")
         default: break
         }
     }

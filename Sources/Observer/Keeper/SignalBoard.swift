@@ -11,6 +11,8 @@ package final class SignalBoard: Sendable {
         var isConnected = false
         var watches = 0
         var blindEyes: Set<String> = []
+        /// What the operator compares before this observer is let in, 32 hexadecimal digits.
+        var value: String?
 
         var word: SignalWord {
             if !isConnected || !isJoined || !blindEyes.isEmpty { return .fault }
@@ -19,11 +21,17 @@ package final class SignalBoard: Sendable {
     }
 
     package let socket: SignalSocket
+    /// Says which value people compare now: for a display, and nobody else.
+    package let values: SignalSocket
     private let parts = Mutex<[String: Part]>([:])
 
-    /// - Parameter names: of the logical observers.
+    /// - Parameters:
+    ///   - path: of the socket with the words.
+    ///   - valuePath: of the one with the value; its owner's and its group's.
+    ///   - names: of the logical observers.
     /// - Throws: ``ControlSocket/Failure``.
-    package init(path: String, names: [String]) throws(ControlSocket.Failure) {
+    package init(path: String, valuePath: String, names: [String]) throws(ControlSocket.Failure) {
+        values = try SignalSocket(path: valuePath, word: ShownValue.nothing.word, mode: 0o660)
         parts.withLock { parts in
             for name in names { parts[name] = Part() }
         }
@@ -68,6 +76,20 @@ package final class SignalBoard: Sendable {
         default: break
         }
     }
+
+    /// What the operator compares before this observer is let in, borrowed; `nil` when it need not be any more. Of several
+    /// observers that wait the first one's is shown, by their names.
+    func value(_ name: String, _ hex: UnsafeRawBufferPointer?) {
+        parts.withLock { parts in
+            parts[name, default: Part()].value = hex.map { String(decoding: $0, as: UTF8.self) }
+            let first = parts.sorted { $0.key < $1.key }.first { $0.value.value != nil }
+            let shown = first.flatMap { ShownValue(hex: $0.value.value, name: $0.key) } ?? .nothing
+            values.publish(shown.word)
+        }
+    }
+
+    /// Somebody looks for this box.
+    func locate() { parts.withLock { _ in socket.publish(SignalWord.locate.rawValue, passing: true) } }
 
     /// A verdict's name, as in the log.
     func verdict(_ verdict: String) {

@@ -38,7 +38,10 @@ public enum SignalAddress: Sendable, Hashable {
         case "auto": self = .auto
         case let text where text.hasPrefix("gpio:"):
             let parts = text.dropFirst(5).split(separator: "/", omittingEmptySubsequences: false)
-            guard let line = parts.last.flatMap({ UInt32($0) }), line < 1024 else { throw wrong }
+            // Digits only: Swift's own reading takes a sign, too.
+            guard let digits = parts.last, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+                let line = UInt32(digits), line < 1024
+            else { throw wrong }
             switch parts.count {
             case 1: self = .gpio(chip: nil, line: line)
             case 2 where isName(parts[0]): self = .gpio(chip: String(parts[0]), line: line)

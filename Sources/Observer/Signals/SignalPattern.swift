@@ -31,6 +31,11 @@ public struct SignalPattern: Sendable, Hashable {
             self.init(
                 [150, 150, 150, 150, 150, 400, 450, 150, 450, 150, 450, 400, 150, 150, 150, 150, 150, 1500], [],
                 "SOS, again and again")
+        case .locate:
+            self.init(
+                Array(repeatElement([80, 120, 80, 720], count: 30).joined()),
+                Array(repeatElement([80, 920], count: 10).joined()),
+                "two quick flashes a second for 30 s; ten short beeps")
         }
     }
 

@@ -22,7 +22,7 @@ public struct SignalPlayer: Sendable {
     /// A word has come.
     public mutating func heard(_ word: SignalWord, at now: Duration) {
         advance(to: now)
-        guard word.isVerdict else {
+        guard word.isEvent else {
             // The rhythm of a state goes on when it is said again.
             if state != word {
                 state = word

@@ -5,9 +5,14 @@ public enum SignalWord: String, Sendable, CaseIterable {
     case invalid = "INVALID"
     case failed = "FAILED"
     case fault
+    /// Somebody looks for this observer among others.
+    case locate
 
-    /// A verdict is an event: it is shown once, and then what goes on.
+    /// Whether it is one of the three verdicts.
     public var isVerdict: Bool { self == .valid || self == .invalid || self == .failed }
+
+    /// A verdict, and being looked for, are events: they are shown once, and then what goes on.
+    public var isEvent: Bool { isVerdict || self == .locate }
 
     /// For people.
     public var meaning: String {
@@ -19,6 +24,7 @@ public enum SignalWord: String, Sendable, CaseIterable {
         case .invalid: "INVALID: another value was shown"
         case .failed: "FAILED: nothing could be read in time"
         case .fault: "fault: no broker, not joined, or no camera or reader (srup-observer doctor)"
+        case .locate: "here: somebody asks for this observer at the C2 server"
         }
     }
 }

@@ -76,6 +76,9 @@ public final class WitnessProcess: Service, Sendable {
     /// Lets go of its device.
     public func rest() { command(.rest) }
 
+    /// Ends the process, or the connection to it; it is started again at once, and looks if it did.
+    public func restart() { state.withLock { $0.socket }?.shutDown() }
+
     private func command(_ command: WitnessCommand) {
         let socket = state.withLock { state -> LineSocket? in
             guard state.isAwake != (command == .wake) else { return nil }

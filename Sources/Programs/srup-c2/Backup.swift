@@ -5,6 +5,7 @@ import KeyService
 import Linux
 import Participant
 import Program
+import SRUP
 import Storage
 
 struct Backup: ParsableCommand {
@@ -47,23 +48,79 @@ struct Restore: ParsableCommand {
             known: such devices join again by themselves, or have to be removed again. Never run the old server and the \
             restored one at the same time.
 
+            Identities that have ended since the backup would be back with their keys. --ended names where it is known who \
+            has: the old folder (moved away), its file "ended", or what "srup-c2 ended" has printed; they end again. Without \
+            it the old folder's neighbours are looked at, whose authority is the same. If nothing is found, it says so.
+
             Exit codes: 0 done, 1 it could not be, 78 the folder is there already, or the file is no backup.
             """)
 
     @OptionGroup var folder: FolderOptions
     @Argument(help: ArgumentHelp("What \"srup-c2 backup\" has written.", valueName: "file"))
     var file: String
+    @Option(
+        help: ArgumentHelp(
+            "Where it is known who has ended since: the old folder, or a list of identities. May be given several times.",
+            valueName: "place"))
+    var ended: [String] = []
 
     func run() throws {
         let folder = URL(fileURLWithPath: folder.folder).standardizedFileURL.path
         do {
+            for place in ended where !PublicFile.isThere(place) {
+                throw Archive.Failure(description: "there is no \(place)", isConfiguration: true)
+            }
             try Archive.read(URL(fileURLWithPath: file).standardizedFileURL.path, into: folder)
+            try endAgain(folder)
             print("\(folder) is as it was at the backup. Now: srup-c2 up --folder \(folder), or start the services")
         } catch let error as Archive.Failure where error.isConfiguration {
             throw Program.failure(error, code: .configuration)
         } catch {
             throw Program.failure(error)
         }
+    }
+}
+
+extension Restore {
+    private func endAgain(_ folder: String) throws {
+        let revocations = try Revocations(folder: folder)
+        let places = ended.isEmpty ? try neighbours(of: folder) : ended
+        var again: [DeviceID] = []
+        for place in places {
+            let state = KeyServiceState.path(in: place)
+            if PublicFile.isThere(state) {
+                // Read, and not changed: it may be all that is left of a network.
+                let copy = folder + "/neighbour.db"
+                defer { for end in ["", "-wal", "-shm"] { unlink(copy + end) } }
+                try Database.copy(state, to: copy)
+                let known = try KeyServiceState(path: copy).allEnded().map { $0.id.hex + "\n" }.joined()
+                let list = folder + "/neighbour-ended"
+                defer { unlink(list) }
+                try PrivateFile.write(known, to: list)
+                again += try revocations.endAgain(by: list)
+            } else {
+                again += try revocations.endAgain(by: place)
+            }
+        }
+        try revocations.prepareStart()
+        for id in again { print("\(id) has ended since the backup: it ends again") }
+        if places.isEmpty {
+            print(
+                "warning: who has ended since the backup is not known here, and would be back: end them again (srup-c2 deregister), "
+                    + "or restore with --ended")
+        }
+    }
+
+    /// Folders beside this one whose authority is the same: where the old one was moved to, perhaps.
+    private func neighbours(of folder: String) throws -> [String] {
+        let url = URL(fileURLWithPath: folder)
+        let own = try PublicFile.read(folder + "/ca.crt")
+        let parent = url.deletingLastPathComponent().path
+        return ((try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []).sorted().map { parent + "/" + $0 }
+            .filter { place in
+                place != folder && PublicFile.isThere(KeyServiceState.path(in: place))
+                    && (try? PublicFile.read(place + "/ca.crt")) == own
+            }
     }
 }
 
@@ -77,25 +134,70 @@ enum Archive {
     /// What is made anew: sockets, locks, SQLite's own files beside a database (which is copied as a whole), and what waits
     /// at the broker.
     private static func isLeftOut(_ path: String) -> Bool {
-        let name = path.split(separator: "/").last ?? ""
+        let names = path.split(separator: "/")
+        let name = names.last ?? ""
         return path.hasPrefix("broker-data/") || name == "lock" || name.hasSuffix(".sock") || name.hasSuffix("-wal")
-            || name.hasSuffix("-shm") || name.hasSuffix("-journal") || name.contains(".part")
+            || name.hasSuffix("-shm") || name.hasSuffix("-journal") || names.contains { $0.contains(".part") }
+    }
+
+    /// A folder of our own to work in, beside where the result goes: new, in place of what a run that was cut off has left
+    /// there, never one that somebody else has made (the keys will be in it), and one run's alone.
+    private final class Staging {
+        let path: String
+        private let descriptor: Int32
+
+        init(_ path: String) throws {
+            self.path = path
+            let before = Self.open(path)
+            defer { if before >= 0 { close(before) } }
+            guard before < 0 || flock(before, LOCK_EX | LOCK_NB) == 0 else {
+                throw Failure(description: "another backup or restore is at work in \(path)")
+            }
+            try? FileManager.default.removeItem(atPath: path)
+            try FileManager.default.createDirectory(
+                atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            guard mkdir(path, 0o700) == 0 else {
+                throw Failure(description: "\(path) cannot be made: \(String(cString: strerror(errno)))")
+            }
+            descriptor = Self.open(path)
+            guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                throw Failure(description: "\(path) cannot be held: \(String(cString: strerror(errno)))")
+            }
+            do {
+                try PrivateFolder.check(path)
+            } catch {
+                rmdir(path)
+                throw error
+            }
+        }
+
+        deinit {
+            if descriptor >= 0 { close(descriptor) }
+        }
+
+        private static func open(_ path: String) -> Int32 {
+            Glibc.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        }
+
+        /// What is left of it at the end.
+        func remove() { try? FileManager.default.removeItem(atPath: path) }
     }
 
     /// - Returns: how many files there are in it, and its size in bytes.
     static func write(_ folder: String, to file: String) throws -> (Int, Int) {
         guard !PublicFile.isThere(file) else { throw Failure(description: "\(file) is there already") }
-        let staging = file + ".part.d"
         // Nothing of it may be read by others, at no moment.
         umask(0o077)
-        try PrivateFile.makeFolder(staging)
-        defer { try? FileManager.default.removeItem(atPath: staging) }
+        let staging = try Staging(file + ".part.d")
+        defer { staging.remove() }
+        let tree = staging.path + "/tree"
+        try PrivateFile.makeFolder(tree)
         var count = 0
         for path in try FileManager.default.subpathsOfDirectory(atPath: folder).sorted() where !isLeftOut(path) {
             switch kind(folder + "/" + path) {
-            case S_IFDIR: try PrivateFile.makeFolder(staging + "/" + path)
+            case S_IFDIR: try PrivateFile.makeFolder(tree + "/" + path)
             case S_IFREG:
-                let (from, to) = (folder + "/" + path, staging + "/" + path)
+                let (from, to) = (folder + "/" + path, tree + "/" + path)
                 if path.hasSuffix(".db") {
                     try Database.copy(from, to: to)
                 } else {
@@ -105,10 +207,9 @@ enum Archive {
             default: continue
             }
         }
-        try PrivateFile.write(folder + "\n", to: staging + "/" + manifest)
-        let part = file + ".part"
-        defer { unlink(part) }
-        try tar(["-cf", part, "-C", staging, "."])
+        try PrivateFile.write(folder + "\n", to: tree + "/" + manifest)
+        let part = staging.path + "/archive.tar"
+        try tar(["-cf", part, "-C", tree, "."])
         let size = try FileManager.default.attributesOfItem(atPath: part)[.size] as? Int ?? 0
         guard link(part, file) == 0 else {
             throw Failure(description: "\(file) cannot be made: \(String(cString: strerror(errno)))")
@@ -128,11 +229,11 @@ enum Archive {
             throw Failure(
                 description: "\(folder) is there already: move it away, or name another folder", isConfiguration: true)
         }
-        let part = folder + ".part"
-        try? FileManager.default.removeItem(atPath: part)
         umask(0o077)
-        try PrivateFile.makeFolder(part)
-        defer { try? FileManager.default.removeItem(atPath: part) }
+        let staging = try Staging(folder + ".part")
+        // Nothing is, once it has the folder's name.
+        defer { staging.remove() }
+        let part = staging.path
         do {
             try tar(["-xf", file, "-C", part, "--no-same-owner", "--no-same-permissions"])
             try check(part)
@@ -164,11 +265,15 @@ enum Archive {
         where kind(folder + "/" + path) != S_IFREG {
             throw Failure(description: "\(path) is not in it")
         }
-        for path in ["key-service.db", "server/state.db", "server/c2.db"] where PublicFile.isThere(folder + "/" + path)
-        {
-            if let damage = try Database.damage(folder + "/" + path) {
-                throw Failure(description: "\(path) in it is damaged: \(damage)")
+        for path in ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db"]
+        where PublicFile.isThere(folder + "/" + path) {
+            let damage: String?
+            do {
+                damage = try Database.damage(folder + "/" + path)
+            } catch {
+                damage = "\(error)"
             }
+            if let damage { throw Failure(description: "\(path) in it is damaged: \(damage)") }
         }
     }
 

@@ -42,6 +42,12 @@ struct BrokerCommand: ParsableCommand {
         while !StopSignals.came {
             let broker: pid_t
             do {
+                // Whoever has ended while no broker ran is refused before anybody is let in.
+                let revocations = try Revocations(folder: folder.folder)
+                for id in try revocations.endAgain() {
+                    logger.warning("\(id) had ended, and a backup has brought it back: it ends again")
+                }
+                try revocations.prepareStart()
                 broker = try ChildProcess.start(mosquitto, ["-c", configuration])
             } catch {
                 throw Program.failure(error)

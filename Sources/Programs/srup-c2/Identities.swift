@@ -79,7 +79,8 @@ struct Forget: ParsableCommand {
             srup-c2 forget --never-joined --older-than 7d
 
             Who is forgotten gets no certificate any more, and the C2 server finds no key for it; a certificate that it has \
-            stays valid until it ends, and who has joined stays joined (srup-c2 devices). The identity may be registered again.
+            stays valid until it ends, and who has joined stays joined (srup-c2 devices). The identity may be registered again. \
+            To take a device out for good: srup-c2 deregister.
             Exit codes: 0 removed, 1 an identity was not there (or is a server's), 78 there is no such folder.
             """)
 
@@ -149,7 +150,7 @@ struct Age: ExpressibleByArgument {
 }
 
 /// The key service's file, which must be there: opening would make a new one.
-private func openKeyServiceState(_ folder: String) throws -> KeyServiceState {
+func openKeyServiceState(_ folder: String) throws -> KeyServiceState {
     let path = KeyServiceState.path(in: folder)
     if let problem = PublicFile.problem(path) {
         throw ParticipantError.identity("\(path) \(problem); is \(folder) the right folder?")

@@ -4,6 +4,7 @@ import KeyService
 import Participant
 import Program
 import SRUP
+import ServiceLifecycle
 import Settings
 import Storage
 
@@ -18,6 +19,7 @@ struct Initialise: ParsableCommand {
               ca.crt, ca.key        the authority; devices need ca.crt to register
               https.*, broker.*     certificates of the key service and the broker
               mosquitto.conf, acl   the broker's configuration and who may do what there
+              revoked/, revoked.pem, ended  certificates and identities that do not count any more
               key-service.db        registered identities
               server/               the C2 server's own identity and state
               monitor/              an identity that may watch: srup listen --folder DIR/monitor
@@ -67,6 +69,7 @@ struct Initialise: ParsableCommand {
                   srup-c2 run --folder \(folder)
                 and give \(folder)/ca.crt to whoever registers:
                   srup-observer register --url https://\(place):\(keyServicePort) --ca ca.crt
+                or show the code of "srup-c2 invite --folder \(folder)" to its camera.
                 """)
         } catch {
             throw Program.failure(error)
@@ -154,15 +157,27 @@ struct KeyServiceCommand: AsyncParsableCommand {
                 brokerHost: SettingsForm.inURL(settings.host), brokerPort: settings.brokerPort, server: identity.id)
             policy.isActive = settings.isOpen
             let authority = try Authority(folder: folder)
+            let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
             let server = try KeyServiceServer(
-                authority: authority,
-                state: try KeyServiceState(path: KeyServiceState.path(in: folder)),
+                authority: authority, state: state,
                 policy: policy, key: identity.key, bind: settings.bind, port: settings.keyServicePort,
                 certificateFile: folder + "/https.crt", keyFile: folder + "/https.key", logger: logger)
             let care = CertificateCare(
                 folder: folder, certificates: ServerCertificates(folder: folder, authority: authority),
                 broker: identity.broker, logger: logger)
-            try await Program.run([care, server], logger: logger) {
+            let revocations = RevocationCare(
+                revocations: Revocations(folder: folder, authority: authority, state: state), logger: logger)
+            var services: [any Service] = [care, revocations]
+            do {
+                services.append(
+                    try ControlSocket(path: KeyServiceMetrics.socket(folder)) {
+                        KeyServiceMetrics.text(server, state, Serve.certificates(folder))
+                    })
+            } catch {
+                // Nothing else depends on it.
+                logger.warning("\"srup-c2 metrics\" will get no answer: \(error)")
+            }
+            try await Program.run(services + [server], logger: logger) {
                 do {
                     let settings = try ServerSettings.load(folder)
                     Program.setLogLevel(verbose ? .debug : settings.logLevel)

@@ -1,13 +1,33 @@
 import ArgumentParser
 import C2
 import Foundation
+import Linux
 import ObservedValue
 import Participant
 import Program
 import SRUP
+import Storage
 import ValueForms
 
-extension ValueForm: ExpressibleByArgument {}
+/// How values are printed: in a form of ours, or as a device of the reference shows them.
+enum PrintedForm: ExpressibleByArgument {
+    case ours(ValueForm)
+    case references(ReferenceForm)
+
+    init?(argument: String) {
+        if let form = ValueForm(rawValue: argument) {
+            self = .ours(form)
+        } else if let form = ReferenceForm(rawValue: argument) {
+            self = .references(form)
+        } else {
+            return nil
+        }
+    }
+
+    static var allValueStrings: [String] {
+        ValueForm.allCases.map(\.rawValue) + ReferenceForm.allCases.map(\.rawValue)
+    }
+}
 
 struct WaitingCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,8 +41,14 @@ struct WaitingCommand: ParsableCommand {
             """)
 
     @OptionGroup var folder: FolderOptions
-    @Option(help: "Also show each value: words, colours, mono, eink or hex, as the device does.")
-    var show: ValueForm?
+    @Option(
+        help: """
+            Also show each value: words, colours, mono, eink or hex, as the device does; reference-colours, reference-mono or \
+            reference-words as one of the reference implementation does.
+            """)
+    var show: PrintedForm?
+    @Option(help: ArgumentHelp("The reference's 8192 words, a line each, for reference-words.", valueName: "file"))
+    var wordList: String?
     @Flag(help: "One JSON object for each; with the value only when --show is given.")
     var json = false
 
@@ -31,7 +57,8 @@ struct WaitingCommand: ParsableCommand {
             let reply = try ServerOrder(what: .waiting, by: ServerOrder.user).ask(folder.folder)
             let waiting = reply.waiting ?? []
             if waiting.isEmpty && !json { print("nobody waits") }
-            for one in waiting { json ? printJSON(one) : printText(one) }
+            let list = try wordList.map(Self.words)
+            for one in waiting { json ? printJSON(one) : printText(one, list) }
         } catch {
             throw Program.failure(error)
         }
@@ -52,7 +79,20 @@ struct WaitingCommand: ParsableCommand {
         print(line.jsonLine)
     }
 
-    private func printText(_ one: ServerReply.Waiting) {
+    /// The reference's list, which is not part of this project.
+    private static func words(_ path: String) throws -> [String] {
+        let words = try PublicFile.read(path).split(whereSeparator: \.isNewline).map(String.init)
+        let areWords = words.allSatisfy {
+            (1...16).contains($0.utf8.count) && $0.utf8.allSatisfy { (0x61...0x7A).contains($0) }
+        }
+        guard words.count == ReferenceForm.listLength, areWords else {
+            throw OperationError.invalid(
+                "\(path) is not the reference's list: \(ReferenceForm.listLength) lower-case words")
+        }
+        return words
+    }
+
+    private func printText(_ one: ServerReply.Waiting, _ list: [String]?) {
         let asked = one.requests > 1 ? ", asked \(one.requests) times" : ""
         print("\(one.device)  \(one.type)  since \(Self.time(one.since))\(asked)")
         if one.wouldBeTrusted { print("    would vouch for other devices, as an observer") }
@@ -60,7 +100,12 @@ struct WaitingCommand: ParsableCommand {
         print("    words asked for: \(one.question.map(String.init).joined(separator: ", "))")
         guard let show, let value = Hex.decode(one.value) else { return }
         let hasColour = isatty(1) == 1 && getenv("NO_COLOR") == nil
-        let text = value.withUnsafeBytes { show.text(of: $0, hasColour: hasColour) }
+        let text = value.withUnsafeBytes { value in
+            switch show {
+            case .ours(let form): form.text(of: value, hasColour: hasColour)
+            case .references(let form): form.text(of: value, hasColour: hasColour, list: list)
+            }
+        }
         print(text.split(separator: "\n").map { "    " + $0 }.joined(separator: "\n"))
     }
 
@@ -89,6 +134,8 @@ struct Approve: ParsableCommand {
     var words: [String] = []
     @Flag(help: "I have compared what the device shows with \"srup-c2 waiting --show\".")
     var compared = false
+    @Flag(help: "One JSON object: {\"decision\", \"device\"}.")
+    var json = false
 
     func validate() throws {
         guard words.isEmpty || words.count == 3 else { throw ValidationError("--words takes three words") }
@@ -106,7 +153,7 @@ struct Approve: ParsableCommand {
             _ = try ServerOrder(
                 what: .approve, by: ServerOrder.user, device: one.device, ticket: one.ticket, words: typed
             ).ask(folder.folder)
-            print("\(one.device) is let in")
+            print(json ? Decision(decision: "approved", device: one.device).jsonLine : "\(one.device) is let in")
         } catch {
             throw Program.failure(error)
         }
@@ -125,6 +172,8 @@ struct Approve: ParsableCommand {
     }
 }
 
+private struct Decision: Encodable { let decision, device: String }
+
 struct Refuse: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Do not let in a device that waits.",
@@ -133,6 +182,8 @@ struct Refuse: ParsableCommand {
     @OptionGroup var folder: FolderOptions
     @Argument(help: "Its identity, as \"srup-c2 waiting\" shows it.")
     var identity: IdentityArgument
+    @Flag(help: "One JSON object: {\"decision\", \"device\"}.")
+    var json = false
 
     func run() throws {
         do {
@@ -142,7 +193,7 @@ struct Refuse: ParsableCommand {
             }
             _ = try ServerOrder(what: .refuse, by: ServerOrder.user, device: one.device, ticket: one.ticket)
                 .ask(folder.folder)
-            print("\(one.device) is not let in")
+            print(json ? Decision(decision: "refused", device: one.device).jsonLine : "\(one.device) is not let in")
         } catch {
             throw Program.failure(error)
         }

@@ -21,9 +21,13 @@ struct SRUPC2: AsyncParsableCommand {
         version: Release.version,
         subcommands: [
             Up.self, Initialise.self, CheckCommand.self, ServerDoctor.self, Backup.self, Restore.self, Upgrade.self,
-            KeyServiceCommand.self, BrokerCommand.self, Serve.self,
-            WaitingCommand.self, Approve.self, Refuse.self, AuditCommand.self, Trust.self, Devices.self,
-            Remove.self, Identities.self, Forget.self, ServerTokenCommand.self, OperatorCommand.self,
-            TokenCommand.self, ReadPicture.self,
+            KeyServiceCommand.self, BrokerCommand.self, Serve.self, Invite.self,
+            WaitingCommand.self, Approve.self, Refuse.self, NoteCommand.self, PolicyCommand.self, Devices.self,
+            ObserversCommand.self, JoinsCommand.self, AuditCommand.self, Trust.self,
+            ActionCommand.self, DataCommand.self, IdentifyCommand.self, ValuesCommand.self, CommandsCommand.self,
+            GroupCommand.self,
+            Terminate.self, CallToJoin.self, Deregister.self, Ended.self, Receipt.self, Identities.self, Forget.self,
+            ServerTokenCommand.self, OperatorCommand.self, TokenCommand.self, WebhookCommand.self, MetricsCommand.self,
+            ReadPicture.self,
         ])
 }

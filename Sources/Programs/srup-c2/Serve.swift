@@ -96,11 +96,17 @@ struct Serve: AsyncParsableCommand {
                 id: identity.id, key: identity.key, state: state, link: link, logger: logger)
             let client = try Registrar.client(identity, folder: home, timeout: .seconds(5))
             let events = try EventLog(path: events)
+            let revocations = try Revocations(folder: folder.folder)
+            for id in try revocations.endAgain() {
+                logger.warning("\(id) had ended, and a backup has brought it back: it ends again")
+            }
             let server = C2Server(
                 participant, state: try C2State(path: home + "/c2.db"),
+                commands: try CommandStore(path: home + "/commands.db"), access: GroupFile(folder: folder.folder),
                 directory: KeyServiceDirectory(
-                    client: client, identities: try KeyServiceState(path: folder.folder + "/key-service.db"),
-                    logger: logger),
+                    client: client,
+                    identities: try KeyServiceState(path: KeyServiceState.path(in: folder.folder)),
+                    revocations: revocations, logger: logger),
                 rules: rules, events: events)
             logger.notice("C2 server \(identity.id)")
             for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
@@ -115,12 +121,20 @@ struct Serve: AsyncParsableCommand {
             if settings.pages.isOn {
                 services.append(try pages(settings, server, settings.pages.phone ? phones : nil, logger))
             }
+            if let webhook = settings.webhook {
+                services.append(
+                    Webhook(
+                        server, settings: webhook.settings, secret: try WebhookSecret(file: webhook.secretFile),
+                        logger: logger))
+            }
             try await Program.run(services + [server, link], logger: logger) { await reload(server, logger) }
         } catch let error as SettingsError {
             throw Program.failure(error, code: .configuration)
         } catch let error as ParticipantError {
             throw Program.failure(error, code: .configuration)
         } catch let error as FolderLockError {
+            throw Program.failure(error, code: .configuration)
+        } catch let error as WebhookSecret.Failure {
             throw Program.failure(error, code: .configuration)
         } catch {
             throw Program.failure(error)
@@ -142,14 +156,24 @@ extension Serve {
         var form = ConsoleSettings(
             name: settings.pages.name ?? "SRUP at \(settings.host)",
             keyService: "https://\(place):\(settings.keyServicePort)")
+        form.callsPerSecond = Double(settings.pages.callsPerSecond)
         form.authorityFile = folder + "/ca.crt"
-        let console = try Console(
+        form.keyServicePlace = (settings.host, settings.keyServicePort)
+        let pages = try Console(
             server: server, signIn: SignIn(operators),
             identities: try KeyServiceState(path: KeyServiceState.path(in: folder)), settings: form, phones: phones,
-            logger: logger)
+            logger: logger, certificates: Self.certificates(folder))
         return try ConsoleServer(
-            console, bind: settings.pages.bind ?? settings.bind, port: settings.pages.port,
+            pages, bind: settings.pages.bind ?? settings.bind, port: settings.pages.port,
             certificateFile: folder + "/https.crt", keyFile: folder + "/https.key")
+    }
+
+    /// Those whose ends are told at /metrics.
+    static func certificates(_ folder: String) -> [String: String] {
+        [
+            "authority": folder + "/ca.crt", "https": folder + "/https.crt", "broker": folder + "/broker.crt",
+            "server": folder + "/server/certificate.pem",
+        ]
     }
 
     /// Operators' phones. Also where they are not allowed any more: an earlier run may have left one trusted.
@@ -180,11 +204,22 @@ extension Serve {
     }
 }
 
+/// Tells the broker's plugin who is in which group.
+struct GroupFile: BrokerAccess {
+    let folder: String
+
+    func setGroups(_ members: [GroupID: [DeviceID]]) throws {
+        try BrokerConfiguration.setGroups(members, folder: folder)
+    }
+}
+
 /// The key service as the server's source of keys.
 struct KeyServiceDirectory: KeyDirectory {
     let client: KeyServiceClient
     /// Its database, which lies beside the server's state.
     let identities: KeyServiceState
+    /// What the broker is told of who has ended.
+    let revocations: Revocations
     let logger: Logger
 
     func belongs(_ id: DeviceID) {
@@ -195,11 +230,32 @@ struct KeyServiceDirectory: KeyDirectory {
         }
     }
 
+    func end(_ id: DeviceID, why: String, by name: String?, since: Double) throws {
+        try identities.end(id, why: why, by: name, now: since)
+    }
+
+    func revoke() throws { try revocations.publish() }
+
+    func openEndings() throws -> [EndedIdentity] { try identities.openEndings().map(EndedIdentity.init) }
+
+    func ended() throws -> [EndedIdentity] { try identities.allEnded().map(EndedIdentity.init) }
+
+    func closed(_ id: DeviceID, confirmed: Bool, at: Double) throws {
+        try identities.markClosed(id, confirmed: confirmed, now: at)
+    }
+
     func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)? {
         // Our own key service's book lies here; over the network it would be as busy as strangers make it.
         if let known = try identities.entry(id) { return (known.key, known.type) }
+        if try identities.ended(id) != nil { return nil }
         guard let key = try await client.key(of: id), let type = try await client.type(of: id) else { return nil }
         return (key, type)
+    }
+}
+
+extension EndedIdentity {
+    init(_ ended: KeyServiceState.Ended) {
+        self.init(id: ended.id, since: ended.since, why: ended.why, by: ended.by)
     }
 }
 
@@ -256,29 +312,6 @@ struct Trust: ParsableCommand {
     }
 }
 
-struct Remove: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Put a device or an observer out of the network.",
-        discussion: """
-            The running server tells it so (TERMINATE) within a second; without one, the next server does at its start. It \
-            stays registered and may ask to come in again, and the policy of its type decides: for a type with policy \
-            "simple" that is a yes. An observer loses its trust, too.
-            """)
-
-    @OptionGroup var folder: FolderOptions
-    @Argument(help: "Its identity, as \"srup-c2 devices\" shows it.")
-    var identity: IdentityArgument
-
-    func run() throws {
-        do {
-            try folder.state().askRemoval(of: identity.id, now: Participant.systemTime())
-            print("\(identity.id) is put out")
-        } catch {
-            throw Program.failure(error, code: .configuration)
-        }
-    }
-}
-
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
@@ -318,15 +351,19 @@ extension JoinPolicy {
 
 struct Devices: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the devices and observers that have joined, and the joins under way.")
+        abstract: "List the devices and observers that have joined, and the joins under way.",
+        discussion: "With --json one object per line for each that is known, members or not.")
 
     @OptionGroup var folder: FolderOptions
+    @Flag(help: "One JSON object per line.")
+    var json = false
 
     func run() throws {
         do {
             let home = folder.folder + "/server"
             let (_, state) = try Identity.load(from: home)
             let c2 = try C2State(path: home + "/c2.db")
+            guard !json else { return try Self.printJSON(state, c2) }
             let trusted = Set(try c2.trusted())
             for peer in try state.joinedPeers() {
                 print("\(peer.id)  \(peer.type ?? "?")\(trusted.contains(peer.id) ? "  trusted observer" : "")")

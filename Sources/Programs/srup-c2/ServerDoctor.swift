@@ -46,7 +46,7 @@ struct ServerDoctor: AsyncParsableCommand {
         report.note(Self.rights(folder) + Self.databases(folder))
         report.note(Self.certificates(folder) + Self.broker(folder))
         report.note([ClockChecks.clock(), DiskChecks.partition(of: folder)])
-        report.note(await Self.running(folder, settings) + Self.operators(folder))
+        report.note(await Self.running(folder, settings) + Self.operators(folder) + Self.webhook(settings, folder))
         report.end()
         if !report.isWell { throw ExitCode(Program.Code.failure.rawValue) }
     }
@@ -61,7 +61,7 @@ struct ServerDoctor: AsyncParsableCommand {
     }
 
     private static func databases(_ folder: String) -> [Finding] {
-        ["key-service.db", "server/state.db", "server/c2.db"].map { name in
+        ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db"].map { name in
             let path = folder + "/" + name
             // The server makes its own at its first start.
             guard PublicFile.isThere(path) else { return Finding(name, .skipped, "it is not there yet") }

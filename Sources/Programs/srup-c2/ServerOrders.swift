@@ -8,7 +8,9 @@ import ValueForms
 
 /// What the commands ask of the server that runs in their folder, over a socket that only the folder's owner can use.
 struct ServerOrder: Codable {
-    enum What: String, Codable { case waiting, approve, refuse, note, policies, setPolicy }
+    enum What: String, Codable {
+        case waiting, approve, refuse, note, policies, setPolicy, observers, command, deregister, callToJoin
+    }
 
     var what: What
     /// Who asks, for the audit log.
@@ -19,6 +21,7 @@ struct ServerOrder: Codable {
     /// What was typed; without it the value was compared side by side.
     var words: [String]?
     var text: String?
+    var command: CommandOrder?
 }
 
 /// The server's answer.
@@ -46,8 +49,21 @@ struct ServerReply: Codable {
         var by: String?
     }
 
+    struct Observer: Codable {
+        var device: String
+        var trusted: Bool
+        var inNetwork: Bool
+        var lastHeard: String?
+        var places: Int
+        var looksAt: [String]
+        var queueLength: Int
+        var note: String?
+    }
+
     var waiting: [Waiting]?
+    var observers: [Observer]?
     var policies: [Policy]?
+    var command: CommandReply?
     /// Why it was not done.
     var error: String?
 }
@@ -78,14 +94,21 @@ extension ServerOrder {
             try await server.approve(try identity(), ticket: try ticketGiven(), comparison, by: by)
         case .refuse: try await server.refuse(try identity(), ticket: try ticketGiven(), by: by)
         case .note: try await server.note(text ?? "", about: try identity(), by: by)
+        case .deregister: try await server.deregister(try identity(), by: by)
+        case .callToJoin: try await server.callToJoin(try identity(), by: by)
         case .policies:
             return ServerReply(policies: try await server.policies().map(ServerReply.Policy.init))
+        case .observers:
+            return ServerReply(observers: try await server.observers().map(ServerReply.Observer.init))
         case .setPolicy:
             let policy = try text.map { text throws(OperationError) -> JoinPolicy in
                 guard let policy = JoinPolicy(rawValue: text) else { throw .invalid("there is no policy \"\(text)\"") }
                 return policy
             }
             try await server.setPolicy(policy, for: device ?? "", by: by)
+        case .command:
+            guard let command else { throw OperationError.invalid("nothing was asked") }
+            return ServerReply(command: try await command.done(by: server, by))
         }
         return ServerReply()
     }
@@ -104,10 +127,18 @@ extension ServerOrder {
     ///
     /// - Throws: ``OperationError``.
     func ask(_ folder: String) throws(OperationError) -> ServerReply {
-        guard let text = CommandSocket.ask(Self.socket(folder), jsonLine) else {
+        guard let reply = try askIfRunning(folder) else {
             throw .failed(
                 "no server answers in \(folder): does \"srup-c2 run\" run there, and are you its user?")
         }
+        return reply
+    }
+
+    /// The same; `nil` when no server answers.
+    ///
+    /// - Throws: ``OperationError``.
+    func askIfRunning(_ folder: String) throws(OperationError) -> ServerReply? {
+        guard let text = CommandSocket.ask(Self.socket(folder), jsonLine) else { return nil }
         guard let reply = try? JSONDecoder().decode(ServerReply.self, from: Data(text.utf8)) else {
             throw .failed("the server's answer was not understood; is it another version?")
         }

@@ -1,6 +1,8 @@
 import C2
+import Console
 import Linux
 import Logging
+import SRUP
 import Settings
 
 /// `c2.toml` in the server's folder, which "srup-c2 init" writes.
@@ -23,9 +25,14 @@ struct ServerSettings {
         /// On every page; `nil`: the host's name.
         var name: String?
         var idle = Duration.seconds(3600)
+        /// Of one token, in the long run.
+        var callsPerSecond = 50
         /// Whether an operator's phone may be an observer.
         var phone = true
     }
+
+    /// `[webhook]`; `nil`: there is none.
+    var webhook: (settings: WebhookSettings, secretFile: String)?
 
     static func load(_ folder: String) throws(SettingsError) -> ServerSettings {
         var file = try SettingsFile(path: folder + "/c2.toml")
@@ -53,9 +60,17 @@ struct ServerSettings {
             try file.integer(
                 "moderation.values_per_hour", default: Int(settings.rules.limits.valuesPerHour), in: 1...100_000))
         try loadPages(&file, &settings)
+        try loadWebhook(&file, &settings, folder)
         try loadLimits(&file, &settings.rules.limits)
+        for name in try file.keys(of: "data") {
+            let key = SettingsFile.path("data", name)
+            guard (1...64).contains(name.utf8.count) else { throw file.problem(key, "a data name has 1 to 64 bytes") }
+            settings.rules.dataTypes[name] = try file.value(key, allowed: "one of \(DataType.names)") {
+                DataType(name: $0)
+            }
+        }
         settings.rules.otherwise = try file.choice("policy.otherwise", default: settings.rules.otherwise)
-        for type in file.keys(of: "policy") where type != "otherwise" {
+        for type in try file.keys(of: "policy") where type != "otherwise" {
             let key = SettingsFile.path("policy", type)
             guard SettingsForm.isDeviceType(type) else {
                 throw file.problem(key, "no device can have this type: 1 to 64 printable ASCII characters")
@@ -90,6 +105,29 @@ struct ServerSettings {
             "pages.idle", default: settings.pages.idle, in: .seconds(60)...(.seconds(43200)))
     }
 
+    private static func loadWebhook(
+        _ file: inout SettingsFile, _ settings: inout ServerSettings, _ folder: String
+    ) throws(SettingsError) {
+        settings.pages.callsPerSecond = try file.integer(
+            "api.calls_per_second", default: settings.pages.callsPerSecond, in: 1...100_000)
+        let url = try file.string(
+            "webhook.url", allowed: "a URL that begins with https://, without user and fragment", WebhookSettings.isURL)
+        func path(_ key: String) throws(SettingsError) -> String? {
+            try file.string(key, allowed: "the path of a file", { !$0.isEmpty }).map {
+                $0.hasPrefix("/") ? $0 : folder + "/" + $0
+            }
+        }
+        let (secret, authority) = (try path("webhook.secret_file"), try path("webhook.ca"))
+        guard let url else {
+            guard secret == nil, authority == nil else { throw file.problem("webhook.url", "is missing") }
+            return
+        }
+        guard let secret else {
+            throw file.problem("webhook.secret_file", "is missing: the file of the secret that calls are signed with")
+        }
+        settings.webhook = (WebhookSettings(url: url, authorityFile: authority), secret)
+    }
+
     private enum LogWord: String, CaseIterable {
         case debug, info, notice, warning, error
         var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
@@ -122,7 +160,7 @@ struct ServerSettings {
     static func text(host: String, bind: String, keyServicePort: Int, brokerPort: Int, pagesPort: Int) -> String {
         """
         # The C2 server, its key service and its broker. Written by "srup-c2 init"; change it as you like.
-        # Read again on SIGHUP (systemctl reload): log, open, [policy], [observation], [limits]; the rest at the next start.
+        # Read again on SIGHUP (systemctl reload): log, open, [policy], [observation], [data], [limits]; the rest at the next start.
         # (After a change of host, bind or broker.port: srup-c2 init in a new folder, since certificates name the host.)
         host = "\(host)"             # as devices reach this machine
         bind = "\(bind)"
@@ -144,6 +182,16 @@ struct ServerSettings {
         idle = "1 h"                 # a session that is not used ends
         phone = true                 # an operator's phone may be an observer, while its page is open
 
+        # Programs (srup-c2 token add) ask at the pages' port, below /api.
+        [api]
+        calls_per_second = 50        # of one token, in the long run
+
+        # Another server that is told what happens (docs/api.md).
+        # [webhook]
+        # url = "https://hooks.example.net/srup"
+        # secret_file = "webhook.secret"   # openssl rand -hex 32; mode 0600
+        # ca = "hooks-ca.crt"              # who has signed its certificate; without it, the system's authorities
+
         # How devices come in, by the type they register with. Everybody can register, and with any type, so:
         #   simple    whoever says that type is in
         #   trusted   after: srup-c2 trust <identity>
@@ -164,6 +212,11 @@ struct ServerSettings {
         [moderation]                 # joins that a person decides
         time = "1 h"                 # how long one waits; then the device is told to ask again
         values_per_hour = 30         # of one identity, in the long run
+
+        # What values (DATA) are, by their names, where a device of ours does not say so itself: int8 to int64, float32,
+        # float64, string, bytes; int is int32, float is float64, as the reference implementation sends them.
+        [data]
+        # temperature = "float64"
 
         [limits]                     # who asks for more than this pays for it alone
         joins = 256                  # under way at once

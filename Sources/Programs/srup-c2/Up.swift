@@ -90,6 +90,9 @@ struct Up: ParsableCommand {
             A device or an observer comes in with the authority's certificate, \(folder)/ca.crt:
               srup-device register --url https://\(place):\(settings.keyServicePort) --ca \(folder)/ca.crt --type sensor
               srup-observer register --url https://\(place):\(settings.keyServicePort) --ca \(folder)/ca.crt
+            or by the code that this shows, before its camera:
+              srup-c2 invite --folder \(folder)
+            An observer is let in by:
               srup-c2 trust --folder \(folder) <identity of an observer>
 
             """)

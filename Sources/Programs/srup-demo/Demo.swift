@@ -14,6 +14,7 @@ struct Demo: ParsableCommand {
             folder. The observer's camera sees a drawn scene in which the device's picture appears, tilts and turns noisy; \
             with --camera it is a real camera, and you hold the code in front of it. With --nfc the devices tap: the real \
             libnfc drives simulated PN532 chips; with --reader and --device-reader they are real ones, and you tap.
+            With --people there is no observer: a device shows words in this terminal, and you let it in on the operator's page.
 
             Exit codes: 0 the three verdicts came out as they must, 1 they did not, 128 and the signal's number: it was \
             stopped (141: nobody reads what it tells). Nothing is left running then, and of the folder nothing but with --keep.
@@ -30,6 +31,8 @@ struct Demo: ParsableCommand {
         help: ArgumentHelp(
             "With --nfc: the joining devices' reader, such as pn532_uart:/dev/ttyUSB0.", valueName: "connstring"))
     var deviceReader: String?
+    @Flag(help: "Let a device in yourself, on the operator's page.")
+    var people = false
     @Option(help: ArgumentHelp("Keep everything (logs, state, pictures) in this folder.", valueName: "dir"))
     var keep: String?
 
@@ -38,6 +41,9 @@ struct Demo: ParsableCommand {
             throw ValidationError("--reader and --device-reader belong together: one reader for each side")
         }
         guard nfc || reader == nil else { throw ValidationError("--reader is for --nfc") }
+        guard !people || (!nfc && camera == nil) else {
+            throw ValidationError("--people has no observer: leave --nfc and --camera away")
+        }
         guard !nfc || camera == nil else { throw ValidationError("--nfc and --camera exclude each other") }
     }
 
@@ -101,6 +107,7 @@ struct Demo: ParsableCommand {
             runner.close()
             _exit(128 + SIGPIPE)
         }
+        guard !people else { return try PeopleDemo(loopback: loopback, story: story).play() }
         story.chapter("Setting the stage")
         try loopback.prepare()
         story.say("keys and certificates made: an authority, the key service's, the broker's, the C2 server's")
@@ -148,6 +155,7 @@ struct Demo: ParsableCommand {
     private static let next = [
         "deploy/demo --camera /dev/video0    the same before a real camera: hold a phone with the code into it",
         "deploy/demo --nfc                   the same by tap",
+        "deploy/demo --people                let a device in yourself, on the operator's page",
         "README.md                           a network of your own on this machine, in a dozen lines",
         "docs/run-a-network.md               the same with real machines; deploy/README.md for a Raspberry Pi",
     ]

@@ -1,3 +1,4 @@
+import Agent
 import ArgumentParser
 import JoiningDevice
 import Logging
@@ -6,6 +7,7 @@ import Presentation
 import Program
 import SRUP
 import ServiceLifecycle
+import Settings
 import Storage
 
 struct Join: AsyncParsableCommand {
@@ -18,15 +20,21 @@ struct Join: AsyncParsableCommand {
             and takes it down when the answer has come. With a form for people (--present words) it asks for a human-moderated \
             join instead: a person compares what it shows, and lets it in. A member asks now and then whether it still belongs (--confirm).
 
+            With --config it also does what the server tells it to (ACTION), sends and takes values (DATA), and connects local \
+            programs with the network: docs/agent.md. Without, it answers that it knows no action and no value.
+
             The certificate for the broker is renewed in its last two months. Stops on SIGTERM, SIGINT and SIGHUP, and takes \
             down what it shows.
 
             With --once it ends with the answer, or after --patience without one. Exit codes: 0 joined (without --once: \
-            stopped), 1 not let in, 69 no answer, 78 no usable identity, or another program runs with it.
+            stopped), 1 not let in, 69 no answer, 78 no usable identity or configuration, or another program runs with it; also when the server \
+            has ended the identity (DEREGISTER), whose keys are removed then.
             """)
 
     @OptionGroup var state: StateOptions
     @OptionGroup var display: DisplayOptions
+    @Option(help: ArgumentHelp("What to do when told to, and which values to send and take.", valueName: "device.toml"))
+    var config: String?
     @Option(
         help: ArgumentHelp("Ask for this observer instead of the one that the server names.", valueName: "identity"))
     var observer: String?
@@ -74,6 +82,8 @@ struct Join: AsyncParsableCommand {
         let outcome: Outcome
         do {
             outcome = try await join(logger)
+        } catch let error as SettingsError {
+            throw Program.failure(error, code: .configuration)
         } catch let error as ParticipantError {
             throw Program.failure(error, code: .configuration)
         } catch let error as FolderLockError {
@@ -91,6 +101,7 @@ struct Join: AsyncParsableCommand {
     }
 
     private func join(_ logger: Logger) async throws -> Outcome {
+        let settings = try config.map { try AgentSettings.load($0) } ?? AgentSettings()
         let (identity, state) = try Identity.load(from: state.folder)
         let lock = try FolderLock(self.state.folder)
         defer { withExtendedLifetime(lock) {} }
@@ -108,8 +119,9 @@ struct Join: AsyncParsableCommand {
         let link = try BrokerLink(
             identity.broker, clientID: identity.clientID, subscriptions: ["SRUP/\(identity.id.hex)"], logger: logger)
         let participant = Participant(id: identity.id, key: identity.key, state: state, link: link, logger: logger)
-        var behaviour = Member.Behaviour(
-            rejoin: nil, identification: Identification(program: "srup-device \(Release.version)"))
+        var identification = Identification(program: "srup-device \(Release.version)")
+        settings.describe(in: &identification)
+        var behaviour = Member.Behaviour(rejoin: nil, identification: identification)
         behaviour.moderatedTimeout = .seconds(patience)
         behaviour.firstVersion = ProtocolVersion(rawValue: firstVersion) ?? .preferred
         let outcome = Outcome(once: once)
@@ -121,14 +133,26 @@ struct Join: AsyncParsableCommand {
         manners.patience = .seconds(patience)
         let driver = JoinDriver(
             presenter: presenter, events: events, logger: logger, outcome: outcome, behaviour: manners)
+        let agent = Agent(settings, events: events, logger: logger)
+        let end = IdentityEnd(folder: self.state.folder, participant: participant)
         let member = Member(participant, server: server, serverKey: serverKey, behaviour: behaviour) { event in
             await driver.handle(event)
+            await agent.handle(event)
+            if case .identityEnded = event { end.begin() }
         }
         await driver.use(member)
+        await agent.use(member)
+        let socket = try await agent.makeSocket()
         logger.notice("device \(identity.id), server \(server)")
         events.record("started", ["id": identity.id.hex])
         let renewal = Renewal(folder: self.state.folder, link: link, logger: logger)
-        try await Program.run([renewal, member, link, outcome], logger: logger)
+        let local: [any Service] = socket.map { [$0] } ?? []
+        do {
+            try await Program.run(local + [renewal, member, link, outcome, end], logger: logger)
+        } catch {
+            await driver.takeDown()
+            throw error
+        }
         await driver.takeDown()
         return outcome
     }

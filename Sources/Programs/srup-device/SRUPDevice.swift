@@ -1,4 +1,7 @@
+import Addresses
 import ArgumentParser
+import Glibc
+import Invitations
 import Participant
 import Presentation
 import Program
@@ -15,7 +18,9 @@ struct SRUPDevice: AsyncParsableCommand {
               srup-device run
             """,
         version: Release.version,
-        subcommands: [RegisterDevice.self, Join.self, Show.self])
+        subcommands: [
+            RegisterDevice.self, Join.self, SendCommand.self, Resign.self, ResetCommand.self, Show.self,
+        ])
 }
 
 struct StateOptions: ParsableArguments {
@@ -30,8 +35,9 @@ struct DisplayOptions: ParsableArguments {
         help: ArgumentHelp(
             "How to show the nonce: terminal, png:FILE (kept up to date), fb:/dev/fb0, command:CMD (a PNG on its standard "
                 + "input), or by tap nfc (any reader), nfc:READER or nfc-card:READER (as a card). For people, who compare it with "
-                + "the operator's page: words, colours, mono, eink or hex, each with :terminal (default), :file:FILE or "
-                + ":command:CMD (text on its standard input). Several may be given, all for people or none.",
+                + "the operator's page: words, colours, mono, eink or hex, each with a colon and where: terminal (default), "
+                + "file:FILE (text), png:FILE, svg:FILE, fb:/dev/fb0, oled[:/dev/i2c-1[:0x3C[:128x64]]] (SSD1306), command:CMD "
+                + "(text on its standard input) or command-png:CMD. Several may be given, all for people or none.",
             valueName: "how"))
     var present: [String] = ["terminal"]
 
@@ -58,8 +64,11 @@ struct DisplayOptions: ParsableArguments {
 extension DisplayOptions {
     /// Clears what a run that was killed has left on a display; a terminal keeps what it shows.
     func takeDownLeftOvers() {
-        for address in present where !address.hasSuffix("terminal") && !address.hasPrefix("nfc") {
-            try? PresenterAddress(address).presenter().clear()
+        for address in present.compactMap({ try? PresenterAddress($0) }) {
+            switch address {
+            case .terminal, .nfc, .people(_, .terminal): continue
+            default: try? address.presenter().clear()
+            }
         }
     }
 }
@@ -67,8 +76,14 @@ extension DisplayOptions {
 struct RegisterDevice: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "register", abstract: "Make an identity and register it with the key service.",
-        discussion:
-            "\"srup-device run\" renews the certificate by itself; --renew does so at once. Exit codes: 0 registered, 1 refused, 69 the key service cannot be reached or has no room now."
+        discussion: """
+            Without --url it waits for an invitation: the QR code of "srup-c2 invite" before the camera, or a tag with its address \
+            on the reader. Host and the authority's fingerprint are shown, and it registers when that is confirmed at the \
+            terminal, or at once for a --host that was named. "srup-device run" renews the certificate by itself; --renew does \
+            so at once.
+
+            Exit codes: 0 registered, 1 refused, 69 the key service cannot be reached or has no room now, or no invitation came.
+            """
     )
 
     @OptionGroup var state: StateOptions
@@ -79,6 +94,18 @@ struct RegisterDevice: AsyncParsableCommand {
             "PEM file of the authority that signed the key service's certificate: ca.crt of \"srup-c2 init\".",
             valueName: "file"))
     var ca: String?
+    @Option(
+        help: ArgumentHelp("Where an invitation comes into view: \(CameraAddress.forms).", valueName: "camera"))
+    var camera: String?
+    @Option(help: ArgumentHelp("Where a tag with it is put: \(ReaderAddress.forms).", valueName: "reader"))
+    var reader: String?
+    @Option(
+        help: ArgumentHelp(
+            "Take an invitation of this host without asking, and no other's; may be given several times.",
+            valueName: "name"))
+    var host: [String] = []
+    @Option(help: ArgumentHelp("How long to wait for an invitation, in seconds.", valueName: "seconds"))
+    var patience = 600.0
     @Option(help: "What kind of device this is; the C2 server decides by it how to let the device in.")
     var type = "default"
     @Option(
@@ -91,9 +118,23 @@ struct RegisterDevice: AsyncParsableCommand {
     var renew = false
 
     func validate() throws {
-        guard (url == nil) == renew else {
-            throw ValidationError(
-                renew ? "--renew asks the key service that is known: without --url" : "--url is needed")
+        guard url == nil || !renew else {
+            throw ValidationError("--renew asks the key service that is known: without --url")
+        }
+        guard url != nil || renew || InvitationDialogue.isPossible(hosts: host) else {
+            throw ValidationError("--url is needed; or --host for an invitation that nobody confirms at a terminal")
+        }
+        guard url == nil || (camera == nil && reader == nil && host.isEmpty) else {
+            throw ValidationError("--camera, --reader and --host are for an invitation: without --url")
+        }
+        guard (1...86400).contains(patience) else {
+            throw ValidationError("--patience must be from 1 to 86400 seconds")
+        }
+        do {
+            _ = try camera.map { try CameraAddress($0) }
+            _ = try reader.map { try ReaderAddress($0) }
+        } catch {
+            throw ValidationError("\(error)")
         }
         guard !(renew && replace) else { throw ValidationError("--renew or --replace") }
         if let server, DeviceID(hex: server) == nil {
@@ -103,7 +144,7 @@ struct RegisterDevice: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            guard let url else {
+            if renew {
                 try await Registrar.renew(in: state.folder) { print($0) }
                 print("renewed")
                 return
@@ -113,8 +154,9 @@ struct RegisterDevice: AsyncParsableCommand {
                     "there is an identity in \(state.folder) already; --renew fetches a new certificate for it, --replace "
                         + "drops it")
             }
+            let (url, authority) = try await keyService()
             let id = try await Registrar.register(
-                at: url, authorityFile: ca, type: type, folder: state.folder,
+                at: url, authority: authority, type: type, folder: state.folder,
                 server: server.flatMap { DeviceID(hex: $0) }
             ) {
                 print($0)
@@ -122,25 +164,54 @@ struct RegisterDevice: AsyncParsableCommand {
             print("registered: this device's identity is \(id)")
         } catch let error as KeyServiceError {
             throw Program.failure(error, code: error.isPassing ? .unavailable : .failure)
+        } catch let error as InvitationWatch.Failure {
+            throw Program.failure(error, code: .unavailable)
         } catch {
             throw Program.failure(error)
         }
+    }
+
+    /// The one that was named, or that an invitation tells.
+    private func keyService() async throws -> (url: String, authority: TrustedAuthority) {
+        if let url { return (url, ca.map { .file($0) } ?? .system) }
+        let camera = camera ?? (reader == nil ? "auto" : nil)
+        let eyes: [InvitationWatch.Eye?] = [camera.map { .camera($0, size: nil) }, reader.map { .reader($0) }]
+        let dialogue = InvitationDialogue(eyes: eyes.compactMap { $0 }, hosts: host, patience: .seconds(patience))
+        let invitation = try dialogue.invitation()
+        return (invitation.url, try await invitation.authority())
     }
 }
 
 struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show a value of your own as the device would show its nonce: to check a display.")
+        abstract: "Show a value of your own as the device would show its nonce: to check a display.",
+        discussion: """
+            Without --seconds it ends at once and leaves on the display what it shows; what needs this program (a tap, the \
+            second page of a small display) needs --seconds.
+            """)
 
     @Argument(help: ArgumentHelp("32 hexadecimal digits.", valueName: "value"))
     var value: String
     @OptionGroup var display: DisplayOptions
+    @Option(help: ArgumentHelp("Go on for so many seconds (or until Ctrl-C), then take it down.", valueName: "n"))
+    var seconds: Double?
+
+    func validate() throws {
+        guard seconds.map({ (0...86400).contains($0) }) ?? true else {
+            throw ValidationError("--seconds must be from 0 to 86400")
+        }
+    }
 
     func run() throws {
         guard let nonce = Nonce(hex: value) else { throw ValidationError("the value must be 32 hexadecimal digits") }
         do {
             let presenter = try display.presenter()
             try nonce.withHex { text in try presenter.show(text) }
+            guard let seconds else { return }
+            StopSignals.take()
+            let end = ContinuousClock.now + .seconds(seconds)
+            while ContinuousClock.now < end, !StopSignals.came { usleep(50_000) }
+            try presenter.clear()
         } catch {
             throw Program.failure(error)
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Invitations
 import Keeper
 import Participant
 import Program
@@ -9,8 +10,13 @@ struct Register: AsyncParsableCommand {
         discussion: """
             Done once. The operator of the C2 server then decides whether to trust this observer (srup-c2 trust <identity>).
 
+            Without a key service on the command line or in the configuration it waits for an invitation: the QR code of \
+            "srup-c2 invite" before the camera, or a tag with its address on the reader. Its host and the authority's \
+            fingerprint are shown, and it registers when that is confirmed at the terminal, or at once where registration.hosts \
+            names the host. The authority's certificate comes from the key service itself, and must have that fingerprint.
+
             Exit codes: 0 registered, 1 refused, or it cannot be kept here, 69 the key service cannot be reached or has no
-            room now, 78 configuration is wrong.
+            room now, or no invitation came, 78 configuration is wrong.
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
@@ -42,10 +48,19 @@ struct Register: AsyncParsableCommand {
             """)
     var check = false
 
+    @Option(help: ArgumentHelp("How long to wait for an invitation, in seconds.", valueName: "seconds"))
+    var patience = 600.0
+
     @Option(
         help: ArgumentHelp(
             "Only this one of the configuration's [[observer]] blocks; without, all of them.", valueName: "name"))
     var observer: String?
+
+    func validate() throws {
+        guard (1...86400).contains(patience) else {
+            throw ValidationError("--patience must be from 1 to 86400 seconds")
+        }
+    }
 
     func run() async throws {
         if check { return try checkOnly() }
@@ -58,9 +73,14 @@ struct Register: AsyncParsableCommand {
                 code: .configuration)
         }
         do {
-            for observer in chosen { try await register(observer, isOneOfSeveral: settings.observers.count > 1) }
+            var invitation: Invitation?
+            for observer in chosen {
+                try await register(observer, isOneOfSeveral: settings.observers.count > 1, &invitation)
+            }
         } catch let error as KeyServiceError {
             throw Program.failure(error, code: error.isPassing ? .unavailable : .failure)
+        } catch let error as InvitationWatch.Failure {
+            throw Program.failure(error, code: .unavailable)
         } catch let error as ParticipantError {
             throw Program.failure(error, code: .configuration)
         } catch {
@@ -82,7 +102,10 @@ struct Register: AsyncParsableCommand {
                     + "\"systemctl restart srup-observer\""))
     }
 
-    private func register(_ one: ObserverSettings.LogicalObserver, isOneOfSeveral: Bool) async throws {
+    /// - Parameter invitation: the one that was shown, also for those that follow.
+    private func register(
+        _ one: ObserverSettings.LogicalObserver, isOneOfSeveral: Bool, _ invitation: inout Invitation?
+    ) async throws {
         let folder = one.stateFolder
         let prefix = isOneOfSeveral ? one.name + ": " : ""
         if renew {
@@ -110,14 +133,37 @@ struct Register: AsyncParsableCommand {
                 "there is an identity in \(folder) already; --renew fetches a new certificate for it, --replace drops it"
             )
         }
-        guard let url = url ?? one.keyServiceURL else {
+        let url: String
+        let authority: TrustedAuthority
+        if let known = self.url ?? one.keyServiceURL {
+            url = known
+            authority = (ca ?? one.authorityFile).map { .file($0) } ?? .system
+        } else {
             if ifNeeded { return }
-            throw ParticipantError.identity(
-                "which key service? give --url or set registration.url in \(configuration.path)")
+            let shown = try invitation ?? invited(one)
+            invitation = shown
+            url = shown.url
+            authority = try await shown.authority()
         }
         let id = try await Registrar.register(
-            at: url, authorityFile: ca ?? one.authorityFile, type: type ?? one.deviceType, folder: folder
+            at: url, authority: authority, type: type ?? one.deviceType, folder: folder
         ) { print(prefix + $0) }
         print(prefix + "registered: this observer's identity is \(id)")
+    }
+
+    private func invited(_ one: ObserverSettings.LogicalObserver) throws -> Invitation {
+        // Nobody could say yes.
+        guard InvitationDialogue.isPossible(hosts: one.hosts) else {
+            throw ParticipantError.identity(
+                "which key service? give --url, set registration.url in \(configuration.path), or registration.hosts for an "
+                    + "invitation that nobody confirms at a terminal")
+        }
+        let eyes = one.eyes.map { eye -> InvitationWatch.Eye in
+            switch eye {
+            case .camera(let camera): .camera(camera.device.description, size: "\(camera.width)x\(camera.height)")
+            case .nfc(let nfc): .reader(nfc.device.description)
+            }
+        }
+        return try InvitationDialogue(eyes: eyes, hosts: one.hosts, patience: .seconds(patience)).invitation()
     }
 }

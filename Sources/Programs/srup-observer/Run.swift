@@ -61,6 +61,8 @@ struct Run: AsyncParsableCommand {
             throw Program.failure(error, code: .configuration)
         } catch let error as ParticipantError {
             throw Program.failure(error, code: .configuration)
+        } catch let error as FolderLockError {
+            throw Program.failure(error, code: .configuration)
         } catch {
             throw Program.failure(error)
         }
@@ -81,7 +83,9 @@ struct Run: AsyncParsableCommand {
             }
         }
         let signals = try SignalBoard(
-            path: SignalSocket.path(state: settings.stateFolder), names: settings.observers.map(\.name))
+            path: SignalSocket.path(state: settings.stateFolder),
+            valuePath: SignalSocket.path(state: settings.stateFolder, name: "value.sock"),
+            names: settings.observers.map(\.name))
         for observer in settings.observers {
             running.append(
                 try await RunningObserver(
@@ -98,7 +102,7 @@ struct Run: AsyncParsableCommand {
         for observer in running { observer.announce() }
         let heart = WatchdogService { for observer in observers { _ = await observer.report(since: started) } }
         try await Program.run(
-            [control, heart, signals.socket] + running.flatMap(\.services), logger: logger
+            [control, heart, signals.socket, signals.values] + running.flatMap(\.services), logger: logger
         ) { await reload(observers, logger) }
         for observer in running { observer.events.record("stopped") }
     }

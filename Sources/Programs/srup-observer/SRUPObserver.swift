@@ -14,7 +14,9 @@ struct SRUPObserver: AsyncParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            Register.self, Run.self, StatusCommand.self, DoctorCommand.self, SignalCommand.self, Scan.self,
+            Register.self, Run.self, ResetCommand.self, StatusCommand.self, MetricsCommand.self, DoctorCommand.self,
+            SignalCommand.self,
+            Scan.self,
             Capture.self, Aim.self, NFC.self, Prepare.self,
         ])
 }

@@ -6,7 +6,7 @@ import Signals
 struct SignalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "signal",
-        abstract: "Show on a LED and a buzzer what the observer on this machine is doing.",
+        abstract: "Show on a LED, a buzzer and a small display what the observer on this machine is doing.",
         discussion: """
             Follows "srup-observer run" (the service srup-signal does this) and plays:
 
@@ -16,11 +16,14 @@ struct SignalCommand: ParsableCommand {
             "gpio:gpiochip1/5"; buzzer = "none" or a GPIO line; active_low = true when the lines are on at low level. The LED \
             is given back as it was. Stops on SIGTERM.
 
+            While an operator has to compare words before this observer is let in, they are also on display ("oled", or \
+            "oled:/dev/i2c-1:0x3C:128x64") and console ("/dev/tty1"), where these are configured.
+
             Exit codes: 0 stopped, or there is nothing to signal with; 69 LED or buzzer cannot be used, 78 configuration is wrong.
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
-    @Flag(help: "Play each pattern once and say what it means.")
+    @Flag(help: "Play each pattern once and say what it means; show words on the display.")
     var test = false
     @Option(help: ArgumentHelp("The observer's signal socket.", valueName: "path"))
     var socket: String?
@@ -39,16 +42,24 @@ struct SignalCommand: ParsableCommand {
         }
         StopSignals.take()
         defer { outputs.release() }
-        if test { return play(on: outputs) }
-        if outputs.areNone {
-            print("there is neither LED nor buzzer to signal with ([signal] in \(configuration.path))")
+        let displays = ValueDisplays(settings.signal)
+        defer { displays.show(.nothing) }
+        if test {
+            displays.showExample()
+            return play(on: outputs)
+        }
+        if outputs.areNone && displays.areNone {
+            print("there is neither LED nor buzzer nor display to signal with ([signal] in \(configuration.path))")
             return
         }
         let paths = socket.map { [$0] } ?? ["/run/srup-observer/signal.sock", settings.stateFolder + "/signal.sock"]
-        follow(paths, on: outputs)
+        follow(paths, on: outputs, displays)
     }
 
-    private func follow(_ paths: [String], on outputs: Outputs) {
+    private func follow(_ paths: [String], on outputs: Outputs, _ displays: ValueDisplays) {
+        // What a run that was killed has left there.
+        displays.show(.nothing)
+        displays.follow(paths.map { $0.replacingSuffix("signal.sock", by: "value.sock") })
         let listener = SignalListener()
         let start = ContinuousClock.now
         var player = SignalPlayer(.unregistered, at: .zero)
@@ -84,9 +95,11 @@ struct SignalCommand: ParsableCommand {
             fflush(nil)
             if outputs.areNone { continue }
             let start = ContinuousClock.now
-            var player = SignalPlayer(word.isVerdict ? .waiting : word, at: .zero)
-            if word.isVerdict { player.heard(word, at: .zero) }
-            let end = word.isVerdict ? SignalPattern(word).length : max(SignalPattern(word).length, .seconds(4))
+            var player = SignalPlayer(word.isEvent ? .waiting : word, at: .zero)
+            if word.isEvent { player.heard(word, at: .zero) }
+            let end =
+                word.isEvent
+                ? min(SignalPattern(word).length, .seconds(5)) : max(SignalPattern(word).length, .seconds(4))
             while case let now = ContinuousClock.now - start, now < end, !StopSignals.came {
                 outputs.show(player.output(at: now))
                 usleep(10_000)

@@ -1,5 +1,5 @@
 import Glibc
-import Presentation
+import CodeWriter
 import Synchronization
 
 /// The terminal, as `aim` uses it: one line that is kept up to date, or lines of JSON, or, where the output is no
@@ -23,7 +23,7 @@ final class AimScreen: Sendable {
         show(AimLine(event: "page", urls: urls), "page: " + urls.joined(separator: "\n      "))
         guard !json, isTerminal, let url = urls.first else { return }
         let code = Array(url.utf8).withUnsafeBytes { try? QRMatrix($0, level: .low) }
-        if let code { show(AimLine(event: "page"), TerminalPresenter.text(code)) }
+        if let code { show(AimLine(event: "page"), code.terminal()) }
     }
 
     func opened(_ summary: String, device: String, format: String, width: Int, height: Int) {

@@ -142,6 +142,8 @@ struct NFCRead: ParsableCommand {
     @OptionGroup var reader: ReaderOptions
     @Flag(help: "One JSON object per line.")
     var json = false
+    @Flag(help: "Take any message, not only a 128-bit value: its giver is told that it was taken.")
+    var any = false
     @Flag(help: "End after the first tap.")
     var once = false
     @Option(help: ArgumentHelp("End after so many seconds.", valueName: "n"))
@@ -188,7 +190,7 @@ struct NFCRead: ParsableCommand {
         limits.listening = listen
         let tapReader = TapReader(
             address, limits: limits, watchdog: Watchdog { Program.complain("libnfc hangs while \($0); start again") },
-            judge: { PresentedValue.find(in: $0) != nil }
+            judge: { any || PresentedValue.find(in: $0) != nil }
         ) { event in
             switch event {
             case .ready(let name):
@@ -222,9 +224,10 @@ struct NFCRead: ParsableCommand {
         show(
             Line(
                 event: event, role: tap.role.rawValue, milliseconds: milliseconds, exchanges: tap.exchanges,
-                records: records, candidate: isTaken, reason: isTaken ? nil : "it holds no 128-bit value"),
+                records: records, candidate: PresentedValue.find(in: tap.message) != nil,
+                reason: isTaken ? nil : "it holds no 128-bit value"),
             "\(event) (\(tap.role.rawValue), \(milliseconds) ms): \(texts.joined(separator: ", ").withoutControls)"
-                + (isTaken ? " [a 128-bit value]" : " [no 128-bit value]"))
+                + (PresentedValue.find(in: tap.message) != nil ? " [a 128-bit value]" : " [no 128-bit value]"))
     }
 
     private static func record(_ record: NDEFRecord) -> Line.Record {

@@ -14,9 +14,10 @@ struct SRUPTool: AsyncParsableCommand {
             srup decode --json --public-key server.pem --private-key device.pem < hex-lines
             srup decode --json < hex-lines | srup encode > the-same-hex-lines
             srup listen --folder DIR/monitor
+            srup receipt FILE --ca ca.crt
             """,
         version: Release.version,
-        subcommands: [Decode.self, Encode.self, Listen.self])
+        subcommands: [Decode.self, Encode.self, Listen.self, Receipt.self])
 }
 
 /// Keys for checking and opening.

@@ -461,11 +461,7 @@ extension MessageJSON {
     }
 
     /// One line of JSON, keys in alphabetical order, with escapes for what would not be seen in a terminal.
-    public var line: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self).withEscapesInJSON } ?? "{}"
-    }
+    public var line: String { jsonLine }
 
     /// For people: one fact to a line, long hexadecimal shortened.
     public var text: String {

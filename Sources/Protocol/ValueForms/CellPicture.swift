@@ -12,8 +12,10 @@ public struct CellColour: Sendable, Hashable {
         self.letter = letter
     }
 
-    static let black = CellColour(0, 0, 0, "K")
-    static let white = CellColour(255, 255, 255, "W")
+    /// Black.
+    public static let black = CellColour(0, 0, 0, "K")
+    /// White.
+    public static let white = CellColour(255, 255, 255, "W")
     /// Of the palette of Okabe and Ito, which people who do not see all colours tell apart, too.
     static let orange = CellColour(0xE6, 0x9F, 0x00, "O")
     static let blue = CellColour(0x00, 0x72, 0xB2, "B")
@@ -106,7 +108,7 @@ public struct CellPicture: Sendable, Hashable {
         return parts.joined() + "</svg>"
     }
 
-    private static func escaped(_ text: String) -> String {
+    static func escaped(_ text: String) -> String {
         text.reduce(into: "") { result, character in
             switch character {
             case "&": result += "&amp;"

@@ -8,6 +8,15 @@ public enum ChildProcess {
     public struct Failure: Error, Sendable, CustomStringConvertible {
         /// The program's path and the system's reason, for people.
         public let description: String
+
+        init(description: String) {
+            self.description = description
+        }
+
+        /// What cannot be started, and an errno.
+        public init(_ what: String, _ code: Int32) {
+            description = "\(what) cannot be started: \(String(cString: strerror(code)))"
+        }
     }
 
     /// The path of this program's own file.
@@ -33,11 +42,14 @@ public enum ChildProcess {
     ///   - descriptors: descriptor there to descriptor here; what is not named among 0, 1 and 2 is inherited, all others
     ///     are closed.
     ///   - ownGroup: in a process group of its own, so that Ctrl-C in our terminal does not reach it.
+    ///   - user: who it becomes, with no other groups than this; only root can say so. `nil`: stays who we are.
+    ///   - isConfined: whether it can never gain rights, whatever it starts.
     ///   - lastSignal: what the kernel sends it when we have ended; `nil`: nothing, it outlives us.
     /// - Throws: ``Failure``.
     public static func start(
         _ executable: String, _ arguments: [String], environment: [String: String]? = nil,
-        descriptors: [Int32: Int32] = [:], ownGroup: Bool = true, lastSignal: Int32? = SIGTERM
+        descriptors: [Int32: Int32] = [:], ownGroup: Bool = true, user: (id: uid_t, group: gid_t)? = nil,
+        isConfined: Bool = false, lastSignal: Int32? = SIGTERM
     ) throws(Failure) -> pid_t {
         let argv: [UnsafeMutablePointer<CChar>?] = [strdup(executable)] + arguments.map { strdup($0) } + [nil]
         let variables: [UnsafeMutablePointer<CChar>?] =
@@ -59,6 +71,11 @@ public enum ChildProcess {
                             child.first_closed = max(pairs.last?.key ?? 0, 2) + 1
                             child.has_own_group = ownGroup ? 1 : 0
                             child.death_signal = lastSignal ?? 0
+                            child.is_confined = isConfined ? 1 : 0
+                            if let user {
+                                child.has_user = 1
+                                (child.user, child.group) = (user.id, user.group)
+                            }
                             return Nursery.shared.run { srup_start_child(&child) }
                         }
                     }

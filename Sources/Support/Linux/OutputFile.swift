@@ -48,6 +48,17 @@ public enum OutputFile {
         }
     }
 
+    /// Writes a file of one's own, or replaces what stands in it.
+    ///
+    /// - Parameter mode: of a file that is made.
+    /// - Throws: ``Failure``, also when there is no room for all of it.
+    public static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o600) throws(Failure) {
+        let (descriptor, _) = try open(path, O_TRUNC, mode: mode)
+        let code = writeAll(bytes, to: descriptor) ? 0 : errno
+        guard close(descriptor) == 0 || code != 0 else { throw Failure(path, code: errno) }
+        guard code == 0 else { throw Failure(path, code: code) }
+    }
+
     private static func refusal(_ path: String, _ code: Int32) -> Failure {
         switch code {
         case ELOOP: Failure(path, "it is a symbolic link; name the file itself")

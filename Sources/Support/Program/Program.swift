@@ -47,7 +47,8 @@ public enum Program {
             },
             gracefulShutdownSignals: [.sigterm, .sigint], cancellationSignals: [], logger: quiet)
         configuration.maximumGracefulShutdownDuration = .seconds(2)
-        configuration.maximumCancellationDuration = .seconds(1)
+        // What takes longer than this is ended by a trap: not for a machine that stands still for a moment.
+        configuration.maximumCancellationDuration = .seconds(5)
         try await ServiceGroup(configuration: configuration).run()
     }
 

@@ -6,7 +6,7 @@ import Synchronization
 
 /// Says in one word a line what a program is doing, to whoever connects: the present word at once, then each change.
 ///
-/// Nothing secret is said, so everybody who reaches the path may listen. A listener that does not read is dropped. Nobody is
+/// By default everybody who reaches the path may listen, since nothing secret is said. A listener that does not read is dropped. Nobody is
 /// turned away: when there are too many, the user with the most loses the oldest, so that no user shuts out another's.
 public final class SignalSocket: Service, Sendable {
     static let maximumListeners = 32
@@ -29,17 +29,20 @@ public final class SignalSocket: Service, Sendable {
     /// - Parameters:
     ///   - path: an abandoned socket there is replaced.
     ///   - word: the first one.
+    ///   - mode: who may listen.
     /// - Throws: ``ControlSocket/Failure``.
-    public init(path: String, word: String) throws(ControlSocket.Failure) {
+    public init(path: String, word: String, mode: mode_t = 0o666) throws(ControlSocket.Failure) {
         state = Mutex(State(word: word))
-        listening = try ListeningSocket(path: path, mode: 0o666)
+        listening = try ListeningSocket(path: path, mode: mode)
     }
 
     /// Where a program with this state folder has it: in the service's own run folder when a service manager made one.
-    public static func path(state folder: String) -> String {
+    ///
+    /// - Parameter name: of the socket.
+    public static func path(state folder: String, name: String = "signal.sock") -> String {
         guard let run = getenv("RUNTIME_DIRECTORY").map({ String(cString: $0) }), run.hasPrefix("/"), !run.contains(":")
-        else { return folder + "/signal.sock" }
-        return run + "/signal.sock"
+        else { return folder + "/" + name }
+        return run + "/" + name
     }
 
     /// Says a word; one that is `passing` is an event, and not told to those who come later.

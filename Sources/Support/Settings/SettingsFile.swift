@@ -306,8 +306,12 @@ public struct SettingsFile {
     }
 
     /// The keys under a table: for tables whose keys are names of the user's own, in quotes or not.
-    public mutating func keys(of table: String) -> [String] {
-        known.insert(table)
+    ///
+    /// - Throws: ``SettingsError`` when something else than a table has that name.
+    public mutating func keys(of table: String) throws(SettingsError) -> [String] {
+        if let entry = entry(table), entry.kind != CTOML_TABLE {
+            throw error(entry, "must be a table: a line with [\(table)], and below it a line for each name")
+        }
         let prefix = table + "."
         return entries.filter { $0.path.hasPrefix(prefix) }.compactMap { Self.name($0.path.dropFirst(prefix.count)) }
     }

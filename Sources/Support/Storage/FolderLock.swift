@@ -5,10 +5,11 @@ import Glibc
 public final class FolderLock: Sendable {
     private let descriptor: Int32
 
+    /// - Parameter isOurs: as in ``PrivateFolder/check(_:isOurs:)``.
     /// - Throws: ``FolderLockError``.
-    public init(_ folder: String) throws(FolderLockError) {
+    public init(_ folder: String, isOurs: Bool = true) throws(FolderLockError) {
         do {
-            try PrivateFolder.check(folder, isOurs: true)
+            try PrivateFolder.check(folder, isOurs: isOurs)
         } catch {
             throw .folder(error)
         }

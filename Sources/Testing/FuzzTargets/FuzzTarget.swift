@@ -26,6 +26,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case witness
     /// Certificate requests, certificates and keys in PEM.
     case csr
+    /// Where to register, from a code or a tag.
+    case invitation
+    /// Lines of local programs to a device's agent, and what participants say of themselves.
+    case agent
 
     /// Feeds one input.
     ///
@@ -48,6 +52,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .toml: try TextTargets.toml(input)
         case .witness: try TextTargets.witness(input)
         case .csr: try TextTargets.csr(input)
+        case .invitation: try TextTargets.invitation(input)
+        case .agent: try TextTargets.agent(input)
         }
     }
 }

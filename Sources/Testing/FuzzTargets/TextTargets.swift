@@ -1,5 +1,7 @@
 import Addresses
+import Agent
 import CertificateRequests
+import Invitations
 import Participant
 import SRUP
 import Settings
@@ -40,7 +42,7 @@ enum TextTargets {
             _ = file.place(of: key)
         }
         _ = try? file.blocks(of: "observer")
-        for name in file.keys(of: "policy") {
+        for name in (try? file.keys(of: "policy")) ?? [] {
             guard file.contains(SettingsFile.path("policy", name)) else {
                 throw Violation(description: "the key \(name) is not found again")
             }
@@ -56,6 +58,15 @@ enum TextTargets {
         return true
     }
 
+    static func invitation(_ input: [UInt8]) throws -> Bool {
+        guard let found = try? Invitation(String(decoding: input, as: UTF8.self)) else { return false }
+        // The client takes every address that is taken here, and what is written is read as the same.
+        guard let client = try? KeyServiceClient(url: found.url, authority: .system), client.url.hasPrefix("https://"),
+            let again = try? Invitation(found.text), again == found, !found.host.isEmpty, found.port > 0
+        else { throw Violation(description: "an invitation that is none") }
+        return true
+    }
+
     static func witness(_ input: [UInt8]) throws -> Bool {
         let line = String(decoding: input, as: UTF8.self)
         let (said, told) = (WitnessLine(line), WitnessCommand(line))
@@ -66,6 +77,22 @@ enum TextTargets {
             throw Violation(description: "another command: \(told)")
         }
         return said != nil || told != nil
+    }
+
+    static func agent(_ input: [UInt8]) throws -> Bool {
+        let line = String(decoding: input, as: UTF8.self)
+        let order = try? AgentOrder(line: line)
+        if case .send(_, let text, let type?) = order, let value = try? type.value(text: text) {
+            guard try type.value(wire: value.wire) == value else {
+                throw Violation(description: "another value: \(value)")
+            }
+        }
+        let identification = Identification(line)
+        let said = identification.description
+        if said.count <= Identification.maximumLength, Identification(said) != identification {
+            throw Violation(description: "another identification: \(said)")
+        }
+        return order != nil || !identification.actions.isEmpty || identification.groups != nil
     }
 
     static func csr(_ input: [UInt8]) throws -> Bool {

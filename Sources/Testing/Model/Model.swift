@@ -49,6 +49,14 @@ package final class Model {
     private var answered: [Pair: Set<Token>] = [:]
     private var history: [(sender: DeviceID, topic: String, payload: [UInt8])] = []
     private var tokens: [Token] = []
+    /// The last actions that anybody was told.
+    private var actions: [(topic: String, payload: [UInt8])] = []
+    /// What each device was told to do, by the tokens; and what it has done.
+    private var told: [DeviceID: Set<Token>] = [:]
+    private var done: [DeviceID: Set<Token>] = [:]
+    /// Who was ever let into the group.
+    private var everInGroup: Set<DeviceID> = []
+    private let group: GroupID
 
     private struct Pair: Hashable {
         let sender: DeviceID
@@ -63,6 +71,8 @@ package final class Model {
     }
 
     package init(seed: UInt64) async throws {
+        guard let group = GroupID("lamps") else { throw Failure(description: "a group without a name") }
+        self.group = group
         network = try TestNetwork(seed: seed)
         server = try await TestServer(network) { rules in
             rules.observationTimeout = .seconds(10)
@@ -100,7 +110,8 @@ package final class Model {
         for id in ids.devices {
             // In every other world the second device wants the reference observer.
             behaviour.observer = id == ids.devices[1] && seed % 2 == 1 ? ids.reference : nil
-            devices.append(try await TestDevice(id, network, behaviour, timeout: .seconds(5)))
+            devices.append(
+                try await TestDevice(id, network, behaviour, timeout: .seconds(5), actions: [1: "on"]))
         }
         wantsReference = seed % 2 == 1
         self.devices = devices
@@ -130,9 +141,10 @@ package final class Model {
         let somebody = pick(everybody)
         let choice = network.random.below(100)
         switch choice {
-        case ..<40:
+        case ..<36:
             note("deliver")
             _ = await network.step()
+        case ..<40: try await command()
         case ..<50: await look()
         case ..<55: await pass(.milliseconds(100 * (1 + network.random.below(20))))
         case ..<57: await pass(.seconds(2 + network.random.below(20)))
@@ -203,8 +215,16 @@ package final class Model {
     private func replay() async {
         guard !history.isEmpty else { return }
         let old = pick(history)
-        note("replay of a message of \(old.sender) on \(old.topic)")
-        network.inject(old.payload, to: old.topic)
+        guard network.random.below(3) == 0, !actions.isEmpty else {
+            note("replay of a message of \(old.sender) on \(old.topic)")
+            return network.inject(old.payload, to: old.topic)
+        }
+        // Topics are not signed: what was said to a group is said to one, and the other way round.
+        let action = pick(actions)
+        let groupTopic = Topic.group(group).description
+        let other = action.topic == groupTopic ? Topic.member(pick(devices).id).description : groupTopic
+        note("what was said on \(action.topic) is said on \(other)")
+        network.inject(action.payload, to: other)
     }
 
     private func restart(_ id: DeviceID) async throws {
@@ -293,12 +313,54 @@ package final class Model {
         }
     }
 
+    /// The operator tells one device, or the group, to do something, or says who is in it.
+    private func command() async throws {
+        let device = pick(devices).id
+        let server = server.server
+        // Most fail, since who does not belong is told nothing.
+        switch network.random.below(5) {
+        case 0:
+            note("\(device) into the group")
+            if (try? await server.add([device], to: group, by: "model")) != nil { everInGroup.insert(device) }
+        case 1:
+            note("\(device) out of the group")
+            try? await server.remove(device, from: group, by: "model")
+        case 2, 3:
+            note("the group is told")
+            _ = try? await server.sendAction(1, to: group, by: "model")
+        default:
+            note("\(device) is told")
+            _ = try? await server.sendAction(1, to: device, by: "model")
+        }
+    }
+
+    /// Each device does what it was told to, once, and nothing else.
+    private func checkDeeds() throws {
+        for device in devices {
+            for token in device.takeDone() {
+                tally["done", default: 0] += 1
+                guard done[device.id, default: []].insert(token).inserted else {
+                    throw violation("\(device.id) has done \(token) twice")
+                }
+                if let spoken = GroupToken.group(of: token) {
+                    guard spoken == group, everInGroup.contains(device.id) else {
+                        throw violation("\(device.id) has done \(token) of a group that it never was in")
+                    }
+                    tally["done in the group", default: 0] += 1
+                } else if told[device.id]?.contains(token) != true {
+                    throw violation("\(device.id) has done \(token), which it was not told")
+                }
+            }
+        }
+    }
+
     // MARK: Invariants
 
     /// - Throws: ``Violation``.
     private func check() throws {
         let published = network.takePublished()
         for message in published { try take(message) }
+        try checkDeeds()
         // Who belongs changes only together with a message about it.
         guard published.contains(where: { $0.sender == TestServer.id }) || steps % 8 == 0 else { return }
         for id in devices.map(\.id) + [impostor.id] {
@@ -327,6 +389,8 @@ package final class Model {
         guard let parsed = try? SignedMessage(parsing: message.payload).message else { return }
         history.append(message)
         if history.count > 300 { history.removeFirst(150) }
+        if case .action = parsed.body { actions.append((message.topic, message.payload)) }
+        if actions.count > 16 { actions.removeFirst(8) }
         let peer: DeviceID
         if message.sender == TestServer.id {
             guard let id = message.topic.split(separator: "/").last.flatMap({ DeviceID(hex: String($0)) }) else {
@@ -336,6 +400,7 @@ package final class Model {
         } else {
             peer = TestServer.id
         }
+        if case .action = parsed.body { told[peer, default: []].insert(parsed.token) }
         let pair = Pair(sender: message.sender, peer: peer)
         let number = parsed.sequence.value
         if let before = sent[pair]?[number] {
@@ -352,7 +417,9 @@ package final class Model {
         }
         if tokens.count > 64 { tokens.removeFirst(32) }
         guard case .response = parsed.body else { return }
-        let isOurs = message.sender == TestServer.id || observers.contains { $0.id == message.sender }
+        let isOurs =
+            message.sender == TestServer.id || observers.contains { $0.id == message.sender }
+            || devices.contains { $0.id == message.sender }
         if isOurs, answered[pair, default: []].insert(parsed.token).inserted == false {
             throw violation("\(message.sender) has answered \(parsed.token) twice")
         }
@@ -385,9 +452,25 @@ package final class Model {
             if wantsReference { try answerAsReference() }
             await network.settle()
             try check()
-            if try agree() == nil { return }
+            if try agree() == nil { return try await tellAll() }
         }
         throw violation("after 600 s of quiet: \(try agree() ?? "")")
+    }
+
+    /// All is quiet and all have joined: what they are told they do, alone and as a group.
+    private func tellAll() async throws {
+        try await server.server.add(devices.map(\.id), to: group, by: "model")
+        everInGroup.formUnion(devices.map(\.id))
+        await network.settle()
+        try check()
+        let before = devices.map { done[$0.id]?.count ?? 0 }
+        try await server.server.sendAction(1, to: group, by: "model")
+        for device in devices { try await server.server.sendAction(1, to: device.id, by: "model") }
+        await network.settle()
+        try check()
+        for (device, count) in zip(devices, before) where done[device.id]?.count != count + 2 {
+            throw violation("\(device.id) has not done what it was told")
+        }
     }
 
     /// What is not as it should be in the end.
@@ -398,6 +481,10 @@ package final class Model {
                 return "\(device.id) says \(device.member.isJoined), the server \(theirs)"
             }
             guard theirs else { return "\(device.id) has not joined" }
+            let groups = try server.commands.groups(of: device.id)
+            guard Set(groups).isSubset(of: try device.participant.state.groups(of: TestServer.id)) else {
+                return "\(device.id) does not listen to its group"
+            }
             guard device.shown == nil else { return "\(device.id) still shows its nonce" }
         }
         for observer in observers {

@@ -1,6 +1,6 @@
 import CDmtx
 import Luma
-import Presentation
+import CodeWriter
 
 /// A code to be drawn, in a square picture with its quiet zone.
 public struct SceneSymbol: Sendable {

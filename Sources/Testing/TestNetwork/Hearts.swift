@@ -23,6 +23,16 @@ package final class TestDevice {
     /// How its join has ended, of the present run.
     package private(set) var outcome: Outcome
     private let display = Display()
+    private let deeds: Deeds
+
+    /// What it was told, and does.
+    private final class Deeds: Sendable {
+        let actions: [UInt8: String]
+        let done = Mutex<[(number: UInt8, token: Token)]>([])
+        let values = Mutex<[String: [UInt8]]>([:])
+        let member = Mutex<Member?>(nil)
+        init(_ actions: [UInt8: String]) { self.actions = actions }
+    }
 
     /// What it shows.
     private final class Display: NoncePresenter {
@@ -36,10 +46,12 @@ package final class TestDevice {
     /// - Parameters:
     ///   - once: as with `--once`: its joins have an end.
     ///   - timeout: for an answer to a simple join, and an eighth of all others; `nil`: as in the programs.
+    ///   - actions: what it does when it is told to, and says that it has done. It takes values named "level" of 2 bytes.
     package init(
         _ id: DeviceID, _ network: TestNetwork, _ behaviour: JoinDriver.Behaviour = .init(), once: Bool = false,
-        timeout: Duration? = nil
+        timeout: Duration? = nil, actions: [UInt8: String] = [:]
     ) async throws {
+        deeds = Deeds(actions)
         self.id = id
         self.network = network
         self.behaviour = behaviour
@@ -47,18 +59,20 @@ package final class TestDevice {
         self.once = once
         participant = try network.participant(id)
         outcome = Outcome(once: once)
-        (member, driver) = try await Self.made(participant, network, behaviour, display, outcome, timeout)
+        (member, driver) = try await Self.made(participant, network, behaviour, display, deeds, outcome, timeout)
         try await start()
     }
 
     private static func made(
         _ participant: Participant, _ network: TestNetwork, _ behaviour: JoinDriver.Behaviour, _ display: Display,
-        _ outcome: Outcome, _ timeout: Duration?
+        _ deeds: Deeds, _ outcome: Outcome, _ timeout: Duration?
     ) async throws -> (Member, JoinDriver) {
         let driver = JoinDriver(
             presenter: display, events: try EventLog(path: nil), logger: participant.logger, outcome: outcome,
             behaviour: behaviour, time: network.time)
         var manners = Member.Behaviour(rejoin: nil, identification: Identification(program: "test"))
+        manners.identification.actions = deeds.actions
+        manners.identification.takes = ["level": .int16]
         if let timeout {
             manners.joinTimeout = timeout
             manners.moderatedTimeout = timeout * 8
@@ -67,7 +81,17 @@ package final class TestDevice {
         let member = Member(
             participant, server: TestServer.id, serverKey: TestNetwork.publicKey(TestServer.id),
             behaviour: manners, time: network.time
-        ) { event in await driver.handle(event) }
+        ) { event in
+            await driver.handle(event)
+            if case .data(let id, let value) = event {
+                deeds.values.withLock { $0[String(decoding: id, as: UTF8.self)] = value }
+            }
+            guard case .action(let number, let token) = event else { return }
+            deeds.done.withLock { $0.append((number, token)) }
+            try? await deeds.member.withLock { $0 }?.answer(token, .done)
+        }
+        deeds.member.withLock { $0 = member }
+        network.onClose { deeds.member.withLock { $0 = nil } }
         await driver.use(member)
         return (member, driver)
     }
@@ -89,9 +113,21 @@ package final class TestDevice {
         try? display.clear()
         network.cut(id, after: nil)
         outcome = Outcome(once: once)
-        (member, driver) = try await Self.made(participant, network, behaviour, display, outcome, timeout)
+        (member, driver) = try await Self.made(participant, network, behaviour, display, deeds, outcome, timeout)
         try await start()
     }
+
+    /// The numbers of the actions that it has done, in order.
+    package var done: [UInt8] { deeds.done.withLock { $0.map(\.number) } }
+    /// The tokens of what it has done, since the last call.
+    package func takeDone() -> [Token] {
+        deeds.done.withLock { done in
+            defer { done.removeAll() }
+            return done.map(\.token)
+        }
+    }
+    /// The values that it was sent last, by name.
+    package var values: [String: [UInt8]] { deeds.values.withLock { $0 } }
 
     /// The 16 bytes that can be seen on it.
     package var shown: [UInt8]? { display.value.withLock { $0 } }

@@ -12,12 +12,74 @@ package final class TestServer {
     package private(set) var server: C2Server
     package let participant: Participant
     package let state: C2State
+    package let commands: CommandStore
+    /// Who may listen to which group, as the broker was told.
+    package let access = Access()
     package var rules: C2Rules
 
-    package struct NoDirectory: KeyDirectory {
+    package final class Access: BrokerAccess {
+        private let told = Mutex<[GroupID: [DeviceID]]>([:])
+        package func setGroups(_ members: [GroupID: [DeviceID]]) { told.withLock { $0 = members } }
+        package var groups: [GroupID: [DeviceID]] { told.withLock { $0 } }
+    }
+
+    /// The key service's book, which knows nobody but who has ended.
+    package final class Book: KeyDirectory {
+        private struct State {
+            var ended: [EndedIdentity] = []
+            var open: Set<DeviceID> = []
+            var confirmed: Set<DeviceID> = []
+            var revoked: Set<DeviceID> = []
+            var problem: String?
+        }
+        private let state = Mutex(State())
+        package struct Problem: Error {}
+
         package func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)? { nil }
         package func belongs(_ id: DeviceID) {}
+        package func end(_ id: DeviceID, why: String, by name: String?, since: Double) throws {
+            try state.withLock { state in
+                guard state.problem == nil else { throw Problem() }
+                guard !state.ended.contains(where: { $0.id == id }) else { return }
+                state.ended.append(EndedIdentity(id: id, since: since, why: why, by: name))
+                state.open.insert(id)
+            }
+        }
+        package func revoke() throws {
+            try state.withLock { state in
+                guard state.problem == nil else { throw Problem() }
+                state.revoked.formUnion(state.open)
+            }
+        }
+        package func openEndings() throws -> [EndedIdentity] {
+            state.withLock { state in state.ended.filter { state.open.contains($0.id) } }
+        }
+        package func ended() throws -> [EndedIdentity] { state.withLock { $0.ended } }
+        package func closed(_ id: DeviceID, confirmed: Bool, at: Double) throws {
+            state.withLock { state in
+                state.open.remove(id)
+                if confirmed { state.confirmed.insert(id) }
+            }
+        }
+
+        /// Those whom the broker has been told to refuse.
+        package var revoked: Set<DeviceID> { state.withLock { $0.revoked } }
+        /// Those who have said that their keys are gone.
+        package var confirmed: Set<DeviceID> { state.withLock { $0.confirmed } }
+        /// Nothing can be stored from now on, until that ends.
+        package func fail(_ fails: Bool) { state.withLock { $0.problem = fails ? "full" : nil } }
+        /// As after an old backup was put back.
+        package func forget(_ id: DeviceID) {
+            state.withLock { state in
+                state.ended.removeAll { $0.id == id }
+                state.open.remove(id)
+                state.revoked.remove(id)
+            }
+        }
     }
+
+    /// The key service's book.
+    package let book = Book()
 
     package init(_ network: TestNetwork, _ change: (inout C2Rules) -> Void = { _ in }) async throws {
         self.network = network
@@ -28,15 +90,18 @@ package final class TestServer {
         self.rules = rules
         participant = try network.participant(Self.id, name: "server")
         state = try C2State(path: network.folder + "/c2.db")
-        server = try Self.made(network, participant, state, rules)
+        commands = try CommandStore(path: network.folder + "/commands.db")
+        server = try Self.made(network, participant, state, commands, access, rules, book)
         try await start()
     }
 
     private static func made(
-        _ network: TestNetwork, _ participant: Participant, _ state: C2State, _ rules: C2Rules
+        _ network: TestNetwork, _ participant: Participant, _ state: C2State, _ commands: CommandStore,
+        _ access: Access, _ rules: C2Rules, _ book: Book
     ) throws -> C2Server {
         C2Server(
-            participant, state: state, directory: NoDirectory(), rules: rules, events: try EventLog(path: nil),
+            participant, state: state, commands: commands, access: access, directory: book, rules: rules,
+            events: try EventLog(path: nil),
             time: network.time)
     }
 
@@ -53,7 +118,7 @@ package final class TestServer {
     /// As after a crash: what was in memory is gone.
     package func restart(_ change: (inout C2Rules) -> Void = { _ in }) async throws {
         change(&rules)
-        server = try Self.made(network, participant, state, rules)
+        server = try Self.made(network, participant, state, commands, access, rules, book)
         try await start()
     }
 

@@ -25,6 +25,9 @@ package final class TestNetwork: @unchecked Sendable {
     /// What lets participants go that hold themselves; their files must not stay open: libmosquitto, in other tests of this
     /// process, can use no descriptor above 1023.
     private var cleanUps: [() -> Void] = []
+    /// Whether the broker does what the server commands, and whom it has disconnected by that, in order.
+    package var obeysControl = true
+    package private(set) var disconnected: [DeviceID] = []
     private let hands = Hands()
     package var clock: Duration { hands.now }
     package var random: SplitMix64
@@ -135,11 +138,28 @@ package final class TestNetwork: @unchecked Sendable {
                 publishesLeft[sender] = left - 1
             }
             published.append((sender, topic, payload))
+            if topic.hasPrefix("$CONTROL/") { control(payload, by: sender) }
             for (id, wanted) in filters where wanted.contains(where: { Self.matches($0, topic) }) {
                 inboxes[id, default: []].append((topic, payload))
             }
             if number > 0 { confirmations[sender, default: []].append(number) }
         }
+    }
+
+    /// As the broker does: whoever is made known and dropped again is disconnected. It answers whoever has asked.
+    private func control(_ payload: [UInt8], by sender: DeviceID) {
+        guard obeysControl,
+            let order = try? JSONDecoder().decode([String: [[String: String]]].self, from: Data(payload))
+        else { return }
+        let responses = (order["commands"] ?? []).map { command in
+            if command["command"] == "deleteClient", let id = command["username"].flatMap({ DeviceID(hex: $0) }) {
+                disconnected.append(id)
+                offline.insert(id)
+            }
+            return ["command": command["command"] ?? "", "correlationData": command["correlationData"] ?? ""]
+        }
+        let answer = (try? JSONEncoder().encode(["responses": responses])) ?? Data()
+        inboxes[sender, default: []].append(("$CONTROL/dynamic-security/v1/response", Array(answer)))
     }
 
     private static func matches(_ filter: String, _ topic: String) -> Bool {

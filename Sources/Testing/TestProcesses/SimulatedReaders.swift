@@ -30,14 +30,7 @@ public final class SimulatedReaders {
     private static func connected(_ path: String, _ runner: ProgramRunner) throws -> Int32 {
         for _ in 0..<500 {
             let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
-            let code = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
-            }
+            let code = UnixAddress.with(path) { connect(descriptor, $0, $1) }
             if code == 0 { return descriptor }
             Glibc.close(descriptor)
             usleep(10_000)

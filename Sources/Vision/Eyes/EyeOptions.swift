@@ -50,7 +50,10 @@ public struct EyeOptions: ParsableArguments, Sendable {
     public var wanted: (width: Int, height: Int) { Self.parsed(size) ?? (1280, 720) }
 
     private static func parsed(_ text: String) -> (width: Int, height: Int)? {
-        let parts = text.split(separator: "x").map { Int($0) }
+        // Digits only: Swift's own reading takes a sign, too.
+        let parts = text.split(separator: "x", omittingEmptySubsequences: false).map { part in
+            part.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(part) : nil
+        }
         guard parts.count == 2, let width = parts[0], let height = parts[1] else { return nil }
         return (width, height)
     }
@@ -77,7 +80,7 @@ public struct SymbologyOptions: ParsableArguments, Sendable {
 
     /// The kinds of code that were chosen.
     public func parsed() throws -> Set<Symbology> {
-        let names = symbologies.split(separator: ",").map(String.init)
+        let names = symbologies.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         let found = names.compactMap { Symbology(rawValue: $0) }
         guard !found.isEmpty, found.count == names.count else {
             throw ValidationError("--symbologies takes qr, datamatrix, code128, code93, code39, with commas between")

@@ -227,7 +227,8 @@ import Testing
         let before = try stage.names()
         await stage.say(
             .observationAnnounced, .observationWithdrawn,
-            .observationRequested(token: .random(), device: DeviceID(9), try nonce(9)), .action(0), .action(255),
+            .observationRequested(token: .random(), device: DeviceID(9), try nonce(9)), .action(0, .random()),
+            .action(255, .random()),
             .data(id: [0xFF, 0], value: Array(repeating: 0x1B, count: 60_000)))
         #expect(stage.screen.shown == String(repeating: "7", count: 32))
         #expect(stage.asked().isEmpty)

@@ -1,4 +1,5 @@
 import Camera
+import CodeWriter
 import CodeReader
 import Foundation
 import Luma
@@ -75,7 +76,7 @@ import Testing
     @Test(arguments: [24, 34])
     func whatATerminalShowsIsTheCode(_ rows: Int) throws {
         let matrix = try with { try QRMatrix(hex: $0) }
-        let text = TerminalPresenter.text(matrix, rows: rows)
+        let text = matrix.terminal(rows: rows)
         let picture = try terminal(text, spacing: 0)
         let module = rows == 24 ? 8 : 16
         let quiet = QRMatrix.quietZone
@@ -94,11 +95,11 @@ import Testing
     func spacingBetweenTheLinesOfATerminalDoesNoHarm(_ spacing: Int, _ share: Double) throws {
         let matrix = try with { try QRMatrix(hex: $0) }
         let above = Int(Double(spacing) * share)
-        let whole = try terminal(TerminalPresenter.text(matrix, rows: 34), spacing: spacing, above: above)
+        let whole = try terminal(matrix.terminal(rows: 34), spacing: spacing, above: above)
         #expect(read(whole) == Self.value)
         // Half blocks take it below only, where terminals without block characters of their own put it.
         guard above == 0, spacing <= 4 else { return }
-        #expect(read(try terminal(TerminalPresenter.text(matrix), spacing: spacing, above: above)) == Self.value)
+        #expect(read(try terminal(matrix.terminal(), spacing: spacing, above: above)) == Self.value)
     }
 
     @Test(arguments: [16, 24, 32])

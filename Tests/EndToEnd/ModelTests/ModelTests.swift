@@ -7,7 +7,7 @@ import Testing
     @Test func whateverHappensNobodyIsLetInUnseenAndAllAgreeInTheEnd() async throws {
         let tally = try await Model.play(1000, seed: 1)
         // Else nothing would be shown.
-        for what in ["let in", "observations", "forged in time", "restarts"] {
+        for what in ["let in", "observations", "forged in time", "restarts", "done", "done in the group"] {
             #expect(tally[what, default: 0] > 10, "\(what)")
         }
     }

@@ -200,6 +200,17 @@ import Testing
         }
         let first = try waiting("waiting")
         #expect(first.device == id && first.value == nil && first.question.count == 3)
+        // As a device of the reference would show it.
+        try runner.must("srup-c2", ["waiting", "--show", "reference-colours"] + folder, as: "reference")
+        let rows = log(runner, "reference").split(separator: "\n").filter { line in
+            line.filter { "WRYB".contains($0) }.count == 8 && line.allSatisfy { "WRYB ".contains($0) }
+        }
+        #expect(rows.count == 8)
+        try runner.write("a\nb\n", to: "short")
+        let short = ["--show", "reference-words", "--word-list", runner.path("short")]
+        #expect(try runner.run("srup-c2", ["waiting"] + short + folder, as: "short") == 1)
+        #expect(log(runner, "short").contains("not the reference's list"))
+        #expect(try runner.run("srup-c2", ["waiting", "--show", "reference"] + folder, as: "unknown") == 64)
         // Wrong letters let nobody in.
         #expect(try runner.run("srup-c2", ["approve", id, "--words", "qqq", "qqq", "qqq"] + folder, as: "wrong") == 1)
         #expect(log(runner, "wrong").contains("not the words"))

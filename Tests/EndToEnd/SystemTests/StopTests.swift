@@ -75,6 +75,28 @@ import Testing
         }
     }
 
+    @Test func aClientThatSaysNothingDoesNotHoldUpTheEnd() throws {
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try LoopbackNetwork(runner)
+        try loopback.prepare()
+        try loopback.startBroker()
+        try loopback.startKeyService()
+        try loopback.startC2([])
+        let deadline = EventFollower.clock() + 90
+        while !ProgramRunner.accepts(port: loopback.pagesPort), EventFollower.clock() < deadline { usleep(20_000) }
+        for (role, port) in [("key-service", loopback.keyServicePort), ("c2", loopback.pagesPort)] {
+            // Through with TLS, it does not even answer its end.
+            let client = "client-\(role)"
+            try runner.start("openssl", ["s_client", "-ign_eof", "-connect", "127.0.0.1:\(port)"], as: client)
+            let end = EventFollower.clock() + 90
+            while !runner.tail(of: client).contains("Verification"), EventFollower.clock() < end { usleep(20_000) }
+            kill(try #require(runner.processIdentifier(client)), SIGSTOP)
+            #expect(runner.end(role, SIGTERM, within: 60) == 0, "\(runner.tail(of: role))")
+            runner.kill9(client)
+        }
+    }
+
     @Test func keyServiceAndBrokerEndWithZero() throws {
         let runner = try ProgramRunner()
         defer {

@@ -17,6 +17,7 @@ final class Peer: Sendable {
         var topics: Set<String> = []
         var connections = 0
         var confirmed = 0
+        var count = 0
         var problem = ""
     }
     private let heard: Mutex<Heard>
@@ -50,7 +51,9 @@ final class Peer: Sendable {
             switch event {
             case .connected: heard.connections += 1
             case .disconnected(let why): heard.problem = why
-            case .message(let topic, _): heard.topics.insert(topic)
+            case .message(let topic, _):
+                heard.topics.insert(topic)
+                heard.count += 1
             case .confirmed: heard.confirmed += 1
             }
         }
@@ -58,6 +61,8 @@ final class Peer: Sendable {
 
     var topics: Set<String> { heard.withLock { $0.topics } }
     var connections: Int { heard.withLock { $0.connections } }
+    /// How many messages it has heard.
+    var count: Int { heard.withLock { $0.count } }
     var confirmed: Int { heard.withLock { $0.confirmed } }
     var problem: String { heard.withLock { $0.problem } }
 
@@ -257,6 +262,72 @@ final class Peer: Sendable {
             #expect(try granted(rig, rig.credentials(rig.server), all) == [0, 0, 0])
             #expect(try granted(rig, rig.monitor, all) == [0, 0, 0])
         }
+        await rig.stop()
+    }
+
+    @Test func aGroupIsHeardByItsMembersAndSpokenToByTheServer() async throws {
+        let rig = try Rig()
+        let lamps = try #require(GroupID("lamps"))
+        try BrokerConfiguration.setGroups([lamps: [DeviceID(0xA1), DeviceID(0xB2)]], folder: rig.folder)
+        try rig.startBroker()
+        let broker = try #require(rig.broker)
+        let (a, c) = (try rig.credentials(DeviceID(0xA1)), try rig.credentials(DeviceID(0xC3)))
+        // To subscribe: members to their own groups, by their names.
+        let others = [
+            "SRUP/groups/other", "SRUP/groups/#", "SRUP/groups/+", "SRUP/groups", "SRUP/groups/lamps/#",
+            "SRUP/groups/lamps/x", "SRUP/groups/", "SRUP/groups/lamps ", "$share/x/SRUP/groups/lamps",
+            "SRUP/groups/" + String(repeating: "x", count: 300),
+        ]
+        for isReloaded in [false, true] {
+            if isReloaded { kill(broker, SIGHUP) }
+            #expect(try granted(rig, a, ["SRUP/groups/lamps"] + others) == [0] + others.map { _ in 128 })
+            #expect(try granted(rig, c, ["SRUP/groups/lamps"] + others) == [128] + others.map { _ in 128 })
+            #expect(try granted(rig, rig.monitor, ["SRUP/#"]) == [0])
+        }
+
+        // To hear and to speak.
+        let server = try Peer(rig.credentials(rig.server), as: "server")
+        let monitor = try Peer(rig.monitor, as: "ears", ["SRUP/#"])
+        let member = try Peer(a, as: "a", ["SRUP/a1", "SRUP/groups/lamps"])
+        let stranger = try Peer(c, as: "c", ["SRUP/c3", "SRUP/groups/lamps", "SRUP/groups/#"])
+        for peer in [server, monitor, member, stranger] { #expect(await peer.wait { $0.connections > 0 }) }
+        let deadline = ContinuousClock.now + .seconds(60)
+        while !member.topics.contains("SRUP/groups/lamps") || !monitor.topics.contains("SRUP/groups/lamps") {
+            try #require(ContinuousClock.now < deadline, "\(member.problem) \(server.problem)")
+            server.publish("SRUP/groups/lamps")
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        // Only the server speaks: neither a member nor a stranger. (The broker answers in order.)
+        for peer in [member, stranger] {
+            peer.publish("SRUP/groups/other")
+            peer.publish("SRUP/groups/lamps/x")
+        }
+        member.publish("SRUP/a1")
+        stranger.publish("SRUP/c3")
+        #expect(await monitor.wait { $0.topics.isSuperset(of: ["SRUP/a1", "SRUP/c3"]) })
+        #expect(monitor.topics == ["SRUP/groups/lamps", "SRUP/a1", "SRUP/c3"])
+        #expect(stranger.topics == ["SRUP/c3"])
+
+        // Who is out hears nothing more, on the connection that is open; the broker was not told, and the other one is in.
+        try BrokerConfiguration.setGroups(
+            [lamps: [DeviceID(0xB2)], try #require(GroupID("new")): [DeviceID(0xC3)]], folder: rig.folder)
+        let before = member.count
+        for _ in 0..<5 { server.publish("SRUP/groups/lamps") }
+        server.publish("SRUP/a1")
+        #expect(await member.wait { $0.count == before + 1 })
+        #expect(try granted(rig, a, ["SRUP/groups/lamps"]) == [128])
+        #expect(try granted(rig, c, ["SRUP/groups/new", "SRUP/groups/lamps"]) == [0, 128])
+        // A file that is gone lets nobody in; garbage in it neither.
+        for text in [
+            nil, "", "lamps", " a1", "lamps  a1", "lamps a1 ", String(repeating: "lamps x\n", count: 1_000_000),
+        ] {
+            unlink(rig.folder + "/groups")
+            if let text { try PrivateFile.write(text, to: rig.folder + "/groups") }
+            #expect(try granted(rig, a, ["SRUP/groups/lamps", "SRUP/a1"]) == [128, 0])
+        }
+        try PrivateFile.write("# x\nzz a1\n\nlamps a1\nlamps a0", to: rig.folder + "/groups")
+        #expect(try granted(rig, a, ["SRUP/groups/lamps"]) == [0])
+        for peer in [server, monitor, member, stranger] { await peer.stop() }
         await rig.stop()
     }
 

@@ -85,7 +85,10 @@ import Testing
         #expect(problems.contains { $0.contains("\"autosave_on_changes false\" is missing") })
         #expect(problems.contains { $0.contains("for tools that watch") })
         #expect(problems.allSatisfy { $0.hasSuffix("(say: srup-c2 upgrade --folder \(folder))") })
-        #expect(try upgrade().count == 3)
+        #expect(problems.contains { $0.contains("there is no list of revoked certificates") })
+        #expect(problems.contains { $0.contains("crlfile \(folder)/revoked.pem") })
+        #expect(problems.contains { $0.contains("mosquitto_dynamic_security.so) is not loaded") })
+        #expect(try upgrade().count == 4)
         #expect(try conf() == configuration.configuration && acl() == configuration.accessList)
         #expect(try PublicFile.read(folder + "/mosquitto.conf.old") == before)
         #expect(try PublicFile.read(folder + "/acl.old") == listBefore)
@@ -104,12 +107,13 @@ import Testing
             $0 + "\nuser c2c3\ntopic read SRUP/x"
         }
         let done = try upgrade()
-        #expect(done.count == 3 && done[0].contains("was edited by somebody") && done[1].contains("was edited"))
+        #expect(done.count == 4 && done[0].contains("was edited by somebody") && done[1].contains("was edited"))
         let text = try conf()
         // The setting stands in the listener that takes names from certificates, and the choice is kept.
         #expect(
             text.contains(
-                "use_identity_as_username true\nmax_connections 10000\nmax_qos 1\nuse_username_as_clientid true\n"))
+                "use_identity_as_username true\ncapath \(folder)/revoked\ncrlfile \(folder)/revoked.pem\n"
+                    + "max_connections 10000\nmax_qos 1\nuse_username_as_clientid true\n"))
         #expect(text.contains("max_queued_messages  500 \r\n") && !text.contains("max_queued_messages 1000"))
         #expect(text.contains("listener 1883 127.0.0.1\nmax_connections 5\n"))
         #expect(text.contains("autosave_on_changes false") && !text.contains("autosave_on_changes true"))
@@ -118,7 +122,13 @@ import Testing
         // Whom somebody has given access of its own may subscribe to it.
         let library = try #require(BrokerGuard.find())
         #expect(
-            text.contains("acl_file \(folder)/acl\nplugin \(library)\nplugin_opt_unrestricted c2c2 monitor c2c3\n\n"))
+            text.contains(
+                "acl_file \(folder)/acl\nplugin \(library)\nplugin_opt_unrestricted c2c2 monitor c2c3\n"
+                    + "plugin_opt_ended \(folder)/ended\nplugin_opt_groups \(folder)/groups\n\n"))
+        let control = try #require(BrokerControl.find())
+        #expect(
+            text.contains(
+                "\n\nplugin \(control)\nplugin_opt_config_file \(folder)/broker-control.json\n\nlistener 8883"))
         #expect(BrokerConfiguration.problems(folder: folder) == [])
         #expect(try upgrade() == [])
     }
@@ -160,10 +170,43 @@ import Testing
         #expect(try upgrade().first?.hasPrefix("renewed") == true)
         #expect(try conf() == fresh.replacingOccurrences(of: "c2c2 monitor\n", with: "c2c2 monitor c2c3\n"))
         // Without the library there is nothing to load, and the operator is told so, not to say upgrade.
-        let problem = BrokerConfiguration.guardProblem(BrokerFile(old.configuration), users: [], library: nil)
+        let problem = BrokerConfiguration.guardProblem(
+            BrokerFile(old.configuration), users: [], groups: "/x", library: nil, ended: folder + "/ended")
         #expect(problem?.words.contains("any participant can fill") == true && problem?.isCurable == false)
         try PrivateFile.write(old.configuration, to: folder + "/mosquitto.conf")
         #expect(try old.upgrade(authority: authority, host: "localhost") == [])
+    }
+
+    @Test func thePluginIsToldOfGroupsInAFolderThatKnewNone() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try configuration.write()
+        try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
+        let isOurs: (String) -> Bool = { $0.contains("plugin_opt_unrestricted") && !$0.contains("plugin_opt_groups") }
+        let old = try #require(configuration.ownConfigurations.first(where: isOurs))
+        try PrivateFile.write(old, to: folder + "/mosquitto.conf")
+        #expect(!BrokerConfiguration.problems(folder: folder).isEmpty)
+        #expect(try upgrade().first?.hasPrefix("renewed") == true)
+        #expect(try conf() == configuration.configuration)
+        // One that somebody has edited keeps the rest.
+        let without = configuration.configuration.replacingOccurrences(
+            of: "plugin_opt_groups \(folder)/groups\n", with: "")
+        try PrivateFile.write(without + "# mine\n", to: folder + "/mosquitto.conf")
+        #expect(BrokerConfiguration.problems(folder: folder).contains { $0.contains("(plugin_opt_groups)") })
+        #expect(try upgrade().first?.contains("was edited by somebody") == true)
+        #expect(try conf().hasSuffix("# mine\n") && conf().contains("plugin_opt_groups \(folder)/groups\n"))
+        #expect(BrokerConfiguration.problems(folder: folder) == [])
+        #expect(try upgrade() == [])
+    }
+
+    @Test func groupsAreWrittenAsLinesThatThePluginReads() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let lamps = try #require(GroupID("lamps")), all = try #require(GroupID("all"))
+        try BrokerConfiguration.setGroups(
+            [lamps: [DeviceID(0xB), DeviceID(0xA)], all: [DeviceID(0xB)]], folder: folder)
+        let text = try PublicFile.read(folder + "/groups")
+        #expect(text.split(separator: "\n").dropFirst() == ["all b", "lamps a", "lamps b"])
+        try BrokerConfiguration.setGroups([:], folder: folder)
+        #expect(try PublicFile.read(folder + "/groups").split(separator: "\n").count == 1)
     }
 
     @Test func aFreshFolderHasNothingToRenew() throws {
@@ -173,5 +216,58 @@ import Testing
         #expect(BrokerConfiguration.problems(folder: folder) == [])
         #expect(try upgrade() == [])
         #expect(try PublicFile.read(folder + "/monitor/broker") == "localhost:8883\n")
+    }
+
+    @Test func aFolderFromBeforeIdentitiesCouldEndIsRenewedAndAnEditedOneGetsTheLines() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try configuration.write()
+        try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
+        let fresh = try conf()
+        for edit in ["", "# somebody was here\n"] {
+            // Our text of the last version, and the same with a line of somebody's.
+            let isOurs: (String) -> Bool = { $0.contains("plugin_opt_unrestricted") && !$0.contains("crlfile") }
+            let old = try #require(configuration.ownConfigurations.first(where: isOurs))
+            try PrivateFile.write(old + edit, to: folder + "/mosquitto.conf")
+            for file in ["/revoked.pem", "/ended", "/broker-control.json"] {
+                try FileManager.default.removeItem(atPath: folder + file)
+            }
+            try FileManager.default.removeItem(atPath: folder + "/revoked")
+            #expect(BrokerConfiguration.problems(folder: folder).count == 5)
+            let done = try upgrade()
+            #expect(done.count == 2 && done[1].contains("revoked.pem"))
+            #expect(BrokerConfiguration.problems(folder: folder) == [])
+            if edit.isEmpty { #expect(try conf() == fresh) } else { #expect(try conf().hasSuffix(edit)) }
+            for line in ["crlfile", "capath", "plugin_opt_ended", "plugin_opt_config_file"] {
+                #expect(try conf().split(separator: "\n").count { $0.hasPrefix(line + " ") } == 1)
+            }
+            #expect(try upgrade() == [])
+        }
+    }
+
+    @Test func aListOfSomebodyElsesIsReplacedByOurs() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try configuration.write()
+        try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
+        let edited = try conf().replacingOccurrences(
+            of: "crlfile \(folder)/revoked.pem", with: "crlfile /etc/somebody.crl")
+        try PrivateFile.write(edited, to: folder + "/mosquitto.conf")
+        #expect(BrokerConfiguration.problems(folder: folder).count == 1)
+        #expect(try upgrade().count == 1)
+        #expect(try conf().contains("crlfile \(folder)/revoked.pem") && !conf().contains("/etc/somebody.crl"))
+    }
+
+    @Test func whereMosquittosOwnPluginIsNotInstalledTheOperatorIsTold() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var without = configuration
+        without.controlLibrary = nil
+        let problem = BrokerConfiguration.controlProblem(
+            BrokerFile(without.configuration), folder: folder, library: nil)
+        #expect(problem?.isCurable == false && problem?.words.contains("is not installed") == true)
+        try without.write()
+        try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
+        #expect(try without.upgrade(authority: authority, host: "localhost") == [])
+        // After its installation.
+        #expect(try upgrade().first?.hasPrefix("renewed") == true)
+        #expect(try conf() == configuration.configuration)
     }
 }

@@ -170,7 +170,11 @@ import Testing
             _ = try state.add(DeviceID(UInt64(id)), key: key, type: "x", isServer: id == 4, now: Double(id))
         }
         try state.markJoined(DeviceID(2), now: 10)
-        try state.markCertified(DeviceID(3), now: 11)
+        let folder = NSTemporaryDirectory() + "srup-ca-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try PrivateFile.makeFolder(folder)
+        let certificate = try Authority.create(in: folder, name: "test").client(DeviceID(3), key: key)
+        #expect(try state.record(certificate, of: DeviceID(3), now: 11))
         #expect(try state.forgetUnjoined(olderThan: .seconds(99), now: 100) == [DeviceID(1)])
         #expect(try state.registrations(neverJoined: true).map(\.certified) == [11])
         #expect(try state.forgetUnjoined(olderThan: .zero, now: 100) == [DeviceID(3)])

@@ -27,6 +27,8 @@ final class Bench {
         server = try network.participant(TestServer.id, name: "server")
         var behaviour = Member.Behaviour(
             rejoin: rejoin, identification: Identification(program: "test 1", observations: observations))
+        for number: UInt8 in [0, 1, 2, 3, 255] { behaviour.identification.actions[number] = "action-\(number)" }
+        behaviour.identification.takes = ["x": .bytes, "level": .int16]
         change(&behaviour)
         self.behaviour = behaviour
         // Replaced at once: what it hears goes to this bench.
@@ -96,8 +98,12 @@ final class Bench {
         case .observationRequested(_, let device, let nonce):
             "look at \(device.hex) for \(nonce.withBytes { Int($0[0]) })"
         case .data(let id, let value): "data \(String(decoding: id, as: UTF8.self)) \(value.count)"
-        case .action(let id): "action \(id)"
+        case .action(let id, _): "action \(id)"
+        case .group(let group, let isMember): "\(isMember ? "entered" : "left") \(group)"
         case .left(let why): "left: \(why)"
+        case .leavingAnswered(let how, let isDone): "\(how) \(isDone ? "done" : "not done")"
+        case .calledToJoin: "called"
+        case .identityEnded: "identity ended"
         }
     }
 
@@ -126,6 +132,18 @@ final class Bench {
         await network.settle()
     }
 
+    /// The server says something to a group.
+    func say(_ body: Body, to group: GroupID, _ token: Token? = nil) async throws {
+        try server.send(body, to: group, token: token ?? GroupToken.message(to: group))
+        await network.settle()
+    }
+
+    /// The server lets the member into a group.
+    func add(to group: GroupID) async throws {
+        let number = try server.state.lastSent(to: group, of: TestServer.id)
+        try await say(.groupAdd(device: Self.id, group: group.bytes), GroupToken.addition(after: number))
+    }
+
     /// The member asks, and the server hears it.
     func join(_ kind: JoinKind) async throws -> Token {
         _ = sent()
@@ -149,10 +167,10 @@ final class Bench {
     /// A message that somebody has made by hand, with a signature of `key`.
     func forge(
         _ body: Body, _ token: Token = .random(), sequence: UInt64, sender: DeviceID = TestServer.id,
-        key: PrivateKey? = nil, topic: String? = nil
+        key: PrivateKey? = nil, topic: String? = nil, version: ProtocolVersion = .v5
     ) async throws {
         let message = Message(
-            version: .v5, sequence: SequenceNumber(sequence), sender: sender, token: token, body: body)
+            version: version, sequence: SequenceNumber(sequence), sender: sender, token: token, body: body)
         let bytes = try message.signed(with: key ?? TestNetwork.key(TestServer.id)).bytes
         await member.handle(.message(topic: topic ?? "SRUP/\(Self.id.hex)", payload: bytes))
         await network.settle()

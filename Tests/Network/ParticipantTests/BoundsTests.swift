@@ -117,8 +117,40 @@ import Testing
         #expect(text.program == "pySRUP version=2.0 of Linux\u{202E}" && text.observations == 4)
     }
 
+    @Test func whatItCanDoIsWrittenAndRead() throws {
+        var whole = Identification(program: "srup-device 0.1.0", session: "7")
+        whole.actions = [2: "off", 1: "on"]
+        whole.sends = ["temperature": .float64, "a.b": .bytes]
+        whole.takes = ["setpoint": .int32]
+        whole.groups = [try #require(GroupID("lamps")), try #require(GroupID("b"))]
+        let text =
+            "srup-device 0.1.0 session=7 actions=1:on,2:off sends=a.b:bytes,temperature:float64 takes=setpoint:int32 groups=lamps,b"
+        #expect(whole.description == text)
+        #expect(Identification(text) == whole)
+        whole.groups = []
+        #expect(Identification(whole.description).groups == [])
+        #expect(Identification("pySRUP version 2.0").groups == nil)
+    }
+
+    @Test(arguments: [
+        "actions=256:x", "actions=-1:x", "actions=1:", "actions=1", "actions=:x", "actions=1:a;b", "actions=,,",
+        "sends=a", "sends=a:uint9", "sends=:int8", "sends=a:int8:x", "takes=ä:int8",
+    ])
+    func whatIsNoAbilityIsNone(_ text: String) {
+        let found = Identification("x " + text)
+        #expect(found.actions.isEmpty && found.sends.isEmpty && found.takes.isEmpty && found.program == "x")
+    }
+
+    @Test func abilitiesAreBounded() {
+        let many = (0..<1000).map { "n\($0):int8" }.joined(separator: ",")
+        #expect(Identification("x sends=" + many).sends.count == 64)
+        let groups = (0..<1000).map { "g\($0)" }.joined(separator: ",")
+        #expect(Identification("x groups=" + groups).groups?.count == 64)
+        #expect(Identification("x groups=#,+,a/b,ok").groups?.map(\.text) == ["ok"])
+    }
+
     @Test func textsWithoutEndAreCut() {
-        #expect(Identification(String(repeating: "x", count: 100_000)).program.count == 2048)
+        #expect(Identification(String(repeating: "x", count: 100_000)).program.count == 8192)
     }
 
     @Test(arguments: [

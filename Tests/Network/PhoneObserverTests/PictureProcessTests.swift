@@ -1,8 +1,9 @@
+import CodeWriter
 import AimPage
 import Foundation
 import Linux
 import Luma
-import Presentation
+import CodeWriter
 import TestProcesses
 import Testing
 

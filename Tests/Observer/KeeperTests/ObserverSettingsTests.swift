@@ -38,6 +38,7 @@ import Testing
         }
         #expect(
             camera.device == .automatic && camera.width == 1280 && camera.height == 720 && camera.symbologies.isEmpty)
+        #expect(settings.signal.display == nil && settings.signal.console == nil)
         #expect(settings.signal.led == .auto && settings.signal.buzzer == .none && !settings.signal.isActiveLow)
     }
 
@@ -77,6 +78,12 @@ import Testing
         ("[signal]\nbuzzer = \"auto\"", "x.toml:2: signal.buzzer: must be \"none\""),
         ("[signal]\nled = \"a/b\"", "x.toml:2: signal.led: "),
         ("[signal]\nactive_low = \"yes\"", "x.toml:2: signal.active_low: "),
+        ("[registration]\nhosts = \"c2\"", "x.toml:2: registration.hosts: must be a list"),
+        ("[registration]\nhosts = [\"https://c2\"]", "x.toml:2: registration.hosts: \"https://c2\" is no host"),
+        ("[signal]\ndisplay = \"lcd\"", "x.toml:2: signal.display: must be \"none\" or oled"),
+        ("[signal]\ndisplay = \"oled:0x99\"", "x.toml:2: signal.display: "),
+        ("[signal]\nconsole = \"tty1\"", "x.toml:2: signal.console: "),
+        ("[signal]\nconsole = \"/dev/../etc/passwd\"", "x.toml:2: signal.console: "),
         ("[obsreve]\ntimeout = 3", "x.toml:"),
     ])
     func whatIsWrongIsSaidWithItsPlace(_ text: String, _ place: String) {

@@ -21,6 +21,19 @@ struct OutputFileTests {
         }
     }
 
+    @Test func aWholeFileIsWrittenOrTheReasonIsTold() throws {
+        let path = NSTemporaryDirectory() + "srup-whole-\(UUID().uuidString)"
+        defer { unlink(path) }
+        try OutputFile.write(Array("longer before".utf8), to: path, mode: 0o644)
+        try OutputFile.write(Array("short".utf8), to: path)
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "short")
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o644 & ~0o022)
+        try OutputFile.write([], to: "/dev/null")
+        #expect(throws: OutputFile.Failure.self) { try OutputFile.write([1], to: "/dev/full") }
+        #expect(throws: OutputFile.Failure.self) { try OutputFile.write([1], to: path + "/x") }
+    }
+
     @Test func aLinkIsNotFollowedAndWhatItLeadsToIsUntouched() throws {
         try inFolder { folder in
             try "dear\n".write(toFile: folder + "/dear", atomically: false, encoding: .utf8)

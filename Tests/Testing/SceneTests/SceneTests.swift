@@ -1,6 +1,6 @@
 import CodeReader
 import Luma
-import Presentation
+import CodeWriter
 import Testing
 
 @testable import Scene

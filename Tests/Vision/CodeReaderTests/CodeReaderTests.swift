@@ -1,7 +1,7 @@
 import Geometry
 import Luma
 import ObservedValue
-import Presentation
+import CodeWriter
 import Testing
 
 @testable import CodeReader

@@ -1,6 +1,6 @@
 import Geometry
 import Luma
-import Presentation
+import CodeWriter
 import Testing
 
 @testable import CodeReader

@@ -1,5 +1,5 @@
 import Luma
-import Presentation
+import CodeWriter
 import Scene
 import SeededRandom
 import Testing

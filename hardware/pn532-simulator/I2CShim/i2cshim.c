@@ -1,5 +1,6 @@
-// Preloaded into a program that drives a PN532 over I2C: what it does on the device named by SRUP_I2C_DEVICE (by default
-// /dev/i2c-1) goes to the simulated chip behind the socket SRUP_I2C_SOCKET. Everything else is left alone.
+// Preloaded into a program that drives a PN532 or a small display over I2C: what it does on the device named by
+// SRUP_I2C_DEVICE (by default /dev/i2c-1) goes to the simulated chip behind the socket SRUP_I2C_SOCKET, whose address on the
+// bus is SRUP_I2C_CHIP (by default 0x24, a PN532). Everything else is left alone.
 //
 // Taken over: open, close, read, write, ioctl (I2C_SLAVE, I2C_SMBUS read byte), all that libnfc and libi2c use.
 #define _GNU_SOURCE
@@ -17,7 +18,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CHIP 0x24
 #define MOST 64
 
 // The slave address set on each descriptor of ours; 0: not ours.
@@ -46,6 +46,11 @@ static int slot(int fd) {
 static int is_device(const char *path) {
     const char *name = getenv("SRUP_I2C_DEVICE");
     return getenv("SRUP_I2C_SOCKET") && strcmp(path, name ? name : "/dev/i2c-1") == 0;
+}
+
+static unsigned char chip(void) {
+    const char *text = getenv("SRUP_I2C_CHIP");
+    return text ? (unsigned char)strtol(text, NULL, 0) : 0x24;
 }
 
 static int connect_chip(void) {
@@ -113,7 +118,7 @@ static int get(int fd, void *buffer, size_t count) {
 static ssize_t transact(int fd, unsigned char address, char kind, void *buffer, size_t count) {
     unsigned char head[3] = {(unsigned char)kind, (unsigned char)(count >> 8), (unsigned char)count};
     unsigned char status;
-    if (address != CHIP) {
+    if (address != chip()) {
         errno = EREMOTEIO;
         return -1;
     }

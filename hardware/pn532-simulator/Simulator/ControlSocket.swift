@@ -39,7 +39,7 @@ final class ControlSocket {
         loop = simulation.loop
         unlink(path)
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard withUnixAddress(path, { bind(listener, $0, $1) }) == 0, listen(listener, 4) == 0 else { return nil }
+        guard UnixAddress.with(path, { bind(listener, $0, $1) }) == 0, listen(listener, 4) == 0 else { return nil }
         loop.watch(listener) { [weak self] in self?.accepted() }
     }
 

@@ -34,7 +34,7 @@ final class I2CPort: ChipBus {
         loop = chip.loop
         unlink(path)
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        _ = withUnixAddress(path) { bind(listener, $0, $1) }
+        _ = UnixAddress.with(path) { bind(listener, $0, $1) }
         listen(listener, 4)
         chip.bus = self
         loop.watch(listener) { [weak self] in self?.accepted() }
@@ -135,14 +135,4 @@ final class I2CPort: ChipBus {
     func sendError() { frames.append(HostFrame.error) }
     func setSpeed(_ speed: Int) {}
     func sleep() {}
-}
-
-/// Calls with the address of a Unix socket.
-func withUnixAddress<Result>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
-    return withUnsafePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
-    }
 }

@@ -13,7 +13,8 @@ CURL *srup_curl_new(void);
 void srup_curl_free(CURL *c);
 CURLcode srup_curl_text(CURL *c, CURLoption option, const char *value);
 CURLcode srup_curl_number(CURL *c, CURLoption option, long value);
-// Copies the bytes.
+// Copy the bytes.
+CURLcode srup_curl_bytes(CURL *c, CURLoption option, const void *bytes, size_t count);
 CURLcode srup_curl_body(CURL *c, const void *bytes, long count);
 struct curl_slist *srup_curl_append(struct curl_slist *list, const char *text);
 void srup_curl_free_list(struct curl_slist *list);

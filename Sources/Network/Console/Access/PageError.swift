@@ -46,7 +46,7 @@ struct PageError: Error, Sendable {
         let remedy = "Look at it again; the page shows how things are now."
         switch error {
         case .unknown: self.init(.notFound, "\(error).", remedy)
-        case .ended, .replaced: self.init(.conflict, "\(error).", remedy)
+        case .ended, .hasEnded, .replaced: self.init(.conflict, "\(error).", remedy)
         case .wrongWords: self.init(.unprocessableContent, "\(error).", "Read the words on the device itself.")
         case .notAMember: self.init(.conflict, "\(error).", "Only members obey: let it in first.")
         case .invalid: self.init(.unprocessableContent, "\(error).", "Correct it and try again.")

@@ -104,6 +104,7 @@ enum Assets {
         .forms h2 { margin-top: 0; } .forms svg { width: 100%; max-width: 18rem; height: auto; display: block; } .full { grid-column: 1 / -1; }
         .value { font-size: 1.25rem; font-family: ui-monospace, "DejaVu Sans Mono", monospace; margin: 0; }
         ol.value { padding-left: 2.75rem; font-size: 1.1rem; }
+        .invitation svg { width: 100%; max-width: 20rem; height: auto; display: block; background: #ffffff; }
         .secret { user-select: all; padding: 1rem; background: var(--raised); border: 1px solid var(--line); border-radius: 4px; margin-bottom: 1rem; }
         .scroll { position: relative; overflow-x: auto; margin-bottom: 1rem; }
         table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .5rem .75rem .5rem 0; border-bottom: 1px solid var(--line); }

@@ -27,13 +27,13 @@ extension Console {
             try await server.note(form["note"] ?? "", about: id, by: name)
         }
         add("action", done: "sent", to: router) { id, form, name in
-            guard let action = form["action"].flatMap({ UInt8($0) }) else {
-                throw OperationError.invalid("an action is a number from 0 to 255")
-            }
-            try await server.sendAction(action, to: id, by: name)
+            let action = try await server.actionNumber(form["action"] ?? "", of: id)
+            _ = try await server.sendAction(action, to: id, by: name)
         }
         add("data", done: "sent", to: router) { id, form, name in
-            try await server.sendData(form["name"] ?? "", value: Array((form["value"] ?? "").utf8), to: id, by: name)
+            let dataName = form["name"] ?? ""
+            let value = try await server.wire(form["value"] ?? "", named: dataName, as: nil, for: id)
+            _ = try await server.sendData(dataName, value: value, to: id, by: name)
         }
         add("identify", done: "sent", to: router) { id, _, name in try await server.askIdentification(of: id, by: name)
         }
@@ -41,6 +41,11 @@ extension Console {
             guard form["sure"] == "yes" else { throw OperationError.invalid("you have not said that you are sure") }
             try await server.remove(id, by: name)
         }
+        add("deregister", done: "ended-identity", to: router) { id, form, name in
+            guard form["sure"] == "yes" else { throw OperationError.invalid("you have not said that you are sure") }
+            try await server.deregister(id, by: name)
+        }
+        add("call", done: "called", to: router) { id, _, name in try await server.callToJoin(id, by: name) }
         add("trust", done: "trusted", to: router) { id, _, name in try await server.setTrust(true, of: id, by: name) }
         add("distrust", done: "distrusted", to: router) { id, _, name in
             try await server.setTrust(false, of: id, by: name)
@@ -188,6 +193,7 @@ extension Console {
             "fingerprint": found?.key.map { $0.fingerprint } ?? "not known yet", "note": found?.note ?? "",
             "joins": joins.map(join), "lines": lines.map(line),
         ]
+        try await addCommands(id, to: &page)
         if isWaiting { page.values["waits"] = true }
         if isJoined { page.values["joined"] = true }
         if session.role >= .moderate, found != nil {
@@ -198,6 +204,35 @@ extension Console {
             page.values["ways"] = ways(isTrusted: isTrusted, isJoined: isJoined, session)
         }
         return page
+    }
+
+    /// What it has sent, what it was told, and its groups.
+    private func addCommands(_ id: DeviceID, to page: inout Page) async throws {
+        let store = server.commandStore
+        let (sent, groups) = try stored { (try store.commands(to: id, limit: 20), try store.groups(of: id)) }
+        let now = now()
+        let readings = ((try? await server.readings(of: id)) ?? []).map { reading -> [String: Any] in
+            [
+                "name": reading.raw.name.withoutControls(atMost: 80),
+                "value": reading.value?.text.withoutControls(atMost: 200)
+                    ?? Words.count(reading.raw.value.count, "byte"),
+                "received": Words.ago(reading.raw.received, now: now), "count": String(reading.raw.count),
+            ]
+        }
+        page.values["readings"] = readings
+        if !readings.isEmpty { page.values["hasValues"] = true }
+        page.values["sent"] = sent.map { command -> [String: Any] in
+            let answer =
+                command.status.map { "\($0)" } ?? (command.answered == nil ? "none yet" : "answered")
+            var values: [String: Any] = [
+                "number": String(command.number), "when": Words.time(command.sent), "by": command.by,
+                "what": "\(command.kind.rawValue) \(command.detail)".withoutControls(atMost: 200), "answer": answer,
+            ]
+            if let group = command.group { values["group"] = group.text }
+            return values
+        }
+        if !sent.isEmpty { page.values["hasSent"] = true }
+        if !groups.isEmpty { page.values["groups"] = groups.map(\.text).joined(separator: ", ") }
     }
 
     private func ways(isTrusted: Bool, isJoined: Bool, _ session: Session) -> [[String: Any]] {
@@ -216,12 +251,21 @@ extension Console {
                 ? way("distrust", "It may vouch for other devices.", "Take trust back", "second")
                 : way("trust", "Only observers that you know should vouch for others.", "Trust as observer", "second")
         ]
+        if !isJoined {
+            ways.append(
+                way("call", "It is told to ask to be let in; its policy decides then.", "Ask it to come in", "second"))
+        }
         if isJoined {
             ways.append(
                 way(
                     "remove", "It is told that it is out, and may ask to come in again.", "Put out", "danger",
                     sure: "I am sure"))
         }
+        ways.append(
+            way(
+                "deregister",
+                "Its identity ends for good: certificate revoked, connection closed, no key for it any more. It cannot be taken back.",
+                "End its identity", "danger", sure: "I am sure, it cannot be taken back"))
         return ways
     }
 

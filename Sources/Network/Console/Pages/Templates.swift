@@ -20,7 +20,7 @@ struct Templates: Sendable {
         "layout": layout, "sign-in": signIn, "error": error, "waiting": waiting, "card": card, "compare": compare,
         "devices": devices, "device": device, "observers": observers, "observations": observations,
         "policies": policies, "audit": audit, "audit-rows": auditRows, "operators": operators, "account": account,
-        "more": more, "joins": joins, "new-secret": newSecret, "phone": phone,
+        "more": more, "joins": joins, "new-secret": newSecret, "invite": invite, "phone": phone,
     ]
 
     private static let layout = """
@@ -177,6 +177,7 @@ struct Templates: Sendable {
         <p><button>Search</button></p>
         </form>
         <p id="total" data-row="total">{{total}}</p>
+        <p><a href="/invite">Add a device</a></p>
         <div class="scroll" role="region" aria-label="Devices" tabindex="0">
         <table>
         <thead><tr><th scope="col">Identity</th><th scope="col">Type</th><th scope="col">State</th><th scope="col">Last heard</th><th scope="col">Program</th><th scope="col">Note</th></tr></thead>
@@ -188,6 +189,19 @@ struct Templates: Sendable {
         </div>
         {{^rows}}<p class="empty">No device is like that.</p>{{/rows}}
         {{>more}}
+
+        """
+
+    private static let invite = """
+        <p><a href="/devices">All devices</a></p>
+        <h1>Add a device</h1>
+        <p class="lead">Hold this code before the camera of a device or an observer that waits for it. It says where to register, and by which authority that place is to be believed.</p>
+        <div class="invitation">{{{picture}}}</div>
+        <p class="value hex">{{text}}</p>
+        <h2>At its terminal</h2>
+        <p><code>srup-device register --state DIR --type TYPE</code> and <code>srup-observer register</code> wait for the code when no URL is given. With the authority's certificate, <code>ca.crt</code> of the server's folder:</p>
+        <p><code>srup-device register --url {{keyService}} --ca ca.crt --state DIR --type TYPE</code></p>
+        <p class="hint">Everybody who reaches the key service may register. Who comes in is decided by the <a href="/policies">policies</a>.</p>
 
         """
 
@@ -209,6 +223,7 @@ struct Templates: Sendable {
         <div><dt>Program</dt><dd>{{program}}</dd></div>
         <div><dt>SRUP version</dt><dd>{{version}}</dd></div>
         <div><dt>Registered</dt><dd>{{known}}</dd></div>
+        {{#groups}}<div><dt>Groups</dt><dd>{{groups}}</dd></div>{{/groups}}
         <div><dt>Key, SHA-256</dt><dd class="hex">{{fingerprint}}</dd></div>
         </dl>
         {{#waits}}<p class="box warn">It waits to be let in. <a href="/waiting#w-{{id}}">Decide</a></p>{{/waits}}
@@ -225,13 +240,13 @@ struct Templates: Sendable {
         <div class="columns">
         <form method="post" action="/devices/{{id}}/action">
         <input type="hidden" name="token" value="{{actionToken}}">
-        <p><label for="action">Action, 0 to 255</label> <input id="action" name="action" type="number" min="0" max="255" required inputmode="numeric"></p>
+        <p><label for="action">Action, by number or by the name that the device tells</label> <input id="action" name="action" maxlength="64" autocapitalize="none" spellcheck="false" required></p>
         <p><button class="second">Send action</button></p>
         </form>
         <form method="post" action="/devices/{{id}}/data">
         <input type="hidden" name="token" value="{{dataToken}}">
         <p><label for="data-name">Data name</label> <input id="data-name" name="name" maxlength="255" required></p>
-        <p><label for="data-value">Value, as text</label> <input id="data-value" name="value" maxlength="4096"></p>
+        <p><label for="data-value">Value, as its type is written</label> <input id="data-value" name="value" maxlength="4096"></p>
         <p><button class="second">Send data</button></p>
         </form>
         <form method="post" action="/devices/{{id}}/identify">
@@ -253,6 +268,30 @@ struct Templates: Sendable {
         {{/ways}}
         </div>
         {{/moderates}}
+        {{#hasValues}}
+        <h2>Values</h2>
+        <div class="scroll" role="region" aria-label="Values" tabindex="0">
+        <table>
+        <thead><tr><th scope="col">Name</th><th scope="col">Last value</th><th scope="col">Received</th><th scope="col">Kept</th></tr></thead>
+        <tbody id="values" data-rows="row">
+        {{#readings}}<tr data-row="v-{{name}}"><th scope="row">{{name}}</th><td>{{value}}</td><td><time>{{received}}</time></td><td>{{count}}</td></tr>
+        {{/readings}}
+        </tbody>
+        </table>
+        </div>
+        {{/hasValues}}
+        {{#hasSent}}
+        <h2>What it was told</h2>
+        <div class="scroll" role="region" aria-label="What it was told" tabindex="0">
+        <table>
+        <thead><tr><th scope="col">Sent</th><th scope="col">What</th><th scope="col">By</th><th scope="col">Answer</th></tr></thead>
+        <tbody id="sent" data-rows="row">
+        {{#sent}}<tr data-row="c-{{number}}"><td>{{when}}</td><td>{{what}}{{#group}}, to the group {{group}}{{/group}}</td><td>{{by}}</td><td>{{answer}}</td></tr>
+        {{/sent}}
+        </tbody>
+        </table>
+        </div>
+        {{/hasSent}}
         <h2>Joins</h2>
         {{>joins}}
         <h2>What happened</h2>

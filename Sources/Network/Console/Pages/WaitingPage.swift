@@ -48,6 +48,8 @@ extension Console {
         case "several-out": return "\(Words.count(count, "device")) refused."
         case "note": return "The note is kept."
         case "sent": return "It is sent to \(id)."
+        case "ended-identity": return "The identity \(id) ends."
+        case "called": return "\(id) is asked to come in."
         case "removed": return "\(id) is put out."
         case "trusted": return "\(id) may vouch for devices."
         case "distrusted": return "\(id) may not vouch any more."

@@ -356,6 +356,11 @@ public final class BrokerLink: Service, Sendable {
                     + "renew it with \"register --renew\""
             ),
             (
+                "certificate revoked",
+                "the broker at \(place) says that our certificate is revoked: this identity has ended (\"register\" after "
+                    + "\"reset\" makes another one)"
+            ),
+            (
                 "unknown ca",
                 "the broker at \(place) does not accept the authority that signed \(address.certificateFile)"
             ),

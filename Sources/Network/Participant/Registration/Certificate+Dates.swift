@@ -26,6 +26,13 @@ extension Certificate {
         return now > end ? .ended(days: days(now - end)) : .valid(days: days(end - now))
     }
 
+    /// When a certificate ends, in seconds since 1970; `nil` when the text is none.
+    public static func end(_ pem: String) -> Double? {
+        guard let certificate = parse(pem) else { return nil }
+        defer { X509_free(certificate) }
+        return seconds(X509_get0_notAfter(certificate))
+    }
+
     private static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Double? {
         var fields = tm()
         guard ASN1_TIME_to_tm(time, &fields) == 1 else { return nil }

@@ -2,13 +2,34 @@ import CCurl
 import Glibc
 import Linux
 
+/// By whose signature a key service's certificate is believed.
+public enum TrustedAuthority: Sendable, Hashable {
+    /// One of those that the system knows.
+    case system
+    /// The one in a PEM file.
+    case file(String)
+    /// The one of this PEM text, and nobody else.
+    case certificate(String)
+
+    /// How it is called in messages; `nil` for the system's.
+    var name: String? {
+        switch self {
+        case .system: nil
+        case .file(let path): path
+        case .certificate: "the invitation"
+        }
+    }
+}
+
 /// A small HTTPS client over libcurl: one request, one bounded answer.
 ///
 /// libcurl and not NIO, since the appliance links neither NIO nor full Foundation.
 struct HTTPS: Sendable {
-    /// PEM file of the authority to believe; `nil`: the system's.
-    var authorityFile: String?
+    /// Who is believed.
+    var authority = TrustedAuthority.system
     var timeout: Duration = .seconds(20)
+    /// `false` only for what is known by its own fingerprint.
+    var verifies = true
 
     static let maximumBody = 64 << 10
 
@@ -45,15 +66,10 @@ struct HTTPS: Sendable {
         srup_curl_number(curl, CURLOPT_TIMEOUT_MS, Int(timeout / .milliseconds(1)))
         srup_curl_number(curl, CURLOPT_CONNECTTIMEOUT_MS, Int(min(timeout, .seconds(10)) / .milliseconds(1)))
         srup_curl_number(curl, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
-        srup_curl_number(curl, CURLOPT_SSL_VERIFYPEER, 1)
-        srup_curl_number(curl, CURLOPT_SSL_VERIFYHOST, 2)
+        srup_curl_number(curl, CURLOPT_SSL_VERIFYPEER, verifies ? 1 : 0)
+        srup_curl_number(curl, CURLOPT_SSL_VERIFYHOST, verifies ? 2 : 0)
         srup_curl_text(curl, CURLOPT_USERAGENT, "srup-observer")
-        if let authorityFile {
-            guard access(authorityFile, R_OK) == 0 else {
-                throw .authority(authorityFile, String(cString: strerror(errno)))
-            }
-            srup_curl_text(curl, CURLOPT_CAINFO, authorityFile)
-        }
+        try believe(authority, curl)
         var headers: UnsafeMutablePointer<curl_slist>?
         defer { srup_curl_free_list(headers) }
         if let json {
@@ -82,11 +98,28 @@ struct HTTPS: Sendable {
         return Answer(status: srup_curl_status(curl), body: body.bytes)
     }
 
+    private func believe(_ authority: TrustedAuthority, _ curl: UnsafeMutableRawPointer) throws(KeyServiceError) {
+        switch authority {
+        case .system: return
+        case .file(let path):
+            guard access(path, R_OK) == 0 else { throw .authority(path, String(cString: strerror(errno))) }
+            srup_curl_text(curl, CURLOPT_CAINFO, path)
+        case .certificate(let pem):
+            let code = Array(pem.utf8).withUnsafeBytes {
+                srup_curl_bytes(curl, CURLOPT_CAINFO_BLOB, $0.baseAddress, $0.count)
+            }
+            // Never the system's in its place.
+            guard code == CURLE_OK else { throw .authority(authority.name ?? "?", "libcurl is too old for it") }
+        }
+        // The system's authorities stand in a folder, beside which this one would only be one more.
+        srup_curl_text(curl, CURLOPT_CAPATH, nil)
+    }
+
     private func failure(_ url: String, _ code: CURLcode, verified: Int) -> KeyServiceError {
         switch code {
         case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR:
-            return .untrusted(url, CertificateProblem(verified: verified), authority: authorityFile)
-        case CURLE_SSL_CACERT_BADFILE: return .authority(authorityFile ?? "?", "it is no PEM certificate")
+            return .untrusted(url, CertificateProblem(verified: verified), authority: authority.name)
+        case CURLE_SSL_CACERT_BADFILE: return .authority(authority.name ?? "?", "it is no PEM certificate")
         case CURLE_URL_MALFORMAT: return .badURL(url)
         // The scheme is right here: this is an answer that is no HTTP.
         case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY:

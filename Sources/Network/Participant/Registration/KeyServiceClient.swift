@@ -17,6 +17,12 @@ public struct KeyServiceClient: Sendable {
     /// - Parameter authorityFile: PEM file of the authority that signed the service's certificate; `nil`: the system's.
     /// - Throws: ``KeyServiceError/badURL(_:)``.
     public init(url: String, authorityFile: String?, timeout: Duration = .seconds(20)) throws(KeyServiceError) {
+        try self.init(url: url, authority: authorityFile.map { .file($0) } ?? .system, timeout: timeout)
+    }
+
+    /// - Parameter authority: by whose signature the service's certificate is believed.
+    /// - Throws: ``KeyServiceError/badURL(_:)``.
+    public init(url: String, authority: TrustedAuthority, timeout: Duration = .seconds(20)) throws(KeyServiceError) {
         guard url.hasPrefix("https://"), url.utf8.count < 512, url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw .badURL(url)
         }
@@ -24,7 +30,26 @@ public struct KeyServiceClient: Sendable {
         while base.hasSuffix("/") { base.removeLast() }
         if base.hasSuffix("/KeyEx") { base.removeLast("/KeyEx".count) }
         self.url = base
-        https = HTTPS(authorityFile: authorityFile, timeout: timeout)
+        https = HTTPS(authority: authority, timeout: timeout)
+    }
+
+    /// Fetches the authority's certificate from a key service that is known by its address and that certificate's fingerprint
+    /// alone. Who answers need not be believed: anything but the very certificate is refused.
+    ///
+    /// - Returns: PEM of one certificate.
+    /// - Throws: ``KeyServiceError``.
+    public static func authority(
+        at url: String, fingerprint: Fingerprint, timeout: Duration = .seconds(20)
+    ) async throws(KeyServiceError) -> String {
+        let client = try KeyServiceClient(url: url, authority: .system, timeout: timeout)
+        var https = client.https
+        https.verifies = false
+        let answer = try await https.request("\(client.url)/KeyEx/register/authority")
+        try client.accept(answer, [200], "tell its authority")
+        guard let text = String(validating: answer.body, as: UTF8.self),
+            let pem = Certificate.pem(of: fingerprint, in: text)
+        else { throw .otherAuthority(client.url, fingerprint.description) }
+        return pem
     }
 
     private func get(_ route: String) async throws(KeyServiceError) -> HTTPS.Answer {
@@ -192,12 +217,25 @@ public struct KeyServiceClient: Sendable {
         return (certificate, authority)
     }
 
+    /// Brings the last word of an identity whose keys are gone.
+    ///
+    /// - Returns: `false` when the service does not know the identity, or has no place for such a word, as a reference one.
+    /// - Throws: ``KeyServiceError``.
+    func release(_ receipt: ReleaseReceipt) async throws(KeyServiceError) -> Bool {
+        let answer = try await post("release", ["receipt": receipt.description])
+        // Gone: it has ended already.
+        if answer.status == 410 { return true }
+        if [404, 405].contains(answer.status) { return false }
+        try accept(answer, [200], "end the identity")
+        return true
+    }
+
     /// The key of a registered identity, or `nil`.
     ///
     /// - Throws: ``KeyServiceError``.
     public func key(of id: DeviceID) async throws(KeyServiceError) -> PublicKey? {
         let answer = try await get("get_key/\(id.hex)")
-        if answer.status == 404 { return nil }
+        if [404, 410].contains(answer.status) { return nil }
         try accept(answer, [200], "tell the key of \(id)")
         guard let key = Self.publicKey(String(decoding: answer.body, as: UTF8.self)) else {
             throw .notUnderstood(step: "key of \(id)")
@@ -210,7 +248,7 @@ public struct KeyServiceClient: Sendable {
     /// - Throws: ``KeyServiceError``.
     public func type(of id: DeviceID) async throws(KeyServiceError) -> String? {
         let answer = try await get("get_type/\(id.hex)")
-        if answer.status == 404 { return nil }
+        if [404, 410].contains(answer.status) { return nil }
         try accept(answer, [200], "tell the type of \(id)")
         return String(printable: answer.body, atMost: 64).trimmed
     }

@@ -5,6 +5,8 @@ public enum KeyServiceError: Error, Sendable, Hashable, CustomStringConvertible 
     /// Its certificate is not believed.
     case untrusted(String, CertificateProblem, authority: String?)
     case authority(String, String)
+    /// Its authority has not the fingerprint that was told.
+    case otherAuthority(String, String)
     case tooLarge(String)
     case inactive(String)
     case refused(step: String, status: Int, says: String)
@@ -30,6 +32,9 @@ public enum KeyServiceError: Error, Sendable, Hashable, CustomStringConvertible 
         case .untrusted(let url, let problem, let authority):
             problem.sentence("the key service at \(url)", authority: authority)
         case .authority(let path, let why): "the authority's file \(path) cannot be used: \(why)"
+        case .otherAuthority(let url, let fingerprint):
+            "the authority of the key service at \(url) is not the one with the fingerprint \(fingerprint): the invitation is "
+                + "old or false"
         case .tooLarge(let url): "\(url) answers with more than \(HTTPS.maximumBody) bytes; is it a key service?"
         case .inactive(let url): "the key service at \(url) takes no registrations now"
         case .refused(let step, let status, let says):

@@ -16,7 +16,20 @@ public enum Registrar {
         at url: String, authorityFile: String?, type: String, folder: String, server: DeviceID? = nil,
         progress: (String) -> Void
     ) async throws -> DeviceID {
-        let service = try KeyServiceClient(url: url, authorityFile: authorityFile)
+        try await register(
+            at: url, authority: authorityFile.map { .file($0) } ?? .system, type: type, folder: folder, server: server,
+            progress: progress)
+    }
+
+    /// The same, with an authority that need not be in a file.
+    ///
+    /// - Parameter authority: by whose signature the key service's HTTPS certificate is believed; it is kept.
+    /// - Throws: as ``register(at:authorityFile:type:folder:server:progress:)``.
+    public static func register(
+        at url: String, authority trusted: TrustedAuthority, type: String, folder: String, server: DeviceID? = nil,
+        progress: (String) -> Void
+    ) async throws -> DeviceID {
+        let service = try KeyServiceClient(url: url, authority: trusted)
         // An identity that cannot be kept would stay at the key service, and nobody would ever come with it.
         let isNew = access(folder, F_OK) != 0
         try Identity.makeRoom(in: folder)
@@ -46,7 +59,8 @@ public enum Registrar {
                 server: known.id, serverKey: known.key),
             in: folder)
         isKept = true
-        if let authorityFile { try keepAuthority(authorityFile, in: folder) }
+        if let gone = await tellFarewell(in: folder) { progress("told the key service that \(gone) has ended") }
+        try keepAuthority(trusted, in: folder)
         return id
     }
 
@@ -140,8 +154,13 @@ public enum Registrar {
     }
 
     /// The HTTPS authority is kept beside the identity: the key service is asked again later.
-    private static func keepAuthority(_ path: String, in folder: String) throws {
-        let text = try PublicFile.read(path)
+    private static func keepAuthority(_ authority: TrustedAuthority, in folder: String) throws {
+        let text: String
+        switch authority {
+        case .system: return
+        case .file(let path): text = try PublicFile.read(path)
+        case .certificate(let pem): text = pem
+        }
         try PrivateFile.write(text, to: folder + "/https-ca.pem", mode: 0o644)
     }
 

@@ -114,6 +114,9 @@ extension ParticipantStore {
                     .unsigned(next.value),
                     .integer(id))
             }
+            // Those of groups are whole numbers with a sign.
+            try connection.query(
+                "UPDATE groups SET sent = sent + ? WHERE sent < ?", .unsigned(Self.leap), .integer(1 << 62))
             try connection.query("DELETE FROM outbox")
             try connection.query("INSERT OR REPLACE INTO settings VALUES ('leaped', '1')")
         }

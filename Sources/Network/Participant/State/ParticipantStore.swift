@@ -166,6 +166,19 @@ public final class ParticipantStore: Sendable {
             .unsigned(id.value))
     }
 
+    /// Drops all of a peer: key, counters, membership, notes, what is on its way to it. Only for an identity that has ended for
+    /// good: under its name nobody comes again whose old messages could be taken.
+    ///
+    /// - Throws: ``StorageError``.
+    public func erase(_ id: DeviceID) throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            try connection.query("DELETE FROM peers WHERE id = ?", .unsigned(id.value))
+            try connection.query(
+                "DELETE FROM requests WHERE peer = ? OR subject = ?", .unsigned(id.value), .unsigned(id.value))
+            try connection.query("DELETE FROM outbox WHERE topic = ?", .text(Topic.member(id).description))
+        }
+    }
+
     private static func insertPeer(_ id: DeviceID, _ connection: Connection) throws(StorageError) {
         try connection.query(
             "INSERT OR IGNORE INTO peers (id, version) VALUES (?, ?)", .unsigned(id.value),
@@ -177,7 +190,7 @@ public final class ParticipantStore: Sendable {
     /// - Throws: ``StorageError``.
     public func beginAnew() throws(StorageError) {
         try database.transaction { connection throws(StorageError) in
-            for table in ["peers", "requests", "outbox"] { try connection.query("DELETE FROM \(table)") }
+            for table in ["peers", "requests", "outbox", "groups"] { try connection.query("DELETE FROM \(table)") }
         }
     }
 
@@ -289,6 +302,13 @@ public final class ParticipantStore: Sendable {
             admission.map { .blob($0.token.bytes) } ?? .null, .blob(token.bytes), .unsigned(peer.value))
     }
 
+    /// Whether the broker has all that was sent.
+    ///
+    /// - Throws: ``StorageError``.
+    public func isAllConfirmed() throws(StorageError) -> Bool {
+        try database.read("SELECT 1 FROM outbox LIMIT 1").isEmpty
+    }
+
     /// The broker has it.
     ///
     /// - Throws: ``StorageError``.
@@ -319,6 +339,8 @@ public final class ParticipantStore: Sendable {
         public enum Kind: String, Sendable {
             /// `peer` (the server) has asked us to look at `subject`; we owe it the verdict.
             case duty
+            /// `peer` (the server) has told us to do something; we owe it the word how that went.
+            case order
         }
         /// The token of the request, which its answer must carry.
         public let token: Token
@@ -338,7 +360,7 @@ public final class ParticipantStore: Sendable {
         }
     }
 
-    private static func insert(_ request: Request, _ connection: Connection) throws(StorageError) {
+    static func insert(_ request: Request, _ connection: Connection) throws(StorageError) {
         try connection.query(
             "INSERT OR REPLACE INTO requests (token, kind, peer, subject) VALUES (?, ?, ?, ?)",
             .blob(request.token.bytes), .text(request.kind.rawValue), .unsigned(request.peer.value),
@@ -411,6 +433,7 @@ public final class ParticipantStore: Sendable {
         CREATE INDEX audit_of ON audit (subject, id);
         CREATE INDEX peers_joined ON peers (joined, id);
         """,
+        groupTables,
     ]
 }
 
@@ -421,6 +444,8 @@ public enum ParticipantError: Error, Sendable, CustomStringConvertible {
     /// The request has been answered or has expired.
     case alreadyAnswered
     case notRegistered(folder: String)
+    /// The server has ended the identity that was there; its keys are gone.
+    case identityEnded(folder: String)
     /// Whether there is an identity is not for us to know.
     case mayNotBeRead(path: String, why: String)
     /// A key is encrypted for its machine, and this process has not been lent the machine's key.
@@ -437,6 +462,8 @@ public enum ParticipantError: Error, Sendable, CustomStringConvertible {
         case .sequenceExhausted(let peer): "the sequence numbers with \(peer) are used up; register a new identity"
         case .cannotWrite(let why): "a message could not be written: \(why)"
         case .alreadyAnswered: "this request has been answered already"
+        case .identityEnded(let folder):
+            "the server has ended the identity that was in \(folder), and its keys are gone; register to get another one"
         case .notRegistered(let folder): "there is no identity in \(folder); register first"
         case .mayNotBeRead(let path, let why):
             "\(path) may not be read: \(why); run this as the owner of the folder, or as root"

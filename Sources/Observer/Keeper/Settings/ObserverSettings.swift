@@ -12,6 +12,8 @@ package struct ObserverSettings {
         package var stateFolder: String
         package var keyServiceURL: String?
         package var authorityFile: String?
+        /// Whose invitations are taken without asking anybody.
+        package var hosts: [String] = []
         package var deviceType: String
         /// Overrides what registration has told.
         package var server: DeviceID?
@@ -110,6 +112,10 @@ package struct ObserverSettings {
         var common = LogicalObserver(stateFolder: settings.stateFolder, deviceType: "observer", eyes: [])
         common.keyServiceURL = try file.https("registration.url")
         common.authorityFile = try file.path("registration.ca")
+        common.hosts = try file.strings("registration.hosts")
+        if let wrong = common.hosts.first(where: { !SettingsForm.isHost($0) }) {
+            throw file.problem("registration.hosts", "\"\(wrong)\" is no host name and no address")
+        }
         common.deviceType = try file.deviceType("registration.type") ?? common.deviceType
         common.server = try Self.identity(&file, "server.id")
         let blocks = try file.blocks(of: "observer")

@@ -1,4 +1,5 @@
 import COpenSSL
+import ObservedValue
 import Synchronization
 
 /// An OpenSSL key with contexts that are set up once: setting them up costs as much as a tenth of a verification.
@@ -166,16 +167,7 @@ public struct PublicKey: Sendable, Hashable {
     }
 
     /// SHA-256 of the key's SubjectPublicKeyInfo (DER), 64 hexadecimal digits: by it people and programs tell keys apart.
-    public var fingerprint: String {
-        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-        var der: UnsafeMutablePointer<UInt8>?
-        let count = i2d_PUBKEY(box.key, &der)
-        guard count > 0, let der else { return "" }
-        defer { CRYPTO_free(der, "", 0) }
-        var length: UInt32 = 0
-        guard EVP_Digest(der, Int(count), &digest, &length, EVP_sha256(), nil) == 1 else { return "" }
-        return digest.prefix(Int(length)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
+    public var fingerprint: String { Hex.encode(digest) }
 
     /// Whether `signature` is this key's RSASSA-PKCS1-v1_5 SHA-256 signature over the parts one after the other.
     public func isSignature(_ signature: ArraySlice<UInt8>, over parts: ArraySlice<UInt8>...) -> Bool {
@@ -202,6 +194,19 @@ public struct PublicKey: Sendable, Hashable {
             && EVP_PKEY_CTX_set_rsa_padding(operation, RSA_PKCS1_PSS_PADDING) == 1
             && EVP_PKEY_CTX_set_rsa_pss_saltlen(operation, RSA_PSS_SALTLEN_AUTO) == 1
             && EVP_DigestVerify(context, signature, signature.count, bytes, bytes.count) == 1
+    }
+
+    /// The same, 32 bytes.
+    public var digest: [UInt8] {
+        withOpenSSL { key in
+            var der: UnsafeMutablePointer<UInt8>?
+            let count = i2d_PUBKEY(key, &der)
+            guard count > 0, let der else { return [] }
+            defer { srup_free(der) }
+            var digest = [UInt8](repeating: 0, count: 32)
+            _ = SHA256(der, Int(count), &digest)
+            return digest
+        }
     }
 
     /// Lends the OpenSSL key, for certificates.

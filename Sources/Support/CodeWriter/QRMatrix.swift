@@ -2,6 +2,12 @@ import CQREncode
 import Glibc
 import Linux
 
+/// A text is too long for a QR code.
+public struct QRError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What is wrong, for people.
+    public var description: String { "the text could not be made into a QR code" }
+}
+
 /// A QR code as dark and light modules, without its quiet zone.
 ///
 /// Encoding is libqrencode's (ISO/IEC 18004).
@@ -18,8 +24,8 @@ public struct QRMatrix: Sendable, Hashable {
 
     /// Encodes 8-bit text, or alphanumeric text (digits, capitals and some signs) in the smaller form.
     ///
-    /// - Throws: ``PresentationError/cannotEncode``.
-    public init(_ text: UnsafeRawBufferPointer, level: Level = .medium) throws(PresentationError) {
+    /// - Throws: ``QRError``.
+    public init(_ text: UnsafeRawBufferPointer, level: Level = .medium) throws(QRError) {
         let correction: QRecLevel =
             switch level {
             case .low: QR_ECLEVEL_L
@@ -27,7 +33,7 @@ public struct QRMatrix: Sendable, Hashable {
             case .quartile: QR_ECLEVEL_Q
             case .high: QR_ECLEVEL_H
             }
-        guard let input = QRinput_new2(0, correction) else { throw .cannotEncode }
+        guard let input = QRinput_new2(0, correction) else { throw QRError() }
         defer { QRinput_free(input) }
         let bytes = text.assumingMemoryBound(to: UInt8.self)
         let isAlphanumeric = bytes.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) }
@@ -35,7 +41,7 @@ public struct QRMatrix: Sendable, Hashable {
             QRinput_append(
                 input, isAlphanumeric ? QR_MODE_AN : QR_MODE_8, Int32(bytes.count), bytes.baseAddress) == 0,
             let code = QRcode_encodeInput(input)
-        else { throw .cannotEncode }
+        else { throw QRError() }
         defer {
             explicit_bzero(code.pointee.data, Int(code.pointee.width * code.pointee.width))
             QRcode_free(code)
@@ -47,8 +53,8 @@ public struct QRMatrix: Sendable, Hashable {
     /// Encodes 32 hexadecimal characters. They become capitals, which need a smaller code (version 2 and not 3); readers
     /// take either case.
     ///
-    /// - Throws: ``PresentationError/cannotEncode``.
-    public init(hex: UnsafeRawBufferPointer, level: Level = .medium) throws(PresentationError) {
+    /// - Throws: ``QRError``.
+    public init(hex: UnsafeRawBufferPointer, level: Level = .medium) throws(QRError) {
         let capitals = UnsafeMutableRawBufferPointer.allocate(byteCount: max(hex.count, 1), alignment: 1)
         defer {
             capitals.wipe()
@@ -56,6 +62,16 @@ public struct QRMatrix: Sendable, Hashable {
         }
         for (index, byte) in hex.enumerated() { capitals[index] = (0x61...0x66).contains(byte) ? byte - 0x20 : byte }
         try self.init(UnsafeRawBufferPointer(rebasing: capitals[..<hex.count]), level: level)
+    }
+
+    /// Encodes a text.
+    ///
+    /// - Throws: ``QRError``.
+    public init(text: String, level: Level = .medium) throws(QRError) {
+        let bytes = Array(text.utf8)
+        self = try bytes.withUnsafeBytes { bytes in
+            Result { () throws(QRError) in try QRMatrix(bytes, level: level) }
+        }.get()
     }
 
     /// Whether a module is dark; everything outside is light.

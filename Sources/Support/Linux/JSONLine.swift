@@ -1,5 +1,3 @@
-import Linux
-
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
