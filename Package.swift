@@ -354,13 +354,13 @@ let package = Package(
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "PhoneObserverTests", in: "Network",
-            ["CodeWriter", "PhoneObserver", "AimPage", "Linux", "Luma", "Presentation", "TestProcesses"]),
+            ["CodeWriter", "PhoneObserver", "AimPage", "Linux", "Luma", "TestProcesses"]),
         tests(
             "ConsoleTests", in: "Network",
             [
                 "CodeWriter", "Console", "C2", "COpenSSL", "HTTPServing", "JoiningDevice", "KeyService", "Limits",
                 "Operators",
-                "Participant", "PhoneObserver", "Presentation", "Program", "SRUP", "Storage", "TestNetwork",
+                "Participant", "PhoneObserver", "Program", "SRUP", "Storage", "TestNetwork",
                 "ValueForms",
                 log, lifecycle, web("Hummingbird"),
             ]),

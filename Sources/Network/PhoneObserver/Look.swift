@@ -55,7 +55,7 @@ package struct Look: Sendable, Hashable {
         case .invalid(let device):
             "INVALID: another value was shown in place of \(device.hex) for so long that it is not let in."
         case .otherValue:
-            "A value was read, but it is that of no device below. Is this the right device? It may still show an earlier one."
+            "A value was read, but that of no device that is to be looked at. Is this the right one? It may still show an earlier value."
         case .otherCode: "A code was read that is no device's: an address or the number of an article."
         case .unread: "There is a code that cannot be read: go closer, hold still, show all of it without reflections."
         case .nothing(.dark): "No code was found, and the picture is dark: make more light."

@@ -31,52 +31,82 @@ package struct PictureProcess: Sendable {
     ///
     /// - Throws: ``Failure``.
     package func report(on picture: [UInt8]) throws(Failure) -> PictureReport {
+        guard !picture.isEmpty else { return PictureReport(unusable: "there is nothing in it") }
         guard picture.count <= Self.maximumPicture else { return PictureReport(unusable: "it is too large") }
-        let file = srup_memory_file("picture")
-        guard file >= 0 else { throw Self.failure("no memory for it") }
-        defer { close(file) }
-        guard writeAll(picture, to: file), lseek(file, 0, SEEK_SET) == 0 else {
-            throw Self.failure("no memory for it")
+        // Not a pipe and not a file in memory: the unit allows the server neither.
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw Failure(description: "the picture could not be looked at: \(String(cString: strerror(errno)))")
         }
-        // What is told fits into the pipe.
-        var answer: [Int32] = [-1, -1]
-        guard pipe(&answer) == 0 else { throw Self.failure("no pipe") }
-        defer { for descriptor in answer { close(descriptor) } }
-        for descriptor in answer {
-            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-            _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
-        }
+        let (own, its) = (ends[0], ends[1])
+        defer { close(own) }
         let process: pid_t
         do throws(ChildProcess.Failure) {
+            defer { close(its) }
+            // It has nothing to finish when we are gone.
             process = try ChildProcess.start(
-                program, arguments, environment: [:], descriptors: [0: file, 1: answer[1]],
-                // Not before its limits are its own, should we be stopped: it has nothing to finish.
-                lastSignal: SIGKILL)
+                program, arguments, environment: [:], descriptors: [0: its, 1: its], lastSignal: SIGKILL)
         } catch {
             throw Failure(description: error.description)
         }
-        let end = ChildProcess.wait(process, until: .now + patience, killsGroup: true)
-        // It may have been told to look at a picture that shows a nonce.
-        var text = [UInt8](repeating: 0, count: PictureReport.maximumBytes + 1)
+        let deadline = ContinuousClock.now + patience
+        // What it says may be a nonce.
+        var text = Self.exchange(picture, own, until: deadline)
         defer { text.withUnsafeMutableBytes { $0.wipe() } }
-        let count = text.withUnsafeMutableBytes { read(answer[0], $0.baseAddress, $0.count) }
+        // It may not say more than it has to, nor stay when it has said it.
+        let isTooMuch = text.count > PictureReport.maximumBytes
+        let end = ChildProcess.wait(process, until: isTooMuch ? .now : deadline, killsGroup: true)
         guard end == .exited(0) else {
-            throw Failure(
-                description: "the process that looked at it did not finish (\(end?.description ?? "it hung"))")
+            let how = isTooMuch ? "it said too much" : end?.description ?? "it hung"
+            throw Failure(description: "the process that looked at it did not finish (\(how))")
         }
-        guard count > 0, let report = PictureReport(String(decoding: text.prefix(count), as: UTF8.self)) else {
+        guard let report = PictureReport(String(decoding: text, as: UTF8.self)) else {
             throw Failure(description: "the process that looked at it said something else than what it had seen")
         }
         return report
     }
 
-    private static func failure(_ what: String) -> Failure {
-        Failure(description: "the picture could not be looked at: \(what): \(String(cString: strerror(errno)))")
+    /// Gives the picture and gets the answer, as far as there is time for it.
+    private static func exchange(
+        _ picture: [UInt8], _ socket: Int32, until deadline: ContinuousClock.Instant
+    ) -> [UInt8] {
+        _ = fcntl(socket, F_SETFL, O_NONBLOCK)
+        var answer: [UInt8] = []
+        answer.reserveCapacity(PictureReport.maximumBytes + 4096)
+        var sent = 0
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        defer { buffer.withUnsafeMutableBytes { $0.wipe() } }
+        while answer.count <= PictureReport.maximumBytes {
+            let left = (deadline - .now) / .milliseconds(1)
+            guard left > 0 else { break }
+            let isSending = sent < picture.count
+            var wait = pollfd(fd: socket, events: Int16(POLLIN) | (isSending ? Int16(POLLOUT) : 0), revents: 0)
+            let ready = poll(&wait, 1, Int32(min(left, 60_000)) + 1)
+            guard ready > 0 else {
+                if ready < 0 && errno != EINTR { break }
+                continue
+            }
+            if isSending, wait.revents & Int16(POLLOUT) != 0 {
+                let count = picture.withUnsafeBytes { bytes in
+                    send(socket, bytes.baseAddress.map { $0 + sent }, bytes.count - sent, SocketFlags.noSignal)
+                }
+                // It takes no more of it: its answer says why, or its end.
+                sent = count > 0 ? sent + count : errno == EAGAIN || errno == EINTR ? sent : picture.count
+                if sent == picture.count { shutdown(socket, SocketFlags.endWriting) }
+            }
+            guard wait.revents & Int16(POLLIN | POLLHUP | POLLERR) != 0 else { continue }
+            let count = buffer.withUnsafeMutableBytes { read(socket, $0.baseAddress, $0.count) }
+            if count < 0 && (errno == EAGAIN || errno == EINTR) { continue }
+            guard count > 0 else { break }
+            answer += buffer.prefix(count)
+        }
+        return answer
     }
 
     // MARK: The other end
 
-    /// Looks at the picture on standard input and says on standard output what is in it. The limits come first.
+    /// Looks at the picture on standard input and says on standard output what is in it. The limits come first; to be called
+    /// before there are other threads.
     ///
     /// - Returns: the exit code.
     package static func answer() -> Int32 {

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Glibc
+import PhoneObserver
 import Program
 
 @main
@@ -28,6 +30,12 @@ struct SRUPC2: AsyncParsableCommand {
             GroupCommand.self,
             Terminate.self, CallToJoin.self, Deregister.self, Ended.self, Receipt.self, Identities.self, Forget.self,
             ServerTokenCommand.self, OperatorCommand.self, TokenCommand.self, WebhookCommand.self, MetricsCommand.self,
-            ReadPicture.self,
+
         ])
+
+    static func main() async {
+        // It confines itself, which it can only before there are other threads; so not by way of run().
+        if CommandLine.arguments.dropFirst() == ["read-picture"] { Glibc.exit(PictureProcess.answer()) }
+        await main(nil)
+    }
 }

@@ -78,7 +78,7 @@ import Testing
         await scene.advance(by: .seconds(30))
         for _ in 0..<3 {
             _ = try await phone.photo(try PhoneScene.picture(of: other))
-            #expect(try await phone.page().contains("of no device below"))
+            #expect(try await phone.page().contains("of no device that is to be looked at"))
             await scene.advance(by: .seconds(5))
         }
         #expect(!device.member.isJoined && device.shown != nil)

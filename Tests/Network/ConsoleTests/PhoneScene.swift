@@ -3,7 +3,7 @@ import HTTPTypes
 import JoiningDevice
 import Logging
 import Participant
-import Presentation
+import CodeWriter
 import SRUP
 import TestNetwork
 import Testing

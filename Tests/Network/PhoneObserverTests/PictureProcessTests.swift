@@ -3,7 +3,7 @@ import AimPage
 import Foundation
 import Linux
 import Luma
-import Presentation
+import CodeWriter
 import TestProcesses
 import Testing
 

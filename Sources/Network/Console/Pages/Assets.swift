@@ -112,7 +112,7 @@ enum Assets {
         .state { display: inline-block; padding: .05rem .55rem; border-radius: 1em; border: 1px solid var(--line); white-space: nowrap; }
         .state.yes { background: var(--good); border-color: var(--good-line); } .state.no, .state.bad { background: var(--bad); border-color: var(--bad-line); } .state.open { background: var(--warn); border-color: var(--warn-line); }
         .pages { display: inline-block; margin: 0 1.5rem 0 0; } .changed { animation: changed 3s; } @keyframes changed { from { background: var(--warn); } }
-        .eye { max-width: 32rem; } .eye video, .eye img { width: 100%; background: #000; border-radius: 8px; }
+        .eye { max-width: 32rem; } .eye form { margin-top: 1.25rem; } .eye .card { padding-bottom: .25rem; } .eye h3 { margin: 0 0 .25rem; font-size: 1.1rem; } .link:empty { border: 0; padding: 0; margin: 0; } .eye video, .eye img { width: 100%; background: #000; border-radius: 8px; }
         footer { border-top: 1px solid var(--line); color: var(--faint); font-size: .9rem; } footer p { margin: .75rem 0; }
         @media (max-width: 40rem) {
           h1 { font-size: 1.5rem; } .top nav { order: 3; flex-basis: 100%; } .who { margin-left: auto; }

@@ -39,6 +39,20 @@ extension Assets {
           // Without a sign of life the server takes the phone for closed.
           setInterval(() => { post("/phone/beat", "", "text/plain").catch(() => {}); }, 10000);
 
+          // The time that is left goes by without asking the server.
+          const began = new WeakMap();
+          setInterval(() => {
+            for (const time of document.querySelectorAll("#rows time")) {
+              if (!began.has(time)) {
+                const [since, left] = (time.textContent.match(/\\d+/g) || [0, 0]).map(Number);
+                began.set(time, { since, left, at: Date.now() });
+              }
+              const { since, left, at } = began.get(time);
+              const passed = Math.round((Date.now() - at) / 1000);
+              time.textContent = (since + passed) + " s ago, " + Math.max(0, left - passed) + " s left";
+            }
+          }, 1000);
+
           const canvas = document.createElement("canvas");
           const picture = () => new Promise((done) => {
             const scale = Math.min(1, 1280 / Math.max(video.videoWidth, video.videoHeight, 1));
