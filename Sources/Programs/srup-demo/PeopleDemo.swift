@@ -69,7 +69,7 @@ struct PeopleDemo {
     private func open(_ page: String) {
         let environment = ProcessInfo.processInfo.environment
         guard environment["DISPLAY"] != nil || environment["WAYLAND_DISPLAY"] != nil else { return }
-        try? loopback.runner.run("xdg-open", [page], as: "browser", within: 5)
+        _ = try? loopback.runner.run("xdg-open", [page], as: "browser", within: 5)
     }
 
     // MARK: The device

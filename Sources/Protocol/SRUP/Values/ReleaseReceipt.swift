@@ -32,8 +32,10 @@ public struct ReleaseReceipt: Sendable, Hashable, CustomStringConvertible {
     /// Signs.
     ///
     /// - Parameters:
+    ///   - identity: who has ended.
     ///   - key: SHA-256 of the identity's public key; empty when it is not known.
     ///   - ended: seconds since 1970.
+    ///   - signer: the authority, or the identity itself.
     /// - Throws: ``CryptoError``.
     public init(of identity: DeviceID, key: [UInt8], ended: UInt64, signedBy signer: PrivateKey) throws(CryptoError) {
         self.identity = identity
