@@ -1,3 +1,4 @@
+import CodeWriter
 import HTTPTypes
 import JoiningDevice
 import Logging

@@ -309,7 +309,11 @@ import Testing
     }
 
     @Test func refusalsAreFurtherApartWithTime() async throws {
-        let bench = try await Bench(rejoin: .seconds(600)) { $0.refusedPause = .seconds(10) }
+        let bench = try await Bench(rejoin: .seconds(600)) {
+            $0.refusedPause = .seconds(10)
+            // What is not answered is not asked again meanwhile.
+            $0.joinTimeout = .seconds(300)
+        }
         for _ in 0..<5 {
             try await bench.say(.response(.joinRefused), try bench.lastToken())
             await bench.network.advance(by: .milliseconds(60_500))

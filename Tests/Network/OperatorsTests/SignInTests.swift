@@ -167,6 +167,7 @@ import Testing
         }
         private let state = Mutex(State())
         var most: Int { state.withLock { $0.most } }
+        var now: Int { state.withLock { $0.now } }
         func open() { state.withLock { $0.isOpen = true } }
         /// Blocks until ``open()``.
         func pass() {
@@ -190,7 +191,7 @@ import Testing
                 }
             }
         }
-        while work.load != (2, 3) { await Task.yield() }
+        while work.load != (2, 3) || watch.now < 2 { await Task.yield() }
         // Full: the next is told so at once.
         await #expect(throws: OperatorError.busy) { try await work.run { () throws(OperatorError) in } }
         watch.open()
