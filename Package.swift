@@ -354,7 +354,7 @@ let package = Package(
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "PhoneObserverTests", in: "Network",
-            ["CodeWriter", "PhoneObserver", "AimPage", "Linux", "Luma", "TestProcesses"]),
+            ["CodeWriter", "PhoneObserver", "AimPage", "Linux", "Luma", "Participant", "SRUP", "TestProcesses", log]),
         tests(
             "ConsoleTests", in: "Network",
             [

@@ -1,5 +1,9 @@
+import Foundation
+import KeyService
+import Logging
 import Participant
 import SRUP
+import ServiceLifecycle
 import Synchronization
 import TestNetwork
 import Testing
@@ -267,6 +271,67 @@ import Testing
         try scene.server.store.trust(DeviceID(0x77), now: 1)
         await scene.desk.begin()
         #expect(try scene.server.store.trusted() == [DeviceID(0x77)])
+    }
+
+    @Test func aServerThatStopsLeavesNoPhoneTrusted() async throws {
+        let scene = try await PhoneScene()
+        defer { scene.close() }
+        try scene.server.store.trust(PhoneScene.Places.id("administer"), now: 1)
+        let group = ServiceGroup(
+            services: [scene.desk], gracefulShutdownSignals: [],
+            logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() })
+        let running = Task { try await group.run() }
+        // What an earlier run has left is taken back first.
+        while try isTrusted(scene, "administer") { await Task.yield() }
+        let phone = try await scene.phone()
+        #expect(try isTrusted(scene))
+        await group.triggerGracefulShutdown()
+        try await running.value
+        #expect(try !isTrusted(scene))
+        #expect(scene.places.ended == 1)
+        // And nobody opens another one in its last moments.
+        let answer = try await phone.browser.submit("/phone", "/phone/open", [])
+        #expect(answer.status == 503 || answer.status == 429)
+        #expect(try !isTrusted(scene))
+    }
+
+    @Test func noMorePhonesThanThereIsRoomFor() async throws {
+        let scene = try await PhoneScene { $0.phones = 1 }
+        defer { scene.close() }
+        let phone = try await scene.phone(.moderate)
+        let browser = try await scene.scene.browser(.administer)
+        #expect(try await browser.submit("/phone", "/phone/open", []).status == 429)
+        #expect(try !isTrusted(scene, "administer"))
+        // Twice the same is one.
+        #expect(try await phone.browser.post("/phone/open", [("token", phone.token)]).status == 303)
+        #expect(scene.places.begun == 1)
+        await scene.desk.close("moderate")
+        _ = try await scene.phone(.administer)
+        #expect(try isTrusted(scene, "administer"))
+    }
+
+    @Test func theAuthorityIsOfferedToEverybody() async throws {
+        let scene = try await PhoneScene()
+        defer { scene.close() }
+        let stranger = ConsoleScene.Browser(scene: scene.scene)
+        #expect(try await stranger.get("/ca.crt").status == 404)
+        let path = scene.network.folder + "/ca.crt"
+        let folder = scene.network.folder + "/authority"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        let authority = try Authority.create(in: folder, name: "Test")
+        try authority.certificate.write(toFile: path, atomically: true, encoding: .utf8)
+        var settings = scene.scene.console.settings
+        settings.authorityFile = path
+        try scene.scene.use(scene.desk, settings)
+        let answer = try await stranger.get("/ca.crt")
+        #expect(answer.status == 200 && answer.text == authority.certificate)
+        #expect(answer.headers[.contentType] == "application/x-x509-ca-cert")
+        let print = try #require(Certificate.fingerprint(authority.certificate))
+        #expect(print.count == 95 && print.split(separator: ":").count == 32)
+        let page = try await scene.scene.browser(.moderate).get("/phone")
+        #expect(page.text.contains(print) && page.text.contains("href=\"/ca.crt\""))
+        #expect(Certificate.fingerprint("no certificate") == nil)
     }
 
     @Test func eachOperatorHasAPhoneOfTheirOwn() async throws {

@@ -176,6 +176,21 @@ import Testing
         #expect(failure(standIn("/bin/cat", ["/dev/zero"], patience: .seconds(1))) != nil)
     }
 
+    @Test func theLargestPictureArrivesWhole() throws {
+        let script =
+            "test \"$(cat | cksum | cut -d' ' -f2)\" = \(PictureProcess.maximumPicture) && printf 'others 5\\nend\\n'"
+        let picture = [UInt8](repeating: 0x5A, count: PictureProcess.maximumPicture)
+        #expect(try standIn("/bin/sh", ["-c", script]).report(on: picture).others == 5)
+    }
+
+    @Test func whoDoesNotReadAllOfItMayAnswerAllTheSame() throws {
+        let picture = [UInt8](repeating: 0x5A, count: PictureProcess.maximumPicture)
+        let deaf = standIn("/bin/sh", ["-c", "exec <&-; printf 'others 6\\nend\\n'"])
+        #expect(try deaf.report(on: picture).others == 6)
+        // And one that closes both ends and stays is ended when its time is up.
+        #expect(failure(standIn("/bin/sh", ["-c", "exec <&- >&-; sleep 1000"], patience: .seconds(1))) != nil)
+    }
+
     @Test func aReportComesThroughAsItWas() throws {
         var report = PictureReport()
         report.seen = [.init(value: value, how: "qr at 1,2 to 3,4 of 5x6")]
