@@ -72,14 +72,14 @@ enum Assets {
         input, select { font: inherit; color: var(--ink); background: var(--paper); border: 2px solid var(--faint); border-radius: 4px; padding: .45rem .55rem; min-height: 2.75rem; max-width: 100%; }
         input[type=checkbox] { width: 1.5rem; height: 1.5rem; min-height: 0; vertical-align: middle; margin: 0 .35rem 0 0; accent-color: var(--button); }
         label { font-weight: 600; }
-        .narrow input, .search input, .columns input { display: block; width: 100%; }
+        .narrow input, .search input, .columns input:not([type=checkbox]) { display: block; width: 100%; }
         .search, .row { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: flex-end; margin-bottom: 1rem; }
         .search p, .row p { margin: 0; min-width: 0; max-width: 100%; }
         .row label { display: block; }
         #note, #data-name, #data-value { width: 26rem; }
         td .row { min-width: 18rem; margin: 0; gap: .4rem; align-items: center; }
         .search select { display: block; }
-        .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1.5rem; align-items: end; }
+        .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1.5rem; align-items: start; }
         .box { border: 2px solid var(--line); border-left-width: 8px; padding: .75rem 1rem; margin: 0 0 1.25rem; border-radius: 4px; background: var(--raised); }
         .box > :last-child { margin-bottom: 0; } .box h2 { margin-top: 0; }
         .good { background: var(--good); border-color: var(--good-line); }
