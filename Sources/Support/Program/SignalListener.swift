@@ -5,7 +5,7 @@ import Linux
 public final class SignalListener {
     private var descriptor: Int32 = -1
     private var rest: [UInt8] = []
-    private static let longestWord = 128
+    static let longestWord = 128
 
     /// Not connected yet.
     public init() {}

@@ -109,7 +109,9 @@ import Testing
         let masks = status.split(separator: "\n").map {
             $0.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }
         }
-        #expect(masks == [0, 0], "\(status)")
+        // 32 and 33 are the C library's own: nobody else can set them, and whoever has started the tests may have left one so.
+        let ours = masks.map { $0.map { $0 & ~(3 << 31) } }
+        #expect(ours == [0, 0], "\(status)")
     }
 
     @Test func aGroupOfItsOwnKeepsTheTerminalsSignalsAway() throws {

@@ -226,17 +226,22 @@ func running(_ service: any Service, _ body: () async throws -> Void) async thro
         say(keeper, Array("val".utf8))
         #expect(listener.words(within: 5000).isEmpty)
         say(keeper, Array("id\nwai".utf8))
-        #expect(listener.words(within: 5000) == ["valid"])
+        var words: [String] = []
+        for _ in 0..<20 where words.isEmpty { words = listener.words(within: 5000) }
+        #expect(words == ["valid"])
         #expect(listener.isConnected)
     }
 
     @Test func aWordWithoutEndEndsTheConnection() {
         let (listener, keeper) = connected()
         defer { close(keeper) }
-        say(keeper, Array(repeating: 0x61, count: 64))
+        say(keeper, Array(repeating: 0x61, count: SignalListener.longestWord))
         #expect(listener.words(within: 5000).isEmpty && listener.isConnected)
         say(keeper, [0x61])
-        #expect(listener.words(within: 5000).isEmpty && !listener.isConnected)
+        // A wait that a signal has ended is begun again.
+        var words: [String] = []
+        for _ in 0..<20 where listener.isConnected { words += listener.words(within: 5000) }
+        #expect(words.isEmpty && !listener.isConnected)
     }
 
     @Test func afterTheEndAnotherConnectionBeginsAtAWordsBeginning() {
