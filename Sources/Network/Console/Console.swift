@@ -97,8 +97,6 @@ public struct ConsoleSettings: Sendable {
     public var name: String
     /// Where devices register: shown to whoever wants to add one.
     public var keyService: String
-    /// How long a session lasts that is not used.
-    public var idle = Duration.seconds(3600)
     /// How many calls a second one token may make in the long run; ten times as many at once.
     public var callsPerSecond = 50.0
     /// The network's authority in PEM, which is offered to phones; `nil`: it is not.

@@ -2,12 +2,6 @@ import Glibc
 import Linux
 import Synchronization
 
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
-
 /// What happens, as one JSON object per line, for programs that follow along (the demo, tests, a status display).
 /// Never holds a nonce. A file above 64 MiB is moved to FILE.old and begun anew: others cause these lines, and must not fill
 /// the disk.
@@ -79,10 +73,7 @@ public final class EventLog: Sendable {
         var line = details.merging(common) { own, _ in own }
         line["event"] = event
         line["t"] = "\(time.tv_sec).\(String(1_000_000 + time.tv_nsec / 1000).dropFirst())"
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let json = try? encoder.encode(line) else { return }
-        let bytes = Array((String(decoding: json, as: UTF8.self).withEscapesInJSON + "\n").utf8)
+        let bytes = Array((line.jsonLine + "\n").utf8)
         file.withLock { file in
             if file.size > Self.maximumSize { beginAnew(&file) }
             // One write for the line, so that lines of several processes in one file do not mix.

@@ -26,8 +26,6 @@ final class ConsoleScene: @unchecked Sendable {
     let identities: KeyServiceState
     private(set) var console: Console
     private var responder: any HTTPResponder<ConsoleContext>
-    /// What the operators' clock says beside the network's.
-    var ahead = 0.0
 
     /// Cheap: what a password costs is tested elsewhere.
     private static let cost = PasswordCost(n: 16, r: 1, p: 1)

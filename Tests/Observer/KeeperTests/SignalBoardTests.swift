@@ -27,9 +27,20 @@ import Testing
 
     /// Plays `body` before a listener and returns the words that it has heard; the first is the one before.
     private func words(_ desk: Desk, _ body: (SignalBoard) -> Void) async throws -> [String] {
-        let running = Task { [socket = desk.board.socket] in try await socket.run() }
+        try await heard(desk, desk.board.socket, at: desk.path, body)
+    }
+
+    /// The same for what a display hears.
+    private func values(_ desk: Desk, _ body: (SignalBoard) -> Void) async throws -> [String] {
+        try await heard(desk, desk.board.values, at: desk.path + "-value", body)
+    }
+
+    private func heard(
+        _ desk: Desk, _ socket: SignalSocket, at path: String, _ body: (SignalBoard) -> Void
+    ) async throws -> [String] {
+        let running = Task { try await socket.run() }
         let listener = SignalListener()
-        listener.connect(toAny: [desk.path])
+        listener.connect(toAny: [path])
         var heard: [String] = []
         // The pool may have one thread only, which the socket needs, too.
         func listen(to count: Int) async {
@@ -44,27 +55,6 @@ import Testing
         running.cancel()
         _ = await running.result
         // Until the other side has gone.
-        await listen(to: .max)
-        return heard
-    }
-
-    /// What a display hears.
-    private func values(_ desk: Desk, _ body: (SignalBoard) -> Void) async throws -> [String] {
-        let running = Task { [socket = desk.board.values] in try await socket.run() }
-        let listener = SignalListener()
-        listener.connect(toAny: [desk.path + "-value"])
-        var heard: [String] = []
-        func listen(to count: Int) async {
-            let deadline = ContinuousClock.now + .seconds(20)
-            while heard.count < count, listener.isConnected, ContinuousClock.now < deadline {
-                heard += listener.words(within: 0)
-                try? await Task.sleep(for: .milliseconds(1))
-            }
-        }
-        await listen(to: 1)
-        body(desk.board)
-        running.cancel()
-        _ = await running.result
         await listen(to: .max)
         return heard
     }

@@ -66,10 +66,7 @@ extension Console {
             } catch let error as OperationError {
                 let problem = PageError(error)
                 guard case .invalid = error else { throw problem }
-                var page = try await devicePage(id, session)
-                page.status = problem.status
-                page.problems = [(problem.words, problem.remedy)]
-                return await answer(page, request, context)
+                return await answer(try await devicePage(id, session).saying(problem), request, context)
             }
         }
     }

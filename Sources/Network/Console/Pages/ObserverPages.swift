@@ -25,11 +25,7 @@ extension Console {
                 try await server.setTrust(trusts, of: id, by: session.name.text)
                 return Response.found("/observers?done=\(trusts ? "trusted" : "distrusted")&id=\(id.hex)")
             } catch let error as OperationError {
-                let problem = PageError(error)
-                var page = try await observersPage(session)
-                page.status = problem.status
-                page.problems = [(problem.words, problem.remedy)]
-                return await answer(page, request, context)
+                return await answer(try await observersPage(session).saying(PageError(error)), request, context)
             }
         }
         router.get("/observations") { request, context in

@@ -19,11 +19,7 @@ extension Console {
             do {
                 return try await changeOperator(form, session, request, context)
             } catch let error as OperatorError {
-                let problem = PageError(error)
-                var page = try operatorsPage(session)
-                page.status = problem.status
-                page.problems = [(problem.words, problem.remedy)]
-                return await answer(page, request, context)
+                return await answer(try operatorsPage(session).saying(PageError(error)), request, context)
             }
         }
     }
@@ -170,12 +166,7 @@ extension Console {
                 if case .wrong = error {
                     problem = PageError(.unprocessableContent, "The present password is wrong.", "Type it again.")
                 }
-                var page = try accountPage(session)
-                page.status = problem.status
-                page.problems = [(problem.words, problem.remedy)]
-                var response = await answer(page, request, context)
-                if let seconds = problem.retryAfter { response.headers[.retryAfter] = String(seconds) }
-                return response
+                return await answer(try accountPage(session).saying(problem), request, context)
             }
         }
     }

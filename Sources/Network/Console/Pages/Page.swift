@@ -20,6 +20,17 @@ struct Page {
     /// What was done, for the top of the page.
     var done: String?
     var status = HTTPResponse.Status.ok
+    /// In seconds, when trying again then helps.
+    var retryAfter: Int?
+
+    /// The same page, with what did not work at its top.
+    func saying(_ problem: PageError) -> Page {
+        var page = self
+        page.status = problem.status
+        page.problems = [(problem.words, problem.remedy)]
+        page.retryAfter = problem.retryAfter
+        return page
+    }
 }
 
 /// The pages that the head of each leads to.
@@ -46,18 +57,14 @@ extension Console {
 
     /// What could not be shown or done, as a page of its own.
     func page(_ error: PageError, _ request: Request, _ context: ConsoleContext) -> Response {
-        var response: Response
         if error.leadsToSignIn, request.method == .get {
-            response = signInPage(request, context, next: request.uri.description, error: nil)
-        } else {
-            var page = Page(template: "error", title: error.words, status: error.status)
-            page.values = ["words": error.words, "remedy": error.remedy]
-            page.values["back"] = request.method == .get ? "/waiting" : Self.parent(of: request.uri.path)
-            if context.visitor?.session != nil { page.values["visitor"] = true }
-            response = write(page, request.uri.path, context.visitor?.session, waiting: 0)
+            return signInPage(request, context, next: request.uri.description, error: nil)
         }
-        if let seconds = error.retryAfter { response.headers[.retryAfter] = String(seconds) }
-        return response
+        var page = Page(template: "error", title: error.words, status: error.status, retryAfter: error.retryAfter)
+        page.values = ["words": error.words, "remedy": error.remedy]
+        page.values["back"] = request.method == .get ? "/waiting" : Self.parent(of: request.uri.path)
+        if context.visitor?.session != nil { page.values["visitor"] = true }
+        return write(page, request.uri.path, context.visitor?.session, waiting: 0)
     }
 
     /// The page that a form's address belongs to.
@@ -91,9 +98,11 @@ extension Console {
             values["problem"] = true
             values["problems"] = page.problems.map { ["words": $0.words, "remedy": $0.remedy] }
         }
-        return Response(
+        var response = Response(
             status: page.status, headers: [.contentType: "text/html; charset=utf-8"],
             body: .init(byteBuffer: ByteBuffer(string: templates.render("layout", values))))
+        if let seconds = page.retryAfter { response.headers[.retryAfter] = String(seconds) }
+        return response
     }
 }
 

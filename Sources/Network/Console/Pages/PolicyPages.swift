@@ -24,11 +24,7 @@ extension Console {
                 try await server.setPolicy(policy, for: form["type"] ?? "", by: session.name.text)
                 return Response.found("/policies?done=policy")
             } catch let error as OperationError {
-                let problem = PageError(error)
-                var page = try await policiesPage(session)
-                page.status = problem.status
-                page.problems = [(problem.words, problem.remedy)]
-                return await answer(page, request, context)
+                return await answer(try await policiesPage(session).saying(PageError(error)), request, context)
             }
         }
     }

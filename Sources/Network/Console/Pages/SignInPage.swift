@@ -33,10 +33,7 @@ extension Console {
         if request.uri.path == "/sign-in", error == nil { page.status = .ok }
         page.values["next"] = Self.ownPath(next)
         page.values["name"] = name
-        if let error { page.problems = [(error.words, error.remedy)] }
-        var response = write(page, request.uri.path, nil, waiting: 0)
-        if let seconds = error?.retryAfter { response.headers[.retryAfter] = String(seconds) }
-        return response
+        return write(error.map(page.saying) ?? page, request.uri.path, nil, waiting: 0)
     }
 
     private func enter(_ request: Request, _ context: ConsoleContext) async throws -> Response {
