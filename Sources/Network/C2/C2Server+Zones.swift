@@ -8,6 +8,9 @@ extension C2Server {
         try state.zone(of: device) ?? rules.zones[type]
     }
 
+    /// The zone of a device type; `nil`: none.
+    public func zone(ofType type: String) -> String? { rules.zones[type] }
+
     /// By what each observer sees, where that is known.
     func eyeKinds() throws -> [DeviceID: EyeKind] {
         var kinds = try state.eyes()
