@@ -329,6 +329,7 @@ struct CheckCommand: ParsableCommand {
                 print("\(type): \(policy.words)")
             }
             print("all other types: \(rules.otherwise.words)")
+            for line in rules.places { print(line) }
             let problems = BrokerConfiguration.problems(folder: folder.folder)
             for warning in rules.warnings + problems + ServerCertificates.problems(folder: folder.folder) {
                 print("warning: \(warning)")
@@ -336,6 +337,18 @@ struct CheckCommand: ParsableCommand {
         } catch {
             throw Program.failure(error, code: .configuration)
         }
+    }
+}
+
+extension C2Rules {
+    /// Zones and roll calls, a line each.
+    var places: [String] {
+        zones.sorted { $0.key < $1.key }.map { "\($0.key): belong in the zone \($0.value)" }
+            + rollCall.every.sorted { $0.key < $1.key }.map { type, interval in
+                let whom = type == "*" ? "all other types" : type
+                let end = rollCall.failures == 0 ? "" : ", and are put out when they fail \(rollCall.failures) in a row"
+                return "\(whom): show themselves again every \(Int(interval / .seconds(60))) min\(end)"
+            }
     }
 }
 
