@@ -227,6 +227,13 @@ struct ServerSettings {
         otherwise = "observed"       # all types that are not named here
         observer = "trusted"         # observers vouch for others: by name only
 
+        [observation]
+        tries = 3                    # FAILED is tried again with a fresh nonce, up to this many tries in all
+        timeout = "90 s"             # how long an observer may take
+        # rest = "180 s"             # how long after that an observer that looks at one device at a time is left alone:
+                                     # timeout and rest together must be longer than it ever looks
+        tell_observer = true         # tell a device by whom it must be observed; a reference device needs false
+
         # In which zone the devices of a type are to be: the observers that serve it (srup-c2 zone serve) look at them.
         [zones]
         # lamp = "hall"
@@ -237,13 +244,6 @@ struct ServerSettings {
         at_once = 4                  # under way at once
         [roll_call.every]
         # lamp = "24 h"
-
-        [observation]
-        tries = 3                    # FAILED is tried again with a fresh nonce, up to this many tries in all
-        timeout = "90 s"             # how long an observer may take
-        # rest = "180 s"             # how long after that an observer that looks at one device at a time is left alone:
-                                     # timeout and rest together must be longer than it ever looks
-        tell_observer = true         # tell a device by whom it must be observed; a reference device needs false
 
         [moderation]                 # joins that a person decides
         time = "1 h"                 # how long one waits; then the device is told to ask again
