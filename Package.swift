@@ -148,6 +148,12 @@ let package = Package(
             "C2", in: "Network",
             ["ObservedValue", "ValueForms", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
         room("Releases", in: "Network", ["ObservedValue", "SRUP", "Storage", "COpenSSL"]),
+        room(
+            "Updates", in: "Network",
+            [
+                "ObservedValue", "Releases", "SRUP", "Participant", "Storage", "Settings", "Limits", "Linux", "CCurl",
+                "COpenSSL", log,
+            ]),
         room("Operators", in: "Network", ["SRUP", "Storage", "Limits", "Linux", "COpenSSL"]),
         room("Invitations", in: "Network", ["Participant", "Settings", "Linux"]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
@@ -353,6 +359,9 @@ let package = Package(
                 "ValueForms", log,
             ]),
         tests("ReleasesTests", in: "Network", ["Releases", "Storage"]),
+        tests(
+            "UpdatesTests", in: "Network",
+            ["Updates", "Releases", "TestNetwork", "TestProcesses", "Participant", "Settings", "SRUP", "Storage", "Linux"]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "PhoneObserverTests", in: "Network",

@@ -153,7 +153,7 @@ public actor Agent {
         running.remove(job.handler)
         startNext()
         if case .failure(let why) = outcome {
-            causedLog.log(.warning, about: job.handler, "\(job.handler): \(job.run.command.program): \(why)")
+            causedLog.log(.warning, about: job.handler, "\(job.handler): \(job.run.program): \(why)")
             events.record("command-failed", ["handler": job.handler, "why": "\(why)"])
         }
         let output = try? outcome.get()
