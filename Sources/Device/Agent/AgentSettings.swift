@@ -3,6 +3,7 @@ import Linux
 import Participant
 import SRUP
 import Settings
+import Updates
 
 /// What a device does when its server tells it to, and which values it sends and takes: `device.toml`
 /// (docs/agent.md, "The configuration").
@@ -54,6 +55,8 @@ public struct AgentSettings: Sendable, Equatable {
     public var sends: [String: Sent] = [:]
     /// By name.
     public var takes: [String: Taken] = [:]
+    /// How the device is updated; `nil`: it is not.
+    public var update: UpdateSettings?
 
     /// Nothing.
     public init() {}
@@ -69,6 +72,7 @@ public struct AgentSettings: Sendable, Equatable {
         identification.actions = actions.mapValues(\.name)
         identification.sends = sends.mapValues(\.type)
         identification.takes = takes.mapValues(\.type)
+        if update != nil { UpdateSettings.describe(in: &identification) }
     }
 
     /// Of each kind.
@@ -108,12 +112,16 @@ public struct AgentSettings: Sendable, Equatable {
             }
             settings.actions[number] = try action(&file, SettingsFile.path("action", key), settings.sends)
         }
+        settings.update = try UpdateSettings.read(&file, isRoot: isRoot)
         try file.finish()
         if isRoot, settings.hasCommands, settings.user == nil {
             throw file.problem(
                 "user",
                 "is missing: as root this program runs commands only as a user of their own; for example user = \"srup-handler\""
             )
+        }
+        if settings.update?.waitsForReport == true, settings.socket == nil {
+            throw file.problem("socket", "is missing: at it a new version reports in (update.report)")
         }
         let isNeeded = settings.actions.values.contains { $0.command == nil }
         if isNeeded, settings.socket == nil {
