@@ -81,6 +81,8 @@ struct RAUCHandler: UpdateHandler {
     /// The system that runs: `rauc.slot=` of the kernel's command line.
     private static var slot: String? {
         let line = (try? PublicFile.read("/proc/cmdline", atMost: 8192)) ?? ""
-        return line.split(whereSeparator: \.isWhitespace).first { $0.hasPrefix("rauc.slot=") }.map { String($0.dropFirst(10)) }
+        return line.split(whereSeparator: \.isWhitespace).first { $0.hasPrefix("rauc.slot=") }.map {
+            String($0.dropFirst(10))
+        }
     }
 }

@@ -134,7 +134,8 @@ struct Download: Sendable {
         if transfer.isRefusal {
             let problem = UpdateProblem.http(transfer.status, transfer.said)
             // The web server's own trouble may pass.
-            return result(transfer.status >= 500 || [408, 429].contains(transfer.status) ? .trouble(problem) : .failed(problem))
+            return result(
+                transfer.status >= 500 || [408, 429].contains(transfer.status) ? .trouble(problem) : .failed(problem))
         }
         if transfer.mustBeginAnew {
             ftruncate(descriptor, 0)

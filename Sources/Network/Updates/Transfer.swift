@@ -78,7 +78,9 @@ final class Transfer {
         guard hasBegun || begin() else { return 0 }
         guard written + UInt64(count) <= limit else {
             problem = .file(
-                size == nil ? "it is larger than the \(limit) bytes that are taken here" : "it is larger than its manifest says")
+                size == nil
+                    ? "it is larger than the \(limit) bytes that are taken here" : "it is larger than its manifest says"
+            )
             return 0
         }
         guard writeAll(piece, to: descriptor) else {

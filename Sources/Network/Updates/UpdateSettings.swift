@@ -137,7 +137,8 @@ public struct UpdateSettings: Sendable, Equatable {
         case nil, "network": authority = .network
         case "system": authority = .system
         case let path? where path.hasPrefix("/"): authority = .file(path)
-        default: throw file.problem(table + "authority", "must be \"network\", \"system\" or the whole path of a PEM file")
+        default:
+            throw file.problem(table + "authority", "must be \"network\", \"system\" or the whole path of a PEM file")
         }
         let megabytes = try file.integer(table + "maximum_size", default: 256, in: 1...16384)
         maximumSize = UInt64(megabytes) << 20
@@ -158,7 +159,9 @@ public struct UpdateSettings: Sendable, Equatable {
         if kind == .file || kind == .versions { path = try whole("path") }
         if kind == .versions {
             folder = try whole("folder")
-            name = try file.string(table + "name", allowed: "a file's name") { Identification.isName($0) && $0.first != "." }
+            name = try file.string(table + "name", allowed: "a file's name") {
+                Identification.isName($0) && $0.first != "."
+            }
         }
         if kind == .command || kind == .rauc { folder = file.contains(table + "folder") ? try whole("folder") : "" }
         if kind == .file || kind == .versions { isProgram = try file.boolean(table + "program", default: true) }
@@ -185,7 +188,8 @@ public struct UpdateSettings: Sendable, Equatable {
         }
         let restarts = kind == .package || kind == .rauc
         reportWithin = try file.duration(
-            table + "report_within", default: restarts ? .seconds(1800) : .seconds(60), in: .seconds(1)...(.seconds(86400)))
+            table + "report_within", default: restarts ? .seconds(1800) : .seconds(60),
+            in: .seconds(1)...(.seconds(86400)))
         // The image's own trial takes two minutes.
         settle = try file.duration(
             table + "settle", default: kind == .package ? .seconds(180) : .seconds(10), in: .zero...(.seconds(3600)))

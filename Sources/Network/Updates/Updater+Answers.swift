@@ -1,3 +1,4 @@
+import Glibc
 import Participant
 import Releases
 import SRUP
@@ -7,6 +8,7 @@ extension Updater {
     /// Goes on with what an earlier run has left: what was asked for and not begun, done and not answered.
     func takeUp() async throws {
         began = time.now()
+        unlink(manifestPath)
         let offers = try state.requests(.update)
         for request in offers.dropLast() where record?.belongs(to: request.token) != true {
             await answer(request.token, .file("another update was offered meanwhile"), ending: .update)
@@ -51,7 +53,8 @@ extension Updater {
         }
         await reached(.doneStored)
         if isFetching { handler.discard() }
-        events.record("update-done", ["status": "\(problem?.status ?? .activateSuccess)", "why": problem?.description ?? ""])
+        events.record(
+            "update-done", ["status": "\(problem?.status ?? .activateSuccess)", "why": problem?.description ?? ""])
         if let problem, let token = record?.realToken {
             await answer(token, problem, ending: isFetching ? .update : .activation)
         } else {

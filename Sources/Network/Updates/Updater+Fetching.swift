@@ -23,8 +23,11 @@ extension Updater {
         return await fetchPayload(record)
     }
 
+    /// Where the manifest is fetched to.
+    var manifestPath: String { handler.part + ".manifest" }
+
     private func fetchManifest(_ record: UpdateRecord, _ wanted: [UInt8]) async -> Bool {
-        let path = handler.part + ".manifest"
+        let path = manifestPath
         unlink(path)
         defer { unlink(path) }
         let outcome = await tryOnce(
@@ -39,6 +42,7 @@ extension Updater {
             let text = try PublicFile.read(path, atMost: ReleaseManifest.maximumLength)
             let manifest = try ReleaseManifest(parsing: Array(text.utf8))
             try check(manifest)
+            unlink(path)
             await store { $0.manifest = text }
             await reached(.manifestRead)
         } catch let error as ReleaseError {
@@ -126,7 +130,8 @@ extension Updater {
     ) async -> Download.Result {
         let left = left()
         guard left > .zero else {
-            return Download.Result(outcome: .failed(.server("it could not be fetched in \(settings.patience)")), mark: mark)
+            return Download.Result(
+                outcome: .failed(.server("it could not be fetched in \(settings.patience)")), mark: mark)
         }
         let download = Download(
             url: url, authority: authority, path: path, size: size, limit: limit, mark: mark, timeout: left)

@@ -57,10 +57,12 @@ extension Updater {
             case .success(let undo):
                 await reached(.prepared)
                 // Without it nobody could go back.
-                guard await store({
-                    $0.undo = undo
-                    $0.boot = Files.boot
-                }) else {
+                guard
+                    await store({
+                        $0.undo = undo
+                        $0.boot = Files.boot
+                    })
+                else {
                     await endUnused(.activation("the state file cannot be written"))
                     return true
                 }
@@ -68,7 +70,9 @@ extension Updater {
             }
         }
         let undo = self.record?.undo ?? ""
-        if case .failure(let problem) = await blocking({ () throws(UpdateProblem) in try handler.make(payload, undo: undo) }) {
+        if case .failure(let problem) = await blocking({ () throws(UpdateProblem) in
+            try handler.make(payload, undo: undo)
+        }) {
             await goBack(problem)
             return true
         }

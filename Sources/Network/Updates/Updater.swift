@@ -51,7 +51,8 @@ public actor Updater {
     /// The moments between which a power cut may come.
     package enum Step: String, Sendable, CaseIterable {
         case offerStored, manifestRead, payloadFetched, payloadVerified, readyStored, readyAnswered
-        case activationTaken, prepared, switchStored, switched, trialStored, afterwardsRun, keepStored, kept, doneStored, doneAnswered
+        case activationTaken, prepared, switchStored, switched, trialStored, afterwardsRun, keepStored, kept,
+            doneStored, doneAnswered
         case revertStored, reverted
     }
 
@@ -112,7 +113,8 @@ public actor Updater {
             if settings.kind == .package { return PackageHandler(folder: own, running: program) }
             if settings.kind == .rauc { return RAUCHandler(part: part, user: settings.user) }
             return CommandHandler(
-                part: part, install: settings.install, revert: settings.revert, keep: settings.keep, user: settings.user)
+                part: part, install: settings.install, revert: settings.revert, keep: settings.keep, user: settings.user
+            )
         }
     }
 
@@ -151,7 +153,9 @@ public actor Updater {
 
     /// Fetching ends, or what is ready goes; what is being put to use goes on.
     private func giveUp(for other: Replacement) {
-        if case .nothing = other, record == nil || record?.phase == .done || record?.phase.isExchanging == true { return }
+        if case .nothing = other, record == nil || record?.phase == .done || record?.phase.isExchanging == true {
+            return
+        }
         replacement = other
         stop?.set()
         due = nil

@@ -78,7 +78,8 @@ final class UpdateBench {
         _ participant: Participant, _ settings: UpdateSettings, _ network: TestNetwork, _ cut: PowerCut
     ) throws -> (Member, Updater) {
         let updater = try Updater(
-            settings, folder: network.folder, participant: participant, events: try EventLog(path: nil), program: "1.0.0",
+            settings, folder: network.folder, participant: participant, events: try EventLog(path: nil),
+            program: "1.0.0",
             time: network.time
         ) { await cut.reached($0) }
         var behaviour = Member.Behaviour(rejoin: nil, identification: Identification(program: "test 1"))
@@ -110,7 +111,9 @@ final class UpdateBench {
     }
 
     /// As after a power cut: what was in memory is gone.
-    func restart(cutting step: Updater.Step? = nil, joins: Bool = false, _ change: (inout UpdateSettings) -> Void = { _ in })
+    func restart(
+        cutting step: Updater.Step? = nil, joins: Bool = false, _ change: (inout UpdateSettings) -> Void = { _ in }
+    )
         async throws
     {
         change(&settings)
@@ -195,7 +198,8 @@ final class UpdateBench {
         try web.put(manifest.bytes, as: "manifest")
         try await say(
             .initiate(
-                url: TerminatedText(web.url("manifest")), digest: TerminatedText(Hex.encode(Self.digest(manifest.bytes)))),
+                url: TerminatedText(web.url("manifest")),
+                digest: TerminatedText(Hex.encode(Self.digest(manifest.bytes)))),
             token)
         return token
     }
@@ -214,6 +218,13 @@ final class UpdateBench {
     /// Whatever lies beside what is in use.
     var leftOvers: [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []).filter { $0 != "thermometer" }.sorted()
+    }
+
+    /// Both sides forget each other's numbers, as when the device registers anew.
+    func beginAnew() async throws {
+        try participant.state.beginAnew()
+        try server.state.beginAnew()
+        try await restart(joins: true)
     }
 
     func state() throws -> ParticipantStore { participant.state }
