@@ -153,7 +153,7 @@ let package = Package(
             "Updates", in: "Network",
             [
                 "ObservedValue", "Releases", "SRUP", "Participant", "Storage", "Settings", "Limits", "Linux", "CCurl",
-                "COpenSSL", log,
+                log,
             ]),
         room("Operators", in: "Network", ["SRUP", "Storage", "Limits", "Linux", "COpenSSL"]),
         room("Invitations", in: "Network", ["Participant", "Settings", "Linux"]),
