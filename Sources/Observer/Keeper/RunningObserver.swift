@@ -69,6 +69,7 @@ package struct RunningObserver {
         var identification = Identification(
             program: "srup-observer \(Release.version)", observations: settings.rules.maximumWatches)
         ObserverAction.describe(in: &identification)
+        identification.eyes = Set(observer.eyes.map(\.word)).sorted()
         // One machine, one update: the first observer's server says it.
         let update = observer.name == settings.observers.first?.name ? settings.update : nil
         if update != nil { UpdateSettings.describe(in: &identification) }
@@ -214,6 +215,14 @@ extension ObserverSettings.Eye {
         switch self {
         case .camera: "camera"
         case .nfc: "nfc"
+        }
+    }
+
+    /// As a server knows it: ``Identification/eyes``.
+    fileprivate var word: String {
+        switch self {
+        case .camera: "camera"
+        case .nfc: "tap"
         }
     }
 
