@@ -158,7 +158,9 @@ public actor JoinDriver {
         case .action(let id, _): logger.info("action \(id)")
         case .group(let group, let isMember):
             events.record(isMember ? "group-entered" : "group-left", ["group": group.text])
-        case .observationAnnounced, .observationWithdrawn, .observationRequested, .observationOver: break
+        case .observationAnnounced, .observationWithdrawn, .observationRequested, .observationOver, .updateOffered,
+            .activation:
+            break
         }
     }
 

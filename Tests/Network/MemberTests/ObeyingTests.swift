@@ -137,10 +137,21 @@ import Testing
         #expect(bench.member.isJoined)
     }
 
+    @Test func anUpdateIsRefusedWhereNoneIsTaken() async throws {
+        let bench = try await Bench()
+        try await bench.letIn()
+        _ = bench.sent()
+        let token = Token.random()
+        try await bench.say(.initiate(url: TerminatedText("https://x"), digest: TerminatedText("00")), token)
+        try await bench.say(.activate, token)
+        let sent = bench.sent()
+        #expect(sent.map(\.body) == [.response(.updateFailFile), .response(.activateFail)])
+        #expect(sent.allSatisfy { $0.token == token })
+    }
+
     @Test(arguments: [
-        Body.activate, .joinRequest, .humanJoinRequest, .resignRequest, .deregisterRequest,
+        Body.joinRequest, .humanJoinRequest, .resignRequest, .deregisterRequest,
         .joinCommand(device: DeviceID(1)), .observedJoinRequest(observer: DeviceID(1)),
-        .initiate(url: TerminatedText("https://x"), digest: TerminatedText("00")),
     ])
     func whatIsNotForAMemberIsRejected(_ body: Body) async throws {
         let bench = try await Bench()
