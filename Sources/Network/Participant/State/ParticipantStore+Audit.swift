@@ -19,10 +19,11 @@ extension ParticipantStore {
         public let by: String?
     }
 
-    /// The newest lines are kept.
+    /// So many of the newest lines are kept where the log is no evidence.
     private static let maximumAuditLines = 10000
 
-    /// Adds a line to the audit log, which keeps the newest 10 000.
+    /// Adds a line to the audit log. A server's is a chain (``keepEvidence(of:key:now:)``), and the line takes the messages
+    /// that have led to it; any other keeps the newest 10 000 lines.
     ///
     /// - Parameters:
     ///   - subject: whom it is about.
@@ -33,6 +34,9 @@ extension ParticipantStore {
         _ event: String, _ detail: String, about subject: DeviceID? = nil, by name: String? = nil, now: Double
     ) throws(StorageError) {
         try database.transaction { connection throws(StorageError) in
+            guard try !Self.isChained(connection) else {
+                return try Self.append(event, detail, about: subject, by: name, now: now, connection)
+            }
             try connection.query(
                 "INSERT INTO audit (time, event, detail, subject, operator) VALUES (?, ?, ?, ?, ?)", .real(now),
                 .text(event), .text(detail), subject.map { .unsigned($0.value) } ?? .null,
