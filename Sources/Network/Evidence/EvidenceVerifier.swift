@@ -82,7 +82,7 @@ public struct EvidenceVerifier {
         }
         guard let anchor else { return }
         (report.last, previous) = (anchor.number, anchor.hash)
-        if wanted?.hash == anchor.hash { hasSeenHead = true }
+        look(at: anchor.number, anchor.hash)
     }
 
     private mutating func key(_ digest: [UInt8], _ pem: String) {
@@ -107,7 +107,7 @@ public struct EvidenceVerifier {
             if !isAnchored { report.note(.unsealed, number, "where the log begins is not signed") }
         }
         report.lines += 1
-        if wanted?.hash == hash, wanted?.number == nil || wanted?.number == number { hasSeenHead = true }
+        look(at: number, hash)
         guard number > report.last else { return standsWrong(number) }
         if number == report.last + 1 {
             if EvidenceHash.link(after: previous, number: number, content: content) != hash {
@@ -117,6 +117,10 @@ public struct EvidenceVerifier {
             miss((report.last + 1)...(number - 1))
         }
         (report.last, report.head, previous) = (number, hash, hash)
+    }
+
+    private mutating func look(at number: UInt64, _ hash: [UInt8]) {
+        if let wanted, wanted.hash == hash, wanted.number ?? number == number { hasSeenHead = true }
     }
 
     /// So many gaps are told one by one.

@@ -135,7 +135,8 @@ import Testing
         let log = try log(60)
         #expect(try checked(write(log)).contains("60 lines, 6 messages, sealed up to 60, head 60:\(log.head.hexadecimal)"))
         var wrong = log
-        guard var (line, hash) = wrong.line(at: wrong.places[20]) else { return }
+        guard let (original, hash) = wrong.line(at: wrong.places[20]) else { return }
+        var line = original
         line.detail += "!"
         wrong.records[wrong.places[20]] = .line(line, hash: hash)
         #expect(try checked(write(wrong)).contains("line 21 was changed"))

@@ -220,15 +220,21 @@ import Testing
             INSERT INTO audit (id, time, event, detail, subject, operator, salt, hash)
             SELECT i, i, 'joined', printf('%x: observed by b9d077e223834cf6', i), i % 500, 'anna', randomblob(16), randomblob(32) FROM n
             """)
-        for (what, ask) in [
-            ("newest", { try store.auditLog(last: 51) }),
-            ("about", { try store.auditLog(last: 51, about: DeviceID(7)) }),
-            ("page", { try store.auditLog(last: 51, before: 50_000) }),
-            ("found", { try store.auditLog(last: 51, containing: "B9D0") }),
-            ("not found", { try store.auditLog(last: 51, containing: "nowhere") }),
-        ] as [(String, () throws -> [ParticipantStore.AuditLine])] {
-            let clock = ContinuousClock()
-            let time = try clock.measure { _ = try ask() }
+        let asks: [(String, Int, () throws -> [ParticipantStore.AuditLine])] = [
+            ("newest", 51, { try store.auditLog(last: 51) }),
+            ("about", 51, { try store.auditLog(last: 51, about: DeviceID(7)) }),
+            ("page", 51, { try store.auditLog(last: 51, before: 50_000) }),
+            ("found", 51, { try store.auditLog(last: 51, containing: "B9D0") }),
+            ("found late", 1, { try store.auditLog(last: 51, containing: "c8: obs", before: 250) }),
+            ("the oldest", 1, { try store.auditLog(last: 51, containing: "EVIDENCE begins") }),
+            ("not found", 0, { try store.auditLog(last: 51, containing: "nowhere") }),
+            ("a letter that stands for any", 0, { try store.auditLog(last: 51, containing: "observed_by") }),
+            ("a sign that stands for all", 0, { try store.auditLog(last: 51, containing: "observed%by") }),
+        ]
+        for (what, count, ask) in asks {
+            var found: [ParticipantStore.AuditLine] = []
+            let time = try ContinuousClock().measure { found = try ask() }
+            #expect(found.count == count, "\(what)")
             print("audit \(what): \(time)")
         }
         let plan = try store.database.read(

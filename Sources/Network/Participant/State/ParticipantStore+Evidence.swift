@@ -184,7 +184,8 @@ extension ParticipantStore {
             guard let id = row.integer(0), let key = row.blob(1), let bytes = row.blob(2) else { return nil }
             return (id, EvidenceLine.SignedPart(bytes: bytes, key: key))
         }
-        // A command is told of when it has been sent; the server has asked for other things by itself.
-        return event == "sent" ? found.suffix(1) : found.suffix(EvidenceRecord.maximumMessages)
+        // A command's line is written when it was sent, and its answer's when that came: what else is there the server has
+        // asked by itself.
+        return found.suffix(kind == .command ? 1 : EvidenceRecord.maximumMessages)
     }
 }
