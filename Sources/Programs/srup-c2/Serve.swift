@@ -158,6 +158,7 @@ extension Serve {
             keyService: "https://\(place):\(settings.keyServicePort)")
         form.callsPerSecond = Double(settings.pages.callsPerSecond)
         form.authorityFile = folder + "/ca.crt"
+        form.folder = folder
         form.keyServicePlace = (settings.host, settings.keyServicePort)
         let pages = try Console(
             server: server, signIn: SignIn(operators),
