@@ -148,7 +148,10 @@ let package = Package(
             ["Evidence", "SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
         room(
             "C2", in: "Network",
-            ["Evidence", "ObservedValue", "ValueForms", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
+            [
+                "Evidence", "ObservedValue", "ValueForms", "SRUP", "Participant", "Limits", "Storage", "Linux", log,
+                lifecycle,
+            ]),
         room("Operators", in: "Network", ["SRUP", "Storage", "Limits", "Linux", "COpenSSL"]),
         room("Invitations", in: "Network", ["Participant", "Settings", "Linux"]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
@@ -354,7 +357,8 @@ let package = Package(
         tests(
             "C2Tests", in: "Network",
             [
-                "TestNetwork", "C2", "Evidence", "JoiningDevice", "Limits", "Observation", "Participant", "Presentation",
+                "TestNetwork", "C2", "Evidence", "JoiningDevice", "Limits", "Observation", "Participant",
+                "Presentation",
                 "SRUP", "Storage",
                 "ValueForms", log,
             ]),

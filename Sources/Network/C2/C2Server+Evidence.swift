@@ -33,7 +33,9 @@ struct EvidenceTimes {
 /// The audit log as evidence: it is sealed within a second after each decision, and what is too old leaves it.
 extension C2Server {
     /// A signature costs a small machine some milliseconds: one a second, however much happens.
-    private static let (sealEvery, pruneEvery, tellEvery) = (Duration.seconds(1), Duration.seconds(60), Duration.seconds(600))
+    private static let (sealEvery, pruneEvery, tellEvery) = (
+        Duration.seconds(1), Duration.seconds(60), Duration.seconds(600)
+    )
 
     func watchEvidence(_ now: Duration) {
         sealLog(at: now)

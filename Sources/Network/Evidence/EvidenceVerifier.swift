@@ -154,7 +154,8 @@ public struct EvidenceVerifier {
             report.note(.reordered, seal.number, "its seal stands behind line \(report.last)")
         } else if seal.hash != previous {
             report.note(
-                .changed, seal.number, "the server has signed another line here: this one, or lines before it, were changed")
+                .changed, seal.number,
+                "the server has signed another line here: this one, or lines before it, were changed")
         } else {
             (report.sealed, report.sealedAt) = (seal.number, seal.milliseconds)
         }
@@ -200,7 +201,8 @@ public struct EvidenceVerifier {
         let begin = (server?.anchor?.number ?? 0) + 1
         if let number = head.number, number + 1 < begin {
             return report.note(
-                .head, number, "the head is older than what is kept, which begins with line \(begin): look in the archive")
+                .head, number,
+                "the head is older than what is kept, which begins with line \(begin): look in the archive")
         }
         report.note(
             .head, head.number ?? report.last,

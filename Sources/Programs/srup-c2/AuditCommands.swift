@@ -194,7 +194,9 @@ private struct VerifyAudit: ParsableCommand {
             """)
 
     @OptionGroup var folder: FolderOptions
-    @Option(help: ArgumentHelp("An export; \"-\" for standard input. Without it, the log in the folder.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("An export; \"-\" for standard input. Without it, the log in the folder.", valueName: "file")
+    )
     var file: String?
     @Option(help: ArgumentHelp("What \"srup-c2 audit head\" has printed.", valueName: "head"))
     var head: String?
@@ -267,7 +269,9 @@ private struct VerifyAudit: ParsableCommand {
             print("lines up to \(adopted) are of an earlier release, and were taken in as they were found")
         }
         if report.bare > 0 { print("\(report.bare) decisions have no message beside them") }
-        for line in report.restored { print("line \(line): a backup was put back; what followed that backup is not here") }
+        for line in report.restored {
+            print("line \(line): a backup was put back; what followed that backup is not here")
+        }
         print("head \(report.last):\(report.head.hexadecimal)")
         for problem in report.problems { print("WRONG: \(problem)") }
         let more = report.problemCount - report.problems.count

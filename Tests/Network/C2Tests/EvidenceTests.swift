@@ -144,7 +144,8 @@ import Testing
         #expect(line("answered", about: lamp.id, records)?.messages.map(\.token) == [action.token])
         #expect(line("removed", about: lamp.id, records)?.messages.map(\.body) == [.terminateCommand])
         #expect(line("removed", about: lamp.id, records)?.line.by == "anna")
-        #expect(line("left", about: lamp.id, records)?.messages.map(\.body) == [.resignRequest, .response(.resignSuccess)])
+        #expect(
+            line("left", about: lamp.id, records)?.messages.map(\.body) == [.resignRequest, .response(.resignSuccess)])
         let report = verified(records)
         #expect(report.isGood && report.sealed == report.last, "\(report.problems)")
     }

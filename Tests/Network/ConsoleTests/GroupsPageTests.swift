@@ -47,7 +47,8 @@ import Testing
         let browser = try await scene.browser(.moderate)
         for (fields, words) in [
             ([("group", "Hall"), ("id", "d1")], "lower-case letters"), ([("group", "#"), ("id", "d1")], "lower-case"),
-            ([("group", "hall"), ("id", "<b>")], "hexadecimal digits"), ([("group", "hall"), ("id", "ee")], "does not belong"),
+            ([("group", "hall"), ("id", "<b>")], "hexadecimal digits"),
+            ([("group", "hall"), ("id", "ee")], "does not belong"),
             ([], "lower-case"),
         ] {
             let answer = try await browser.submit("/groups", "/groups", fields)
@@ -57,7 +58,8 @@ import Testing
         _ = try await browser.submit("/groups", "/groups", [("group", "hall"), ("id", "d1")])
         for (form, fields, words) in [
             ("action", [("action", "256")], "0 to 255"), ("action", [("action", "open")], "0 to 255"),
-            ("data", [("name", ""), ("value", "1")], "1 to 255 bytes"), ("remove", [("id", "d2")], "is not in the group"),
+            ("data", [("name", ""), ("value", "1")], "1 to 255 bytes"),
+            ("remove", [("id", "d2")], "is not in the group"),
             ("add", [("id", "")], "hexadecimal"),
         ] {
             let answer: ConsoleScene.Answer

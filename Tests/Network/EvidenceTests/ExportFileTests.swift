@@ -44,7 +44,8 @@ import Testing
         var log = try log()
         // What JSON has to escape, and what is not to be told.
         let odd = EvidenceLine(
-            number: 51, milliseconds: -5, event: "\"\\/\u{0}\u{1F}\r\n\u{2028}\u{85}\u{FEFF}", detail: "é e\u{301} 🎛 \u{202E}",
+            number: 51, milliseconds: -5, event: "\"\\/\u{0}\u{1F}\r\n\u{2028}\u{85}\u{FEFF}",
+            detail: "é e\u{301} 🎛 \u{202E}",
             subject: DeviceID(.max), by: "", salt: [UInt8](repeating: 255, count: 16), messages: [])
         let hash = odd.hash(after: log.head)
         log.records.insert(.line(odd, hash: hash), at: log.records.count - 1)
@@ -76,7 +77,8 @@ import Testing
         #expect(try error(line.replacing("\"hash\":\"", with: "\"hash\":\"0g")) == .at(line: 1, .notARecord))
         #expect(try error(line.replacing("\"salt\":\"", with: "\"salt\":\"00")) == .at(line: 1, .notARecord))
         #expect(try error(line.replacing("{", with: "{ ")) == .at(line: 1, .unusualForm))
-        #expect(try error(line.replacing("\"event\"", with: "\"detail\":\"x\",\"event\"")) == .at(line: 1, .unusualForm))
+        #expect(
+            try error(line.replacing("\"event\"", with: "\"detail\":\"x\",\"event\"")) == .at(line: 1, .unusualForm))
         #expect(try error(line.replacing("\"event\"", with: "\"more\":1,\"event\"")) == .at(line: 1, .unusualForm))
         #expect(try failure(Array(line.utf8).dropLast(3) + [0xFF, 0xFE, 0x22, 0x7D]) == .at(line: 1, .notJSON))
         let badText = line.replacing("\"event ", with: "\"ev\u{1A}ent ").utf8.map { $0 == 0x1A ? 0xC3 : $0 }
@@ -133,7 +135,8 @@ import Testing
     @Test func anotherProgramChecksAnExport() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let log = try log(60)
-        #expect(try checked(write(log)).contains("60 lines, 6 messages, sealed up to 60, head 60:\(log.head.hexadecimal)"))
+        #expect(
+            try checked(write(log)).contains("60 lines, 6 messages, sealed up to 60, head 60:\(log.head.hexadecimal)"))
         var wrong = log
         guard let (original, hash) = wrong.line(at: wrong.places[20]) else { return }
         var line = original

@@ -131,7 +131,8 @@ extension Console {
                 return .nothing
             },
             APIRoute(
-                .delete, "groups/{group}/members/{device}", "removeFromGroup", .moderate, "Take a device out of a group",
+                .delete, "groups/{group}/members/{device}", "removeFromGroup", .moderate,
+                "Take a device out of a group",
                 status: 204, problems: [.unknown]
             ) { call in
                 let (group, id) = (try call.group(), try call.device())
@@ -170,7 +171,8 @@ extension Console {
                 let (group, name) = (try call.group(), try call.text("name", 1...255))
                 let value = try await wireValue(call, named: name, for: nil)
                 try hasMembers(group)
-                return Self.sent("data", try await server.sendData(name, value: value, to: group, by: call.actor), to: group)
+                return Self.sent(
+                    "data", try await server.sendData(name, value: value, to: group, by: call.actor), to: group)
             },
         ]
     }

@@ -8,8 +8,10 @@ extension Console {
     var endingRoutes: [APIRoute] {
         [
             APIRoute(
-                .post, "devices/{device}/call", "callToJoin", .moderate, "Tell a device to ask to be let in (JOIN_COMMAND)",
-                words: "Its policy decides when it asks. One that is away is told when it comes back.", status: 202, "Sent",
+                .post, "devices/{device}/call", "callToJoin", .moderate,
+                "Tell a device to ask to be let in (JOIN_COMMAND)",
+                words: "Its policy decides when it asks. One that is away is told when it comes back.", status: 202,
+                "Sent",
                 problems: [.unknown]
             ) { call in
                 let id = try call.device()
@@ -43,7 +45,8 @@ extension Console {
                 .get, "ended/{device}", "getEnded", .look, "An identity that has ended", "Ended", problems: [.unknown]
             ) { call in APIAnswer(Self.json(try ended(call))) },
             APIRoute(
-                .get, "ended/{device}/receipt", "getReceipt", .look, "The release receipt of an identity that has ended",
+                .get, "ended/{device}/receipt", "getReceipt", .look,
+                "The release receipt of an identity that has ended",
                 words: """
                     Signed by the network's authority, for whoever takes the device over: it has ended, none of its certificates \
                     counts, and nobody gets its name again. Not before the broker has closed its connection.

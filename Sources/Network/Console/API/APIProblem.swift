@@ -41,7 +41,8 @@ struct APIProblem: Error, Sendable {
             case .forbidden: .forbidden
             case .notFound, .unknown: .notFound
             case .methodNotAllowed: .methodNotAllowed
-            case .keyInUse, .secretNotRepeated, .ended, .hasEnded, .notYet, .replaced, .notAMember, .taken, .full, .lastAdministrator,
+            case .keyInUse, .secretNotRepeated, .ended, .hasEnded, .notYet, .replaced, .notAMember, .taken, .full,
+                .lastAdministrator,
                 .oneself:
                 .conflict
             case .tooLarge: .contentTooLarge

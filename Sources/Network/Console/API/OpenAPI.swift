@@ -45,7 +45,8 @@ enum OpenAPI {
     private static let tags = [
         ("network", "The network, and what has happened in it"), ("waiting", "Who waits for a person"),
         ("devices", "Devices and observers that are known"), ("ended", "Identities that have ended for good"),
-        ("commands", "What devices were told, and their answers"), ("groups", "Groups of devices"), ("observers", "Who may vouch for devices"),
+        ("commands", "What devices were told, and their answers"), ("groups", "Groups of devices"),
+        ("observers", "Who may vouch for devices"),
         ("joins", "Joins under way and ended"), ("policies", "How devices come in"), ("audit", "Who has done what"),
         ("operators", "Who may sign in; their sessions and tokens"),
         ("streams", "Changes and occurrences as they come"),
@@ -497,12 +498,21 @@ enum OpenAPI {
             ])
         ),
         ("Decision", object([("device", reference("Identity")), ("decision", words(["approved", "refused"]))])),
-        ("Sent", object([("device", reference("Identity")), ("sent", words(["action", "data", "identify", "call", "deregister"]))])),
+        (
+            "Sent",
+            object([
+                ("device", reference("Identity")),
+                ("sent", words(["action", "data", "identify", "call", "deregister"])),
+            ])
+        ),
         (
             "SentToGroup",
             object([
                 ("group", reference("GroupName")), ("sent", words(["action", "data"])),
-                ("command", ["type": "integer", "minimum": 1, "description": "The number of the first one's command."]),
+                (
+                    "command",
+                    ["type": "integer", "minimum": 1, "description": "The number of the first one's command."]
+                ),
                 ("devices", ["type": "array", "items": reference("Identity")]),
             ])
         ),

@@ -18,7 +18,8 @@ struct Templates: Sendable {
 
     private static let texts: [String: String] = [
         "layout": layout, "sign-in": signIn, "error": error, "waiting": waiting, "card": card, "compare": compare,
-        "devices": devices, "device": device, "groups": groups, "group": group, "observers": observers, "observations": observations,
+        "devices": devices, "device": device, "groups": groups, "group": group, "observers": observers,
+        "observations": observations,
         "policies": policies, "audit": audit, "audit-rows": auditRows, "operators": operators, "account": account,
         "more": more, "joins": joins, "new-secret": newSecret, "invite": invite, "phone": phone,
     ]

@@ -41,7 +41,8 @@ extension ParticipantStore {
                 ? "the log is chained from here on; lines before were taken in as they were found"
                 : "the server seals with the key \(publicKey.fingerprint) from here on"
             try Self.append(
-                before == nil ? EvidenceLine.beginning : "evidence key", words, about: nil, by: nil, now: now, connection)
+                before == nil ? EvidenceLine.beginning : "evidence key", words, about: nil, by: nil, now: now,
+                connection)
         }
         keeper.withLock { $0 = own }
     }
