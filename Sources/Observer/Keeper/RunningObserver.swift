@@ -68,6 +68,7 @@ package struct RunningObserver {
         var identification = Identification(
             program: "srup-observer \(Release.version)", observations: settings.rules.maximumWatches)
         ObserverAction.describe(in: &identification)
+        identification.eyes = Set(observer.eyes.map(\.word)).sorted()
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
         let orders = ObserverOrders(
@@ -203,6 +204,14 @@ extension ObserverSettings.Eye {
         switch self {
         case .camera: "camera"
         case .nfc: "nfc"
+        }
+    }
+
+    /// As a server knows it: ``Identification/eyes``.
+    fileprivate var word: String {
+        switch self {
+        case .camera: "camera"
+        case .nfc: "tap"
         }
     }
 

@@ -9,7 +9,7 @@ import ValueForms
 /// What the commands ask of the server that runs in their folder, over a socket that only the folder's owner can use.
 struct ServerOrder: Codable {
     enum What: String, Codable {
-        case waiting, approve, refuse, note, policies, setPolicy, observers, command, deregister, callToJoin
+        case waiting, approve, refuse, note, policies, setPolicy, observers, command, deregister, callToJoin, zone
     }
 
     var what: What
@@ -22,6 +22,7 @@ struct ServerOrder: Codable {
     var words: [String]?
     var text: String?
     var command: CommandOrder?
+    var zone: ZoneOrder?
 }
 
 /// The server's answer.
@@ -64,6 +65,7 @@ struct ServerReply: Codable {
     var observers: [Observer]?
     var policies: [Policy]?
     var command: CommandReply?
+    var missing: [ZoneReply]?
     /// Why it was not done.
     var error: String?
 }
@@ -106,6 +108,9 @@ extension ServerOrder {
                 return policy
             }
             try await server.setPolicy(policy, for: device ?? "", by: by)
+        case .zone:
+            guard let zone else { throw OperationError.invalid("nothing was asked") }
+            return ServerReply(missing: try await zone.done(by: server, by))
         case .command:
             guard let command else { throw OperationError.invalid("nothing was asked") }
             return ServerReply(command: try await command.done(by: server, by))

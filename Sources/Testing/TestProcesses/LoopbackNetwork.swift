@@ -176,12 +176,17 @@ public final class LoopbackNetwork {
 
     /// Registers a device under a name, which is its state folder's, too, and learns its identity.
     ///
-    /// - Parameter type: the device type that it says.
+    /// - Parameters:
+    ///   - type: the device type that it says.
+    ///   - zone: the one that it is invited to.
     /// - Throws: ``ProgramRunner/Failure`` when the registration fails.
-    public func registerDevice(_ name: String, type: String) throws {
+    public func registerDevice(_ name: String, type: String, zone: String? = nil) throws {
         try runner.must(
             "srup-device",
-            ["register", "--state", runner.path(name), "--url", url, "--ca", authority, "--type", type], as: name)
+            [
+                "register", "--state", runner.path(name), "--url", url + (zone.map { "/zone/\($0)" } ?? ""), "--ca",
+                authority, "--type", type,
+            ], as: name)
         try learnIdentity(name)
     }
 

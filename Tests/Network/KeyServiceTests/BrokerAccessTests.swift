@@ -233,7 +233,7 @@ final class Peer: Sendable {
             [
                 "-h", "localhost", "-p", "\(rig.brokerPort)", "--cafile", rig.ca, "--cert", address.certificateFile,
                 "--key",
-                address.keyFile, "-d", "-W", "1", "-i", "SRUP Client: x",
+                address.keyFile, "-d", "-E", "-W", "60", "-i", "SRUP Client: x",
             ] + arguments + filters.flatMap { ["-t", $0] })
         let line = result.output.split(separator: "\n").first { $0.hasPrefix("Subscribed (mid: 1): ") } ?? ""
         return line.dropFirst("Subscribed (mid: 1): ".count).split(separator: ",").compactMap {

@@ -45,6 +45,11 @@ extension Console {
             guard form["sure"] == "yes" else { throw OperationError.invalid("you have not said that you are sure") }
             try await server.deregister(id, by: name)
         }
+        add("zone", done: "zone", to: router) { id, form, name in
+            let zone = form["zone"] ?? ""
+            try await server.setZone(zone.isEmpty ? nil : zone, of: id, by: name)
+        }
+        add("roll", done: "rolled", to: router) { id, _, name in try await server.callRoll(of: id, by: name) }
         add("call", done: "called", to: router) { id, _, name in try await server.callToJoin(id, by: name) }
         add("trust", done: "trusted", to: router) { id, _, name in try await server.setTrust(true, of: id, by: name) }
         add("distrust", done: "distrusted", to: router) { id, _, name in
@@ -191,16 +196,29 @@ extension Console {
             "joins": joins.map(join), "lines": lines.map(line),
         ]
         try await addCommands(id, to: &page)
+        try await addPresence(id, type: type, to: &page)
         if isWaiting { page.values["waits"] = true }
         if isJoined { page.values["joined"] = true }
         if session.role >= .moderate, found != nil {
             page.values["moderates"] = true
-            for what in ["note", "action", "data", "identify"] {
+            for what in ["note", "zone", "action", "data", "identify"] {
                 page.values["\(what)Token"] = session.forms.token(for: "device-\(what)")
             }
             page.values["ways"] = ways(isTrusted: isTrusted, isJoined: isJoined, session)
         }
         return page
+    }
+
+    /// Where it is to be, and when it was seen there.
+    private func addPresence(_ id: DeviceID, type: String, to page: inout Page) async throws {
+        let (zone, presence) = try stored { (try server.store.zone(of: id), try server.store.presence(of: id)) }
+        page.values["zone"] = zone ?? ""
+        if let typeZone = await server.zone(ofType: type) { page.values["typeZone"] = typeZone }
+        guard let presence else { return }
+        let seen = Words.ago(presence.seen, now: now())
+        page.values["seen"] =
+            presence.failures == 0
+            ? seen : "\(seen); not at its last roll call: \(presence.why ?? "not seen")"
     }
 
     /// What it has sent, what it was told, and its groups.
@@ -255,6 +273,10 @@ extension Console {
         if isJoined {
             ways.append(
                 way(
+                    "roll", "It is to show a fresh value, and observers look whether it is still there.", "Call it",
+                    "second"))
+            ways.append(
+                way(
                     "remove", "It is told that it is out, and may ask to come in again.", "Put out", "danger",
                     sure: "I am sure"))
         }
@@ -270,6 +292,7 @@ extension Console {
         switch way {
         case .simple: "by its word alone"
         case .observed: "seen by an observer"
+        case .severally(let quorum): "seen by several observers (\(quorum))"
         case .human: "compared by a person"
         case .trusted: "named by the operator"
         }

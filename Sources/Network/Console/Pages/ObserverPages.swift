@@ -28,6 +28,19 @@ extension Console {
                 return await answer(try await observersPage(session).saying(PageError(error)), request, context)
             }
         }
+        router.post("/observers/zones") { request, context in
+            let (form, session) = try await form(request, context, for: "observer-zones", .moderate)
+            do {
+                guard let id = DeviceID(participant: form["id"] ?? "") else {
+                    throw OperationError.invalid("an identity has 1 to 16 hexadecimal digits in lower case")
+                }
+                let zones = (form["zones"] ?? "").split(whereSeparator: { " ,\n\t".contains($0) }).map(String.init)
+                try await server.setZones(Set(zones), of: id, by: session.name.text)
+                return Response.found("/observers?done=zones&id=\(id.hex)")
+            } catch let error as OperationError {
+                return await answer(try await observersPage(session).saying(PageError(error)), request, context)
+            }
+        }
         router.get("/observations") { request, context in
             _ = try session(context, .look, request)
             let before = request.uri.queryParameters["before"].flatMap { Int64($0) }
@@ -42,11 +55,14 @@ extension Console {
         } catch {
             throw PageError(error)
         }
-        let verdicts = try stored { try server.store.verdicts() }
+        let (verdicts, zones, eyes) = try stored {
+            (try server.store.verdicts(), try server.store.zones(), try server.store.eyes())
+        }
         var page = Page(template: "observers", title: "Observers", live: [.device, .join])
         if session.role >= .moderate {
             page.values["moderates"] = true
             page.values["token"] = session.forms.token(for: "observers")
+            page.values["zonesToken"] = session.forms.token(for: "observer-zones")
         }
         page.values["rows"] = all.map { one -> [String: Any] in
             let outcomes = verdicts[one.id] ?? [:]
@@ -54,6 +70,7 @@ extension Console {
                 "id": one.id.hex, "trust": one.isTrusted ? "trusted" : "not trusted",
                 "trustMark": one.isTrusted ? "yes" : "open",
                 "state": one.peer?.isJoined == true ? "in the network" : "not in the network",
+                "zones": zones[one.id]?.sorted().joined(separator: ", ") ?? "none",
                 "heard": heard(one.peer), "queue": Words.count(one.queue.count, "device"),
                 "looks": one.looksAt.prefix(8).map { ["id": $0.hex] },
                 "to": one.isTrusted ? "no" : "yes", "button": one.isTrusted ? "Take trust back" : "Trust",
@@ -62,6 +79,7 @@ extension Console {
                 }.joined(separator: ", "),
             ]
             if let note = one.peer?.note { values["note"] = note }
+            if let kind = eyes[one.id] { values["eyes"] = kind.rawValue }
             return values
         }
         return page
@@ -71,11 +89,25 @@ extension Console {
         let joins = try stored { try server.store.joins(before: before, limit: Self.rowsOnPage + 1) }
         var page = Page(template: "observations", title: "Observations", live: [.join, .waiting])
         page.values["joins"] = joins.prefix(Self.rowsOnPage).map(join)
+        if before == nil { try addMissing(to: &page) }
         if joins.count > Self.rowsOnPage {
             page.values["more"] = "/observations?before=\(joins[Self.rowsOnPage - 1].id)"
         }
         if before != nil { page.values["first"] = "/observations" }
         return page
+    }
+
+    /// Who was not there.
+    private func addMissing(to page: inout Page) throws {
+        let missing = try stored { try server.store.missing(limit: Self.rowsOnPage) }
+        guard !missing.isEmpty else { return }
+        page.values["isMissing"] = true
+        page.values["missing"] = missing.map { one -> [String: Any] in
+            [
+                "id": one.device.hex, "type": one.type.withoutControls, "seen": Words.ago(one.seen, now: now()),
+                "failures": String(one.failures), "why": one.why ?? "",
+            ]
+        }
     }
 
     static func words(_ outcome: C2State.Ending.Outcome) -> String {
@@ -97,9 +129,14 @@ extension Console {
             "mark": ending.map { $0.outcome == .joined ? "yes" : $0.outcome == .failed ? "no" : "open" } ?? "open",
             "took": ending.map { Words.span($0.at - join.began) } ?? "", "why": ending?.why ?? "",
         ]
-        if let observer = join.observer { values["observer"] = observer.hex }
+        switch (join.way, join.observer) {
+        case (.human, _): values["person"] = true
+        case (_, let observer?): values["observer"] = observer.hex
+        default: values["several"] = true
+        }
+        if join.way == .rollCall { values["rollCall"] = true }
         if let by = ending?.by { values["by"] = by }
-        if let remedy = ending.flatMap({ Self.remedy($0, isObserved: join.observer != nil) }) {
+        if let remedy = ending.flatMap({ Self.remedy($0, isObserved: join.way != .human) }) {
             values["remedy"] = remedy
         }
         return values

@@ -199,9 +199,13 @@ struct Templates: Sendable {
         <p class="lead">Hold this code before the camera of a device or an observer that waits for it. It says where to register, and by which authority that place is to be believed.</p>
         <div class="invitation">{{{picture}}}</div>
         <p class="value hex">{{text}}</p>
+        <form method="get" action="/invite" class="row">
+        <p><label for="zone">To a zone, whose observers look at whoever registers by this code</label> <input id="zone" name="zone" maxlength="64" autocapitalize="none" spellcheck="false" value="{{zone}}"></p>
+        <p><button class="second">Show that code</button></p>
+        </form>
         <h2>At its terminal</h2>
         <p><code>srup-device register --state DIR --type TYPE</code> and <code>srup-observer register</code> wait for the code when no URL is given. With the authority's certificate, <code>ca.crt</code> of the server's folder:</p>
-        <p><code>srup-device register --url {{keyService}} --ca ca.crt --state DIR --type TYPE</code></p>
+        <p><code>srup-device register --url {{keyService}}{{#zone}}/zone/{{zone}}{{/zone}} --ca ca.crt --state DIR --type TYPE</code></p>
         <p class="hint">Everybody who reaches the key service may register. Who comes in is decided by the <a href="/policies">policies</a>.</p>
 
         """
@@ -221,6 +225,7 @@ struct Templates: Sendable {
         <div><dt>State</dt><dd><span class="state {{mark}}">{{state}}</span></dd></div>
         <div><dt>Last heard</dt><dd><time>{{heard}}</time></dd></div>
         <div><dt>Came in</dt><dd>{{admission}}</dd></div>
+        {{#seen}}<div><dt>Last seen</dt><dd>{{seen}}</dd></div>{{/seen}}
         <div><dt>Program</dt><dd>{{program}}</dd></div>
         <div><dt>SRUP version</dt><dd>{{version}}</dd></div>
         <div><dt>Registered</dt><dd>{{known}}</dd></div>
@@ -230,6 +235,12 @@ struct Templates: Sendable {
         {{#waits}}<p class="box warn">It waits to be let in. <a href="/waiting#w-{{id}}">Decide</a></p>{{/waits}}
         </div></div>
         {{#moderates}}
+        <h2>Zone</h2>
+        <form method="post" action="/devices/{{id}}/zone" class="row">
+        <input type="hidden" name="token" value="{{zoneToken}}">
+        <p><label for="zone">Whose observers look at it; empty: as its type says{{#typeZone}} ({{typeZone}}){{/typeZone}}</label> <input id="zone" name="zone" maxlength="64" autocapitalize="none" spellcheck="false" value="{{zone}}"></p>
+        <p><button class="second">Set zone</button></p>
+        </form>
         <h2>Note</h2>
         <form method="post" action="/devices/{{id}}/note" class="row">
         <input type="hidden" name="token" value="{{noteToken}}">
@@ -305,7 +316,7 @@ struct Templates: Sendable {
         <table>
         <thead><tr><th scope="col">Asked</th><th scope="col">Device</th><th scope="col">Type</th><th scope="col">Decided by</th><th scope="col">Tries</th><th scope="col">Outcome</th><th scope="col">Took</th><th scope="col">Why</th></tr></thead>
         <tbody id="joins" data-rows="row">
-        {{#joins}}<tr id="j-{{number}}" data-row="j-{{number}}"><td><time datetime="{{beganISO}}">{{began}}</time></td><td><a class="id" href="/devices/{{id}}">{{id}}</a></td><td>{{type}}</td><td>{{#observer}}<a class="id" href="/devices/{{observer}}">{{observer}}</a>{{/observer}}{{^observer}}a person{{#by}}, {{by}}{{/by}}{{/observer}}</td><td>{{tries}}</td><td><span class="state {{mark}}">{{outcome}}</span></td><td>{{took}}</td><td>{{why}}{{#remedy}} <span class="hint">{{remedy}}</span>{{/remedy}}</td></tr>
+        {{#joins}}<tr id="j-{{number}}" data-row="j-{{number}}"><td><time datetime="{{beganISO}}">{{began}}</time></td><td><a class="id" href="/devices/{{id}}">{{id}}</a></td><td>{{type}}</td><td>{{#rollCall}}roll call {{/rollCall}}{{#observer}}<a class="id" href="/devices/{{observer}}">{{observer}}</a>{{/observer}}{{#several}}any of several{{/several}}{{#person}}a person{{#by}}, {{by}}{{/by}}{{/person}}</td><td>{{tries}}</td><td><span class="state {{mark}}">{{outcome}}</span></td><td>{{took}}</td><td>{{why}}{{#remedy}} <span class="hint">{{remedy}}</span>{{/remedy}}</td></tr>
         {{/joins}}
         </tbody>
         </table>
@@ -388,9 +399,9 @@ struct Templates: Sendable {
         <p class="lead">A trusted observer vouches for devices: it stands before them, looks, and says whether they show what they should.</p>
         <div class="scroll" role="region" aria-label="Observers" tabindex="0">
         <table>
-        <thead><tr><th scope="col">Identity</th><th scope="col">Trust</th><th scope="col">State</th><th scope="col">Last heard</th><th scope="col">Looks at</th><th scope="col">Waiting for it</th><th scope="col">Verdicts</th>{{#moderates}}<th scope="col">Change</th>{{/moderates}}</tr></thead>
+        <thead><tr><th scope="col">Identity</th><th scope="col">Trust</th><th scope="col">State</th><th scope="col">Zones</th><th scope="col">Last heard</th><th scope="col">Looks at</th><th scope="col">Waiting for it</th><th scope="col">Verdicts</th>{{#moderates}}<th scope="col">Change</th>{{/moderates}}</tr></thead>
         <tbody id="rows" data-rows="row">
-        {{#rows}}<tr id="o-{{id}}" data-row="o-{{id}}"><th scope="row"><a class="id" href="/devices/{{id}}">{{id}}</a>{{#note}} {{note}}{{/note}}</th><td><span class="state {{trustMark}}">{{trust}}</span></td><td>{{state}}</td><td><time>{{heard}}</time></td><td>{{#looks}}<a class="id" href="/devices/{{id}}">{{id}}</a> {{/looks}}{{^looks}}nobody{{/looks}}</td><td>{{queue}}</td><td>{{verdicts}}</td>{{#moderates}}<td><form method="post" action="/observers"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="id" value="{{id}}"><button class="second" name="trust" value="{{to}}">{{button}}<span class="unseen"> {{id}}</span></button></form></td>{{/moderates}}</tr>
+        {{#rows}}<tr id="o-{{id}}" data-row="o-{{id}}"><th scope="row"><a class="id" href="/devices/{{id}}">{{id}}</a>{{#note}} {{note}}{{/note}}</th><td><span class="state {{trustMark}}">{{trust}}</span></td><td>{{state}}</td><td>{{zones}}{{#eyes}} <span class="hint">{{eyes}}</span>{{/eyes}}</td><td><time>{{heard}}</time></td><td>{{#looks}}<a class="id" href="/devices/{{id}}">{{id}}</a> {{/looks}}{{^looks}}nobody{{/looks}}</td><td>{{queue}}</td><td>{{verdicts}}</td>{{#moderates}}<td><form method="post" action="/observers"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="id" value="{{id}}"><button class="second" name="trust" value="{{to}}">{{button}}<span class="unseen"> {{id}}</span></button></form></td>{{/moderates}}</tr>
         {{/rows}}
         </tbody>
         </table>
@@ -404,6 +415,14 @@ struct Templates: Sendable {
         <p><button name="trust" value="yes">Trust</button></p>
         </form>
         <p class="hint">It comes in by that, too, when it has asked. Or let it ask, and compare its words under <a href="/waiting">Waiting</a>.</p>
+        <h2>Zones</h2>
+        <p>A zone is a place with observers of its own. All that are free there are asked about a device that belongs there; observers in no zone look at devices in none.</p>
+        <form method="post" action="/observers/zones" class="row">
+        <input type="hidden" name="token" value="{{zonesToken}}">
+        <p><label for="zone-observer">Observer</label> <select id="zone-observer" name="id">{{#rows}}<option value="{{id}}">{{id}}{{#note}} {{note}}{{/note}}</option>{{/rows}}</select></p>
+        <p><label for="zones">Zones that it serves, with spaces between; empty for none</label> <input id="zones" name="zones" maxlength="2000" autocapitalize="none" spellcheck="false"></p>
+        <p><button class="second">Set zones</button></p>
+        </form>
         {{/moderates}}
 
         """
@@ -411,6 +430,19 @@ struct Templates: Sendable {
     private static let observations = """
         <h1>Observations</h1>
         <p class="lead">Every join, the newest first: who looked, what came of it, and what to do when it failed.</p>
+        {{#isMissing}}
+        <h2>Not seen at their last roll call</h2>
+        <div class="scroll" role="region" aria-label="Not seen at their last roll call" tabindex="0">
+        <table>
+        <thead><tr><th scope="col">Device</th><th scope="col">Type</th><th scope="col">Last seen</th><th scope="col">Failed in a row</th><th scope="col">Why</th></tr></thead>
+        <tbody id="missing" data-rows="row">
+        {{#missing}}<tr data-row="m-{{id}}"><th scope="row"><a class="id" href="/devices/{{id}}">{{id}}</a></th><td>{{type}}</td><td><time>{{seen}}</time></td><td>{{failures}}</td><td>{{why}}</td></tr>
+        {{/missing}}
+        </tbody>
+        </table>
+        </div>
+        <h2>Joins</h2>
+        {{/isMissing}}
         {{>joins}}
         {{>more}}
 
