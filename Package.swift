@@ -142,12 +142,17 @@ let package = Package(
 
         // MARK: Network: who takes part, the C2 server, the key service
 
+        // Each message of a log is checked again, and each line hashed: 100,000 of them.
+        room("Evidence", in: "Network", ["ObservedValue", "SRUP", "Linux", "COpenSSL"], settings: fast),
         room(
             "Participant", in: "Network",
-            ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
+            ["Evidence", "SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
         room(
             "C2", in: "Network",
-            ["ObservedValue", "ValueForms", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
+            [
+                "Evidence", "ObservedValue", "ValueForms", "SRUP", "Participant", "Limits", "Storage", "Linux", log,
+                lifecycle,
+            ]),
         room("Releases", in: "Network", ["ObservedValue", "SRUP", "Storage", "COpenSSL"]),
         room(
             "Updates", in: "Network",
@@ -265,7 +270,8 @@ let package = Package(
         program(
             "srup-c2",
             [
-                "CodeWriter", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService",
+                "CodeWriter", "Evidence", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant", "C2",
+                "KeyService",
                 "Operators", "Console", "PhoneObserver", "Doctor", "Settings",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
@@ -351,6 +357,10 @@ let package = Package(
             resources: [.copy("displays.json")]),
         tests("SRUPTests", in: "Protocol", ["ObservedValue", "SRUP", "COpenSSL"], resources: [.copy("vectors")]),
         tests("SRUPJSONTests", in: "Protocol", ["ObservedValue", "SRUPJSON", "SRUP"]),
+        tests(
+            "EvidenceTests", in: "Network",
+            ["Evidence", "Linux", "ObservedValue", "Participant", "SeededRandom", "SRUP", "Storage"],
+            resources: [.copy("check-evidence")]),
         tests("ParticipantTests", in: "Network", ["Participant", "SRUP", "Storage", "COpenSSL", log]),
         tests(
             "InvitationsTests", in: "Network",
@@ -359,8 +369,9 @@ let package = Package(
         tests(
             "C2Tests", in: "Network",
             [
-                "TestNetwork", "C2", "JoiningDevice", "Limits", "Observation", "Participant", "Presentation", "SRUP",
-                "Storage",
+                "TestNetwork", "C2", "Evidence", "JoiningDevice", "Limits", "Observation", "Participant",
+                "Presentation",
+                "SRUP", "Storage",
                 "ValueForms", log,
             ]),
         tests("ReleasesTests", in: "Network", ["Releases", "Storage"]),

@@ -71,6 +71,7 @@ extension C2Server {
             try admitted(moderation.device, moderation.offer, way, how: why, by: name)
         } else {
             try answer(moderation.device, status, moderation.offer, why: why)
+            notJoined(moderation.device, why: why, by: name)
         }
         end(moderation.device, ending(status, why: why, by: name))
     }

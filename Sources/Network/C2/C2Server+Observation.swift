@@ -336,6 +336,7 @@ extension C2Server {
         } else {
             joins.failed(join.device, at: time.now())
             try answer(join.device, status, join.offer, why: why)
+            notJoined(join.device, why: why, by: name)
         }
         end(join.device, ending(status, why: why, by: name), observer: observer)
     }

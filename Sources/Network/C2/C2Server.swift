@@ -17,6 +17,9 @@ public actor C2Server: Service {
     let directory: any KeyDirectory
     private(set) var rules: C2Rules
     let events: EventLog
+    /// How much of the audit log is kept.
+    let evidenceRules: EvidenceRules
+    var evidenceTimes = EvidenceTimes()
     let time: Timekeeper
     /// For lines that peers cause.
     let causedLog: BoundedLog
@@ -65,10 +68,11 @@ public actor C2Server: Service {
     ///   - access: tells the broker who is in which group.
     ///   - directory: where keys and types of strangers are looked up.
     ///   - events: where what happens is written for other programs.
+    ///   - evidence: how much of the audit log is kept, and where the rest goes.
     ///   - time: the clock for all deadlines; tests pass their own.
     public init(
         _ participant: Participant, state: C2State, commands: CommandStore, access: any BrokerAccess,
-        directory: any KeyDirectory, rules: C2Rules, events: EventLog,
+        directory: any KeyDirectory, rules: C2Rules, events: EventLog, evidence: EvidenceRules = .init(),
         time: Timekeeper = .monotonic
     ) {
         self.participant = participant
@@ -80,6 +84,7 @@ public actor C2Server: Service {
         self.rules = rules
         moderations = ModerationBook(rules.limits)
         self.events = events
+        evidenceRules = evidence
         self.time = time
         causedLog = BoundedLog(participant.logger, time: time)
         messageBudget = SenderBudget(burst: rules.limits.messageBurst, perSecond: rules.limits.messagesPerSecond)
@@ -113,6 +118,7 @@ public actor C2Server: Service {
         }
         for await event in participant.link.events { handle(event) }
         heart.cancel()
+        sealLog(at: time.now(), isLast: true)
     }
 
     package func handle(_ event: BrokerEvent) {
@@ -138,6 +144,7 @@ public actor C2Server: Service {
     package func begin() throws {
         rules = configured.with(setPolicies(), setZones())
         for warning in rules.warnings { logger.warning("\(warning)") }
+        try participant.state.keepEvidence(of: participant.id, key: participant.key, now: participant.wallClock())
         try endAgain()
         try participant.resume()
         for peer in try participant.state.joinedPeers() {
@@ -164,6 +171,7 @@ public actor C2Server: Service {
         watchEndings(now)
         listenAgain(now)
         nudgeSome()
+        watchEvidence(now)
     }
 
     /// What the operator has said on the command line.
@@ -187,7 +195,8 @@ public actor C2Server: Service {
 
     func putOut(_ id: DeviceID, by name: String? = nil) throws {
         causedLog.log(.notice, about: id, "\(id) is removed, as \(name ?? "the operator") says")
-        participant.audit("removed", "\(id): by the operator", about: id, by: name)
+        // At the end, with the TERMINATE_COMMAND beside it.
+        defer { participant.audit("removed", "\(id): by the operator", about: id, by: name) }
         events.record("removed", ["device": id.hex])
         occurred(.removed, id, why: "by the operator", by: name)
         // A join under way has an answer to get.

@@ -79,6 +79,7 @@ public struct Console: Sendable {
         addEvents(to: router)
         addWaiting(to: router)
         addDevices(to: router)
+        addGroups(to: router)
         addObservers(to: router)
         addPhone(to: router)
         addInvitation(to: router)
@@ -101,6 +102,8 @@ public struct ConsoleSettings: Sendable {
     public var callsPerSecond = 50.0
     /// The network's authority in PEM, which is offered to phones; `nil`: it is not.
     public var authorityFile: String?
+    /// The server's folder, where the authority's key signs release receipts; `nil`: it is not here.
+    public var folder: String?
     /// How devices reach the key service, for invitations.
     public var keyServicePlace: (host: String, port: Int) = ("localhost", 8443)
 

@@ -77,6 +77,16 @@ extension KeyServiceState {
     /// - Throws: ``StorageError``.
     public func allEnded() throws(StorageError) -> [Ended] { try ended(where: "1 = 1") }
 
+    /// Those that have ended, in that order, a page of them.
+    ///
+    /// - Parameter last: where the page before ended; `nil`: from the beginning.
+    /// - Throws: ``StorageError``.
+    public func ended(after last: DeviceID?, limit: Int) throws(StorageError) -> [Ended] {
+        guard let last else { return try ended(where: "1 = 1", limit: limit) }
+        guard let since = try ended(last)?.since else { return [] }
+        return try ended(where: "(since, id) > (?, ?)", .real(since), .unsigned(last.value), limit: limit)
+    }
+
     /// Those whose connection the broker has not closed yet, as far as is known.
     ///
     /// - Throws: ``StorageError``.
@@ -87,12 +97,14 @@ extension KeyServiceState {
     /// - Throws: ``StorageError``.
     func unlisted() throws(StorageError) -> [Ended] { try ended(where: "listed IS NULL") }
 
-    private func ended(where condition: String, _ values: Value...) throws(StorageError) -> [Ended] {
+    private func ended(
+        where condition: String, _ values: Value..., limit: Int = -1
+    ) throws(StorageError) -> [Ended] {
         try database.read(
             """
             SELECT id, since, key, type, why, operator, listed, closed, confirmed FROM ended WHERE \(condition)
-            ORDER BY since, id
-            """, values
+            ORDER BY since, id LIMIT ?
+            """, values + [.integer(Int64(limit))]
         ).compactMap { row in
             guard let id = row.unsigned(0), let since = row.real(1) else { return nil }
             return Ended(

@@ -113,7 +113,7 @@ public final class Participant: Sendable {
     ///   not be acted on either.
     public func admit(_ signed: SignedMessage, key: PublicKey?) throws -> Message {
         let message = try verified(signed, key: key)
-        try take(message)
+        try take(message, proof: key.map { (signed, $0) })
         return message
     }
 
@@ -132,11 +132,17 @@ public final class Participant: Sendable {
 
     /// Takes the sequence number of a verified message.
     ///
-    /// - Parameter opening: the request that the message makes, stored together with the number.
+    /// - Parameters:
+    ///   - opening: the request that the message makes, stored together with the number.
+    ///   - proof: the message with its sender's key, where it is kept as evidence.
     /// - Throws: ``Rejection/replayed(_:got:last:)``, ``StorageError``: the message must not be acted on.
-    public func take(_ message: Message, opening: ParticipantStore.Request? = nil) throws {
+    public func take(
+        _ message: Message, opening: ParticipantStore.Request? = nil,
+        proof: (signed: SignedMessage, key: PublicKey)? = nil
+    ) throws {
         if let last = try state.accept(
-            message.sequence, from: message.sender, version: message.version, opening: opening, now: wallClock())
+            message.sequence, from: message.sender, version: message.version, opening: opening, now: wallClock(),
+            proof: proof)
         {
             throw Rejection.replayed(message.sender, got: message.sequence, last: last)
         }

@@ -107,7 +107,7 @@ struct Serve: AsyncParsableCommand {
                     client: client,
                     identities: try KeyServiceState(path: KeyServiceState.path(in: folder.folder)),
                     revocations: revocations, logger: logger),
-                rules: rules, events: events)
+                rules: rules, events: events, evidence: settings.evidence)
             logger.notice("C2 server \(identity.id)")
             for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
             events.record("started", ["id": identity.id.hex])
@@ -158,6 +158,7 @@ extension Serve {
             keyService: "https://\(place):\(settings.keyServicePort)")
         form.callsPerSecond = Double(settings.pages.callsPerSecond)
         form.authorityFile = folder + "/ca.crt"
+        form.folder = folder
         form.keyServicePlace = (settings.host, settings.keyServicePort)
         let pages = try Console(
             server: server, signIn: SignIn(operators),

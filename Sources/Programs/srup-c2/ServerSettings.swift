@@ -15,6 +15,7 @@ struct ServerSettings {
     var isOpen = true
     var logLevel = Logger.Level.info
     var rules = C2Rules()
+    var evidence = EvidenceRules()
 
     /// `[pages]`.
     struct PagesSettings {
@@ -62,6 +63,7 @@ struct ServerSettings {
         try loadPages(&file, &settings)
         try loadWebhook(&file, &settings, folder)
         try loadLimits(&file, &settings.rules.limits)
+        try loadAudit(&file, &settings.evidence, folder)
         for name in try file.keys(of: "data") {
             let key = SettingsFile.path("data", name)
             guard (1...64).contains(name.utf8.count) else { throw file.problem(key, "a data name has 1 to 64 bytes") }
@@ -181,6 +183,16 @@ struct ServerSettings {
         limits.joinBurst = max(limits.joinBurst, limits.joinsPerMinute)
     }
 
+    private static func loadAudit(
+        _ file: inout SettingsFile, _ evidence: inout EvidenceRules, _ folder: String
+    ) throws(SettingsError) {
+        evidence.lines = try file.integer("audit.lines", default: evidence.lines, in: 1000...10_000_000)
+        if file.contains("audit.days") { evidence.days = try file.integer("audit.days", default: 0, in: 1...36_500) }
+        let megabytes = try file.integer("audit.archive_megabytes", default: 1024, in: 0...1_000_000)
+        evidence.archiveSize = megabytes << 20
+        evidence.archive = megabytes == 0 ? nil : folder + "/server/audit"
+    }
+
     static func text(host: String, bind: String, keyServicePort: Int, brokerPort: Int, pagesPort: Int) -> String {
         """
         # The C2 server, its key service and its broker. Written by "srup-c2 init"; change it as you like.
@@ -261,6 +273,11 @@ struct ServerSettings {
         longest_join = "15 min"
         messages_per_second = 10     # of one sender
         joins_per_minute = 30        # of one identity
+
+        [audit]                      # what is kept as evidence (docs/evidence.md)
+        lines = 100000
+        # days = 365                 # older lines go, too
+        archive_megabytes = 1024     # of older lines, in server/audit; 0: none
 
         """
     }

@@ -61,6 +61,14 @@ final class ConsoleScene: @unchecked Sendable {
         responder = console.router().buildResponder()
     }
 
+    /// The same, set up otherwise.
+    func use(_ settings: ConsoleSettings) throws {
+        console = try Console(
+            server: server.server, signIn: console.signIn, identities: identities, settings: settings,
+            logger: console.logger, now: network.wallClock)
+        responder = console.router().buildResponder()
+    }
+
     /// A device of ours that shows its value to people, and waits.
     func panel(_ number: UInt64, type: String = "panel") async throws -> TestDevice {
         try server.know(DeviceID(number), type: type)

@@ -8,7 +8,8 @@ import ValueForms
 /// What programs can ask for; `/api/openapi.json` lists it.
 extension Console {
     var apiRoutes: [APIRoute] {
-        networkRoutes + waitingRoutes + deviceRoutes + observerRoutes + joinRoutes + policyRoutes + operatorRoutes
+        networkRoutes + waitingRoutes + deviceRoutes + endingRoutes + commandRoutes + observerRoutes + joinRoutes
+            + policyRoutes + operatorRoutes
     }
 
     /// Does what the server's operations do.
@@ -255,12 +256,16 @@ extension Console {
             },
             APIRoute(
                 .post, "devices/{device}/data", "sendData", .moderate, "Send a device DATA",
-                words: "`value` is a text, or `value_base64` any bytes; at most 4,096 bytes.", body: "Data",
+                words: """
+                    `value` is a text, or `value_base64` any bytes; at most 4,096 bytes. With `type`, `value` is read as a value of \
+                    that type; `known` is what the configuration or the device says of the name.
+                    """, body: "Data",
                 status: 202, "Sent", problems: [.notAMember]
             ) { call in
-                try call.onlyMembers("name", "value", "value_base64")
+                try call.onlyMembers("name", "value", "value_base64", "type")
                 let (id, name) = (try call.device(), try call.text("name", 1...255))
-                try await server.sendData(name, value: try Self.dataValue(call), to: id, by: call.actor)
+                let value = try await wireValue(call, named: name, for: id)
+                try await server.sendData(name, value: value, to: id, by: call.actor)
                 return APIAnswer(status: .accepted, ["device": .text(id.hex), "sent": "data"])
             },
             APIRoute(
@@ -275,7 +280,7 @@ extension Console {
         ]
     }
 
-    private static func dataValue(_ call: APICall) throws(APIProblem) -> [UInt8] {
+    static func dataValue(_ call: APICall) throws(APIProblem) -> [UInt8] {
         let text = try call.optionalText("value", 0...4096)
         guard let encoded = try call.optionalText("value_base64", 0...5464) else {
             guard let text else { throw .invalid("say value or value_base64", pointer: "#/value") }

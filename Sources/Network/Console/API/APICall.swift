@@ -29,6 +29,16 @@ struct APICall: Sendable {
         return id
     }
 
+    /// The group in the path.
+    ///
+    /// - Throws: ``APIProblem``.
+    func group() throws(APIProblem) -> GroupID {
+        guard let group = path["group"].flatMap({ GroupID($0) }) else {
+            throw APIProblem(.notFound, "a group's name has \(GroupID.form)")
+        }
+        return group
+    }
+
     /// The operator in the path.
     ///
     /// - Throws: ``APIProblem``.

@@ -23,6 +23,8 @@ struct APIProblem: Error, Sendable {
         // What it is about
         case unknown
         case ended
+        case hasEnded = "has-ended"
+        case notYet = "not-yet"
         case replaced
         case wrongWords = "wrong-words"
         case notAMember = "not-a-member"
@@ -39,7 +41,8 @@ struct APIProblem: Error, Sendable {
             case .forbidden: .forbidden
             case .notFound, .unknown: .notFound
             case .methodNotAllowed: .methodNotAllowed
-            case .keyInUse, .secretNotRepeated, .ended, .replaced, .notAMember, .taken, .full, .lastAdministrator,
+            case .keyInUse, .secretNotRepeated, .ended, .hasEnded, .notYet, .replaced, .notAMember, .taken, .full,
+                .lastAdministrator,
                 .oneself:
                 .conflict
             case .tooLarge: .contentTooLarge
@@ -67,6 +70,8 @@ struct APIProblem: Error, Sendable {
             case .tooMany: "Too many requests"
             case .unknown: "It is not known here"
             case .ended: "The device does not wait any more"
+            case .hasEnded: "The identity has ended already"
+            case .notYet: "It is not so far yet"
             case .replaced: "The device shows another value by now"
             case .wrongWords: "These are not the words that the device shows"
             case .notAMember: "The device does not belong to the network"
@@ -117,7 +122,8 @@ struct APIProblem: Error, Sendable {
         let code: Code =
             switch error {
             case .unknown: .unknown
-            case .ended, .hasEnded: .ended
+            case .ended: .ended
+            case .hasEnded: .hasEnded
             case .replaced: .replaced
             case .wrongWords: .wrongWords
             case .notAMember: .notAMember

@@ -1,6 +1,7 @@
 import C2
 import Operators
 import Program
+import SRUP
 
 /// The document of what programs can ask for (OpenAPI 3.1), made from the routes and the schemas below.
 enum OpenAPI {
@@ -43,7 +44,9 @@ enum OpenAPI {
 
     private static let tags = [
         ("network", "The network, and what has happened in it"), ("waiting", "Who waits for a person"),
-        ("devices", "Devices and observers that are known"), ("observers", "Who may vouch for devices"),
+        ("devices", "Devices and observers that are known"), ("ended", "Identities that have ended for good"),
+        ("commands", "What devices were told, and their answers"), ("groups", "Groups of devices"),
+        ("observers", "Who may vouch for devices"),
         ("joins", "Joins under way and ended"), ("policies", "How devices come in"), ("audit", "Who has done what"),
         ("operators", "Who may sign in; their sessions and tokens"),
         ("streams", "Changes and occurrences as they come"),
@@ -94,6 +97,7 @@ enum OpenAPI {
             let schema: JSON =
                 switch name {
                 case "device": reference("Identity")
+                case "group": reference("GroupName")
                 case "number": ["type": "integer", "minimum": 1, "maximum": .integer(.max)]
                 default: reference("OperatorName")
                 }
@@ -368,6 +372,48 @@ enum OpenAPI {
                     ("about", ["oneOf": [reference("Identity"), ["type": "null"]]]), ("by", optionalText),
                 ])
             ),
+            (
+                "Command",
+                object([
+                    ("number", count), ("device", reference("Identity")),
+                    ("group", ["oneOf": [reference("GroupName"), ["type": "null"]]]),
+                    ("kind", words(["action", "data", "identify"])), ("detail", text), ("by", text), ("sent", time),
+                    ("answered", optionalTime),
+                    (
+                        "status",
+                        ["type": ["string", "null"], "description": "The answer, by the protocol's own name."]
+                    ),
+                ])
+            ),
+            (
+                "Value",
+                object([
+                    ("name", text), ("value", optionalText),
+                    ("value_base64", ["type": "string", "contentEncoding": "base64"]), ("received", time),
+                    (
+                        "count",
+                        [
+                            "type": ["integer", "null"], "minimum": 1,
+                            "description": "How many of this name have come; null where several of one name are told.",
+                        ]
+                    ),
+                ])
+            ),
+            ("GroupRow", object([("group", reference("GroupName")), ("size", count)])),
+            (
+                "Group",
+                object([
+                    ("group", reference("GroupName")),
+                    ("members", ["type": "array", "items": reference("Identity")]),
+                ])
+            ),
+            (
+                "Ended",
+                object([
+                    ("device", reference("Identity")), ("type", text), ("ended", time), ("why", text),
+                    ("by", optionalText), ("closed", optionalTime), ("keys_removed", flag),
+                ])
+            ),
             ("Occurrence", occurrence),
             (
                 "OccurrenceList",
@@ -396,7 +442,8 @@ enum OpenAPI {
                 ("WaitingList", "Waiting"), ("DeviceList", "DeviceRow"), ("ObserverList", "Observer"),
                 ("JoinList", "Join"),
                 ("PolicyList", "Policy"), ("AuditList", "AuditLine"), ("OperatorList", "Operator"),
-                ("SessionList", "Session"), ("TokenList", "Token"),
+                ("SessionList", "Session"), ("TokenList", "Token"), ("CommandList", "Command"), ("ValueList", "Value"),
+                ("GroupList", "GroupRow"), ("EndedList", "Ended"),
             ].map { ($0, list($1)) }
     }
 
@@ -418,6 +465,7 @@ enum OpenAPI {
         ),
         ("DeviceType", ["type": "string", "pattern": "^[ -~]{1,64}$"]),
         ("OperatorName", ["type": "string", "pattern": "^[a-z0-9][a-z0-9._@-]{0,31}$"]),
+        ("GroupName", ["type": "string", "pattern": "^[a-z0-9-]{1,32}$"]),
         (
             "Problem",
             object(
@@ -450,7 +498,31 @@ enum OpenAPI {
             ])
         ),
         ("Decision", object([("device", reference("Identity")), ("decision", words(["approved", "refused"]))])),
-        ("Sent", object([("device", reference("Identity")), ("sent", words(["action", "data", "identify"]))])),
+        (
+            "Sent",
+            object([
+                ("device", reference("Identity")),
+                ("sent", words(["action", "data", "identify", "call", "deregister"])),
+            ])
+        ),
+        (
+            "SentToGroup",
+            object([
+                ("group", reference("GroupName")), ("sent", words(["action", "data"])),
+                (
+                    "command",
+                    ["type": "integer", "minimum": 1, "description": "The number of the first one's command."]
+                ),
+                ("devices", ["type": "array", "items": reference("Identity")]),
+            ])
+        ),
+        (
+            "Receipt",
+            object([
+                ("device", reference("Identity")),
+                ("receipt", ["type": "string", "description": "The file that `srup receipt` checks."]),
+            ])
+        ),
         ("Password", object([("name", reference("OperatorName")), ("password", text)])),
         (
             "NewTokenShown",
@@ -491,8 +563,12 @@ enum OpenAPI {
                             "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
                         ]
                     ),
-                ], optional: ["value", "value_base64"],
-                extra: [("oneOf", [["required": ["value"]], ["required": ["value_base64"]]])])
+                    ("type", words(["known", "int", "float"] + DataType.allCases.map(\.rawValue))),
+                ], optional: ["value", "value_base64", "type"],
+                extra: [
+                    ("oneOf", [["required": ["value"]], ["required": ["value_base64"]]]),
+                    ("dependentRequired", ["type": ["value"]]),
+                ])
         ),
         ("NewPolicy", object([("type", reference("DeviceType")), ("policy", policies)])),
         ("NewOperator", object([("name", reference("OperatorName")), ("role", roles)])),

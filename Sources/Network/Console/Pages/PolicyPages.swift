@@ -105,6 +105,13 @@ extension Console {
             "text": query.text, "about": query.aboutText, "lines": found.prefix(Self.rowsOnPage).map(line),
             "query": String(Self.address("", query.parameters).dropFirst()),
         ]
+        if let extent = try stored({ try server.peers.evidenceExtent() }) {
+            let sealed = extent.sealed.map { $0 >= extent.last ? "all are signed" : "signed up to line \($0)" }
+            page.values["chain"] = [
+                "first": String(extent.anchor.number + 1), "last": String(extent.last),
+                "sealed": sealed ?? "none is signed yet",
+            ]
+        }
         if found.count > Self.rowsOnPage {
             let last = found[Self.rowsOnPage - 1].id
             page.values["more"] = Self.address("/audit", query.parameters + [("before", String(last))])

@@ -18,7 +18,8 @@ struct Templates: Sendable {
 
     private static let texts: [String: String] = [
         "layout": layout, "sign-in": signIn, "error": error, "waiting": waiting, "card": card, "compare": compare,
-        "devices": devices, "device": device, "observers": observers, "observations": observations,
+        "devices": devices, "device": device, "groups": groups, "group": group, "observers": observers,
+        "observations": observations,
         "policies": policies, "audit": audit, "audit-rows": auditRows, "operators": operators, "account": account,
         "more": more, "joins": joins, "new-secret": newSecret, "invite": invite, "phone": phone,
     ]
@@ -324,6 +325,75 @@ struct Templates: Sendable {
 
         """
 
+    private static let groups = """
+        <h1>Groups</h1>
+        <p class="lead">One message reaches all devices of a group. Who is put into one listens to it from then on.</p>
+        <div class="scroll" role="region" aria-label="Groups" tabindex="0">
+        <table>
+        <thead><tr><th scope="col">Name</th><th scope="col">Devices</th></tr></thead>
+        <tbody id="rows" data-rows="row">
+        {{#rows}}<tr data-row="g-{{name}}"><th scope="row"><a href="/groups/{{name}}">{{name}}</a></th><td>{{size}}</td></tr>
+        {{/rows}}
+        </tbody>
+        </table>
+        </div>
+        {{^rows}}<p class="empty">There is none yet.</p>{{/rows}}
+        {{#moderates}}
+        <h2>Put a device into a group</h2>
+        <form method="post" action="/groups" class="row">
+        <input type="hidden" name="token" value="{{token}}">
+        <p><label for="group">Group, also a new one: {{form}}</label> <input id="group" name="group" maxlength="32" autocapitalize="none" spellcheck="false" required></p>
+        <p><label for="id">The device's identity</label> <input id="id" name="id" maxlength="16" autocapitalize="none" spellcheck="false" required></p>
+        <p><button>Put in</button></p>
+        </form>
+        {{/moderates}}
+
+        """
+
+    private static let group = """
+        <p><a href="/groups">All groups</a></p>
+        <h1>Group {{name}}</h1>
+        <div class="scroll" role="region" aria-label="Devices" tabindex="0">
+        <table>
+        <thead><tr><th scope="col">Identity</th><th scope="col">Type</th><th scope="col">State</th><th scope="col">Last heard</th><th scope="col">Note</th>{{#moderates}}<th scope="col">Change</th>{{/moderates}}</tr></thead>
+        <tbody id="rows" data-rows="row">
+        {{#rows}}<tr data-row="d-{{id}}"><th scope="row"><a class="id" href="/devices/{{id}}">{{id}}</a></th><td>{{type}}</td><td><span class="state {{mark}}">{{state}}</span></td><td><time>{{heard}}</time></td><td>{{note}}</td>{{#token}}<td><form method="post" action="/groups/{{group}}/remove"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="id" value="{{id}}"><button class="second">Take out<span class="unseen"> {{id}}</span></button></form></td>{{/token}}</tr>
+        {{/rows}}
+        </tbody>
+        </table>
+        </div>
+        {{^rows}}<p class="empty">Nobody is in it.</p>{{/rows}}
+        {{#more}}<p class="hint">{{more}}</p>{{/more}}
+        {{#moderates}}
+        <h2>Change and send</h2>
+        <div class="columns">
+        <form method="post" action="/groups/{{name}}/add">
+        <input type="hidden" name="token" value="{{addToken}}">
+        <p><label for="id">The device's identity</label> <input id="id" name="id" maxlength="16" autocapitalize="none" spellcheck="false" required></p>
+        <p><button class="second">Put in</button></p>
+        </form>
+        <form method="post" action="/groups/{{name}}/action">
+        <input type="hidden" name="token" value="{{actionToken}}">
+        <p><label for="action">Action, a number from 0 to 255</label> <input id="action" name="action" maxlength="3" inputmode="numeric" required></p>
+        <p><button class="second">Send action</button></p>
+        </form>
+        <form method="post" action="/groups/{{name}}/data">
+        <input type="hidden" name="token" value="{{dataToken}}">
+        <p><label for="data-name">Data name</label> <input id="data-name" name="name" maxlength="255" required></p>
+        <p><label for="data-value">Value, as its type is written</label> <input id="data-value" name="value" maxlength="4096"></p>
+        <p><button class="second">Send data</button></p>
+        </form>
+        <form method="post" action="/groups/{{name}}/destroy">
+        <input type="hidden" name="token" value="{{destroyToken}}">
+        <p>The group ends; its devices are told.</p>
+        <p><label class="choose"><input type="checkbox" name="sure" value="yes" required> I am sure</label></p>
+        <p><button class="danger">End the group</button></p>
+        </form>
+        </div>
+        {{/moderates}}
+
+        """
+
     private static let observers = """
         <h1>Observers</h1>
         <p class="lead">A trusted observer vouches for devices: it stands before them, looks, and says whether they show what they should.</p>
@@ -414,6 +484,7 @@ struct Templates: Sendable {
         <p><button>Search</button></p>
         </form>
         <p><a href="/audit/export?{{query}}" download>Export as CSV</a></p>
+        {{#chain}}<p class="hint">Lines {{first}} to {{last}} are kept; {{sealed}}. An auditor gets them with their signed messages by <code>srup-c2 audit export</code>.</p>{{/chain}}
         {{>audit-rows}}
         {{>more}}
 

@@ -19,10 +19,11 @@ extension ParticipantStore {
         public let by: String?
     }
 
-    /// The newest lines are kept.
+    /// So many of the newest lines are kept where the log is no evidence.
     private static let maximumAuditLines = 10000
 
-    /// Adds a line to the audit log, which keeps the newest 10 000.
+    /// Adds a line to the audit log. A server's is a chain (``keepEvidence(of:key:now:)``), and the line takes the messages
+    /// that have led to it; any other keeps the newest 10 000 lines.
     ///
     /// - Parameters:
     ///   - subject: whom it is about.
@@ -33,6 +34,9 @@ extension ParticipantStore {
         _ event: String, _ detail: String, about subject: DeviceID? = nil, by name: String? = nil, now: Double
     ) throws(StorageError) {
         try database.transaction { connection throws(StorageError) in
+            guard try !Self.isChained(connection) else {
+                return try Self.append(event, detail, about: subject, by: name, now: now, connection)
+            }
             try connection.query(
                 "INSERT INTO audit (time, event, detail, subject, operator) VALUES (?, ?, ?, ?, ?)", .real(now),
                 .text(event), .text(detail), subject.map { .unsigned($0.value) } ?? .null,
@@ -53,15 +57,43 @@ extension ParticipantStore {
     public func auditLog(
         last count: Int, containing text: String = "", about subject: DeviceID? = nil, before: Int64? = nil
     ) throws(StorageError) -> [AuditLine] {
-        var conditions = ["id < ?"]
-        var values: [Value] = [.integer(before ?? .max)]
+        guard !text.isEmpty, subject == nil else {
+            return try lines(last: count, containing: text, about: subject, before: before ?? .max)
+        }
+        var found: [AuditLine] = []
+        var end = before ?? Int64.max
+        // Piece by piece: whoever writes does not wait until all of a long log was looked through.
+        while found.count < count {
+            let ends = try database.read(
+                "SELECT (SELECT max(id) FROM audit WHERE id < ?), (SELECT min(id) FROM audit)", [.integer(end)]
+            ).first
+            guard let newest = ends?.integer(0), let oldest = ends?.integer(1) else { break }
+            let start = newest - Self.linesAtOnce
+            found += try lines(
+                last: count - found.count, containing: text, about: nil, before: newest + 1, from: start)
+            guard start > oldest else { break }
+            end = start
+        }
+        return found
+    }
+
+    /// So many lines are looked through at once.
+    private static let linesAtOnce: Int64 = 10_000
+
+    private func lines(
+        last count: Int, containing text: String, about subject: DeviceID?, before: Int64, from: Int64 = .min
+    ) throws(StorageError) -> [AuditLine] {
+        var conditions = ["id < ?", "id >= ?"]
+        var values: [Value] = [.integer(before), .integer(from)]
         if let subject {
             conditions.append("subject = ?")
             values.append(.unsigned(subject.value))
         }
         if !text.isEmpty {
-            conditions.append("instr(lower(event || ' ' || detail || ' ' || coalesce(operator, '')), lower(?)) > 0")
-            values.append(.text(text))
+            let pattern = text.replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_")
+            let columns = ["event", "detail", "operator"].map { $0 + " LIKE ? ESCAPE '\\'" }
+            conditions.append("(\(columns.joined(separator: " OR ")))")
+            values += columns.map { _ in .text("%\(pattern)%") }
         }
         values.append(.integer(Int64(count)))
         return try database.read(

@@ -109,6 +109,7 @@ extension ParticipantStore {
             try connection.query(
                 "UPDATE groups SET sent = ? WHERE server = ? AND id = ?", .integer(number), .unsigned(server.value),
                 .text(group.text))
+            try keepOwn(payload, to: nil, now: now, connection)
             let topic = Topic.group(group).description
             let inserted = try connection.query(
                 "INSERT INTO outbox (topic, payload, created) VALUES (?, ?, ?) RETURNING id", .text(topic),

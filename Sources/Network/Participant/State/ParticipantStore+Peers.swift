@@ -101,8 +101,9 @@ extension ParticipantStore {
     /// no message that was taken since is taken again. Peers learn of it by the next message that they are sent; until then
     /// theirs count as replayed.
     ///
+    /// - Parameter now: seconds since 1970, for the line that says so.
     /// - Throws: ``StorageError``.
-    public func leapAhead() throws(StorageError) {
+    public func leapAhead(now: Double = Participant.systemTime()) throws(StorageError) {
         try database.transaction { connection throws(StorageError) in
             for row in try connection.query("SELECT id, sent, received FROM peers") {
                 let last = max(row.unsigned(1) ?? 0, row.unsigned(2) ?? 0)
@@ -119,6 +120,10 @@ extension ParticipantStore {
                 "UPDATE groups SET sent = sent + ? WHERE sent < ?", .unsigned(Self.leap), .integer(1 << 62))
             try connection.query("DELETE FROM outbox")
             try connection.query("INSERT OR REPLACE INTO settings VALUES ('leaped', '1')")
+            guard try Self.isChained(connection) else { return }
+            try Self.append(
+                "restored", "a backup was put back: lines that were written after it are not in this log", about: nil,
+                by: nil, now: now, connection)
         }
     }
 

@@ -1,5 +1,6 @@
 import SRUP
 import Storage
+import Synchronization
 
 /// What a participant must not forget: its peers with their keys and counters, its open requests, messages that the
 /// broker has not confirmed yet, and an audit log. One SQLite file.
@@ -13,6 +14,8 @@ public final class ParticipantStore: Sendable {
     /// The SQLite file.
     public let database: Database
     private let keys = KeyCache()
+    /// Who signs the audit log, where it is evidence.
+    let keeper = Mutex<EvidenceKeeper?>(nil)
 
     /// - Parameter use: ``Database/Use/look`` for who only reports.
     /// - Throws: ``StorageError``.
@@ -231,10 +234,11 @@ public final class ParticipantStore: Sendable {
     ///   - opening: a request that the message makes, stored with the number: a crash leaves both or neither. It takes the
     ///     place of an open one of the same kind, peer and subject, for which nobody waits any more.
     ///   - now: seconds since 1970, kept as the time that the peer was last heard; `nil`: that stays as it is.
+    ///   - proof: the message and its sender's key, kept for the line that tells of what it has led to.
     /// - Throws: ``StorageError``.
     public func accept(
         _ sequence: SequenceNumber, from id: DeviceID, version: ProtocolVersion, opening: Request? = nil,
-        now: Double? = nil
+        now: Double? = nil, proof: (signed: SignedMessage, key: PublicKey)? = nil
     ) throws(StorageError) -> SequenceNumber? {
         try database.transaction { connection throws(StorageError) in
             try Self.insertPeer(id, connection)
@@ -253,6 +257,7 @@ public final class ParticipantStore: Sendable {
                 }
                 try Self.insert(opening, connection)
             }
+            if let proof { try keep(proof.signed, key: proof.key, now: now ?? 0, connection) }
             return nil
         }
     }
@@ -311,6 +316,7 @@ public final class ParticipantStore: Sendable {
             try connection.query(
                 "UPDATE peers SET sent = ? WHERE id = ?", .unsigned(next.value), .unsigned(peer.value))
             if let membership { try Self.apply(membership, to: peer, connection) }
+            try keepOwn(payload, to: peer, now: now, connection)
             let inserted = try connection.query(
                 "INSERT INTO outbox (topic, payload, created) VALUES (?, ?, ?) RETURNING id", .text(topic.description),
                 .blob(payload), .real(now))
@@ -446,7 +452,7 @@ public final class ParticipantStore: Sendable {
         try database.query("DELETE FROM requests WHERE kind <> ?", .text(Request.Kind.duty.rawValue))
     }
 
-    private static let migrations = [
+    static let migrations = [
         """
         CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE peers (
@@ -495,6 +501,7 @@ public final class ParticipantStore: Sendable {
         """
         ALTER TABLE requests ADD COLUMN detail TEXT;
         """,
+        evidenceTables,
     ]
 }
 

@@ -1,0 +1,191 @@
+import Evidence
+import SRUP
+import Storage
+
+/// Signed messages, kept until a line of the audit log takes them: what has made a decision is stored beside it.
+///
+/// A server's alone (``keepEvidence(of:key:now:)``). Messages are stored in the transaction that takes or gives their number,
+/// lines in a later one: a crash in between leaves a line without its message, or a message for the next line, never a chain
+/// that is broken.
+extension ParticipantStore {
+    static let evidenceTables = """
+        ALTER TABLE audit ADD COLUMN salt BLOB;
+        ALTER TABLE audit ADD COLUMN hash BLOB;
+        CREATE TABLE evidence (
+            id INTEGER PRIMARY KEY,
+            line INTEGER,
+            subject INTEGER,
+            kind TEXT NOT NULL,
+            token BLOB NOT NULL,
+            ours INTEGER NOT NULL,
+            time REAL NOT NULL,
+            key BLOB NOT NULL,
+            bytes BLOB NOT NULL
+        );
+        CREATE INDEX evidence_open ON evidence (subject, kind, id) WHERE line IS NULL;
+        CREATE INDEX evidence_line ON evidence (line) WHERE line IS NOT NULL;
+        CREATE INDEX evidence_token ON evidence (token) WHERE ours = 1;
+        CREATE TABLE evidence_keys (digest BLOB PRIMARY KEY, pem TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE seals (
+            kind TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            server INTEGER NOT NULL,
+            hash BLOB NOT NULL,
+            time INTEGER NOT NULL,
+            key BLOB NOT NULL,
+            signature BLOB NOT NULL,
+            PRIMARY KEY (kind, number)
+        ) WITHOUT ROWID;
+        """
+
+    /// What a message is about, and so which lines take it.
+    enum EvidenceKind: String {
+        case join, command, ending
+
+        init(_ body: Body) {
+            self =
+                switch body {
+                case .response(let status): Self(status)
+                case .joinRequest, .observedJoinRequest, .humanJoinRequest, .observedJoinResponse, .humanJoinResponse,
+                    .observationRequest:
+                    .join
+                case .resignRequest, .terminateCommand, .deregisterRequest, .deregisterCommand: .ending
+                default: .command
+                }
+        }
+
+        private init(_ status: Status) {
+            switch status {
+            case .joinSuccess, .joinRefused, .joinFail, .observedJoinValid, .observedJoinInvalid, .observedJoinFail:
+                self = .join
+            case .resignSuccess, .resignFail, .deregisterSuccess, .deregisterFail: self = .ending
+            default: self = .command
+            }
+        }
+
+        /// What a line takes; `nil`: nothing.
+        init?(event: String) {
+            switch event {
+            case "verdict", "joined", "not joined", "roll call": self = .join
+            case "sent", "answered", "group": self = .command
+            case "removed", "left", "ends", "ended": self = .ending
+            default: return nil
+            }
+        }
+    }
+
+    /// So many messages wait for their line, of one identity and of all.
+    private static let (maximumOfOne, maximumOfAll) = (EvidenceRecord.maximumMessages, 4096)
+    /// After how many seconds no line will come any more.
+    private static let longestWait = 86400.0
+    /// After how many messages all are looked at.
+    private static let sweepEvery: Int64 = 64
+
+    /// Keeps a message that was taken, in the transaction of its number.
+    func keep(_ signed: SignedMessage, key: PublicKey, now: Double, _ connection: Connection) throws(StorageError) {
+        guard isKeepingEvidence else { return }
+        let message = signed.message
+        let kind = EvidenceKind(message.body)
+        // Values that devices send are nobody's decision.
+        if case .data = message.body { return }
+        var subject = message.sender.value
+        if case .response = message.body {
+            let asked = try connection.query(
+                "SELECT subject FROM evidence WHERE ours = 1 AND token = ? ORDER BY id DESC LIMIT 1",
+                .blob(message.token.bytes)
+            ).first?.unsigned(0)
+            subject = asked ?? subject
+        } else if kind == .join {
+            // It begins anew: what was said before has led to nothing.
+            try connection.query(
+                "DELETE FROM evidence WHERE line IS NULL AND subject = ? AND kind = ?", .unsigned(subject),
+                .text(kind.rawValue))
+        }
+        try Self.remember(key, connection)
+        try Self.insert(
+            signed.bytes, message.token, kind, about: subject, key: key.digest, isOurs: false, now, connection)
+    }
+
+    /// Keeps a message of our own, in the transaction of its number.
+    ///
+    /// - Parameter peer: `nil` for a group's.
+    func keepOwn(_ bytes: [UInt8], to peer: DeviceID?, now: Double, _ connection: Connection) throws(StorageError) {
+        guard let own = evidenceKeeper, let message = try? SignedMessage(parsing: bytes).message else { return }
+        var subject = peer?.value
+        if case .observationRequest(let device, _) = message.body { subject = device.value }
+        try Self.insert(
+            bytes, message.token, EvidenceKind(message.body), about: subject, key: own.digest, isOurs: true, now,
+            connection)
+    }
+
+    private static func insert(
+        _ bytes: [UInt8], _ token: Token, _ kind: EvidenceKind, about subject: UInt64?, key: [UInt8], isOurs: Bool,
+        _ now: Double, _ connection: Connection
+    ) throws(StorageError) {
+        let about: Value = subject.map { .unsigned($0) } ?? .null
+        let row = try connection.query(
+            """
+            INSERT INTO evidence (subject, kind, token, ours, time, key, bytes) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id
+            """, about, .text(kind.rawValue), .blob(token.bytes), .integer(isOurs ? 1 : 0), .real(now), .blob(key),
+            .blob(bytes)
+        ).first
+        try connection.query(
+            """
+            DELETE FROM evidence WHERE id IN (SELECT id FROM evidence
+            WHERE line IS NULL AND subject IS ? AND kind = ? ORDER BY id DESC LIMIT -1 OFFSET ?)
+            """, about, .text(kind.rawValue), .integer(Int64(maximumOfOne)))
+        if (row?.integer(0) ?? 0) % sweepEvery == 0 { try sweep(now, connection) }
+    }
+
+    /// Who has most of what waits loses it first: nobody else's does.
+    private static func sweep(_ now: Double, _ connection: Connection) throws(StorageError) {
+        try connection.query(
+            "DELETE FROM evidence WHERE line IS NULL AND (time < ? OR time > ?)", .real(now - longestWait),
+            .real(now + longestWait))
+        var surplus =
+            (try connection.query("SELECT count(*) FROM evidence WHERE line IS NULL").first?.integer(0) ?? 0)
+            - Int64(maximumOfAll)
+        while surplus > 0 {
+            let most = try connection.query(
+                """
+                SELECT subject, kind, count(*) FROM evidence WHERE line IS NULL
+                GROUP BY subject, kind ORDER BY count(*) DESC, max(id) DESC LIMIT 1
+                """
+            ).first
+            guard let most, let count = most.integer(2) else { return }
+            let about: Value = most.integer(0).map { .integer($0) } ?? .null
+            try connection.query(
+                """
+                DELETE FROM evidence WHERE id IN (SELECT id FROM evidence
+                WHERE line IS NULL AND subject IS ? AND kind = ? ORDER BY id LIMIT ?)
+                """, about, .text(most.text(1) ?? ""), .integer(max(1, count / 2)))
+            surplus -= max(1, count / 2)
+        }
+    }
+
+    /// Keeps a key once, by its fingerprint.
+    static func remember(_ key: PublicKey, _ connection: Connection) throws(StorageError) {
+        let digest = key.digest
+        let known = try connection.query("SELECT 1 FROM evidence_keys WHERE digest = ?", .blob(digest))
+        guard known.isEmpty else { return }
+        try connection.query("INSERT INTO evidence_keys VALUES (?, ?)", .blob(digest), .text(key.pem))
+    }
+
+    /// The messages that a line of this event takes, and their rows.
+    static func open(
+        for event: String, about subject: DeviceID?, _ connection: Connection
+    ) throws(StorageError) -> [(row: Int64, part: EvidenceLine.SignedPart)] {
+        // What is about nobody is a group's, and is told at once.
+        guard let kind = EvidenceKind(event: event), subject != nil || event == "sent" else { return [] }
+        let rows = try connection.query(
+            "SELECT id, key, bytes FROM evidence WHERE line IS NULL AND subject IS ? AND kind = ? ORDER BY id",
+            subject.map { .unsigned($0.value) } ?? .null, .text(kind.rawValue))
+        let found = rows.compactMap { row -> (row: Int64, part: EvidenceLine.SignedPart)? in
+            guard let id = row.integer(0), let key = row.blob(1), let bytes = row.blob(2) else { return nil }
+            return (id, EvidenceLine.SignedPart(bytes: bytes, key: key))
+        }
+        // A command's line is written when it was sent, and its answer's when that came: what else is there the server has
+        // asked by itself.
+        return found.suffix(kind == .command ? 1 : EvidenceRecord.maximumMessages)
+    }
+}
