@@ -147,6 +147,7 @@ let package = Package(
         room(
             "C2", in: "Network",
             ["ObservedValue", "ValueForms", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
+        room("Releases", in: "Network", ["ObservedValue", "SRUP", "Storage", "COpenSSL"]),
         room("Operators", in: "Network", ["SRUP", "Storage", "Limits", "Linux", "COpenSSL"]),
         room("Invitations", in: "Network", ["Participant", "Settings", "Linux"]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
@@ -351,6 +352,7 @@ let package = Package(
                 "Storage",
                 "ValueForms", log,
             ]),
+        tests("ReleasesTests", in: "Network", ["Releases", "Storage"]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "PhoneObserverTests", in: "Network",

@@ -22,6 +22,8 @@ static inline EVP_PKEY *srup_rsa_generate(size_t bits) {
     return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", bits);
 }
 
+static inline EVP_PKEY *srup_ed25519_generate(void) { return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"); }
+
 static inline int srup_csr_set_version(X509_REQ *request) {
     return X509_REQ_set_version(request, 0);
 }
