@@ -146,7 +146,10 @@ let package = Package(
             ["SRUP", "Storage", "Linux", "Limits", "CMosquitto", "CCurl", "COpenSSL", log, lifecycle]),
         room(
             "C2", in: "Network",
-            ["ObservedValue", "ValueForms", "SRUP", "Participant", "Limits", "Storage", "Linux", log, lifecycle]),
+            [
+                "ObservedValue", "ValueForms", "SRUP", "Participant", "Releases", "Limits", "Storage", "Linux",
+                "COpenSSL", log, lifecycle,
+            ]),
         room("Releases", in: "Network", ["ObservedValue", "SRUP", "Storage", "COpenSSL"]),
         room("Operators", in: "Network", ["SRUP", "Storage", "Limits", "Linux", "COpenSSL"]),
         room("Invitations", in: "Network", ["Participant", "Settings", "Linux"]),
@@ -306,8 +309,8 @@ let package = Package(
             "TestNetwork", in: "Testing",
             [
                 "ObservedValue",
-                "C2", "JoiningDevice", "Keeper", "Limits", "Observation", "Participant", "Presentation", "SeededRandom",
-                "SRUP",
+                "C2", "JoiningDevice", "Keeper", "Limits", "Observation", "Participant", "Presentation", "Releases",
+                "SeededRandom", "SRUP",
                 "Storage", "WitnessLink", log,
             ]),
         room(
@@ -348,9 +351,8 @@ let package = Package(
         tests(
             "C2Tests", in: "Network",
             [
-                "TestNetwork", "C2", "JoiningDevice", "Limits", "Observation", "Participant", "Presentation", "SRUP",
-                "Storage",
-                "ValueForms", log,
+                "TestNetwork", "C2", "JoiningDevice", "Limits", "Observation", "Participant", "Presentation",
+                "Releases", "SRUP", "Storage", "ValueForms", log,
             ]),
         tests("ReleasesTests", in: "Network", ["Releases", "Storage"]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),

@@ -113,12 +113,27 @@ public struct Rollout: Sendable {
     /// Whether devices may still be told something.
     public var isOpen: Bool { state == .running || state == .paused || state == .finished }
 
-    /// Whether nothing can change any more.
-    var isOver: Bool { !isOpen && underWay.isEmpty && count(.away) == 0 }
+    /// Whether nothing can change any more: nobody is awaited, and what comes too late has had a day to come.
+    func isOver(_ now: Double) -> Bool {
+        guard underWay.isEmpty, count(.away) == 0, now - (ended ?? now) > 86400 else { return false }
+        return !isOpen || state == .finished && !plan.includesLater
+    }
 
     private static func share(_ percent: Int, of whole: Int) -> Int { (whole * percent + 99) / 100 }
 
     // MARK: Changing
+
+    /// Whether there is something to be stored.
+    var hasChanges: Bool { isChanged || !changes.isEmpty }
+
+    /// The figures, for people.
+    public var figures: String {
+        let words: [(RolloutDevice.Phase, String)] = [
+            (.updated, "updated"), (.failed, "failed"), (.initiated, "downloading"), (.activated, "changing over"),
+            (.waiting, "waiting"), (.away, "away"), (.left, "left out"), (.superseded, "in a newer rollout"),
+        ]
+        return words.filter { count($0.0) > 0 }.map { "\(count($0.0)) \($0.1)" }.joined(separator: ", ")
+    }
 
     /// What has to be stored, once.
     mutating func takeChanges() -> (isChanged: Bool, devices: [RolloutDevice]) {
