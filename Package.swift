@@ -260,7 +260,7 @@ let package = Package(
             "srup-c2",
             [
                 "CodeWriter", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant", "C2", "KeyService",
-                "Operators", "Console", "PhoneObserver", "Doctor", "Settings",
+                "HTTPServing", "Releases", "Operators", "Console", "PhoneObserver", "Doctor", "Settings",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),

@@ -32,7 +32,14 @@ struct KeyServiceRoutes: Sendable {
     private let registrations: RateTable
     private let proofs: RateTable
 
-    init(authority: Authority, state: KeyServiceState, policy: KeyServicePolicy, key: PrivateKey, logger: Logger) {
+    /// What devices download.
+    private let releases: StaticFiles?
+
+    init(
+        authority: Authority, state: KeyServiceState, policy: KeyServicePolicy, key: PrivateKey, logger: Logger,
+        releases: StaticFiles? = nil
+    ) {
+        self.releases = releases
         self.authority = authority
         self.state = state
         self.policy = policy
@@ -68,6 +75,13 @@ struct KeyServiceRoutes: Sendable {
         add(to: router.group("KeyEx/register"), .current)
         // Clients of release 4.0 are given the base URL https://HOST:PORT/v4: the two want different answers.
         add(to: router.group("v4/KeyEx/register"), .release4)
+        if let releases {
+            for method in [HTTPRequest.Method.get, .head] {
+                router.on("releases/:name", method: method) { request, context in
+                    releases.response(context.parameters.get("name") ?? "", request, from: context.address)
+                }
+            }
+        }
         return router
     }
 

@@ -12,6 +12,9 @@ extension C2Server {
         return shelf
     }
 
+    /// Tells the pages that releases have changed.
+    public nonisolated func releasesChanged() { changes.tell(Change(subject: .rollout, device: nil)) }
+
     /// Says who is in a zone, from now on; it answers `nil` for one that there is not.
     public func setZones(_ members: @escaping @Sendable (String) throws -> [DeviceID]?) { zoneMembers = members }
 

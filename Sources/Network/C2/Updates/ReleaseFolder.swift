@@ -194,3 +194,32 @@ public final class ReleaseUpload {
         }
     }
 }
+
+/// SHA-256 of what comes in parts.
+public struct PayloadHash {
+    private final class Context {
+        let pointer = EVP_MD_CTX_new()
+        init() { EVP_DigestInit_ex(pointer, EVP_sha256(), nil) }
+        deinit { EVP_MD_CTX_free(pointer) }
+    }
+
+    private let context = Context()
+    private var size: Int64 = 0
+
+    /// Of nothing yet.
+    public init() {}
+
+    /// Goes on.
+    public mutating func add(_ bytes: ArraySlice<UInt8>) {
+        _ = bytes.withUnsafeBytes { EVP_DigestUpdate(context.pointer, $0.baseAddress, $0.count) }
+        size += Int64(bytes.count)
+    }
+
+    /// How many bytes there were, and their SHA-256 in 64 hexadecimal digits; nothing can be added any more.
+    public var result: (size: Int64, digest: String) {
+        var found = [UInt8](repeating: 0, count: 32)
+        var length: UInt32 = 0
+        EVP_DigestFinal_ex(context.pointer, &found, &length)
+        return (size, Hex.encode(found))
+    }
+}

@@ -31,7 +31,7 @@ public struct ReleaseShelf: Sendable {
             throw .invalid("\(error)")
         }
         guard keys.isEmpty || keys.contains(manifest.signer) else {
-            throw .invalid("\(ReleaseError.otherKey(manifest.signer)) (updates.release_key in c2.toml)")
+            throw .invalid("\(ReleaseError.otherKey(manifest.signer)) (updates.release_keys in c2.toml)")
         }
         guard now < Double(manifest.expires) else { throw .invalid("\(ReleaseError.expired(manifest.expires))") }
         let digest = ReleaseFolder.digest(bytes)
@@ -63,7 +63,7 @@ public struct ReleaseShelf: Sendable {
         bare url: String?, size: Int64?, digest: String, type: String, version: String, by name: String, now: Double
     ) throws(OperationError) -> UpdateStore.Release {
         guard keys.isEmpty else {
-            throw .invalid("a release key is configured (updates.release_key in c2.toml): a release has a manifest")
+            throw .invalid("a release key is configured (updates.release_keys in c2.toml): a release has a manifest")
         }
         guard digest.utf8.count == 64, Hex.decode(digest).map({ Hex.encode($0) == digest }) == true else {
             throw .invalid("SHA-256 has 64 hexadecimal digits in lower case")

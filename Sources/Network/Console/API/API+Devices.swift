@@ -9,6 +9,7 @@ import ValueForms
 extension Console {
     var apiRoutes: [APIRoute] {
         networkRoutes + waitingRoutes + deviceRoutes + observerRoutes + joinRoutes + policyRoutes + operatorRoutes
+            + updateRoutes
     }
 
     /// Does what the server's operations do.

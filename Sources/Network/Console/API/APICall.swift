@@ -14,6 +14,8 @@ struct APICall: Sendable {
     let query: [String: String]
     /// An object; empty when there was no body.
     let body: JSON
+    /// Whose body is a file; `nil` where the route takes none.
+    var upload: Request?
 
     /// Who does it, for the audit log: a person, by one of their tokens.
     var actor: String { "\(token.name), token \(token.number)" }

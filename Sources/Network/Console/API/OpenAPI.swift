@@ -46,6 +46,7 @@ enum OpenAPI {
         ("devices", "Devices and observers that are known"), ("observers", "Who may vouch for devices"),
         ("joins", "Joins under way and ended"), ("policies", "How devices come in"), ("audit", "Who has done what"),
         ("operators", "Who may sign in; their sessions and tokens"),
+        ("releases", "What devices can be updated to"), ("rollouts", "Releases on their way to devices"),
         ("streams", "Changes and occurrences as they come"),
     ]
 
@@ -83,6 +84,11 @@ enum OpenAPI {
                 .init(
                     name: "requestBody",
                     value: ["required": true, "content": ["application/json": ["schema": reference(body)]]]))
+        }
+        if route.isFile {
+            members.append(
+                .init(
+                    name: "requestBody", value: ["required": true, "content": ["application/octet-stream": [:]]]))
         }
         members.append(.init(name: "responses", value: .object(answers(route))))
         return .object(members)
@@ -131,7 +137,7 @@ enum OpenAPI {
             }
     }
 
-    private static func reference(_ schema: String) -> JSON { ["$ref": .text("#/components/schemas/\(schema)")] }
+    static func reference(_ schema: String) -> JSON { ["$ref": .text("#/components/schemas/\(schema)")] }
 
     private static func problem(_ status: Int) -> JSON {
         let titles = APIProblem.Code.allCases.filter { $0.status.code == status }.map {
@@ -230,18 +236,18 @@ enum OpenAPI {
 
     // MARK: Schemas
 
-    private static let time: JSON = ["type": "string", "format": "date-time"]
-    private static let optionalTime: JSON = ["type": ["string", "null"], "format": "date-time"]
-    private static let text: JSON = ["type": "string"]
-    private static let optionalText: JSON = ["type": ["string", "null"]]
-    private static let count: JSON = ["type": "integer", "minimum": 0]
-    private static let flag: JSON = ["type": "boolean"]
+    static let time: JSON = ["type": "string", "format": "date-time"]
+    static let optionalTime: JSON = ["type": ["string", "null"], "format": "date-time"]
+    static let text: JSON = ["type": "string"]
+    static let optionalText: JSON = ["type": ["string", "null"]]
+    static let count: JSON = ["type": "integer", "minimum": 0]
+    static let flag: JSON = ["type": "boolean"]
 
-    private static func words(_ words: [String]) -> JSON {
+    static func words(_ words: [String]) -> JSON {
         ["type": "string", "enum": .array(words.map { .text($0) })]
     }
 
-    private static func object(
+    static func object(
         _ members: [(String, JSON)], optional: [String] = [], extra: [(String, JSON)] = []
     ) -> JSON {
         .object(
@@ -254,7 +260,7 @@ enum OpenAPI {
             ] + extra.map { .init(name: $0, value: $1) })
     }
 
-    private static func list(_ schema: String) -> JSON {
+    static func list(_ schema: String) -> JSON {
         object([
             ("items", ["type": "array", "maxItems": .count(APICall.maximumLimit), "items": reference(schema)]),
             (
@@ -292,7 +298,7 @@ enum OpenAPI {
     private static let note: JSON = ["type": "string", "maxLength": 500]
 
     private static var schemas: [(String, JSON)] {
-        plain + requests + [
+        plain + requests + updateSchemas + [
             ("Waiting", object(waiting)),
             (
                 "WaitingWithValue",
