@@ -352,7 +352,7 @@ let package = Package(
             "C2Tests", in: "Network",
             [
                 "TestNetwork", "C2", "JoiningDevice", "Limits", "Observation", "Participant", "Presentation",
-                "Releases", "SRUP", "Storage", "ValueForms", log,
+                "ObservedValue", "Releases", "SRUP", "Storage", "ValueForms", log,
             ]),
         tests("ReleasesTests", in: "Network", ["Releases", "Storage"]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
@@ -363,7 +363,7 @@ let package = Package(
             "ConsoleTests", in: "Network",
             [
                 "CodeWriter", "Console", "C2", "COpenSSL", "HTTPServing", "JoiningDevice", "KeyService", "Limits",
-                "Operators",
+                "ObservedValue", "Operators", "Releases",
                 "Participant", "PhoneObserver", "Program", "SRUP", "Storage", "TestNetwork",
                 "ValueForms",
                 log, lifecycle, web("Hummingbird"),
@@ -372,7 +372,7 @@ let package = Package(
             "KeyServiceTests", in: "Network",
             [
                 "KeyService", "HTTPServing", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage",
-                "COpenSSL", log,
+                "COpenSSL", log, web("Hummingbird"),
             ]),
         tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
         tests("WitnessLinkTests", in: "Observer", ["WitnessLink", "Linux", log]),
