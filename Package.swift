@@ -59,6 +59,7 @@ let package = Package(
         .executable(name: "srup", targets: ["srup"]),
         .executable(name: "srup-device", targets: ["srup-device"]),
         .executable(name: "srup-c2", targets: ["srup-c2"]),
+        .executable(name: "srup-release", targets: ["srup-release"]),
         .executable(name: "srup-demo", targets: ["srup-demo"]),
         .executable(name: "srup-pn532-simulator", targets: ["srup-pn532-simulator"]),
         .library(name: "I2CShim", type: .dynamic, targets: ["I2CShim"]),
@@ -151,6 +152,12 @@ let package = Package(
                 "COpenSSL", log, lifecycle,
             ]),
         room("Releases", in: "Network", ["ObservedValue", "SRUP", "Storage", "COpenSSL"]),
+        room(
+            "Updates", in: "Network",
+            [
+                "ObservedValue", "Releases", "SRUP", "Participant", "Storage", "Settings", "Limits", "Linux", "CCurl",
+                "COpenSSL", log,
+            ]),
         room("Operators", in: "Network", ["SRUP", "Storage", "Limits", "Linux", "COpenSSL"]),
         room("Invitations", in: "Network", ["Participant", "Settings", "Linux"]),
         room("CertificateRequests", in: "Network", ["SRUP", "COpenSSL"]),
@@ -193,7 +200,7 @@ let package = Package(
         room(
             "Keeper", in: "Observer",
             [
-                "Addresses", "SRUP", "Participant", "Observation", "WitnessLink", "Limits", "Settings", "Program",
+                "Addresses", "SRUP", "Participant", "Updates", "Observation", "WitnessLink", "Limits", "Settings", "Program",
                 "Linux",
                 "Signals", "Storage",
                 "CLinux",
@@ -226,7 +233,8 @@ let package = Package(
             ["Addresses", "CodeWriter", "ObservedValue", "OLED", "ValueForms", "CPNG", "CFramebuffer", "Linux"]),
         room("JoiningDevice", in: "Device", ["SRUP", "Participant", "Limits", "Presentation", log, lifecycle]),
         room(
-            "Agent", in: "Device", ["SRUP", "Participant", "Limits", "Linux", "Settings", "Program", log, lifecycle]),
+            "Agent", in: "Device",
+            ["SRUP", "Participant", "Updates", "Limits", "Linux", "Settings", "Program", log, lifecycle]),
 
         // MARK: Programs: one command line each
 
@@ -251,7 +259,7 @@ let package = Package(
             "srup-device",
             [
                 "Addresses", "CodeWriter", "SRUP", "Invitations", "Linux", "Participant", "JoiningDevice",
-                "Presentation", "Agent",
+                "Presentation", "Agent", "Updates",
                 "Settings",
                 "Program", "Storage", "CWiping", log, lifecycle,
                 arguments,
@@ -270,11 +278,12 @@ let package = Package(
                 "ObservedValue", "SRUP", "Participant", "Storage", "Program", "SRUPJSON", "Linux", log, lifecycle,
                 arguments,
             ]),
+        program("srup-release", ["ObservedValue", "Releases", "Storage", "Program", arguments]),
         // The programs are not imported: they are what it plays with, built by the same call.
         program(
             "srup-demo",
             [
-                "Program", "TestProcesses", "srup-observer", "srup-witness", "srup-device", "srup-c2", "srup-scene",
+                "Program", "TestProcesses", "srup-observer", "srup-witness", "srup-device", "srup-c2", "srup-release", "srup-scene",
                 "srup-pn532-simulator", arguments,
             ]),
         program("srup-scene", ["Scene", "Camera", "Luma", "Linux", "CPNG", arguments]),
@@ -355,6 +364,12 @@ let package = Package(
                 "ObservedValue", "Releases", "SRUP", "Storage", "ValueForms", log,
             ]),
         tests("ReleasesTests", in: "Network", ["Releases", "Storage"]),
+        tests(
+            "UpdatesTests", in: "Network",
+            [
+                "Updates", "Releases", "TestNetwork", "Participant", "Settings", "SRUP", "Storage", "Linux", "ObservedValue",
+                "COpenSSL",
+            ], resources: [.copy("webserver.py")]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "PhoneObserverTests", in: "Network",

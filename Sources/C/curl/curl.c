@@ -56,6 +56,17 @@ CURLcode srup_curl_writer(CURL *c, size_t (*write)(char *, size_t, size_t, void 
     return code != CURLE_OK ? code : lib.curl_easy_setopt(c, CURLOPT_WRITEDATA, context);
 }
 
+CURLcode srup_curl_head(CURL *c, size_t (*read)(char *, size_t, size_t, void *), void *context) {
+    CURLcode code = lib.curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, read);
+    return code != CURLE_OK ? code : lib.curl_easy_setopt(c, CURLOPT_HEADERDATA, context);
+}
+
+CURLcode srup_curl_watch(CURL *c, int (*watch)(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t), void *context) {
+    lib.curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+    CURLcode code = lib.curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, watch);
+    return code != CURLE_OK ? code : lib.curl_easy_setopt(c, CURLOPT_XFERINFODATA, context);
+}
+
 CURLcode srup_curl_perform(CURL *c) { return lib.curl_easy_perform(c); }
 
 long srup_curl_status(CURL *c) {

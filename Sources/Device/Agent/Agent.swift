@@ -5,6 +5,7 @@ import Participant
 import Program
 import SRUP
 import ServiceLifecycle
+import Updates
 
 /// Does what the server tells a device to do, sends its values, and connects local programs with the network
 /// (docs/agent.md).
@@ -17,6 +18,7 @@ public actor Agent {
     private let causedLog: BoundedLog
     private let time: Timekeeper
     private var member: Member?
+    private var updater: Updater?
     private var socket: ConversationSocket?
     private var waiting: [Job] = []
     private var running: Set<String> = []
@@ -60,7 +62,12 @@ public actor Agent {
     }
 
     /// Takes the member to answer with, before its first event.
-    public func use(_ member: Member) { self.member = member }
+    ///
+    /// - Parameter updater: hears that a new version is well; `nil`: the device is not updated.
+    public func use(_ member: Member, updater: Updater? = nil) {
+        self.member = member
+        self.updater = updater
+    }
 
     /// The socket for local programs; `nil` when the settings have none.
     ///
@@ -153,7 +160,7 @@ public actor Agent {
         running.remove(job.handler)
         startNext()
         if case .failure(let why) = outcome {
-            causedLog.log(.warning, about: job.handler, "\(job.handler): \(job.run.command.program): \(why)")
+            causedLog.log(.warning, about: job.handler, "\(job.handler): \(job.run.program): \(why)")
             events.record("command-failed", ["handler": job.handler, "why": "\(why)"])
         }
         let output = try? outcome.get()
@@ -272,6 +279,10 @@ public actor Agent {
                         "there is no [sends.\(name.withoutControls)] in the configuration, and no \"type\" here")
                 }
                 try await send(name, try type.value(text: text))
+            case .report(let process):
+                guard await updater?.report(process: process) == true else {
+                    throw AgentError("no update waits for a report now")
+                }
             case .answer(let number, let isDone):
                 guard let order = handed.removeValue(forKey: number) else {
                     throw AgentError("there is no action \(number) to be answered now")

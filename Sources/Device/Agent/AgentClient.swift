@@ -24,7 +24,21 @@ public enum AgentClient {
             let send, value: String
             let type: String?
         }
-        let line = Line(send: name, value: value, type: type).jsonLine
+        return ask(Line(send: name, value: value, type: type).jsonLine, at: socket)
+    }
+
+    /// Says that a new version is well.
+    ///
+    /// - Parameter process: must live on until the update stays; `nil`: nothing is watched.
+    public static func report(process: Int32?, at socket: String) -> Answer {
+        struct Line: Encodable {
+            let report = true
+            let process: Int32?
+        }
+        return ask(Line(process: process).jsonLine, at: socket)
+    }
+
+    private static func ask(_ line: String, at socket: String) -> Answer {
         guard let text = CommandSocket.ask(socket, line) else { return .nobody }
         guard let reply = try? JSONDecoder().decode(AgentReply.self, from: Data(text.utf8)) else {
             return .refused("its answer was not understood; is it another version?")

@@ -14,11 +14,13 @@ import Foundation
 /// {"listen": true}                            from now on: tell me what happens
 /// {"send": "temperature", "value": 21.5}      to the server; with "type" for a name without a configuration
 /// {"answer": 17, "done": true}                to the action with this number
+/// {"report": true, "process": 4711}           a new version is well; "process" must live on until the update stays
 /// ```
 package enum AgentOrder: Equatable, Sendable {
     case listen
     case send(name: String, text: String, type: DataType?)
     case answer(number: UInt64, isDone: Bool)
+    case report(process: Int32?)
 
     package init(line: String) throws {
         struct Line: Decodable {
@@ -28,12 +30,19 @@ package enum AgentOrder: Equatable, Sendable {
             var type: String?
             var answer: UInt64?
             var done: Bool?
+            var report: Bool?
+            var process: Int32?
         }
         let object: Line
         do {
             object = try JSONDecoder().decode(Line.self, from: Data(line.utf8))
         } catch {
             throw AgentError("that is no JSON object with the keys of docs/agent.md")
+        }
+        if object.report == true, object.listen == nil, object.send == nil, object.answer == nil {
+            guard object.process.map({ $0 > 0 }) ?? true else { throw AgentError("\"process\" is a process's number") }
+            self = .report(process: object.process)
+            return
         }
         switch (object.listen, object.send, object.answer) {
         case (true?, nil, nil): self = .listen
@@ -47,7 +56,7 @@ package enum AgentOrder: Equatable, Sendable {
         case (nil, nil, let number?):
             guard let isDone = object.done else { throw AgentError("\"done\" is missing: true or false") }
             self = .answer(number: number, isDone: isDone)
-        default: throw AgentError("one of \"listen\", \"send\" and \"answer\" is needed")
+        default: throw AgentError("one of \"listen\", \"send\", \"answer\" and \"report\" is needed")
         }
     }
 

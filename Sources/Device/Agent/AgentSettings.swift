@@ -1,20 +1,17 @@
 import Glibc
+import Linux
 import Participant
 import SRUP
 import Settings
+import Updates
 
 /// What a device does when its server tells it to, and which values it sends and takes: `device.toml`
 /// (docs/agent.md, "The configuration").
 public struct AgentSettings: Sendable, Equatable {
     /// A program that is run, without a shell.
-    public struct Command: Sendable, Equatable {
-        /// The program's path.
-        public var program: String
-        /// Its arguments, without its name.
-        public var arguments: [String]
-        /// It is killed after this time.
-        public var timeout: Duration
-    }
+    public typealias Command = CommandRun.Command
+    /// A user of this machine.
+    public typealias User = CommandRun.User
 
     /// Something that the server can tell the device to do.
     public struct Action: Sendable, Equatable {
@@ -58,14 +55,8 @@ public struct AgentSettings: Sendable, Equatable {
     public var sends: [String: Sent] = [:]
     /// By name.
     public var takes: [String: Taken] = [:]
-
-    /// A user of this machine.
-    public struct User: Sendable, Equatable {
-        /// The number.
-        public var id: uid_t
-        /// The number of its group.
-        public var group: gid_t
-    }
+    /// How the device is updated; `nil`: it is not.
+    public var update: UpdateSettings?
 
     /// Nothing.
     public init() {}
@@ -81,6 +72,7 @@ public struct AgentSettings: Sendable, Equatable {
         identification.actions = actions.mapValues(\.name)
         identification.sends = sends.mapValues(\.type)
         identification.takes = takes.mapValues(\.type)
+        if update != nil { UpdateSettings.describe(in: &identification) }
     }
 
     /// Of each kind.
@@ -120,12 +112,16 @@ public struct AgentSettings: Sendable, Equatable {
             }
             settings.actions[number] = try action(&file, SettingsFile.path("action", key), settings.sends)
         }
+        settings.update = try UpdateSettings.read(&file, isRoot: isRoot)
         try file.finish()
         if isRoot, settings.hasCommands, settings.user == nil {
             throw file.problem(
                 "user",
                 "is missing: as root this program runs commands only as a user of their own; for example user = \"srup-handler\""
             )
+        }
+        if settings.update?.waitsForReport == true, settings.socket == nil {
+            throw file.problem("socket", "is missing: at it a new version reports in (update.report)")
         }
         let isNeeded = settings.actions.values.contains { $0.command == nil }
         if isNeeded, settings.socket == nil {
@@ -168,28 +164,14 @@ public struct AgentSettings: Sendable, Equatable {
     }
 
     private static func command(_ file: inout SettingsFile, _ table: String) throws(SettingsError) -> Command? {
-        let words = try file.strings("\(table).command")
         let timeout = try file.duration("\(table).timeout", default: .seconds(10), in: times)
-        guard let program = words.first else {
-            if file.contains("\(table).command") { throw file.problem("\(table).command", "must not be empty") }
-            return nil
-        }
-        guard program.hasPrefix("/"), access(program, X_OK) == 0 else {
-            throw file.problem(
-                "\(table).command",
-                "must begin with the whole path of a program that can be run; \"\(program)\" is none")
-        }
-        return Command(program: program, arguments: Array(words.dropFirst()), timeout: timeout)
+        return try file.command("\(table).command", timeout: timeout)
     }
 
     private static func user(_ file: inout SettingsFile, isRoot: Bool) throws(SettingsError) -> User? {
-        guard let name = try file.string("user") else { return nil }
-        guard isRoot else {
-            throw file.problem("user", "only root can run commands as somebody else; without it they run as you")
-        }
-        guard let entry = getpwnam(name) else { throw file.problem("user", "there is no user \"\(name)\" here") }
-        guard entry.pointee.pw_uid != 0 else { throw file.problem("user", "must not be root") }
-        return User(id: entry.pointee.pw_uid, group: entry.pointee.pw_gid)
+        guard let user = try file.user("user", isRoot: isRoot) else { return nil }
+        guard user.id != 0 else { throw file.problem("user", "must not be root") }
+        return user
     }
 
     private static func group(_ file: inout SettingsFile) throws(SettingsError) -> gid_t? {

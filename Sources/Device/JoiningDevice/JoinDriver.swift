@@ -154,7 +154,7 @@ public actor JoinDriver {
         case .action(let id, _): logger.info("action \(id)")
         case .group(let group, let isMember):
             events.record(isMember ? "group-entered" : "group-left", ["group": group.text])
-        case .observationAnnounced, .observationWithdrawn, .observationRequested: break
+        case .observationAnnounced, .observationWithdrawn, .observationRequested, .updateOffered, .activation: break
         }
     }
 

@@ -28,6 +28,11 @@ public enum MemberEvent: Sendable {
     /// We are told to do something that we can do (``Identification/actions``): the owner does it and says how that went
     /// (``Member/answer(_:_:)``).
     case action(UInt8, Token)
+    /// We are to fetch an update; that we owe the word how that went is stored.
+    case updateOffered(Member.Offer)
+    /// We are to put the update with this token to use. `isDue`: it is verified, and this is the first time; that we owe the word
+    /// how it went is stored then.
+    case activation(Token, isDue: Bool)
     /// The server has let us into a group, or put us out of it.
     case group(GroupID, isMember: Bool)
     /// The server has ended our membership.
@@ -68,6 +73,8 @@ public actor Member: Service {
         /// Whether to ask for a simple join by itself: at every connection and then this often, which also heals a
         /// server that has forgotten us. `nil`: never, the owner calls ``Member/join(_:)``.
         public var rejoin: Duration?
+        /// Whether the owner takes updates (INITIATE, ACTIVATE); otherwise they are refused here.
+        public var takesUpdates = false
         /// With `rejoin`: how long to wait at first after the server has refused us; an operator may be about to let us in.
         public var refusedPause: Duration = .seconds(10)
         /// What is spoken first to a server that has never answered; without an answer the two versions take turns.
@@ -374,7 +381,7 @@ public actor Member: Service {
             let message = try participant.verified(signed, key: serverKey)
             guard !GroupToken.isGroups(message.token) else { throw Rejection.wrongGroup(server) }
             guard let duty = duty(message) else {
-                try participant.take(message, opening: order(message))
+                try participant.take(message, opening: order(message) ?? updating(message))
                 return try await act(on: message)
             }
             try await begin(duty, message)
@@ -466,6 +473,7 @@ public actor Member: Service {
                 to: server,
                 on: .member(participant.id), token: .random())
         case .data, .action: try await follow(message)
+        case .initiate, .activate: try await update(message)
         case .groupAdd(let device, let group): try await enter(group, device, message.token)
         case .groupDelete(let device, let group): try await leave(group, device)
         case .groupDestroy(let group): try await leave(group, participant.id)

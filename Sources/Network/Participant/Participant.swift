@@ -60,13 +60,16 @@ public final class Participant: Sendable {
     ///
     /// - Parameter answering: the open request that this message ends; without it nothing is sent.
     /// - Parameter membership: the peer's from now on, stored together with the message.
+    /// - Parameter opening: what the answer permits the peer to ask for, stored together with the message.
     /// - Throws: ``StorageError``, ``ParticipantError``.
     public func send(
         _ body: Body, to peer: DeviceID, on topic: Topic, token: Token,
-        answering: ParticipantStore.Request.Kind? = nil, membership: ParticipantStore.MembershipChange? = nil
+        answering: ParticipantStore.Request.Kind? = nil, membership: ParticipantStore.MembershipChange? = nil,
+        opening: ParticipantStore.Request? = nil
     ) throws {
         let entry = try state.enqueue(
-            to: peer, topic: topic, answering: answering.map { (token, $0) }, membership: membership, now: wallClock()
+            to: peer, topic: topic, answering: answering.map { (token, $0) }, membership: membership, opening: opening,
+            now: wallClock()
         ) { sequence, version in
             let message = Message(version: version, sequence: sequence, sender: id, token: token, body: body)
             return try message.signed(with: key).bytes

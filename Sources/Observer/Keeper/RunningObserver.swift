@@ -6,6 +6,7 @@ import Program
 import SRUP
 import ServiceLifecycle
 import Storage
+import Updates
 import WitnessLink
 
 /// One logical observer at work: its identity, its membership, its desk and its witnesses.
@@ -68,6 +69,13 @@ package struct RunningObserver {
         var identification = Identification(
             program: "srup-observer \(Release.version)", observations: settings.rules.maximumWatches)
         ObserverAction.describe(in: &identification)
+        // One machine, one update: the first observer's server says it.
+        let update = observer.name == settings.observers.first?.name ? settings.update : nil
+        if update != nil { UpdateSettings.describe(in: &identification) }
+        let updater = try update.map {
+            try Updater(
+                $0, folder: observer.stateFolder, participant: participant, events: events, program: Release.version)
+        }
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
         let orders = ObserverOrders(
@@ -75,6 +83,7 @@ package struct RunningObserver {
         self.orders = orders
         var behaviour = Member.Behaviour(rejoin: settings.rejoin, identification: identification)
         behaviour.isModerated = true
+        behaviour.takesUpdates = update != nil
         behaviour.firstVersion = ProtocolVersion(rawValue: UInt8(settings.firstVersion)) ?? .preferred
         member = Member(
             participant, server: server, serverKey: serverKey, behaviour: behaviour
@@ -83,6 +92,7 @@ package struct RunningObserver {
             await Self.handle(event, desk, events, log, outside, id)
             if case .identityEnded = event { end.begin() }
             await orders.handle(event)
+            await updater?.handle(event)
         }
         let member = member
         await orders.use { token, outcome in
@@ -90,6 +100,7 @@ package struct RunningObserver {
         } report: {
             try await member.report($0, $1)
         }
+        try await updater?.use(member)
     }
 
     package var services: [any Service] {

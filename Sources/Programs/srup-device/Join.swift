@@ -9,6 +9,7 @@ import SRUP
 import ServiceLifecycle
 import Settings
 import Storage
+import Updates
 
 struct Join: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -122,6 +123,7 @@ struct Join: AsyncParsableCommand {
         var identification = Identification(program: "srup-device \(Release.version)")
         settings.describe(in: &identification)
         var behaviour = Member.Behaviour(rejoin: nil, identification: identification)
+        behaviour.takesUpdates = settings.update != nil
         behaviour.moderatedTimeout = .seconds(patience)
         behaviour.firstVersion = ProtocolVersion(rawValue: firstVersion) ?? .preferred
         let outcome = Outcome(once: once)
@@ -134,14 +136,20 @@ struct Join: AsyncParsableCommand {
         let driver = JoinDriver(
             presenter: presenter, events: events, logger: logger, outcome: outcome, behaviour: manners)
         let agent = Agent(settings, events: events, logger: logger)
+        let updater = try settings.update.map {
+            try Updater(
+                $0, folder: self.state.folder, participant: participant, events: events, program: Release.version)
+        }
         let end = IdentityEnd(folder: self.state.folder, participant: participant)
         let member = Member(participant, server: server, serverKey: serverKey, behaviour: behaviour) { event in
             await driver.handle(event)
             await agent.handle(event)
+            await updater?.handle(event)
             if case .identityEnded = event { end.begin() }
         }
         await driver.use(member)
-        await agent.use(member)
+        await agent.use(member, updater: updater)
+        try await updater?.use(member)
         let socket = try await agent.makeSocket()
         logger.notice("device \(identity.id), server \(server)")
         events.record("started", ["id": identity.id.hex])

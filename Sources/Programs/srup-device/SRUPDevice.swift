@@ -19,7 +19,7 @@ struct SRUPDevice: AsyncParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            RegisterDevice.self, Join.self, SendCommand.self, Resign.self, ResetCommand.self, Show.self,
+            RegisterDevice.self, Join.self, SendCommand.self, UpdateCommand.self, Resign.self, ResetCommand.self, Show.self,
         ])
 }
 

@@ -99,6 +99,8 @@ final class Bench {
             "look at \(device.hex) for \(nonce.withBytes { Int($0[0]) })"
         case .data(let id, let value): "data \(String(decoding: id, as: UTF8.self)) \(value.count)"
         case .action(let id, _): "action \(id)"
+        case .updateOffered(let offer): "update \(offer.url) \(offer.digest)"
+        case .activation(_, let isDue): isDue ? "activate" : "activate, not due"
         case .group(let group, let isMember): "\(isMember ? "entered" : "left") \(group)"
         case .left(let why): "left: \(why)"
         case .leavingAnswered(let how, let isDone): "\(how) \(isDone ? "done" : "not done")"

@@ -20,6 +20,10 @@ struct curl_slist *srup_curl_append(struct curl_slist *list, const char *text);
 void srup_curl_free_list(struct curl_slist *list);
 CURLcode srup_curl_headers(CURL *c, struct curl_slist *list);
 CURLcode srup_curl_writer(CURL *c, size_t (*write)(char *, size_t, size_t, void *), void *context);
+// Gets each line of the answer's head.
+CURLcode srup_curl_head(CURL *c, size_t (*read)(char *, size_t, size_t, void *), void *context);
+// Is asked about once a second, also while nothing comes; 0: go on.
+CURLcode srup_curl_watch(CURL *c, int (*watch)(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t), void *context);
 CURLcode srup_curl_perform(CURL *c);
 // The answer's HTTP status; 0 when there was none.
 long srup_curl_status(CURL *c);

@@ -247,11 +247,13 @@ public final class ParticipantStore: Sendable {
     ///   once, whatever crashes.
     /// - Parameter membership: the peer's from now on, in the same transaction: membership and the answer that tells of it
     ///   are stored together.
+    /// - Parameter opening: what the answer permits the peer to ask for, in the same transaction.
     /// - Throws: ``StorageError``, ``ParticipantError`` when `make` fails, the numbers are used up, or the request has been
     ///   answered.
     public func enqueue(
         to peer: DeviceID, topic: Topic, answering: (token: Token, kind: Request.Kind)? = nil,
-        membership: MembershipChange? = nil, now: Double, _ make: (SequenceNumber, ProtocolVersion) throws -> [UInt8]
+        membership: MembershipChange? = nil, opening: Request? = nil, now: Double,
+        _ make: (SequenceNumber, ProtocolVersion) throws -> [UInt8]
     ) throws -> Outgoing {
         let outcome = try database.transaction {
             connection throws(StorageError) -> Result<Outgoing, ParticipantError> in
@@ -277,6 +279,7 @@ public final class ParticipantStore: Sendable {
             if let answering {
                 try connection.query("DELETE FROM requests WHERE token = ?", .blob(answering.token.bytes))
             }
+            if let opening { try Self.insert(opening, connection) }
             try connection.query(
                 "UPDATE peers SET sent = ? WHERE id = ?", .unsigned(next.value), .unsigned(peer.value))
             if let membership { try Self.apply(membership, to: peer, connection) }
@@ -341,6 +344,12 @@ public final class ParticipantStore: Sendable {
             case duty
             /// `peer` (the server) has told us to do something; we owe it the word how that went.
             case order
+            /// `peer` (the server) offers an update (INITIATE); we owe it the word how fetching went.
+            case update
+            /// The update is here and verified; `peer` may have it put to use (ACTIVATE), once.
+            case ready
+            /// `peer` (the server) has had it put to use; we owe it the word how that went.
+            case activation
         }
         /// The token of the request, which its answer must carry.
         public let token: Token
@@ -350,21 +359,24 @@ public final class ParticipantStore: Sendable {
         public let peer: DeviceID
         /// The device to be looked at; `nil` when the request is about none.
         public let subject: DeviceID?
+        /// What else the request said.
+        public let detail: String?
 
         /// A request to be opened; nothing is stored yet.
-        public init(token: Token, kind: Kind, peer: DeviceID, subject: DeviceID? = nil) {
+        public init(token: Token, kind: Kind, peer: DeviceID, subject: DeviceID? = nil, detail: String? = nil) {
             self.token = token
             self.kind = kind
             self.peer = peer
             self.subject = subject
+            self.detail = detail
         }
     }
 
     static func insert(_ request: Request, _ connection: Connection) throws(StorageError) {
         try connection.query(
-            "INSERT OR REPLACE INTO requests (token, kind, peer, subject) VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO requests (token, kind, peer, subject, detail) VALUES (?, ?, ?, ?, ?)",
             .blob(request.token.bytes), .text(request.kind.rawValue), .unsigned(request.peer.value),
-            request.subject.map { .unsigned($0.value) } ?? .null)
+            request.subject.map { .unsigned($0.value) } ?? .null, request.detail.map { .text($0) } ?? .null)
     }
 
     /// All open requests of a kind.
@@ -372,13 +384,31 @@ public final class ParticipantStore: Sendable {
     /// - Throws: ``StorageError``.
     public func requests(_ kind: Request.Kind) throws(StorageError) -> [Request] {
         try database.query(
-            "SELECT token, peer, subject FROM requests WHERE kind = ? ORDER BY rowid", .text(kind.rawValue)
+            "SELECT token, peer, subject, detail FROM requests WHERE kind = ? ORDER BY rowid", .text(kind.rawValue)
         )
         .compactMap { row in
             guard let token = row.blob(0).flatMap({ Token($0) }), let peer = row.unsigned(1) else { return nil }
             return Request(
-                token: token, kind: kind, peer: DeviceID(peer), subject: row.unsigned(2).map(DeviceID.init))
+                token: token, kind: kind, peer: DeviceID(peer), subject: row.unsigned(2).map(DeviceID.init),
+                detail: row.text(3))
         }
+    }
+
+    /// What an open request of `peer` stands for; `nil`: there is none with this token.
+    ///
+    /// - Throws: ``StorageError``.
+    public func kind(of token: Token, from peer: DeviceID) throws(StorageError) -> Request.Kind? {
+        try database.query(
+            "SELECT kind FROM requests WHERE token = ? AND peer = ?", .blob(token.bytes), .unsigned(peer.value)
+        ).first?.text(0).flatMap { Request.Kind(rawValue: $0) }
+    }
+
+    /// Drops open requests that will not be answered.
+    ///
+    /// - Throws: ``StorageError``.
+    public func drop(_ kind: Request.Kind, except token: Token? = nil) throws(StorageError) {
+        try database.query(
+            "DELETE FROM requests WHERE kind = ? AND token <> ?", .text(kind.rawValue), .blob(token?.bytes ?? []))
     }
 
     /// Drops requests of kinds that earlier versions kept here.
@@ -434,6 +464,9 @@ public final class ParticipantStore: Sendable {
         CREATE INDEX peers_joined ON peers (joined, id);
         """,
         groupTables,
+        """
+        ALTER TABLE requests ADD COLUMN detail TEXT;
+        """,
     ]
 }
 

@@ -2,6 +2,7 @@ import Addresses
 import Observation
 import SRUP
 import Settings
+import Updates
 
 /// The appliance's configuration file.
 package struct ObserverSettings {
@@ -51,6 +52,8 @@ package struct ObserverSettings {
     package var signal = SignalSettings()
     package var logLevel = LogLevel.info
     package var observers: [LogicalObserver] = []
+    /// How the observer is updated; `nil`: not over SRUP. Of several logical observers the first one takes updates.
+    package var update: UpdateSettings?
 
     private init() {}
 
@@ -126,6 +129,8 @@ package struct ObserverSettings {
         } else {
             try settings.read(blocks, common, &file)
         }
+        settings.update = try UpdateSettings.read(
+            &file, type: settings.observers.first?.deviceType, isProgramItself: true)
         settings.appliance = try ApplianceSettings(&file)
         try file.finish()
         self = settings

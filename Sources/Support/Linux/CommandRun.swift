@@ -1,32 +1,83 @@
 import Glibc
-import Linux
 
 /// A command that is run once: without a shell, bounded in time and output, with nothing of ours but what it is given.
 ///
 /// Blocks, on a thread of its caller's.
-struct CommandRun: Sendable {
-    var command: AgentSettings.Command
-    var user: AgentSettings.User?
-    /// Beside PATH and LANG.
-    var environment: [String: String] = [:]
-    /// On its standard input.
-    var input: [UInt8] = []
-    /// More output than this ends it, in bytes.
-    var maximumOutput = CommandRun.maximumOutput
+public struct CommandRun: Sendable {
+    /// A program that is run, without a shell.
+    public struct Command: Sendable, Equatable {
+        /// The program's path.
+        public var program: String
+        /// Its arguments, without its name.
+        public var arguments: [String]
+        /// It is killed after this time.
+        public var timeout: Duration
+
+        /// A program with its arguments, killed after `timeout`.
+        public init(program: String, arguments: [String], timeout: Duration) {
+            self.program = program
+            self.arguments = arguments
+            self.timeout = timeout
+        }
+    }
+
+    /// A user of this machine.
+    public struct User: Sendable, Equatable {
+        /// The number.
+        public var id: uid_t
+        /// The number of its group.
+        public var group: gid_t
+
+        /// A user by its number and its group's.
+        public init(id: uid_t, group: gid_t) {
+            self.id = id
+            self.group = group
+        }
+    }
+
+    private let command: Command
+    private let user: User?
+    private let environment: [String: String]
+    private let input: [UInt8]
+    private let maximumOutput: Int
 
     /// Whatever is sent must fit into one value.
-    static let maximumOutput = 8192
+    public static let maximumOutput = 8192
+
+    /// A run that has not begun.
+    ///
+    /// - Parameters:
+    ///   - command: what is run.
+    ///   - user: as whom; `nil`: as we are.
+    ///   - environment: beside PATH and LANG.
+    ///   - input: on its standard input.
+    ///   - maximumOutput: more output than this ends it, in bytes.
+    public init(
+        command: Command, user: User? = nil, environment: [String: String] = [:], input: [UInt8] = [],
+        maximumOutput: Int = CommandRun.maximumOutput
+    ) {
+        self.command = command
+        self.user = user
+        self.environment = environment
+        self.input = input
+        self.maximumOutput = maximumOutput
+    }
+
+    /// The program that is run.
+    public var program: String { command.program }
+
     /// What it says on its standard error is kept up to this, for the log.
     private static let maximumComplaint = 512
 
     /// Why it is no success.
-    enum Failure: Error, Sendable, Hashable, CustomStringConvertible {
+    public enum Failure: Error, Sendable, Hashable, CustomStringConvertible {
         case cannotStart(String)
         case tooSlow(Duration)
         case tooMuch(Int)
         case ended(String, said: String)
 
-        var description: String {
+        /// The reason, in words that follow the program's name.
+        public var description: String {
             switch self {
             case .cannotStart(let why): why
             case .tooSlow(let limit): "it did not end in \(limit) and was killed"
@@ -39,7 +90,8 @@ struct CommandRun: Sendable {
     /// Runs it to its end.
     ///
     /// - Returns: what it has written to its standard output.
-    func run() throws(Failure) -> [UInt8] {
+    /// - Throws: ``Failure``.
+    public func run() throws(Failure) -> [UInt8] {
         var pipes = Pipes()
         defer { pipes.close() }
         guard pipes.open() else { throw .cannotStart("no pipe can be made: \(String(cString: strerror(errno)))") }
