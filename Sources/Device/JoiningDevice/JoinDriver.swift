@@ -33,6 +33,8 @@ public actor JoinDriver {
     private let time: Timekeeper
     private var member: Member?
     private var isShowing = false
+    /// What is shown is for a roll call: no answer to a join takes it down.
+    private var isRollCall = false
     private var next: (at: Duration, what: Next)?
     private var alarm: Task<Void, Never>?
     private var unanswered = Backoff(first: .seconds(4), longest: .seconds(120))
@@ -118,7 +120,7 @@ public actor JoinDriver {
         switch event {
         case .connected:
             events.record("connected")
-            if isShowing {
+            if isShowing, !isRollCall {
                 // What the broker has kept for us comes now. If the answer was lost with a broker, nothing does: ask.
                 let pause = behaviour.isForPeople ? Self.catchingUpWithPeople : Self.catchingUp
                 plan(.ask(.simple), after: pause * Double.random(in: 0.7...1))
@@ -135,6 +137,8 @@ public actor JoinDriver {
             await notLetIn("the join has failed")
         case .joinTimedOut(let kind): await timedOut(kind)
         case .nonce(let nonce, _): show(nonce)
+        case .rollCall(let nonce): show(nonce, isRollCall: true)
+        case .rollCallEnded: if isRollCall { takeDown() }
         case .data(let id, let value): await told(id, value)
         case .left(let why):
             logger.warning("the server has removed this device from its network (\(why))")
@@ -143,7 +147,7 @@ public actor JoinDriver {
             if askingSince == nil { planNothing() }
         case .calledToJoin:
             events.record("called-to-join")
-            if !isShowing { await ask(.simple) }
+            if !isShowing || isRollCall { await ask(.simple) }
         case .identityEnded:
             takeDown()
             planNothing()
@@ -154,12 +158,14 @@ public actor JoinDriver {
         case .action(let id, _): logger.info("action \(id)")
         case .group(let group, let isMember):
             events.record(isMember ? "group-entered" : "group-left", ["group": group.text])
-        case .observationAnnounced, .observationWithdrawn, .observationRequested, .updateOffered, .activation: break
+        case .observationAnnounced, .observationWithdrawn, .observationRequested, .observationOver, .updateOffered,
+            .activation:
+            break
         }
     }
 
     private func joined(_ isAgain: Bool) async {
-        takeDown()
+        if !isRollCall { takeDown() }
         unanswered.reset()
         again.reset()
         failed.reset()
@@ -232,13 +238,17 @@ public actor JoinDriver {
 
     // MARK: The display
 
-    private func show(_ nonce: Nonce) {
+    private func show(_ nonce: Nonce, isRollCall: Bool = false) {
         do {
             try nonce.withHex { text in try presenter.show(text) }
             isShowing = true
+            self.isRollCall = isRollCall
             logger.notice(
-                behaviour.isForPeople
-                    ? "showing the value: compare it with the operator's page" : "showing the nonce to the observer")
+                isRollCall
+                    ? "roll call: showing a fresh nonce to the observer"
+                    : behaviour.isForPeople
+                        ? "showing the value: compare it with the operator's page" : "showing the nonce to the observer"
+            )
             events.record("showing")
         } catch {
             logger.error("the nonce cannot be shown: \(error)")
@@ -249,6 +259,7 @@ public actor JoinDriver {
     public func takeDown() {
         guard isShowing else { return }
         isShowing = false
+        isRollCall = false
         do {
             try presenter.clear()
         } catch {

@@ -30,9 +30,11 @@ extension C2Server {
                 "\(device) (\(type)) waits at the door: if it is your observer, say \"srup-c2 trust \(device)\", or compare what it shows"
             )
             try refuse(device, token, why: "the operator has not named it")
-        case .observed where way == .observed || way == .human:
+        case .observed where way.map(Self.isSeen) == true:
             try letIn(device, token, .observed, isMember: true, isTrusted: isTrusted)
-        case .observed: try sendToAnObserver(device, token, type: type)
+        case .severally(let quorum) where Self.isSeen(way, by: quorum):
+            try letIn(device, token, .observed, isMember: true, isTrusted: isTrusted)
+        case .observed, .severally: try sendToAnObserver(device, token, type: type)
         case .human where way == .human: try letIn(device, token, .human, isMember: true, isTrusted: isTrusted)
         case .human:
             causedLog.log(
@@ -44,6 +46,18 @@ extension C2Server {
             end(device)
             try answer(device, .joinFail, token, why: "type is never let in")
         }
+    }
+
+    private static func isSeen(_ way: ParticipantStore.Admission.Way) -> Bool {
+        switch way {
+        case .observed, .severally, .human: true
+        case .simple, .trusted: false
+        }
+    }
+
+    private static func isSeen(_ way: ParticipantStore.Admission.Way?, by quorum: Quorum) -> Bool {
+        guard case .severally(let text)? = way, let before = Quorum(text) else { return false }
+        return before.covers(quorum)
     }
 
     private func letIn(
@@ -62,8 +76,12 @@ extension C2Server {
     }
 
     private func sendToAnObserver(_ device: DeviceID, _ token: Token, type: String) throws {
-        let observer = try adviser(for: device)
-        let adviser = observer.map { "by \($0)" } ?? "but no trusted observer has joined"
+        // Where any of a zone may look, or several must, the device names the server.
+        let isForTheServer = try rules.policy(for: type).quorum != .one || zone(of: device, type: type) != nil
+        let observer = isForTheServer ? participant.id : try adviser(for: device)
+        let adviser =
+            isForTheServer
+            ? "by whom the server asks" : observer.map { "by \($0)" } ?? "but no trusted observer has joined"
         causedLog.log(
             .info, about: device,
             "\(device) (\(type)) is refused a simple join: its type must be observed, \(adviser)")

@@ -23,8 +23,6 @@ public actor C2Server: Service {
     var nextLookAtRollouts = Duration.zero
     /// When it is looked for members that rollouts are meant for, too.
     var nextLookForLater = Duration.zero
-    /// Tells who is in a zone, `nil` for one that there is not.
-    var zoneMembers: (@Sendable (String) throws -> [DeviceID]?)?
     private(set) var rules: C2Rules
     let events: EventLog
     let time: Timekeeper
@@ -102,7 +100,7 @@ public actor C2Server: Service {
     public func use(_ new: C2Rules) {
         let old = rules
         configured = new
-        rules = new.with(setPolicies())
+        rules = new.with(setPolicies(), setZones())
         for warning in rules.warnings where !old.warnings.contains(warning) { logger.warning("\(warning)") }
         guard new.limits != old.limits else { return }
         let limits = new.limits
@@ -148,7 +146,7 @@ public actor C2Server: Service {
 
     /// After a restart: listen to those who belong, and go on with the joins under way.
     package func begin() throws {
-        rules = configured.with(setPolicies())
+        rules = configured.with(setPolicies(), setZones())
         for warning in rules.warnings { logger.warning("\(warning)") }
         try endAgain()
         try participant.resume()
@@ -158,6 +156,7 @@ public actor C2Server: Service {
         }
         try participant.state.dropEarlierRequests()
         try tellBroker()
+        try noteMembersNotYetCalled()
         try resumeJoins()
         try resumeModerations()
         try resumeRollouts()
@@ -191,6 +190,8 @@ public actor C2Server: Service {
                 try state.removed(removal.id)
             }
             try letInWhomTheOperatorHasNamed()
+            try lookForCandidates()
+            try callTheRoll()
         } catch {
             causedLog.log(.error, about: "the state file", "\(error)")
         }
@@ -319,7 +320,7 @@ public actor C2Server: Service {
     }
 
     private func directoryAnswered(
-        _ sender: DeviceID, _ found: (key: PublicKey, type: String)?, payload: [UInt8], topic: String
+        _ sender: DeviceID, _ found: DirectoryEntry?, payload: [UInt8], topic: String
     ) throws {
         lookUps.remove(sender)
         guard let found else {
@@ -331,6 +332,7 @@ public actor C2Server: Service {
         unknown[sender] = nil
         // Its signature has not been checked yet: noting the key of a registered identity is no favour to anybody.
         try participant.state.remember(sender, key: found.key, type: found.type)
+        if let zone = found.zone { try state.set(zone: zone, of: sender) }
         received(payload, topic: topic)
     }
 
@@ -366,6 +368,7 @@ public actor C2Server: Service {
     func gone(_ id: DeviceID, why: String) {
         participant.link.unsubscribe("SRUP/\(id.hex)")
         leaveGroups(id)
+        forgetPresence(of: id)
         failJoins(by: id, because: "the observer \(id) does not belong any more (\(why))")
         changed(.device, id)
     }
@@ -407,6 +410,7 @@ public actor C2Server: Service {
         changed(.device, sender)
         guard try state.trusted().contains(sender) else { return }
         let isNew = roster.learned(identification, of: sender)
+        try state.told(eyes: identification.eyes, by: sender)
         roster.heard(sender, at: time.now())
         try state.save(
             C2State.Observer(

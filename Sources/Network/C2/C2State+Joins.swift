@@ -56,7 +56,19 @@ extension C2State {
         public let device: DeviceID
         /// The device's type, as the key service tells it.
         public let type: String
-        /// Who was to observe; `nil` for a join that a person decides.
+        /// How it is decided.
+        public enum Way: String, Sendable, CaseIterable {
+            /// Observers look at the device.
+            case observed
+            /// A person compares what the device shows.
+            case human
+            /// Observers look at a device that belongs already.
+            case rollCall = "roll call"
+        }
+        /// How it is decided.
+        public let way: Way
+        /// Whom the device has named as its observer, or whose word has ended it; `nil` while any of a zone may vouch, and for
+        /// a join that a person decides.
         public let observer: DeviceID?
         /// When the device asked, in seconds since 1970.
         public let began: Double
@@ -70,14 +82,14 @@ extension C2State {
     private static let (maximumRecords, maximumRecordsOfOne) = (20000, 50)
 
     static func log(
-        _ request: Token, _ device: DeviceID, _ type: String, observer: DeviceID?, began: Double, tries: Int,
-        _ connection: Connection
+        _ request: Token, _ device: DeviceID, _ type: String, _ way: JoinRecord.Way, observer: DeviceID?, began: Double,
+        tries: Int, _ connection: Connection
     ) throws(StorageError) {
         try connection.query(
             """
-            INSERT INTO joins (request, device, type, observer, began, tries) VALUES (?, ?, ?, ?, ?, ?)
+            INSERT INTO joins (request, device, type, way, observer, began, tries) VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (request) DO UPDATE SET tries = excluded.tries
-            """, .blob(request.bytes), .unsigned(device.value), .text(type),
+            """, .blob(request.bytes), .unsigned(device.value), .text(type), .text(way.rawValue),
             observer.map { .unsigned($0.value) } ?? .null, .real(began), .integer(Int64(tries)))
         try connection.query(
             """
@@ -104,11 +116,11 @@ extension C2State {
             conditions.append("device = ?")
             values.append(.unsigned(device.value))
         }
-        if let isObserved { conditions.append("observer IS \(isObserved ? "NOT NULL" : "NULL")") }
+        if let isObserved { conditions.append("way \(isObserved ? "<>" : "=") 'human'") }
         values.append(.integer(Int64(limit)))
         return try database.read(
             """
-            SELECT id, device, type, observer, began, tries, ended, outcome, why, operator FROM joins
+            SELECT id, device, type, observer, began, tries, ended, outcome, why, operator, way FROM joins
             WHERE \(conditions.joined(separator: " AND ")) ORDER BY id DESC LIMIT ?
             """, values
         ).compactMap { row in
@@ -120,6 +132,7 @@ extension C2State {
             }
             return JoinRecord(
                 id: id, device: DeviceID(device), type: row.text(2) ?? "",
+                way: row.text(10).flatMap { JoinRecord.Way(rawValue: $0) } ?? .observed,
                 observer: row.unsigned(3).map(DeviceID.init), began: row.real(4) ?? 0,
                 tries: Int(max(0, min(row.integer(5) ?? 0, 1_000_000))), ending: ending)
         }
@@ -153,7 +166,8 @@ extension C2State {
                 .blob(moderation.request.bytes), .blob(moderation.offer.bytes), .text(moderation.type),
                 .real(moderation.created))
             try Self.log(
-                moderation.request, moderation.device, moderation.type, observer: nil, began: moderation.created,
+                moderation.request, moderation.device, moderation.type, .human, observer: nil,
+                began: moderation.created,
                 tries: tries, connection)
         }
     }

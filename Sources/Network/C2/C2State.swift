@@ -11,20 +11,43 @@ public final class C2State: Sendable {
     public struct Pending: Sendable, Hashable {
         /// Who wants to join.
         public let device: DeviceID
-        /// Whom the device has named as its observer.
-        public let observer: DeviceID
+        /// Whom the device has named as its observer; `nil`: any of its zone.
+        public let named: DeviceID?
+        /// Whose observers are asked; `nil`: those that serve no zone.
+        public let zone: String?
+        /// How many of them must vouch, and by what.
+        public let quorum: Quorum
         /// The token of the device's request.
         public let request: Token
         /// The token of the nonce that the device has, which the answer carries.
         public var offer: Token
-        /// The token of the request to the observer.
-        public var observation: Token
         /// Which try this is, from 1; 0 while the join waits for its observer to have a place.
         public var attempt: Int
+        /// Whom this try asks, and what they have said.
+        public var asks: [Ask]
         /// The device's type, as the key service tells it.
         public let type: String
         /// When the device asked, in seconds since 1970.
         public let created: Double
+        /// The device belongs already, and is to show that it is still there.
+        public let isRollCall: Bool
+
+        /// Who has vouched in this try, the first first.
+        var vouchers: [DeviceID] { asks.filter { $0.verdict == .valid }.map(\.observer) }
+        /// Of whom an answer is still to come.
+        var open: [Ask] { asks.filter { $0.verdict == nil } }
+    }
+
+    /// What an observer was asked in the present try of a join.
+    public struct Ask: Sendable, Hashable {
+        /// What it has said.
+        public enum Verdict: Sendable, Hashable { case valid, failed }
+        /// Who was asked.
+        public let observer: DeviceID
+        /// The token of the request to it.
+        public let token: Token
+        /// `nil`: nothing yet. (INVALID ends the join.)
+        public var verdict: Verdict?
     }
 
     /// A request that an observer may still answer.
@@ -125,6 +148,27 @@ public final class C2State: Sendable {
                 ALTER TABLE removals ADD COLUMN operator TEXT;
                 CREATE TABLE ended (id INTEGER PRIMARY KEY, since REAL NOT NULL, why TEXT NOT NULL, operator TEXT);
                 """,
+                """
+                ALTER TABLE pending ADD COLUMN zone TEXT;
+                ALTER TABLE pending ADD COLUMN quorum TEXT NOT NULL DEFAULT '1';
+                ALTER TABLE pending ADD COLUMN roll_call INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE joins ADD COLUMN way TEXT NOT NULL DEFAULT 'observed';
+                UPDATE joins SET way = 'human' WHERE observer IS NULL;
+                CREATE TABLE serves (observer INTEGER NOT NULL, zone TEXT NOT NULL, PRIMARY KEY (observer, zone));
+                CREATE TABLE eyes (observer INTEGER PRIMARY KEY, told TEXT, set_to TEXT);
+                CREATE TABLE type_zones (type TEXT PRIMARY KEY, zone TEXT, operator TEXT NOT NULL, since REAL NOT NULL);
+                CREATE TABLE device_zones (device INTEGER PRIMARY KEY, zone TEXT NOT NULL);
+                CREATE TABLE roll_calls (
+                    device INTEGER PRIMARY KEY,
+                    type TEXT NOT NULL,
+                    observer INTEGER,
+                    seen REAL NOT NULL,
+                    tried REAL NOT NULL,
+                    failures INTEGER NOT NULL DEFAULT 0,
+                    why TEXT
+                );
+                CREATE INDEX roll_calls_due ON roll_calls (type, seen);
+                """,
             ], use: use)
     }
 
@@ -136,47 +180,63 @@ public final class C2State: Sendable {
     }
 
     private static func save(_ pending: Pending, _ connection: Connection) throws(StorageError) {
+        // Two columns of earlier releases: whom the device has named, or 0; the one request, where there is one.
         try connection.query(
-            "INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?, ?, ?, ?, ?)", .unsigned(pending.device.value),
-            .unsigned(pending.observer.value), .blob(pending.request.bytes), .blob(pending.offer.bytes),
-            .blob(pending.observation.bytes), .integer(Int64(pending.attempt)), .text(pending.type),
-            .real(pending.created))
+            """
+            INSERT OR REPLACE INTO pending
+                (device, observer, request, offer, observation, attempt, type, created, zone, quorum, roll_call)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, .unsigned(pending.device.value), .unsigned(pending.named?.value ?? 0),
+            .blob(pending.request.bytes), .blob(pending.offer.bytes),
+            .blob((pending.asks.count == 1 ? pending.asks[0].token : pending.offer).bytes),
+            .integer(Int64(pending.attempt)), .text(pending.type), .real(pending.created),
+            pending.zone.map { .text($0) } ?? .null, .text(pending.quorum.description),
+            .integer(pending.isRollCall ? 1 : 0))
         try Self.log(
-            pending.request, pending.device, pending.type, observer: pending.observer, began: pending.created,
-            tries: pending.attempt, connection)
+            pending.request, pending.device, pending.type, pending.isRollCall ? .rollCall : .observed,
+            observer: pending.named, began: pending.created, tries: pending.attempt, connection)
     }
 
-    /// Notes a try, and until when its observer may answer it.
+    /// Notes a try, and until when its observers may answer it.
     ///
     /// - Throws: ``StorageError``.
     public func save(_ pending: Pending, askedUntil until: Double) throws(StorageError) {
         try database.transaction { connection throws(StorageError) in
             try Self.save(pending, connection)
-            try connection.query(
-                "INSERT OR REPLACE INTO asked VALUES (?, ?, ?, ?)", .blob(pending.observation.bytes),
-                .unsigned(pending.observer.value), .unsigned(pending.device.value), .real(until))
+            for ask in pending.asks {
+                try connection.query(
+                    "INSERT OR REPLACE INTO asked VALUES (?, ?, ?, ?)", .blob(ask.token.bytes),
+                    .unsigned(ask.observer.value), .unsigned(pending.device.value), .real(until))
+            }
         }
     }
 
     /// Ends the join of a device that is under way, if there is one, and notes how.
     ///
+    /// - Parameter observer: whose word has ended it; `nil`: whom the device has named, if it has.
     /// - Returns: the joins that have ended with this: none or one.
     /// - Throws: ``StorageError``.
     @discardableResult
     public func remove(
-        _ device: DeviceID, _ ending: Ending
-    ) throws(StorageError) -> [(type: String, observer: DeviceID?)] {
+        _ device: DeviceID, _ ending: Ending, observer: DeviceID? = nil
+    ) throws(StorageError) -> [(type: String, way: JoinRecord.Way, observer: DeviceID?)] {
         try database.transaction { connection throws(StorageError) in
             for table in ["pending", "moderations"] {
                 try connection.query("DELETE FROM \(table) WHERE device = ?", .unsigned(device.value))
             }
             return try connection.query(
                 """
-                UPDATE joins SET ended = ?, outcome = ?, why = ?, operator = ? WHERE device = ? AND ended IS NULL
-                RETURNING type, observer
+                UPDATE joins SET ended = ?, outcome = ?, why = ?, operator = ?, observer = coalesce(?, observer)
+                WHERE device = ? AND ended IS NULL RETURNING type, way, observer
                 """, .real(ending.at), .text(ending.outcome.rawValue), .text(ending.why),
-                ending.by.map { .text($0) } ?? .null, .unsigned(device.value)
-            ).map { ($0.text(0) ?? "", $0.unsigned(1).map(DeviceID.init)) }
+                ending.by.map { .text($0) } ?? .null, observer.map { .unsigned($0.value) } ?? .null,
+                .unsigned(device.value)
+            ).map { row in
+                (
+                    row.text(0) ?? "", row.text(1).flatMap { JoinRecord.Way(rawValue: $0) } ?? .observed,
+                    row.unsigned(2).map(DeviceID.init)
+                )
+            }
         }
     }
 
@@ -184,17 +244,25 @@ public final class C2State: Sendable {
     ///
     /// - Throws: ``StorageError``.
     public func pending() throws(StorageError) -> [Pending] {
-        try database.query("SELECT * FROM pending ORDER BY created")
-            .compactMap { row in
-                guard let device = row.unsigned(0), let observer = row.unsigned(1),
-                    let request = row.blob(2).flatMap({ Token($0) }), let offer = row.blob(3).flatMap({ Token($0) }),
-                    let observation = row.blob(4).flatMap({ Token($0) }), let attempt = row.integer(5)
-                else { return nil }
-                return Pending(
-                    device: DeviceID(device), observer: DeviceID(observer), request: request, offer: offer,
-                    observation: observation, attempt: Int(max(0, min(attempt, 1000))), type: row.text(6) ?? "",
-                    created: row.real(7) ?? 0)
-            }
+        try database.query(
+            """
+            SELECT device, observer, request, offer, observation, attempt, type, created, zone, quorum, roll_call
+            FROM pending ORDER BY created
+            """
+        ).compactMap { row in
+            guard let device = row.unsigned(0), let observer = row.unsigned(1),
+                let request = row.blob(2).flatMap({ Token($0) }), let offer = row.blob(3).flatMap({ Token($0) }),
+                let observation = row.blob(4).flatMap({ Token($0) }), let attempt = row.integer(5)
+            else { return nil }
+            let named = observer == 0 ? nil : DeviceID(observer)
+            // Of several, nobody knows after a restart what they have said: they are asked anew.
+            let ask = named.map { Ask(observer: $0, token: observation, verdict: nil) }
+            return Pending(
+                device: DeviceID(device), named: named, zone: row.text(8),
+                quorum: row.text(9).flatMap { Quorum($0) } ?? .one, request: request, offer: offer,
+                attempt: Int(max(0, min(attempt, 1000))), asks: ask.map { [$0] } ?? [], type: row.text(6) ?? "",
+                created: row.real(7) ?? 0, isRollCall: row.integer(10) == 1)
+        }
     }
 
     /// Ends what an observer was asked: `true` the first time.

@@ -13,6 +13,8 @@ struct JoinBook: Sendable {
         var deadline: Duration?
         /// While it waits: not before this time.
         var notBefore: Duration
+        /// Whom it may be observed by; while the join is under way others may come, and some may go.
+        var candidates: Set<DeviceID>
     }
 
     private(set) var entries: [DeviceID: Entry] = [:]
@@ -28,12 +30,14 @@ struct JoinBook: Sendable {
     subscript(device: DeviceID) -> Entry? { entries[device] }
 
     /// Why there is no place for a join; `nil` when there is one.
+    ///
+    /// - Parameter observer: whom the device has named.
     func problem(
-        _ device: DeviceID, _ observer: DeviceID, type: String, _ limits: C2Rules.Limits
+        _ device: DeviceID, _ observer: DeviceID?, type: String, _ limits: C2Rules.Limits
     ) -> String? {
         let others = entries.values.filter { $0.join.device != device }
         if others.count >= limits.joins { return "too many joins are under way" }
-        if others.count(where: { $0.join.observer == observer }) >= limits.joinsByOneObserver {
+        if let observer, others.count(where: { $0.join.named == observer }) >= limits.joinsByOneObserver {
             return "too many joins wait for the observer \(observer)"
         }
         if others.count(where: { $0.join.type == type }) >= limits.joinsOfOneType {
@@ -43,9 +47,15 @@ struct JoinBook: Sendable {
     }
 
     /// Adds a join that waits.
-    mutating func wait(_ join: C2State.Pending, began: Duration, notBefore: Duration) {
-        entries[join.device] = Entry(join: join, began: began, deadline: nil, notBefore: notBefore)
+    mutating func wait(
+        _ join: C2State.Pending, began: Duration, notBefore: Duration, candidates: Set<DeviceID>
+    ) {
+        entries[join.device] = Entry(
+            join: join, began: began, deadline: nil, notBefore: notBefore, candidates: candidates)
     }
+
+    /// Other observers may look at a device from now on.
+    mutating func set(candidates: Set<DeviceID>, for device: DeviceID) { entries[device]?.candidates = candidates }
 
     /// Notes that a join's try has begun.
     mutating func look(_ join: C2State.Pending, until deadline: Duration) {
@@ -53,9 +63,13 @@ struct JoinBook: Sendable {
         entries[join.device]?.deadline = deadline
     }
 
+    /// Notes what observers have said in the present try.
+    mutating func note(_ join: C2State.Pending) { entries[join.device]?.join = join }
+
     /// Back to waiting, for another try.
     mutating func wait(again join: C2State.Pending, notBefore: Duration) {
         entries[join.device]?.join = join
+        entries[join.device]?.join.asks = []
         entries[join.device]?.deadline = nil
         entries[join.device]?.notBefore = notBefore
     }
@@ -64,21 +78,46 @@ struct JoinBook: Sendable {
     mutating func remove(_ device: DeviceID) -> C2State.Pending? { entries.removeValue(forKey: device)?.join }
 
     /// The join whose turn it is with an observer: of those that may go on, whoever has failed least, then who has been
-    /// looked at least, then who asked first.
-    func next(for observer: DeviceID, at now: Duration) -> C2State.Pending? {
-        entries.values.filter { $0.join.observer == observer && $0.deadline == nil && $0.notBefore <= now }
-            .min { rank($0, now) < rank($1, now) }?.join
+    /// looked at least, then who asked first. Roll calls come after all others.
+    ///
+    /// - Parameter isReady: whether, of the join's candidates, enough have a place.
+    func next(
+        for observer: DeviceID, at now: Duration, isReady: (Entry) -> Bool
+    ) -> Entry? {
+        entries.values.filter {
+            $0.deadline == nil && $0.notBefore <= now && $0.candidates.contains(observer) && isReady($0)
+        }.min { rank($0, now) < rank($1, now) }
     }
 
     private func rank(_ entry: Entry, _ now: Duration) -> (Int, Int, Duration, DeviceID) {
-        (recentFailures(entry.join.device, now), entry.join.attempt, entry.began, entry.join.device)
+        let last = entry.join.isRollCall ? 1 << 20 : 0
+        return (
+            last + recentFailures(entry.join.device, now), entry.join.attempt, entry.began, entry.join.device
+        )
     }
 
     /// The observers that joins wait for.
-    var awaited: Set<DeviceID> { Set(entries.values.lazy.filter { $0.deadline == nil }.map(\.join.observer)) }
+    var awaited: Set<DeviceID> {
+        entries.values.lazy.filter { $0.deadline == nil }.reduce(into: []) { $0.formUnion($1.candidates) }
+    }
 
-    /// The joins that an observer is looking at, or is to look at.
-    func joins(by observer: DeviceID) -> [Entry] { entries.values.filter { $0.join.observer == observer } }
+    /// The joins that an observer is to look at, or may be.
+    func joins(by observer: DeviceID) -> [Entry] {
+        entries.values.filter { entry in
+            entry.deadline == nil
+                ? entry.candidates.contains(observer) : entry.join.open.contains { $0.observer == observer }
+        }
+    }
+
+    /// The join of which a request to an observer is still open in its present try.
+    func join(asking observer: DeviceID, _ token: Token) -> Entry? {
+        entries.values.first { entry in
+            entry.deadline != nil && entry.join.open.contains { $0.token == token && $0.observer == observer }
+        }
+    }
+
+    /// How many roll calls are under way.
+    var rollCalls: Int { entries.values.count { $0.join.isRollCall } }
 
     /// What is due: tries that have expired, joins that have lasted too long.
     func due(at now: Duration, longest: Duration) -> (expired: [C2State.Pending], old: [C2State.Pending]) {

@@ -1,17 +1,62 @@
 import SRUP
 
 /// How a device of some type may come in.
-public enum JoinPolicy: String, Sendable, CaseIterable {
+public enum JoinPolicy: Sendable, Hashable, RawRepresentable, CaseIterable {
     /// A simple join is enough: whoever registers with this type is let in.
     case simple
     /// The operator must have named the identity (`srup-c2 trust`): for observers, who vouch for others.
     case trusted
     /// An observer must vouch for the device.
     case observed
+    /// Several observers must vouch for the device, all of them in the same try.
+    case severally(Quorum)
     /// A person must compare what the device shows.
     case human
     /// Never.
     case refuse
+
+    private static let several = "observed by "
+
+    /// As it is written: "simple", "observed", "observed by 2", "observed by camera and tap" and so on.
+    public init?(rawValue: String) {
+        switch rawValue {
+        case "simple": self = .simple
+        case "trusted": self = .trusted
+        case "observed": self = .observed
+        case "human": self = .human
+        case "refuse": self = .refuse
+        default:
+            guard rawValue.hasPrefix(Self.several), let quorum = Quorum(rawValue.dropFirst(Self.several.count)) else {
+                return nil
+            }
+            self = .severally(quorum)
+        }
+    }
+
+    /// As ``init(rawValue:)`` reads it.
+    public var rawValue: String {
+        switch self {
+        case .simple: "simple"
+        case .trusted: "trusted"
+        case .observed: "observed"
+        case .severally(let quorum): Self.several + quorum.description
+        case .human: "human"
+        case .refuse: "refuse"
+        }
+    }
+
+    /// Those that are offered to choose from; of the others there are many.
+    public static var allCases: [JoinPolicy] {
+        [.simple, .trusted, .observed]
+            + ["2", "3", "camera and tap", "camera and person"].compactMap { Quorum($0).map(JoinPolicy.severally) }
+            + [.human, .refuse]
+    }
+
+    /// How many observers must vouch.
+    var quorum: Quorum {
+        guard case .severally(let quorum) = self else { return .one }
+        return quorum
+    }
 }
 
 /// What the operator has decided.
@@ -33,6 +78,10 @@ public struct C2Rules: Sendable {
     public var tellsObserver = true
     /// How long a join waits for a person; then the device is told to ask again, and shows another value.
     public var moderationTime: Duration = .seconds(3600)
+    /// Which zone devices of a type are in; for types without one here, and devices that were not invited to one, none.
+    public var zones: [String: String] = [:]
+    /// When devices that were seen once are asked to show themselves again.
+    public var rollCall = RollCall()
     /// What values (DATA) are, by name; for names without a type here their device's own word counts.
     public var dataTypes: [String: DataType] = [:]
     /// What may be asked of the server.
@@ -80,9 +129,28 @@ public struct C2Rules: Sendable {
     /// The policy for a device type: its own, or ``otherwise``.
     public func policy(for type: String) -> JoinPolicy { policies[type] ?? otherwise }
 
+    /// When devices that belong are asked to show a fresh nonce again, and what becomes of those that do not.
+    public struct RollCall: Sendable, Hashable {
+        /// How long after it was seen last, by device type; `*` for types without an entry here. Without one: only when an
+        /// operator says so.
+        public var every: [String: Duration] = [:]
+        /// After how many roll calls in a row that it has failed a device is put out; 0: never, it is only shown. Another value
+        /// that was shown in its place counts for all of them.
+        public var failures = 0
+        /// So many are under way at once.
+        public var atOnce = 4
+
+        /// None by themselves.
+        public init() {}
+
+        /// How long after it was seen last a device of a type is called; `nil`: never by itself.
+        func interval(for type: String) -> Duration? { every[type] ?? every["*"] }
+    }
+
     /// The same rules with what was set beside the configuration: `*` stands for ``otherwise``.
-    func with(_ set: [C2State.SetPolicy]) -> C2Rules {
+    func with(_ set: [C2State.SetPolicy], _ zones: [C2State.SetZone] = []) -> C2Rules {
         var rules = self
+        for zone in zones { rules.zones[zone.type] = zone.zone }
         for policy in set {
             if policy.type == "*" {
                 rules.otherwise = policy.policy
@@ -108,12 +176,29 @@ public struct C2Rules: Sendable {
     }
 }
 
+/// What the key service knows of an identity.
+public struct DirectoryEntry: Sendable {
+    /// The public key that checks its signatures.
+    public let key: PublicKey
+    /// The device type that it has chosen at registration.
+    public let type: String
+    /// The zone that it was invited to; `nil`: none.
+    public let zone: String?
+
+    /// An identity as the key service knows it.
+    public init(key: PublicKey, type: String, zone: String? = nil) {
+        self.key = key
+        self.type = type
+        self.zone = zone
+    }
+}
+
 /// Where the server learns keys and types of identities it has not met: the key service.
 public protocol KeyDirectory: Sendable {
-    /// The key and the type of a registered identity; `nil` when it is not registered.
+    /// What is known of a registered identity; `nil` when it is not registered.
     ///
     /// - Throws: when the key service cannot be asked.
-    func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)?
+    func lookUp(_ id: DeviceID) async throws -> DirectoryEntry?
     /// An identity belongs to the network: it is kept, while others that never come in make room.
     func belongs(_ id: DeviceID)
 

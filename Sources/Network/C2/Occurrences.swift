@@ -10,6 +10,8 @@ public struct Occurrence: Sendable, Hashable {
         case waiting
         /// A join that an observer or a person decides has ended.
         case verdict
+        /// A device that belongs was to show that it is still there.
+        case rollCall = "roll call"
         /// A device or an observer belongs to the network from now on.
         case joined
         /// It has left of its own.

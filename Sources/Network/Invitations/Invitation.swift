@@ -61,12 +61,13 @@ public struct Invitation: Sendable, Hashable, CustomStringConvertible {
     /// - Parameters:
     ///   - host: a name or an address, as devices reach the key service.
     ///   - port: of the key service.
+    ///   - zone: whose observers look at who registers by it; `nil`: none.
     ///   - authority: PEM of the certificate of the authority that signed the key service's: `ca.crt` of the server's folder.
     /// - Throws: ``InvitationError`` when there is no certificate or the host is none.
-    public init(host: String, port: Int, authority: String) throws(InvitationError) {
+    public init(host: String, port: Int, zone: String? = nil, authority: String) throws(InvitationError) {
         guard let fingerprint = Fingerprint(of: authority) else { throw .badFingerprint }
         let place = SettingsForm.inURL(SettingsForm.withoutBrackets(host))
-        try self.init("https://\(place):\(port)/#\(Self.mark)\(fingerprint.hex)")
+        try self.init("https://\(place):\(port)/\(zone.map { "zone/\($0)/" } ?? "")#\(Self.mark)\(fingerprint.hex)")
     }
 
     /// As ``init(_:)`` reads it.

@@ -16,6 +16,8 @@ public final class KeyServiceState: Sendable {
         public let type: String
         /// Whether it is a C2 server.
         public let isServer: Bool
+        /// The zone that it was invited to; `nil`: none.
+        public let zone: String?
     }
 
     /// An identity and what has become of it; times in seconds since 1970.
@@ -86,6 +88,7 @@ public final class KeyServiceState: Sendable {
                 CREATE INDEX ended_key ON ended (key);
                 CREATE INDEX ended_open ON ended (since) WHERE closed IS NULL;
                 """,
+                "ALTER TABLE identities ADD COLUMN zone TEXT",
             ])
     }
 
@@ -114,8 +117,8 @@ public final class KeyServiceState: Sendable {
     ///
     /// - Throws: ``StorageError``.
     func register(
-        _ id: DeviceID, key: PublicKey, type: String, isServer: Bool = false, now: Double, maximum: Int,
-        minimumAge: Duration
+        _ id: DeviceID, key: PublicKey, type: String, zone: String? = nil, isServer: Bool = false, now: Double,
+        maximum: Int, minimumAge: Duration
     ) throws(StorageError) -> Outcome {
         let pem = key.pem
         return try database.transaction { connection throws(StorageError) in
@@ -134,8 +137,9 @@ public final class KeyServiceState: Sendable {
                 guard gone.count >= excess else { return .full }
             }
             try connection.query(
-                "INSERT INTO identities (id, public_key, type, server, registered) VALUES (?, ?, ?, ?, ?)",
-                .unsigned(id.value), .text(pem), .text(type), .integer(isServer ? 1 : 0), .real(now))
+                "INSERT INTO identities (id, public_key, type, server, registered, zone) VALUES (?, ?, ?, ?, ?, ?)",
+                .unsigned(id.value), .text(pem), .text(type), .integer(isServer ? 1 : 0), .real(now),
+                zone.map { .text($0) } ?? .null)
             return .added
         }
     }
@@ -143,9 +147,9 @@ public final class KeyServiceState: Sendable {
     /// - Throws: ``StorageError``.
     public func entry(_ id: DeviceID) throws(StorageError) -> Entry? {
         let rows = try database.query(
-            "SELECT public_key, type, server FROM identities WHERE id = ?", .unsigned(id.value))
+            "SELECT public_key, type, server, zone FROM identities WHERE id = ?", .unsigned(id.value))
         guard let row = rows.first, let key = row.text(0).flatMap({ try? PublicKey(pem: $0) }) else { return nil }
-        return Entry(id: id, key: key, type: row.text(1) ?? "", isServer: row.integer(2) == 1)
+        return Entry(id: id, key: key, type: row.text(1) ?? "", isServer: row.integer(2) == 1, zone: row.text(3))
     }
 
     /// The server with this key.

@@ -75,6 +75,9 @@ struct KeyServiceRoutes: Sendable {
         add(to: router.group("KeyEx/register"), .current)
         // Clients of release 4.0 are given the base URL https://HOST:PORT/v4: the two want different answers.
         add(to: router.group("v4/KeyEx/register"), .release4)
+        // An invitation to a zone: the device keeps that base URL, and need not know what it means.
+        add(to: router.group("zone/:zone/KeyEx/register"), .current)
+        add(to: router.group("v4/zone/:zone/KeyEx/register"), .release4)
         if let releases {
             for method in [HTTPRequest.Method.get, .head] {
                 router.on("releases/:name", method: method) { request, context in
@@ -98,7 +101,9 @@ struct KeyServiceRoutes: Sendable {
         // For those who know its fingerprint; it is no secret.
         group.get("authority") { _, _ in text(.ok, authority.certificate) }
         group.post("register") { request, context in
-            try await answer(request, context, registrations) { try register($0, shape) }
+            try await answer(request, context, registrations) {
+                try register($0, shape, zone: context.parameters.get("zone"))
+            }
         }
         group.post("validate") { request, context in try await answer(request, context, proofs) { try validate($0) } }
         group.post("access") { request, context in try await answer(request, context, proofs) { try access($0) } }
@@ -234,7 +239,10 @@ struct KeyServiceRoutes: Sendable {
 
     // MARK: The steps of a registration
 
-    private func register(_ values: [String: String], _ shape: Shape) throws -> Response {
+    private func register(_ values: [String: String], _ shape: Shape, zone: String?) throws -> Response {
+        guard zone.map({ PlainName.isValid($0) }) ?? true else {
+            throw Refusal(status: .notFound, words: "no zone can be named so")
+        }
         guard door.isOpen else { throw Refusal(status: .forbidden, words: "registration is closed") }
         let id = try identity(values)
         let type = values["type"] ?? "default"
@@ -246,7 +254,8 @@ struct KeyServiceRoutes: Sendable {
         let key = try publicKey(values)
         guard id != policy.server else { throw Refusal(status: .badRequest, words: "this identity cannot be taken") }
         switch try state.register(
-            id, key: key, type: type, now: now, maximum: policy.maximumIdentities, minimumAge: policy.unjoinedMinimum)
+            id, key: key, type: type, zone: zone, now: now, maximum: policy.maximumIdentities,
+            minimumAge: policy.unjoinedMinimum)
         {
         case .added: break
         case .taken: throw Refusal(status: .badRequest, words: "this identity is taken")
@@ -255,7 +264,7 @@ struct KeyServiceRoutes: Sendable {
         case .full:
             throw Refusal(status: .serviceUnavailable, words: "there is no room now; try again later", retryAfter: 600)
         }
-        logger.info("registered \(id) (\(type))")
+        logger.info("registered \(id) (\(type))\(zone.map { ", invited to the zone \($0)" } ?? "")")
         var answer = ["broker": policy.broker]
         let server = try state.entry(policy.server)
         switch shape {

@@ -4,7 +4,7 @@ import SRUP
 /// worth knowing, as words of the form name=value. To a reference server it is a text like any other.
 ///
 /// ```
-/// srup-observer 0.1.0 observations=32 session=5f1c3a20
+/// srup-observer 0.1.0 observations=32 session=5f1c3a20 eyes=camera,tap
 /// srup-device 0.1.0 session=77e2 actions=1:on,2:off sends=temperature:float64 takes=setpoint:int32 groups=lamps,kitchen
 /// ```
 /// A program that takes part in groups has the word `groups`, with nothing behind it while it is in none.
@@ -15,6 +15,8 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
     /// token, as in a reference observer, which answers about one device with the other's token (docs/protocol.md, "One
     /// observation at a time").
     public var observations: Int?
+    /// By what an observer sees, each kind once: words such as `camera` and `tap`.
+    public var eyes: [String] = []
     /// New with each connection: what was asked in another one has not been looked at.
     public var session: String?
     /// Which identity this one has taken the place of.
@@ -50,6 +52,7 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
             case ("observations", let value?):
                 if let count = Int(value), (1...1024).contains(count) { observations = count }
             case ("session", let value?) where (1...32).contains(value.utf8.count): session = value
+            case ("eyes", let value?): eyes = value.split(separator: ",").prefix(8).filter(Self.isName).map(String.init)
             case ("replaces", let value?): replaces = Replacement(value)
             case ("actions", let value?):
                 for (number, name) in Self.pairs(value) {
@@ -66,13 +69,7 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Whether something can be named so in an identification: 1 to 64 letters, digits, and `.`, `_`, `-`.
-    public static func isName(_ text: some StringProtocol) -> Bool {
-        (1...64).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                    || ".-_".utf8.contains(byte)
-            }
-    }
+    public static func isName(_ text: some StringProtocol) -> Bool { PlainName.isValid(text) }
 
     private static func pairs(_ text: String) -> [(String, String)] {
         text.split(separator: ",").prefix(maximumNames).compactMap { pair in
@@ -94,7 +91,7 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
         }
         return [
             program, observations.map { "observations=\($0)" }, session.map { "session=\($0)" },
-            replaces.map { "replaces=\($0)" },
+            eyes.isEmpty ? nil : "eyes=\(eyes.joined(separator: ","))", replaces.map { "replaces=\($0)" },
             list("actions", actions.sorted { $0.key < $1.key }.map { (String($0.key), $0.value) }),
             list("sends", sends.sorted { $0.key < $1.key }.map { ($0.key, $0.value.rawValue) }),
             list("takes", takes.sorted { $0.key < $1.key }.map { ($0.key, $0.value.rawValue) }),

@@ -23,6 +23,12 @@ public enum MemberEvent: Sendable {
     /// We are to look at `device`, which should show the nonce. That we owe the verdict is stored
     /// (``ParticipantStore/Request/Kind/duty``).
     case observationRequested(token: Token, device: DeviceID, Nonce)
+    /// What we were asked to look at with this token need not be looked at any more.
+    case observationOver(Token)
+    /// We belong, and are to show this nonce, to show that we are still here (docs/protocol.md, "Roll call").
+    case rollCall(Nonce)
+    /// What the roll call has given us is not to be shown any more.
+    case rollCallEnded
     /// A value of a kind that we take (``Identification/takes``).
     case data(id: [UInt8], value: [UInt8])
     /// We are told to do something that we can do (``Identification/actions``): the owner does it and says how that went
@@ -120,6 +126,8 @@ public actor Member: Service {
     private var attempt: Attempt?
     /// What we have asked the server for on our way out.
     private var leaving: (how: Leaving, token: Token)?
+    /// The nonce that a roll call has given us to show.
+    private var rollCall: (token: Token, until: Duration)?
     private var earlier: [Earlier] = []
     private var adviser: DeviceID?
     private var rejoinAt: Duration?
@@ -279,7 +287,7 @@ public actor Member: Service {
 
     private func schedule() {
         alarm?.cancel()
-        guard let next = [attempt?.deadline, rejoinAt].compactMap({ $0 }).min() else { return }
+        guard let next = [attempt?.deadline, rejoinAt, rollCall?.until].compactMap({ $0 }).min() else { return }
         alarm = time.wake(at: next) { [weak self] in await self?.tick() }
     }
 
@@ -287,6 +295,7 @@ public actor Member: Service {
     package func tick() async {
         let now = time.now()
         if let current = attempt, current.deadline <= now { await timedOut(current) }
+        if let due = rollCall?.until, due <= now { await endRollCall() }
         if let due = rejoinAt, due <= now {
             if participant.link.isConnected { await keepJoined() } else { rejoinAt = nil }
         }
@@ -335,11 +344,17 @@ public actor Member: Service {
             return await handler(.leavingAnswered(leaving.how, isDone: status == leaving.how.success))
         }
         guard [.joinSuccess, .joinRefused, .joinFail].contains(status) else { throw Rejection.unfittingStatus(status) }
+        if rollCall?.token == token { return try await answered(rollCall: status) }
         guard let (kind, isCurrent) = take(token) else { throw Rejection.unknownToken(server) }
         unanswered.reset()
         if status == .joinSuccess { return try await letIn() }
         // Of an earlier request while a later one is open: the later one's answer decides.
         if !isCurrent && attempt != nil { return logger.debug("\(status) for an earlier request") }
+        try await notLetIn(kind, status)
+    }
+
+    private func notLetIn(_ kind: JoinKind, _ status: Status) async throws {
+        await endRollCall()
         try participant.state.setJoined(server, false)
         isConfirmed = false
         try leaveAllGroups()
@@ -352,6 +367,31 @@ public actor Member: Service {
         if kind == .simple, status == .joinRefused, behaviour.rejoin != nil, behaviour.isModerated, attempt == nil {
             try join(.humanModerated)
         }
+    }
+
+    /// The server's word on the roll call decides who belongs, as that on a join does.
+    private func answered(rollCall status: Status) async throws {
+        switch status {
+        case .joinSuccess: await endRollCall()
+        case .joinFail: try await notLetIn(.observed(by: server), status)
+        default: throw Rejection.unfittingStatus(status)
+        }
+    }
+
+    func endRollCall() async {
+        guard rollCall != nil else { return }
+        rollCall = nil
+        await handler(.rollCallEnded)
+    }
+
+    private func beginRollCall(_ envelope: Envelope, _ token: Token) async throws {
+        // An observer shows nothing.
+        guard isJoined, behaviour.identification.observations == nil else { throw Rejection.unknownToken(server) }
+        guard isConfirmed else { throw Rejection.tooOld(.observedJoinResponse) }
+        let nonce = try open(envelope)
+        rollCall = (token, time.now() + behaviour.moderatedTimeout)
+        schedule()
+        await handler(.rollCall(nonce))
     }
 
     private func letIn() async throws {
@@ -428,7 +468,9 @@ public actor Member: Service {
         switch message.body {
         case .response(let status): try await end(message.token, status: status)
         case .observedJoinResponse(let envelope):
-            guard let kind = attempt?.kind, case .observed = kind else { throw Rejection.unknownToken(server) }
+            guard let kind = attempt?.kind, case .observed = kind else {
+                return try await beginRollCall(envelope, message.token)
+            }
             await handler(.nonce(try offered(envelope, message.token), kind))
         case .humanJoinResponse(let envelope):
             guard attempt?.kind == .humanModerated else { throw Rejection.unknownToken(server) }
@@ -437,6 +479,9 @@ public actor Member: Service {
             // Advice for the next join, so it counts for those outside.
             adviser = DeviceID(participant: String(decoding: value.prefix(16), as: UTF8.self))
             await handler(.data(id: id, value: value))
+        case .data(let id, let value) where id == Array(DataName.observationOver.utf8):
+            guard behaviour.identification.observations != nil else { throw Rejection.unexpected(message.body.type) }
+            if let token = Token(value) { await handler(.observationOver(token)) }
         case .joinCommand(let device):
             guard device == participant.id else { throw Rejection.unexpected(message.body.type) }
             participant.causedLog.log(.info, about: "commands", "the server calls us to join")
@@ -491,6 +536,7 @@ public actor Member: Service {
         try participant.state.setJoined(server, false)
         isConfirmed = false
         try leaveAllGroups()
+        await endRollCall()
         participant.audit("left", "\(message.body.type) from server \(server)")
         await handler(.left("\(message.body.type)"))
     }

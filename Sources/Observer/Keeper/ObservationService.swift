@@ -103,6 +103,7 @@ package actor ObservationService {
             for witness in witnesses { witness.wake() }
         case .observationWithdrawn: restIfIdle()
         case .observationRequested(let token, let device, let nonce): observe(device, nonce, token: token)
+        case .observationOver(let token): giveUp(token)
         case .nonce(let value, .humanModerated): ownValue = value
         case .joined:
             ownValue = nil
@@ -131,6 +132,22 @@ package actor ObservationService {
         for witness in witnesses { witness.wake() }
         signals?.watches(name, watches.count)
         schedule()
+    }
+
+    /// Somebody else has seen the device, or nobody needs to any more: FAILED is what ends our duty, and nobody minds it.
+    private func giveUp(_ token: Token) {
+        guard let device = subjects.removeValue(forKey: token) else { return }
+        watches.close(token, at: now)
+        signals?.watches(name, watches.count)
+        causedLog.log(.info, about: device, "\(device) need not be looked at any more")
+        events.record("observation-over", ["device": device.hex])
+        do {
+            try participant.send(
+                .response(.observedJoinFail), to: server, on: .member(participant.id), token: token, answering: .duty)
+        } catch {
+            causedLog.log(.error, about: "verdicts", "the end of an observation could not be sent: \(error)")
+        }
+        restIfIdle()
     }
 
     /// What a witness has said.

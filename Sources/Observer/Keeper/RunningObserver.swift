@@ -76,6 +76,7 @@ package struct RunningObserver {
             try Updater(
                 $0, folder: observer.stateFolder, participant: participant, events: events, program: Release.version)
         }
+        identification.eyes = Set(observer.eyes.map(\.word)).sorted()
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
         let orders = ObserverOrders(
@@ -214,6 +215,14 @@ extension ObserverSettings.Eye {
         switch self {
         case .camera: "camera"
         case .nfc: "nfc"
+        }
+    }
+
+    /// As a server knows it: ``Identification/eyes``.
+    fileprivate var word: String {
+        switch self {
+        case .camera: "camera"
+        case .nfc: "tap"
         }
     }
 

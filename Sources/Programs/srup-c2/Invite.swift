@@ -1,4 +1,5 @@
 import ArgumentParser
+import C2
 import CodeWriter
 import Glibc
 import Invitations
@@ -24,15 +25,23 @@ struct Invite: ParsableCommand {
     var png: String?
     @Option(help: ArgumentHelp("Write the code as an SVG picture.", valueName: "file"))
     var svg: String?
+    @Option(
+        help: ArgumentHelp("Invite to a zone: its observers look at whoever registers by this code.", valueName: "name")
+    )
+    var zone: String?
     @Flag(help: "Only print the address: for a tag.")
     var url = false
+
+    func validate() throws {
+        if let zone, !C2State.isZone(zone) { throw ValidationError("a zone has 1 to 64 letters, digits, and . _ -") }
+    }
 
     func run() throws {
         let invitation: Invitation
         do {
             let settings = try ServerSettings.load(folder.folder)
             invitation = try Invitation(
-                host: settings.host, port: settings.keyServicePort,
+                host: settings.host, port: settings.keyServicePort, zone: zone,
                 authority: try PublicFile.read(folder.folder + "/ca.crt"))
         } catch {
             throw Program.failure(error, code: .configuration)

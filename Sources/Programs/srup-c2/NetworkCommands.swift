@@ -82,12 +82,12 @@ private struct SetPolicy: ParsableCommand {
     @OptionGroup var folder: FolderOptions
     @Argument(help: "The device type; \"*\" for all that have no policy of their own.")
     var type: String
-    @Argument(help: "simple, trusted, observed, human or refuse.")
+    @Argument(help: "\(JoinPolicy.words).")
     var policy: String
 
     func validate() throws {
         guard JoinPolicy(rawValue: policy) != nil else {
-            throw ValidationError("a policy is simple, trusted, observed, human or refuse")
+            throw ValidationError("a policy is \(JoinPolicy.words)")
         }
     }
 
@@ -183,7 +183,7 @@ struct JoinsCommand: ParsableCommand {
 
     private struct Line: Encodable {
         let number: Int64
-        let device, type, began: String
+        let device, type, way, began: String
         let observer: String?
         let tries: Int
         let outcome, why, by, ended: String?
@@ -196,7 +196,8 @@ struct JoinsCommand: ParsableCommand {
             for join in try store.joins(of: about?.id, limit: last) {
                 let line = Line(
                     number: join.id, device: join.device.hex, type: join.type.withoutControls,
-                    began: WaitingCommand.time(join.began), observer: join.observer?.hex, tries: join.tries,
+                    way: join.way.rawValue, began: WaitingCommand.time(join.began), observer: join.observer?.hex,
+                    tries: join.tries,
                     outcome: join.ending?.outcome.rawValue, why: join.ending?.why, by: join.ending?.by,
                     ended: join.ending.map { WaitingCommand.time($0.at) })
                 print(json ? line.jsonLine : Self.text(line))
@@ -207,7 +208,11 @@ struct JoinsCommand: ParsableCommand {
     }
 
     private static func text(_ line: Line) -> String {
-        let whom = line.observer.map { "observed by \($0)" } ?? "by a person"
+        let whom =
+            switch line.way {
+            case "human": "by a person"
+            default: (line.way == "observed" ? "observed by " : "roll call by ") + (line.observer ?? "several")
+            }
         let end = line.outcome.map { "\($0): \(line.why ?? "")\(line.by.map { " (by \($0))" } ?? "")" } ?? "under way"
         return "\(line.began)  \(line.device)  \(line.type)  \(whom)  \(end)"
     }

@@ -41,7 +41,7 @@ struct RuleOptions: ParsableArguments {
             let parts = [String(text[..<cut]), String(text[cut...].dropFirst())]
             guard !parts[0].isEmpty, let policy = JoinPolicy(rawValue: parts[1]) else {
                 throw ValidationError(
-                    "--policy takes type=policy, with policy one of simple, trusted, observed, human, refuse")
+                    "--policy takes type=policy, with policy \(JoinPolicy.words)")
             }
             if parts[0] == "*" { rules.otherwise = policy } else { rules.policies[parts[0]] = policy }
         }
@@ -244,12 +244,14 @@ struct KeyServiceDirectory: KeyDirectory {
         try identities.markClosed(id, confirmed: confirmed, now: at)
     }
 
-    func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)? {
+    func lookUp(_ id: DeviceID) async throws -> DirectoryEntry? {
         // Our own key service's book lies here; over the network it would be as busy as strangers make it.
-        if let known = try identities.entry(id) { return (known.key, known.type) }
+        if let known = try identities.entry(id) {
+            return DirectoryEntry(key: known.key, type: known.type, zone: known.zone)
+        }
         if try identities.ended(id) != nil { return nil }
         guard let key = try await client.key(of: id), let type = try await client.type(of: id) else { return nil }
-        return (key, type)
+        return DirectoryEntry(key: key, type: type)
     }
 }
 
@@ -338,11 +340,15 @@ struct CheckCommand: ParsableCommand {
 }
 
 extension JoinPolicy {
+    /// What can be written, for help texts and errors.
+    static let words = "simple, trusted, observed, \"observed by 2\", \"observed by camera and tap\", human or refuse"
+
     fileprivate var words: String {
         switch self {
         case .simple: "come in by their word alone"
         case .trusted: "come in when the operator has named their identity (srup-c2 trust)"
         case .observed: "must be seen by a trusted observer"
+        case .severally(let quorum): "must be seen by several trusted observers (\(quorum))"
         case .human: "must be compared by a person"
         case .refuse: "are never let in"
         }
@@ -370,7 +376,8 @@ struct Devices: ParsableCommand {
             }
             for join in try c2.pending() {
                 let state = join.attempt == 0 ? "waits for its turn with" : "try \(join.attempt), observed by"
-                print("\(join.device)  joining, \(state) \(join.observer)")
+                let whom = join.named.map(\.description) ?? join.zone.map { "observers of \($0)" } ?? "any observer"
+                print("\(join.device)  \(join.isRollCall ? "roll call" : "joining"), \(state) \(whom)")
             }
         } catch {
             throw Program.failure(error, code: .configuration)

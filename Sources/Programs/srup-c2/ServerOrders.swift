@@ -9,7 +9,8 @@ import ValueForms
 /// What the commands ask of the server that runs in their folder, over a socket that only the folder's owner can use.
 struct ServerOrder: Codable {
     enum What: String, Codable {
-        case waiting, approve, refuse, note, policies, setPolicy, observers, command, deregister, callToJoin, rollout
+        case waiting, approve, refuse, note, policies, setPolicy, observers, command, deregister, callToJoin, zone,
+            rollout
     }
 
     var what: What
@@ -23,6 +24,7 @@ struct ServerOrder: Codable {
     var text: String?
     var command: CommandOrder?
     var rollout: RolloutOrder?
+    var zone: ZoneOrder?
 }
 
 /// The server's answer.
@@ -66,6 +68,7 @@ struct ServerReply: Codable {
     var policies: [Policy]?
     var command: CommandReply?
     var rollout: RolloutReply?
+    var missing: [ZoneReply]?
     /// Why it was not done.
     var error: String?
 }
@@ -108,6 +111,9 @@ extension ServerOrder {
                 return policy
             }
             try await server.setPolicy(policy, for: device ?? "", by: by)
+        case .zone:
+            guard let zone else { throw OperationError.invalid("nothing was asked") }
+            return ServerReply(missing: try await zone.done(by: server, by))
         case .command:
             guard let command else { throw OperationError.invalid("nothing was asked") }
             return ServerReply(command: try await command.done(by: server, by))

@@ -88,13 +88,14 @@ struct ServerSettings {
                 DataType(name: $0)
             }
         }
-        settings.rules.otherwise = try file.choice("policy.otherwise", default: settings.rules.otherwise)
+        try loadZones(&file, &settings.rules)
+        settings.rules.otherwise = try file.policy("policy.otherwise", default: settings.rules.otherwise)
         for type in try file.keys(of: "policy") where type != "otherwise" {
             let key = SettingsFile.path("policy", type)
             guard SettingsForm.isDeviceType(type) else {
                 throw file.problem(key, "no device can have this type: 1 to 64 printable ASCII characters")
             }
-            settings.rules.policies[type] = try file.choice(key, default: JoinPolicy.refuse)
+            settings.rules.policies[type] = try file.policy(key, default: .refuse)
         }
         try file.finish()
         guard settings.keyServicePort != settings.brokerPort else {
@@ -105,6 +106,29 @@ struct ServerSettings {
             throw file.problem("pages.port", "must not be that of the key service or of the broker")
         }
         return settings
+    }
+
+    private static func loadZones(_ file: inout SettingsFile, _ rules: inout C2Rules) throws(SettingsError) {
+        for type in try file.keys(of: "zones") {
+            let key = SettingsFile.path("zones", type)
+            guard SettingsForm.isDeviceType(type) else {
+                throw file.problem(key, "no device can have this type: 1 to 64 printable ASCII characters")
+            }
+            rules.zones[type] = try file.value(key, allowed: "1 to 64 letters, digits, and . _ -") {
+                C2State.isZone($0) ? $0 : nil
+            }
+        }
+        for type in try file.keys(of: "roll_call.every") {
+            let key = SettingsFile.path("roll_call.every", type)
+            guard type == "*" || SettingsForm.isDeviceType(type) else {
+                throw file.problem(
+                    key, "no device can have this type: 1 to 64 printable ASCII characters, or * for all others")
+            }
+            rules.rollCall.every[type] = try file.duration(
+                key, default: .zero, in: .seconds(60)...(.seconds(86400 * 400)))
+        }
+        rules.rollCall.failures = try file.integer("roll_call.failures", default: 0, in: 0...100)
+        rules.rollCall.atOnce = try file.integer("roll_call.at_once", default: 4, in: 1...256)
     }
 
     private static func loadPages(_ file: inout SettingsFile, _ settings: inout ServerSettings) throws(SettingsError) {
@@ -194,7 +218,7 @@ struct ServerSettings {
     static func text(host: String, bind: String, keyServicePort: Int, brokerPort: Int, pagesPort: Int) -> String {
         """
         # The C2 server, its key service and its broker. Written by "srup-c2 init"; change it as you like.
-        # Read again on SIGHUP (systemctl reload): log, open, [policy], [observation], [data], [limits]; the rest at the next start.
+        # Read again on SIGHUP (systemctl reload): log, open, [policy], [zones], [roll_call], [observation], [data], [limits]; the rest at the next start.
         # (After a change of host, bind or broker.port: srup-c2 init in a new folder, since certificates name the host.)
         host = "\(host)"             # as devices reach this machine
         bind = "\(bind)"
@@ -236,11 +260,23 @@ struct ServerSettings {
         #   simple    whoever says that type is in
         #   trusted   after: srup-c2 trust <identity>
         #   observed  when a trusted observer has seen the device
+        #             (observed by 2, observed by camera and tap, observed by 3 with person: when several have)
         #   human     when a person has compared what the device shows
         #   refuse    never
         [policy]
         otherwise = "observed"       # all types that are not named here
         observer = "trusted"         # observers vouch for others: by name only
+
+        # In which zone the devices of a type are to be: the observers that serve it (srup-c2 zone serve) look at them.
+        [zones]
+        # lamp = "hall"
+
+        # Devices that an observer has seen show themselves again, so long after they were seen last; * is for all other types.
+        [roll_call]
+        failures = 0                 # so many in a row put a device out; 0: it is only shown
+        at_once = 4                  # under way at once
+        [roll_call.every]
+        # lamp = "24 h"
 
         [observation]
         tries = 3                    # FAILED is tried again with a fresh nonce, up to this many tries in all
@@ -267,5 +303,13 @@ struct ServerSettings {
         joins_per_minute = 30        # of one identity
 
         """
+    }
+}
+
+extension SettingsFile {
+    /// A policy for devices of a type.
+    fileprivate mutating func policy(_ key: String, default value: JoinPolicy) throws(SettingsError) -> JoinPolicy {
+        let allowed = JoinPolicy.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+        return try self.value(key, allowed: "one of \(allowed) and the like") { JoinPolicy(rawValue: $0) } ?? value
     }
 }

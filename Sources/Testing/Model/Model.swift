@@ -31,6 +31,8 @@ package final class Model {
     private let impostor: Puppet
     private var places: [DeviceID: Place] = [:]
     private let wantsReference: Bool
+    /// Two observers must vouch for a device, and the traitor says VALID at once to all that it is asked.
+    private let asksForTwo: Bool
 
     private enum Place: CaseIterable { case away, first, second, both, reference }
 
@@ -74,7 +76,12 @@ package final class Model {
         guard let group = GroupID("lamps") else { throw Failure(description: "a group without a name") }
         self.group = group
         network = try TestNetwork(seed: seed)
+        let asksForTwo = seed % 3 == 2
+        self.asksForTwo = asksForTwo
         server = try await TestServer(network) { rules in
+            if asksForTwo, let two = JoinPolicy(rawValue: "observed by 2") { rules.policies["sensor"] = two }
+            // In some worlds whoever fails a roll call is put out.
+            rules.rollCall.failures = Int(seed % 2)
             rules.observationTimeout = .seconds(10)
             rules.observationRest = .seconds(20)
             rules.limits.longestJoin = .seconds(60)
@@ -115,6 +122,12 @@ package final class Model {
         }
         wantsReference = seed % 2 == 1
         self.devices = devices
+        if asksForTwo {
+            traitor.onMessage = { [traitor] message in
+                guard case .observationRequest = message.body else { return }
+                try traitor.say(.response(.observedJoinValid), message.token)
+            }
+        }
         try reference.puppet.ask(.joinRequest)
         try traitor.ask(.joinRequest)
         try stranger.ask(.joinRequest)
@@ -161,7 +174,7 @@ package final class Model {
         case ..<85: try attackAsImpostor()
         case ..<91: try forge()
         case ..<96: try answerAsReference()
-        default: try orders()
+        default: try await orders()
         }
         try check()
     }
@@ -274,7 +287,7 @@ package final class Model {
         }
         note("\(forger.id) says VALID for \(token)")
         tally["forged", default: 0] += 1
-        if try server.state.pending().contains(where: { $0.observation == token }) {
+        if try server.state.pending().contains(where: { $0.asks.contains { $0.token == token } }) {
             tally["forged in time", default: 0] += 1
         }
         try forger.say(.response(.observedJoinValid), token)
@@ -296,9 +309,14 @@ package final class Model {
     }
 
     /// The operator.
-    private func orders() throws {
+    private func orders() async throws {
         let device = pick(devices).id
-        if network.random.below(3) > 0 {
+        if network.random.below(3) == 0 {
+            note("the operator calls \(device)")
+            if (try? await server.server.callRoll(of: device, by: "model")) != nil {
+                tally["called", default: 0] += 1
+            }
+        } else if network.random.below(3) > 0 {
             note("the operator removes \(device)")
             try server.state.askRemoval(of: device, now: 0)
         } else {

@@ -37,7 +37,7 @@ package final class TestServer {
         private let state = Mutex(State())
         package struct Problem: Error {}
 
-        package func lookUp(_ id: DeviceID) async throws -> (key: PublicKey, type: String)? { nil }
+        package func lookUp(_ id: DeviceID) async throws -> DirectoryEntry? { nil }
         package func belongs(_ id: DeviceID) {}
         package func end(_ id: DeviceID, why: String, by name: String?, since: Double) throws {
             try state.withLock { state in

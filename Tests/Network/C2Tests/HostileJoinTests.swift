@@ -95,8 +95,10 @@ import Testing
         _ = try scene.server.participant.state.accept(SequenceNumber(.max), from: stranger.id, version: .v5)
         try scene.server.state.save(
             .init(
-                device: stranger.id, observer: scene.observer.id, request: .random(), offer: .random(),
-                observation: .random(), attempt: 1, type: "sensor", created: 1_800_000_000))
+                device: stranger.id, named: scene.observer.id, zone: nil, quorum: .one, request: .random(),
+                offer: .random(), attempt: 1,
+                asks: [.init(observer: scene.observer.id, token: .random(), verdict: nil)], type: "sensor",
+                created: 1_800_000_000, isRollCall: false))
         try await scene.server.restart()
         await scene.network.settle()
         #expect(try scene.server.state.pending().isEmpty)
@@ -125,8 +127,10 @@ import Testing
             if device != 0x99 { try scene.server.know(DeviceID(device), type: "sensor") }
             try scene.server.state.save(
                 .init(
-                    device: DeviceID(device), observer: DeviceID(observer), request: .random(), offer: .random(),
-                    observation: .random(), attempt: 1, type: "sensor", created: 1_800_000_000))
+                    device: DeviceID(device), named: DeviceID(observer), zone: nil, quorum: .one, request: .random(),
+                    offer: .random(), attempt: 1,
+                    asks: [.init(observer: DeviceID(observer), token: .random(), verdict: nil)], type: "sensor",
+                    created: 1_800_000_000, isRollCall: false))
         }
         try scene.server.participant.state.forget(scene.observer.id)
         try await scene.server.restart()

@@ -28,6 +28,7 @@ final class SimulatedDevice {
     private var offered = "2.0.0"
     private var due: (at: Duration, token: Token)?
     private var number: UInt64 = 0
+    private var lastReceived: UInt64 = 0
     private let network: TestNetwork
 
     init(_ number: UInt64, _ server: TestServer, type: String = "lamp") throws {
@@ -44,10 +45,13 @@ final class SimulatedDevice {
     private func take(_ payload: [UInt8]) throws {
         let message = try SignedMessage(parsing: payload).message
         guard message.sender == TestServer.id else { return }
-        number = max(number, message.sequence.value)
+        // After a restart the server publishes again what was not confirmed: the same message, which counts once.
+        guard message.sequence.value > lastReceived else { return }
+        lastReceived = message.sequence.value
+        number = max(number, lastReceived)
         heard.append(message)
         switch message.body {
-        case .initiate: 
+        case .initiate:
             due = (network.clock + manners.takes, message.token)
             if manners.takes == .zero { try work() }
         case .activate:

@@ -178,13 +178,13 @@ import Testing
                 return "started"
             } catch { return "\(error)" }
         }
-        #expect(await failure(.zone("hall")) == "this server knows no zones")
+        #expect(await failure(.zone("hall")).contains("nobody to update"))
         #expect(await failure(.type("sensor")).contains("for devices of type lamp"))
         #expect(await failure(.list([DeviceID(0xDEAD)])).contains("nobody to update"))
         #expect(await failure(.type("lamp"), release: 99) == "there is no release 99")
         let hall = scene.devices[1].id
-        await server.setZones { $0 == "hall" ? [hall, DeviceID(0xDEAD)] : nil }
-        #expect(await failure(.zone("attic")) == "there is no zone attic")
+        try await server.setZone("hall", of: hall, by: "anna")
+        #expect(await failure(.zone("attic")).contains("nobody to update"))
         let number = try await server.startRollout(of: scene.release, RolloutPlan(.zone("hall")), by: "anna")
         #expect(try await scene.rollout(number).devices.map(\.id) == [hall])
         let group = try #require(GroupID("lamps"))

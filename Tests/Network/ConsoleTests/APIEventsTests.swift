@@ -146,9 +146,8 @@ import Testing
         let state = scene.server.state
         try state.save(
             .init(
-                device: device, observer: observer, request: .random(), offer: .random(), observation: .random(),
-                attempt: 1,
-                type: "sensor", created: 5))
+                device: device, named: observer, zone: nil, quorum: .one, request: .random(), offer: .random(),
+                attempt: 1, asks: [], type: "sensor", created: 5, isRollCall: false))
         await scene.server.server.end(device, .init(.failed, why: "observer saw another value", at: 9))
         let one = try #require(try state.occurrences(after: 0, limit: 5).first)
         #expect(one.kind == .verdict && one.observer == observer && one.outcome == .failed && one.type == "sensor")

@@ -97,6 +97,9 @@ final class Bench {
         case .observationWithdrawn: "withdrawn"
         case .observationRequested(_, let device, let nonce):
             "look at \(device.hex) for \(nonce.withBytes { Int($0[0]) })"
+        case .observationOver: "over"
+        case .rollCall(let nonce): "roll call \(nonce.withBytes { Int($0[0]) })"
+        case .rollCallEnded: "roll call ended"
         case .data(let id, let value): "data \(String(decoding: id, as: UTF8.self)) \(value.count)"
         case .action(let id, _): "action \(id)"
         case .updateOffered(let offer): "update \(offer.url) \(offer.digest)"

@@ -15,9 +15,6 @@ extension C2Server {
     /// Tells the pages that releases have changed.
     public nonisolated func releasesChanged() { changes.tell(Change(subject: .rollout, device: nil)) }
 
-    /// Says who is in a zone, from now on; it answers `nil` for one that there is not.
-    public func setZones(_ members: @escaping @Sendable (String) throws -> [DeviceID]?) { zoneMembers = members }
-
     // MARK: Starting
 
     /// Starts a rollout.
@@ -96,14 +93,20 @@ extension C2Server {
             }
             query.among = Set(members)
         case .zone(let zone):
-            guard let zoneMembers else { throw .invalid("this server knows no zones") }
-            guard let members = try stored({ try zoneMembers(zone) }) else { throw .invalid("there is no zone \(zone)") }
-            query.among = Set(members)
+            query.among = try members(ofZone: zone, query)
         case .list(let devices): query.among = Set(devices)
         }
         return try stored {
             try participant.state.peers(query, limit: RolloutPlan.maximumDevices + 1).map(\.id)
         }
+    }
+
+    /// Members that were put into a zone or invited to it, and those whose type belongs there.
+    private func members(
+        ofZone zone: String, _ query: ParticipantStore.PeerQuery
+    ) throws(OperationError) -> Set<DeviceID> {
+        let all = try stored { try participant.state.peers(query, limit: 100_000) }
+        return Set(try stored { try all.filter { try self.zone(of: $0.id, type: $0.type ?? "") == zone } }.map(\.id))
     }
 
     /// Members that have come since, where a rollout is for them, too: the newest rollout takes them.

@@ -123,7 +123,7 @@ extension Console {
     private static func json(_ join: C2State.JoinRecord) -> JSON {
         [
             "number": .integer(join.id), "device": .text(join.device.hex), "type": .text(join.type.withoutControls),
-            "kind": join.observer == nil ? "human" : "observed", "observer": .optional(join.observer?.hex),
+            "kind": .text(join.way.rawValue), "observer": .optional(join.observer?.hex),
             "began": .text(Words.iso(join.began)), "tries": .count(join.tries),
             "ending": join.ending.map { ending in
                 [

@@ -270,6 +270,7 @@ extension Console {
         switch way {
         case .simple: "by its word alone"
         case .observed: "seen by an observer"
+        case .severally(let quorum): "seen by several observers (\(quorum))"
         case .human: "compared by a person"
         case .trusted: "named by the operator"
         }

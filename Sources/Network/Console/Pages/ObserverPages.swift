@@ -99,7 +99,7 @@ extension Console {
         ]
         if let observer = join.observer { values["observer"] = observer.hex }
         if let by = ending?.by { values["by"] = by }
-        if let remedy = ending.flatMap({ Self.remedy($0, isObserved: join.observer != nil) }) {
+        if let remedy = ending.flatMap({ Self.remedy($0, isObserved: join.way != .human) }) {
             values["remedy"] = remedy
         }
         return values

@@ -151,6 +151,10 @@ extension JoinPolicy {
         case .simple: "whoever says that type is in"
         case .trusted: "in when an operator has named the identity"
         case .observed: "in when a trusted observer has seen it"
+        case .severally(let quorum):
+            quorum.kinds.isEmpty
+                ? "in when \(quorum.count) trusted observers have seen it"
+                : "in when trusted observers have seen it: \(quorum)"
         case .human: "in when a person has compared what it shows"
         case .refuse: "never in"
         }

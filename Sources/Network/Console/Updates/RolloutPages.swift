@@ -258,8 +258,15 @@ extension Console {
         if after >= 0 { page.values["first"] = Self.address("/rollouts/\(rollout.number)", query) }
     }
 
-    /// Why, and the HTTP status where the device has sent it (2017 paper, 3.7).
+    /// Why, in the device's own words where it has sent some, and the HTTP status (2017 paper, 3.7).
     private func reason(_ device: RolloutDevice) -> String {
+        if device.phase == .failed || device.tries > 0, let told = device.told, !device.why.isEmpty,
+            let own = try? server.commandStore.history(of: device.id, "UPDATE_PROBLEM", limit: 1).first,
+            own.received >= told
+        {
+            let words = String(decoding: own.value.prefix(200), as: UTF8.self).withoutControls
+            return "\(device.why): \(words)"
+        }
         guard device.status == .updateFailHTTPError, let told = device.told,
             let reading = try? server.commandStore.history(of: device.id, "HTTP_STATUS", limit: 1).first,
             reading.received >= told

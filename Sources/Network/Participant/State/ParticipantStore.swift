@@ -73,15 +73,43 @@ public final class ParticipantStore: Sendable {
     /// How a member was let in: whether that is good enough is asked again at each of its joins.
     public struct Admission: Sendable, Hashable {
         /// What the member was let in for.
-        public enum Way: String, Sendable {
+        public enum Way: RawRepresentable, Sendable, Hashable {
             /// By its word alone.
             case simple
             /// An observer has seen it.
             case observed
             /// A person has compared what it shows.
             case human
+            /// Several observers have seen it; how many and which, in the server's words.
+            case severally(String)
             /// The operator has named its identity.
             case trusted
+
+            private static let several = "observed by "
+
+            /// As it is stored.
+            public init?(rawValue: String) {
+                switch rawValue {
+                case "simple": self = .simple
+                case "observed": self = .observed
+                case "human": self = .human
+                case "trusted": self = .trusted
+                default:
+                    guard rawValue.hasPrefix(Self.several) else { return nil }
+                    self = .severally(String(rawValue.dropFirst(Self.several.count)))
+                }
+            }
+
+            /// As it is stored.
+            public var rawValue: String {
+                switch self {
+                case .simple: "simple"
+                case .observed: "observed"
+                case .human: "human"
+                case .severally(let text): Self.several + text
+                case .trusted: "trusted"
+                }
+            }
         }
         /// What the member was let in for.
         public let way: Way

@@ -55,5 +55,9 @@ public enum DataName {
     public static let identification = "IDENTIFICATION_RESPONSE"
     /// Server to a refused device: the hexadecimal identity of the observer it should name in its observed join
     /// (Poulter, Johnston and Cox 2020, section 6.3).
+    /// The server's own identity stands for "any that you ask".
     public static let observer = "OBSERVER_ID"
+    /// Server to an observer that handles several observations: what it was asked with this token need not be looked at any
+    /// more. Its own name, so that other implementations pass it over.
+    public static let observationOver = "OBSERVATION_OVER"
 }
