@@ -100,6 +100,7 @@ struct UpdateDemo {
             check = ["/bin/sh", "\(path)", "\(name)"]
             report_within = "3 s"
             settle = "0 s"
+            \(getuid() == 0 ? "user = \"root\"" : "")
 
             """, to: "\(name).toml")
         try loopback.startDevice(name, ["--config", runner.path("\(name).toml")])
