@@ -21,8 +21,11 @@ struct UpdateDemo {
         try loopback.startKeyService()
         try loopback.startBroker()
         try loopback.startC2(["--policy", "\(Self.type)=simple"])
-        for name in names { try start(name, key) }
-        for name in names { try loopback.events.wait(for: name, ["joined"], within: 120) }
+        for name in names {
+            let begin = EventFollower.clock()
+            try start(name, key)
+            try loopback.events.wait(for: name, ["joined"], since: begin, within: 120)
+        }
         story.say("\(Self.count) devices have joined, each with version 1.0.0 of its program")
 
         try act("Act 1: a device is updated") { try good() }
