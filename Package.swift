@@ -200,7 +200,8 @@ let package = Package(
         room(
             "Keeper", in: "Observer",
             [
-                "Addresses", "SRUP", "Participant", "Updates", "Observation", "WitnessLink", "Limits", "Settings", "Program",
+                "Addresses", "SRUP", "Participant", "Updates", "Observation", "WitnessLink", "Limits", "Settings",
+                "Program",
                 "Linux",
                 "Signals", "Storage",
                 "CLinux",
@@ -283,7 +284,8 @@ let package = Package(
         program(
             "srup-demo",
             [
-                "Program", "TestProcesses", "srup-observer", "srup-witness", "srup-device", "srup-c2", "srup-release", "srup-scene",
+                "Program", "TestProcesses", "srup-observer", "srup-witness", "srup-device", "srup-c2", "srup-release",
+                "srup-scene",
                 "srup-pn532-simulator", arguments,
             ]),
         program("srup-scene", ["Scene", "Camera", "Luma", "Linux", "CPNG", arguments]),
@@ -367,7 +369,8 @@ let package = Package(
         tests(
             "UpdatesTests", in: "Network",
             [
-                "Updates", "Releases", "TestNetwork", "Participant", "Settings", "SRUP", "Storage", "Linux", "ObservedValue",
+                "Updates", "Releases", "TestNetwork", "Participant", "Settings", "SRUP", "Storage", "Linux",
+                "ObservedValue",
                 "COpenSSL",
             ], resources: [.copy("webserver.py")]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),

@@ -100,7 +100,9 @@ private struct AddRelease: ParsableCommand {
                 try shelf.finish(upload, of: release)
                 print("its payload is served at \(shelf.base)\(release.file ?? "")")
             } else if release.file != nil, !release.isThere {
-                print("its payload is missing: srup-c2 release add ... PAYLOAD, the page, or PUT /api/v1/releases/\(release.number)/payload")
+                print(
+                    "its payload is missing: srup-c2 release add ... PAYLOAD, the page, or PUT /api/v1/releases/\(release.number)/payload"
+                )
             }
         }
     }

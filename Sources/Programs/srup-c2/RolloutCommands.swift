@@ -224,7 +224,8 @@ private struct StopRollout: ParsableCommand {
 
 private struct TakeBackRollout: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "take-back", abstract: "End a rollout for good, and say which release brings back what was before.",
+        commandName: "take-back",
+        abstract: "End a rollout for good, and say which release brings back what was before.",
         discussion: """
             Devices take no lower version: what they have installed goes away only by a release with a higher version, whose \
             manifest names the earlier payload. When there is one, its number is told; otherwise sign one. \(doneCodes)
@@ -241,7 +242,9 @@ private struct TakeBackRollout: ParsableCommand {
             if let back = reply.wayBack {
                 print("release \(back) brings an earlier payload back: srup-c2 rollout start \(back) ...")
             } else {
-                print("no release brings an earlier payload back: sign its payload with a higher version (srup-release sign)")
+                print(
+                    "no release brings an earlier payload back: sign its payload with a higher version (srup-release sign)"
+                )
             }
         }
     }
@@ -252,6 +255,7 @@ extension RolloutReply.Rollout {
     var line: String {
         let filled = total == 0 ? 0 : 20 * (devices["updated"] ?? 0) / total
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 20 - filled)
-        return "rollout \(rollout)  \(version)  to \(target)  [\(bar)]  \(state)  \(figures)\(why.isEmpty ? "" : "  (\(why))")"
+        return
+            "rollout \(rollout)  \(version)  to \(target)  [\(bar)]  \(state)  \(figures)\(why.isEmpty ? "" : "  (\(why))")"
     }
 }

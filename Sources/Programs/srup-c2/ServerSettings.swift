@@ -175,7 +175,8 @@ struct ServerSettings {
         for text in try file.strings("updates.release_keys") {
             guard let key = ReleasePublicKey(text) else {
                 throw file.problem(
-                    "updates.release_keys", "\"\(text.prefix(80))\" is no release key: 64 hexadecimal digits in lower case")
+                    "updates.release_keys",
+                    "\"\(text.prefix(80))\" is no release key: 64 hexadecimal digits in lower case")
             }
             updates.keys.append(key)
         }

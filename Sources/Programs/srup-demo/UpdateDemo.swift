@@ -51,7 +51,8 @@ struct UpdateDemo {
     private func bad() throws {
         try release(2, "2.1.0", script("2.1.0", fails: names))
         try roll(2, 2, ["--device", identity("d01")], endsWith: 1)
-        try expect(program("d01") == "2.0.0", "2.1.0 did not pass its check; d01 runs 2.0.0 again, without anybody's hand")
+        try expect(
+            program("d01") == "2.0.0", "2.1.0 did not pass its check; d01 runs 2.0.0 again, without anybody's hand")
     }
 
     private func third() throws {
@@ -73,7 +74,8 @@ struct UpdateDemo {
             let phase = rows.first { $0.device == identity(name) }?.phase
             let version = try program(name)
             guard (version == "3.0.0") == (phase == "updated") else {
-                throw ProgramRunner.Failure(description: "\(name) runs \(version), and the server says \(phase ?? "nothing")")
+                throw ProgramRunner.Failure(
+                    description: "\(name) runs \(version), and the server says \(phase ?? "nothing")")
             }
         }
         story.say("what the server says of each device is what the device runs: \(updated.count) have 3.0.0")

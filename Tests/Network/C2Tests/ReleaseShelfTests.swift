@@ -33,7 +33,9 @@ import Testing
         return try ReleaseManifest(content, signedBy: key).bytes
     }
 
-    private var files: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: path + "/releases")) ?? []).sorted() }
+    private var files: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: path + "/releases")) ?? []).sorted()
+    }
 
     @Test func aManifestAndItsPayloadAreServedUnderTheirNames() throws {
         let key = try ReleaseKey.generate()

@@ -39,7 +39,9 @@ final class SimulatedDevice {
         server.network.subscribe(TestServer.id, "SRUP/\(id.hex)")
         server.network.attach(id, ["SRUP/\(id.hex)"]) { [weak self] event in
             if case .message(_, let payload) = event { try? self?.take(payload) }
-        } tick: { [weak self] in try? self?.work() }
+        } tick: { [weak self] in
+            try? self?.work()
+        }
     }
 
     private func take(_ payload: [UInt8]) throws {

@@ -23,7 +23,8 @@ import Testing
         }
         var random = scene.network.random
         for _ in 0..<10 {
-            await scene.network.advance(by: .seconds(Int.random(in: 1...9, using: &random)), delivers: Bool.random(using: &random))
+            await scene.network.advance(
+                by: .seconds(Int.random(in: 1...9, using: &random)), delivers: Bool.random(using: &random))
             // Some messages that are on their way, and some that were stored and never sent.
             for _ in 0..<Int.random(in: 0...3, using: &random) { _ = await scene.network.step() }
             if Bool.random(using: &random) {
@@ -215,12 +216,14 @@ import Testing
         #expect((10...13).contains(told), "six a minute, for two minutes: \(told)")
     }
 
-    @Test(arguments: [
-        { (plan: inout RolloutPlan) in plan.shares = [] }, { $0.shares = [5, 25] }, { $0.shares = [25, 5, 100] },
-        { $0.shares = [0, 100] }, { $0.canary = 0 }, { $0.successShare = 101 }, { $0.failureShare = 0 },
-        { $0.failures = 0 }, { $0.underWay = 0 }, { $0.startsPerMinute = 0 }, { $0.tries = 21 },
-        { $0.downloadTime = 1 }, { $0.activationTime = .nan }, { $0.target = .type(String(repeating: "x", count: 65)) },
-    ] as [@Sendable (inout RolloutPlan) -> Void])
+    @Test(
+        arguments: [
+            { (plan: inout RolloutPlan) in plan.shares = [] }, { $0.shares = [5, 25] }, { $0.shares = [25, 5, 100] },
+            { $0.shares = [0, 100] }, { $0.canary = 0 }, { $0.successShare = 101 }, { $0.failureShare = 0 },
+            { $0.failures = 0 }, { $0.underWay = 0 }, { $0.startsPerMinute = 0 }, { $0.tries = 21 },
+            { $0.downloadTime = 1 }, { $0.activationTime = .nan },
+            { $0.target = .type(String(repeating: "x", count: 65)) },
+        ] as [@Sendable (inout RolloutPlan) -> Void])
     func aPlanThatCannotBeIsRefused(_ change: @Sendable (inout RolloutPlan) -> Void) {
         #expect(RolloutPlan(.type("lamp")).problem == nil)
         var plan = RolloutPlan(.type("lamp"))

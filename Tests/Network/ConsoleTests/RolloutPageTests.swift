@@ -95,7 +95,9 @@ import Testing
         let (looker, moderator) = (try await scene.browser(.look), try await scene.browser(.moderate))
         for path in ["/releases", "/rollouts", "/rollouts/1"] {
             let page = try await looker.get(path)
-            #expect(page.status == 200 && !page.text.contains("action=\"/rel") && !page.text.contains("action=\"/roll\(path)"))
+            #expect(
+                page.status == 200 && !page.text.contains("action=\"/rel")
+                    && !page.text.contains("action=\"/roll\(path)"))
         }
         #expect(try await looker.post("/rollouts/1/stop", []).status == 403)
         #expect(try await moderator.post("/rollouts", []).status == 403)

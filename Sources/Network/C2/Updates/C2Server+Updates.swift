@@ -54,7 +54,9 @@ extension C2Server {
 
     private func reasonNotToTell(_ number: Int64, _ wall: Double) -> String? {
         do {
-            guard let release = try shelf?.store.release(number) else { return "its release is not known here any more" }
+            guard let release = try shelf?.store.release(number) else {
+                return "its release is not known here any more"
+            }
             if release.isWithdrawn { return "its release was withdrawn" }
             if let expires = release.expires, expires <= wall { return "its manifest has expired" }
             return nil

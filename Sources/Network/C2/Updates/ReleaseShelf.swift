@@ -23,7 +23,8 @@ public struct ReleaseShelf: Sendable {
     ///
     /// - Returns: the release.
     /// - Throws: ``OperationError``.
-    public func add(manifest bytes: [UInt8], by name: String, now: Double) throws(OperationError) -> UpdateStore.Release {
+    public func add(manifest bytes: [UInt8], by name: String, now: Double) throws(OperationError) -> UpdateStore.Release
+    {
         let manifest: ReleaseManifest
         do {
             manifest = try ReleaseManifest(parsing: bytes)

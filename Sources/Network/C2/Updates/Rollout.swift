@@ -216,7 +216,8 @@ public struct Rollout: Sendable {
             return "\(failed) of this step's \(size) devices have failed, which is \(plan.failureShare) % or more"
         }
         if step < plan.shares.count, size - failed < Self.share(plan.successShare, of: size) {
-            return "\(failed) of this step's \(size) devices have failed: \(plan.successShare) % cannot succeed any more"
+            return
+                "\(failed) of this step's \(size) devices have failed: \(plan.successShare) % cannot succeed any more"
         }
         return nil
     }

@@ -96,7 +96,8 @@ public struct RolloutPlan: Sendable, Hashable {
         if shares.isEmpty || shares.count > Self.maximumShares || shares.last != 100
             || shares.contains(where: { !(1...100).contains($0) }) || steps.contains(where: { $0 >= $1 })
         {
-            return "shares: 1 to \(Self.maximumShares) numbers from 1 to 100, each higher than the one before, 100 the last"
+            return
+                "shares: 1 to \(Self.maximumShares) numbers from 1 to 100, each higher than the one before, 100 the last"
         }
         if case .list(let devices) = target, devices.count > Self.maximumDevices {
             return "target: \(Self.maximumDevices) devices at most"

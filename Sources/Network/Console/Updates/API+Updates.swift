@@ -156,7 +156,8 @@ extension Console {
             steer("stop", "stopRollout", "End a rollout for good: whoever has not changed over stays as it is") {
                 try await server.stopRollout($0, by: $1)
             },
-            steer("take-back", "takeBackRollout", "End a rollout for good, and say which release brings back what was") {
+            steer("take-back", "takeBackRollout", "End a rollout for good, and say which release brings back what was")
+            {
                 try await server.takeBackRollout($0, by: $1)
             },
         ]
@@ -233,7 +234,8 @@ extension Console {
         let plan = rollout.plan
         return [
             "number": .integer(rollout.number), "release": .integer(rollout.release),
-            "version": .text(rollout.version), "target": ["kind": .text(plan.target.kind), "name": .text(plan.target.text)],
+            "version": .text(rollout.version),
+            "target": ["kind": .text(plan.target.kind), "name": .text(plan.target.text)],
             "state": .text(rollout.state.rawValue), "step": .count(rollout.step),
             "step_devices": .count(rollout.stepSize), "why": .text(rollout.why),
             "devices": .object(

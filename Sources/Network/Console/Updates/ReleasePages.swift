@@ -155,7 +155,9 @@ extension Console {
                 throw OperationError.invalid("\(error)")
             }
         }
-        guard reader.isWhole else { throw OperationError.invalid("the file is not the one that the manifest names: its size is another one") }
+        guard reader.isWhole else {
+            throw OperationError.invalid("the file is not the one that the manifest names: its size is another one")
+        }
         try shelf.finish(upload, of: release)
         server.releasesChanged()
     }

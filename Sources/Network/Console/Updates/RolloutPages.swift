@@ -203,7 +203,8 @@ extension Console {
     private static func words(_ plan: RolloutPlan) -> String {
         let steps = (["\(plan.canary)"] + plan.shares.map { "\($0) %" }).joined(separator: ", then ")
         let failures = plan.failures.map { " or \($0) failures" } ?? ""
-        return "\(steps); the next step at \(plan.successShare) % of successes, stop at \(plan.failureShare) %\(failures) of failures; "
+        return
+            "\(steps); the next step at \(plan.successShare) % of successes, stop at \(plan.failureShare) %\(failures) of failures; "
             + "\(plan.underWay) at once, \(plan.startsPerMinute) starts a minute, \(plan.tries) tries"
             + (plan.takesSilence ? "; silence after ACTIVATE counts as updated" : "")
     }
