@@ -106,8 +106,9 @@ public final class UpdateStore: Sendable {
         public let isThere: Bool
         /// From then on it may not be installed, in seconds since 1970; `nil`: no end.
         public let expires: Double?
-        /// When it was added, in seconds since 1970, and by whom.
+        /// When it was added, in seconds since 1970.
         public let added: Double
+        /// Who has added it.
         public let by: String
         /// Nobody is told of it any more.
         public let isWithdrawn: Bool
