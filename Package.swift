@@ -150,8 +150,8 @@ let package = Package(
         room(
             "C2", in: "Network",
             [
-                "Evidence", "ObservedValue", "ValueForms", "SRUP", "Participant", "Limits", "Storage", "Linux", log,
-                lifecycle,
+                "Evidence", "ObservedValue", "ValueForms", "SRUP", "Participant", "Releases", "Limits", "Storage",
+                "Linux", "COpenSSL", log, lifecycle,
             ]),
         room("Releases", in: "Network", ["ObservedValue", "SRUP", "Storage", "COpenSSL"]),
         room(
@@ -271,8 +271,7 @@ let package = Package(
             "srup-c2",
             [
                 "CodeWriter", "Evidence", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant", "C2",
-                "KeyService",
-                "Operators", "Console", "PhoneObserver", "Doctor", "Settings",
+                "KeyService", "HTTPServing", "Releases", "Operators", "Console", "PhoneObserver", "Doctor", "Settings",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),
@@ -323,8 +322,8 @@ let package = Package(
             "TestNetwork", in: "Testing",
             [
                 "ObservedValue",
-                "C2", "JoiningDevice", "Keeper", "Limits", "Observation", "Participant", "Presentation", "SeededRandom",
-                "SRUP",
+                "C2", "JoiningDevice", "Keeper", "Limits", "Observation", "Participant", "Presentation",
+                "SeededRandom", "SRUP",
                 "Storage", "WitnessLink", log,
             ]),
         room(
@@ -370,9 +369,7 @@ let package = Package(
             "C2Tests", in: "Network",
             [
                 "TestNetwork", "C2", "Evidence", "JoiningDevice", "Limits", "Observation", "Participant",
-                "Presentation",
-                "SRUP", "Storage",
-                "ValueForms", log,
+                "Presentation", "ObservedValue", "Releases", "SRUP", "Storage", "ValueForms", log,
             ]),
         tests("ReleasesTests", in: "Network", ["Releases", "Storage"]),
         tests(
@@ -390,7 +387,7 @@ let package = Package(
             "ConsoleTests", in: "Network",
             [
                 "CodeWriter", "Console", "C2", "COpenSSL", "HTTPServing", "JoiningDevice", "KeyService", "Limits",
-                "Operators",
+                "ObservedValue", "Operators", "Releases",
                 "Participant", "PhoneObserver", "Program", "SRUP", "Storage", "TestNetwork",
                 "ValueForms",
                 log, lifecycle, web("Hummingbird"),
@@ -399,7 +396,7 @@ let package = Package(
             "KeyServiceTests", in: "Network",
             [
                 "KeyService", "HTTPServing", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage",
-                "COpenSSL", log,
+                "COpenSSL", log, web("Hummingbird"),
             ]),
         tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
         tests("WitnessLinkTests", in: "Observer", ["WitnessLink", "Linux", log]),

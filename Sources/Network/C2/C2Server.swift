@@ -15,6 +15,14 @@ public actor C2Server: Service {
     /// Where the broker is told of groups.
     let access: any BrokerAccess
     let directory: any KeyDirectory
+    /// Releases and rollouts; `nil`: there are none here.
+    let shelf: ReleaseShelf?
+    /// Rollouts in which something can change, by number.
+    var rollouts: [Int64: Rollout] = [:]
+    /// When rollouts are looked at next.
+    var nextLookAtRollouts = Duration.zero
+    /// When it is looked for members that rollouts are meant for, too.
+    var nextLookForLater = Duration.zero
     private(set) var rules: C2Rules
     let events: EventLog
     /// How much of the audit log is kept.
@@ -67,12 +75,14 @@ public actor C2Server: Service {
     ///   - commands: what was sent, what has come, and groups.
     ///   - access: tells the broker who is in which group.
     ///   - directory: where keys and types of strangers are looked up.
+    ///   - updates: releases and rollouts; `nil`: there are none here.
     ///   - events: where what happens is written for other programs.
     ///   - evidence: how much of the audit log is kept, and where the rest goes.
     ///   - time: the clock for all deadlines; tests pass their own.
     public init(
         _ participant: Participant, state: C2State, commands: CommandStore, access: any BrokerAccess,
-        directory: any KeyDirectory, rules: C2Rules, events: EventLog, evidence: EvidenceRules = .init(),
+        directory: any KeyDirectory, updates: ReleaseShelf? = nil, rules: C2Rules, events: EventLog,
+        evidence: EvidenceRules = .init(),
         time: Timekeeper = .monotonic
     ) {
         self.participant = participant
@@ -80,6 +90,7 @@ public actor C2Server: Service {
         self.commands = commands
         self.access = access
         self.directory = directory
+        shelf = updates
         configured = rules
         self.rules = rules
         moderations = ModerationBook(rules.limits)
@@ -156,6 +167,7 @@ public actor C2Server: Service {
         try noteMembersNotYetCalled()
         try resumeJoins()
         try resumeModerations()
+        try resumeRollouts()
         if try participant.state.hasLeaped() { toBeNudged = try participant.state.knownPeers().reversed() }
     }
 
@@ -169,6 +181,7 @@ public actor C2Server: Service {
         watchJoins(now)
         watchModerations(now)
         watchEndings(now)
+        watchRollouts(now)
         listenAgain(now)
         nudgeSome()
         watchEvidence(now)
@@ -375,9 +388,11 @@ public actor C2Server: Service {
     private func handleMember(_ message: Message) throws {
         let sender = message.sender
         roster.heard(sender, at: time.now())
+        rolloutsHeard(sender)
         switch message.body {
         case .response(let status) where isLastWord(message): try lastWord(status, from: sender)
         case .response(let status):
+            if try updateAnswered(status, from: sender, message.token) { return }
             if try !answered(status, from: sender, message.token) { try verdict(status, from: sender, message.token) }
         case .data(let id, let value):
             if id == Array(DataName.identification.utf8) {
@@ -398,6 +413,7 @@ public actor C2Server: Service {
         if let replaced = identification.replaces { try replace(replaced, by: sender) }
         try participant.state.note(identification: identification.description, of: sender)
         try commands.identified(sender, now: participant.wallClock())
+        rolloutsIdentified(sender, identification.description)
         if let groups = identification.groups { try compareGroups(sender, groups) }
         causedLog.log(
             .info, about: sender, "\(sender) is \(String(identification.program.prefix(80)).debugDescription)")

@@ -13,6 +13,8 @@ public struct Change: Sendable, Hashable {
         case join
         /// A device type's policy.
         case policy
+        /// A rollout or one of its devices.
+        case rollout
     }
     /// What kind of row it is.
     public let subject: Subject

@@ -18,6 +18,12 @@ public struct Occurrence: Sendable, Hashable {
         case left
         /// It was put out, or another identity has taken its place.
         case removed
+        /// A rollout has been started: `why` says which; the device is the server itself.
+        case rolloutStarted = "rollout-started"
+        /// It has stopped, by itself or as an operator says.
+        case rolloutStopped = "rollout-stopped"
+        /// All of its devices have been dealt with.
+        case rolloutFinished = "rollout-finished"
     }
 
     /// Grows with each, and is never given twice.

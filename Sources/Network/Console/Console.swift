@@ -83,6 +83,8 @@ public struct Console: Sendable {
         addObservers(to: router)
         addPhone(to: router)
         addInvitation(to: router)
+        addReleases(to: router)
+        addRollouts(to: router)
         addPolicies(to: router)
         addAudit(to: router)
         addOperators(to: router)

@@ -3,6 +3,12 @@ import Limits
 import NIOCore
 import NIOHTTPTypes
 
+/// Fired into a connection's pipeline when the request that is being read may take as long as a stream.
+public struct LongRequest: Sendable {
+    /// For the request that is being read now.
+    public init() {}
+}
+
 /// In each connection's pipeline: takes a place in the ``ConnectionTable``, and closes the connection when a request (TLS
 /// handshake, headers, body and answer together) is not done by its deadline, however busily its bytes drop in, or when
 /// the rest of it cannot come any more. A stream of events has a longer one.
@@ -57,18 +63,26 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent, !isWhole { return context.close(promise: nil) }
+        // Whoever sends a large file has been let in.
+        if event is LongRequest { return startClock(context.channel, streamLimit) }
         context.fireUserInboundEventTriggered(event)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         // The next request on this connection has as long as this one had.
         switch unwrapOutboundIn(data) {
-        case .head(let head) where head.headerFields[.contentType]?.hasPrefix("text/event-stream") == true:
-            startClock(context.channel, streamLimit)
+        case .head(let head) where Self.takesLong(head): startClock(context.channel, streamLimit)
         case .end: startClock(context.channel, limit)
         case .head, .body: break
         }
         context.write(data, promise: promise)
+    }
+
+    /// A stream of events, or a file that is downloaded: where it is cut, it is asked for from there.
+    private static func takesLong(_ head: HTTPResponse) -> Bool {
+        let type = head.headerFields[.contentType] ?? ""
+        return type.hasPrefix("text/event-stream")
+            || type == "application/octet-stream" && (head.status == .ok || head.status == .partialContent)
     }
 
     private func begin(_ context: ChannelHandlerContext) {

@@ -12,7 +12,7 @@ public struct ConnectionLimits: Sendable {
     public var maximumPerAddress = 64
     /// How long a request may take with all that belongs to it: TLS handshake, headers, body, answer.
     public var requestDeadline = Duration.seconds(20)
-    /// How long a stream of events lasts; whoever reads it asks for another one then.
+    /// How long a stream of events lasts, or a download; whoever reads it asks for another one, or for the rest, then.
     public var streamDeadline = Duration.seconds(900)
     /// How long a connection may say nothing.
     public var idle = Duration.seconds(30)

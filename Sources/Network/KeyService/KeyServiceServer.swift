@@ -18,14 +18,16 @@ public struct KeyServiceServer: Service {
     ///   - certificateFile: PEM, for HTTPS; a new one is served without a restart.
     ///   - keyFile: PEM.
     ///   - port: 0 for any that is free.
+    ///   - releases: what devices download at `/releases/`; `nil`: nothing.
     ///   - onRunning: is told the port.
     /// - Throws: when the certificate or key cannot be read.
     public init(
         authority: Authority, state: KeyServiceState, policy: KeyServicePolicy, key: PrivateKey, bind: String,
-        port: Int, certificateFile: String, keyFile: String, logger: Logger,
+        port: Int, certificateFile: String, keyFile: String, logger: Logger, releases: StaticFiles? = nil,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws {
-        routes = KeyServiceRoutes(authority: authority, state: state, policy: policy, key: key, logger: logger)
+        routes = KeyServiceRoutes(
+            authority: authority, state: state, policy: policy, key: key, logger: logger, releases: releases)
         self.bind = bind
         self.port = port
         self.onRunning = onRunning

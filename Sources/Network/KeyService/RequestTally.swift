@@ -22,8 +22,13 @@ public final class RequestTally: Sendable {
         // KeyEx/register/STEP, or v4/KeyEx/register/STEP.
         let rest = parts.first == "v4" ? parts.dropFirst() : parts[...]
         let step = rest.starts(with: ["KeyEx", "register"]) ? rest.dropFirst(2).first : nil
+        if parts.first == "releases" { return count(as: "releases", status) }
         let known = step.flatMap { Self.steps.contains($0) ? $0 : nil } ?? "other"
-        counts.withLock { $0[Count(step: known, status: status), default: 0] += 1 }
+        count(as: known, status)
+    }
+
+    private func count(as step: String, _ status: Int) {
+        counts.withLock { $0[Count(step: step, status: status), default: 0] += 1 }
     }
 
     /// How many there were of each since the start.

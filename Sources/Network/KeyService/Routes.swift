@@ -32,7 +32,14 @@ struct KeyServiceRoutes: Sendable {
     private let registrations: RateTable
     private let proofs: RateTable
 
-    init(authority: Authority, state: KeyServiceState, policy: KeyServicePolicy, key: PrivateKey, logger: Logger) {
+    /// What devices download.
+    private let releases: StaticFiles?
+
+    init(
+        authority: Authority, state: KeyServiceState, policy: KeyServicePolicy, key: PrivateKey, logger: Logger,
+        releases: StaticFiles? = nil
+    ) {
+        self.releases = releases
         self.authority = authority
         self.state = state
         self.policy = policy
@@ -71,6 +78,13 @@ struct KeyServiceRoutes: Sendable {
         // An invitation to a zone: the device keeps that base URL, and need not know what it means.
         add(to: router.group("zone/:zone/KeyEx/register"), .current)
         add(to: router.group("v4/zone/:zone/KeyEx/register"), .release4)
+        if let releases {
+            for method in [HTTPRequest.Method.get, .head] {
+                router.on("releases/:name", method: method) { request, context in
+                    releases.response(context.parameters.get("name") ?? "", request, from: context.address)
+                }
+            }
+        }
         return router
     }
 

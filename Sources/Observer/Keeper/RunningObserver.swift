@@ -69,7 +69,6 @@ package struct RunningObserver {
         var identification = Identification(
             program: "srup-observer \(Release.version)", observations: settings.rules.maximumWatches)
         ObserverAction.describe(in: &identification)
-        identification.eyes = Set(observer.eyes.map(\.word)).sorted()
         // One machine, one update: the first observer's server says it.
         let update = observer.name == settings.observers.first?.name ? settings.update : nil
         if update != nil { UpdateSettings.describe(in: &identification) }
@@ -77,6 +76,7 @@ package struct RunningObserver {
             try Updater(
                 $0, folder: observer.stateFolder, participant: participant, events: events, program: Release.version)
         }
+        identification.eyes = Set(observer.eyes.map(\.word)).sorted()
         let outside = BoundedLog(logger, perSubject: 2)
         let id = identity.id
         let orders = ObserverOrders(

@@ -265,7 +265,7 @@ enum Archive {
         where kind(folder + "/" + path) != S_IFREG {
             throw Failure(description: "\(path) is not in it")
         }
-        for path in ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db"]
+        for path in ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db", "server/updates.db"]
         where PublicFile.isThere(folder + "/" + path) {
             let damage: String?
             do {

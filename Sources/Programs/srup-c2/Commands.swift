@@ -55,7 +55,7 @@ struct GroupArgument: ExpressibleByArgument {
     }
 }
 
-private func reporting(_ body: () throws -> Void) throws {
+func reporting(_ body: () throws -> Void) throws {
     do {
         try body()
     } catch let error as ExitCode {

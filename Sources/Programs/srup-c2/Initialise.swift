@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HTTPServing
 import KeyService
 import Participant
 import Program
@@ -161,7 +162,9 @@ struct KeyServiceCommand: AsyncParsableCommand {
             let server = try KeyServiceServer(
                 authority: authority, state: state,
                 policy: policy, key: identity.key, bind: settings.bind, port: settings.keyServicePort,
-                certificateFile: folder + "/https.crt", keyFile: folder + "/https.key", logger: logger)
+                certificateFile: folder + "/https.crt", keyFile: folder + "/https.key", logger: logger,
+                releases: StaticFiles(
+                    folder: ServerSettings.releases(folder), perAddress: settings.updates.downloadsPerAddress))
             let care = CertificateCare(
                 folder: folder, certificates: ServerCertificates(folder: folder, authority: authority),
                 broker: identity.broker, logger: logger)

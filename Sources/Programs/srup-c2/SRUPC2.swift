@@ -27,7 +27,7 @@ struct SRUPC2: AsyncParsableCommand {
             WaitingCommand.self, Approve.self, Refuse.self, NoteCommand.self, PolicyCommand.self, Devices.self,
             ObserversCommand.self, JoinsCommand.self, AuditCommand.self, Trust.self,
             ActionCommand.self, DataCommand.self, IdentifyCommand.self, ValuesCommand.self, CommandsCommand.self,
-            GroupCommand.self, ZoneCommand.self, RollCallCommand.self,
+            GroupCommand.self, ZoneCommand.self, RollCallCommand.self, ReleaseCommand.self, RolloutCommand.self,
             Terminate.self, CallToJoin.self, Deregister.self, Ended.self, Receipt.self, Identities.self, Forget.self,
             ServerTokenCommand.self, OperatorCommand.self, TokenCommand.self, WebhookCommand.self, MetricsCommand.self,
 

@@ -107,7 +107,8 @@ struct Serve: AsyncParsableCommand {
                     client: client,
                     identities: try KeyServiceState(path: KeyServiceState.path(in: folder.folder)),
                     revocations: revocations, logger: logger),
-                rules: rules, events: events, evidence: settings.evidence)
+                updates: try ReleaseShelf(settings, folder: folder.folder), rules: rules, events: events,
+                evidence: settings.evidence)
             logger.notice("C2 server \(identity.id)")
             for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
             events.record("started", ["id": identity.id.hex])

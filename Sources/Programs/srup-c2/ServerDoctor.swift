@@ -61,7 +61,7 @@ struct ServerDoctor: AsyncParsableCommand {
     }
 
     private static func databases(_ folder: String) -> [Finding] {
-        ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db"].map { name in
+        ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db", "server/updates.db"].map { name in
             let path = folder + "/" + name
             // The server makes its own at its first start.
             guard PublicFile.isThere(path) else { return Finding(name, .skipped, "it is not there yet") }

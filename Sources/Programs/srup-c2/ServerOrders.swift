@@ -9,7 +9,8 @@ import ValueForms
 /// What the commands ask of the server that runs in their folder, over a socket that only the folder's owner can use.
 struct ServerOrder: Codable {
     enum What: String, Codable {
-        case waiting, approve, refuse, note, policies, setPolicy, observers, command, deregister, callToJoin, zone
+        case waiting, approve, refuse, note, policies, setPolicy, observers, command, deregister, callToJoin, zone,
+            rollout
     }
 
     var what: What
@@ -22,6 +23,7 @@ struct ServerOrder: Codable {
     var words: [String]?
     var text: String?
     var command: CommandOrder?
+    var rollout: RolloutOrder?
     var zone: ZoneOrder?
 }
 
@@ -65,6 +67,7 @@ struct ServerReply: Codable {
     var observers: [Observer]?
     var policies: [Policy]?
     var command: CommandReply?
+    var rollout: RolloutReply?
     var missing: [ZoneReply]?
     /// Why it was not done.
     var error: String?
@@ -114,6 +117,9 @@ extension ServerOrder {
         case .command:
             guard let command else { throw OperationError.invalid("nothing was asked") }
             return ServerReply(command: try await command.done(by: server, by))
+        case .rollout:
+            guard let rollout else { throw OperationError.invalid("nothing was asked") }
+            return ServerReply(rollout: try await rollout.done(by: server, by))
         }
         return ServerReply()
     }

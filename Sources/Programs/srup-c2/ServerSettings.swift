@@ -2,6 +2,7 @@ import C2
 import Console
 import Linux
 import Logging
+import Releases
 import SRUP
 import Settings
 
@@ -31,6 +32,23 @@ struct ServerSettings {
         /// Whether an operator's phone may be an observer.
         var phone = true
     }
+
+    /// `[updates]`.
+    struct UpdateSettings {
+        /// Whose manifests are taken; empty: those of any key.
+        var keys: [ReleasePublicKey] = []
+        /// Of all files of releases together, in bytes.
+        var totalSize: Int64 = 4 << 30
+        /// At once, by one address.
+        var downloadsPerAddress = 8
+    }
+    var updates = UpdateSettings()
+
+    /// Where releases are kept, in a server's folder.
+    static func releases(_ folder: String) -> String { folder + "/releases" }
+
+    /// Where devices find them.
+    var releaseBase: String { "https://\(SettingsForm.inURL(host)):\(keyServicePort)/releases/" }
 
     /// `[webhook]`; `nil`: there is none.
     var webhook: (settings: WebhookSettings, secretFile: String)?
@@ -62,6 +80,7 @@ struct ServerSettings {
                 "moderation.values_per_hour", default: Int(settings.rules.limits.valuesPerHour), in: 1...100_000))
         try loadPages(&file, &settings)
         try loadWebhook(&file, &settings, folder)
+        try loadUpdates(&file, &settings.updates)
         try loadLimits(&file, &settings.rules.limits)
         try loadAudit(&file, &settings.evidence, folder)
         for name in try file.keys(of: "data") {
@@ -154,6 +173,22 @@ struct ServerSettings {
         settings.webhook = (WebhookSettings(url: url, authorityFile: authority), secret)
     }
 
+    private static func loadUpdates(_ file: inout SettingsFile, _ updates: inout UpdateSettings) throws(SettingsError) {
+        for text in try file.strings("updates.release_keys") {
+            guard let key = ReleasePublicKey(text) else {
+                throw file.problem(
+                    "updates.release_keys",
+                    "\"\(text.prefix(80))\" is no release key: 64 hexadecimal digits in lower case")
+            }
+            updates.keys.append(key)
+        }
+        let megabytes = try file.integer(
+            "updates.total_size", default: Int(updates.totalSize >> 20), in: 1...16_777_216)
+        updates.totalSize = Int64(megabytes) << 20
+        updates.downloadsPerAddress = try file.integer(
+            "updates.downloads_per_address", default: updates.downloadsPerAddress, in: 1...128)
+    }
+
     private enum LogWord: String, CaseIterable {
         case debug, info, notice, warning, error
         var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
@@ -227,6 +262,12 @@ struct ServerSettings {
         # url = "https://hooks.example.net/srup"
         # secret_file = "webhook.secret"   # openssl rand -hex 32; mode 0600
         # ca = "hooks-ca.crt"              # who has signed its certificate; without it, the system's authorities
+
+        # Releases that devices are updated to (docs/rollouts.md).
+        [updates]
+        # release_keys = ["64 hexadecimal digits"]   # whose manifests are taken (srup-release key); without, those of any key
+        total_size = 4096            # MB, of all files that are served
+        downloads_per_address = 8    # at once
 
         # How devices come in, by the type they register with. Everybody can register, and with any type, so:
         #   simple    whoever says that type is in

@@ -15,8 +15,9 @@ struct Demo: ParsableCommand {
             with --camera it is a real camera, and you hold the code in front of it. With --nfc the devices tap: the real \
             libnfc drives simulated PN532 chips; with --reader and --device-reader they are real ones, and you tap.
             With --people there is no observer: a device shows words in this terminal, and you let it in on the operator's page.
+            With --update twenty devices are updated: a good release, a bad one, and a rollout that stops by itself.
 
-            Exit codes: 0 the three verdicts came out as they must, 1 they did not, 128 and the signal's number: it was \
+            Exit codes: 0 the three verdicts (or updates) came out as they must, 1 they did not, 128 and the signal's number: it was \
             stopped (141: nobody reads what it tells). Nothing is left running then, and of the folder nothing but with --keep.
             """)
 
@@ -33,6 +34,8 @@ struct Demo: ParsableCommand {
     var deviceReader: String?
     @Flag(help: "Let a device in yourself, on the operator's page.")
     var people = false
+    @Flag(help: "Update devices: a good release, a bad one, and a rollout that stops by itself.")
+    var update = false
     @Option(help: ArgumentHelp("Keep everything (logs, state, pictures) in this folder.", valueName: "dir"))
     var keep: String?
 
@@ -43,6 +46,9 @@ struct Demo: ParsableCommand {
         guard nfc || reader == nil else { throw ValidationError("--reader is for --nfc") }
         guard !people || (!nfc && camera == nil) else {
             throw ValidationError("--people has no observer: leave --nfc and --camera away")
+        }
+        guard !update || (!nfc && camera == nil && !people) else {
+            throw ValidationError("--update has no observer: leave --nfc, --camera and --people away")
         }
         guard !nfc || camera == nil else { throw ValidationError("--nfc and --camera exclude each other") }
     }
@@ -108,6 +114,7 @@ struct Demo: ParsableCommand {
             _exit(128 + SIGPIPE)
         }
         guard !people else { return try PeopleDemo(loopback: loopback, story: story).play() }
+        guard !update else { return try UpdateDemo(loopback: loopback, story: story).play() }
         story.chapter("Setting the stage")
         try loopback.prepare()
         story.say("keys and certificates made: an authority, the key service's, the broker's, the C2 server's")

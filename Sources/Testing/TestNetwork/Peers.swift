@@ -13,6 +13,8 @@ package final class TestServer {
     package let participant: Participant
     package let state: C2State
     package let commands: CommandStore
+    /// Releases and rollouts.
+    package let shelf: ReleaseShelf
     /// Who may listen to which group, as the broker was told.
     package let access = Access()
     package var rules: C2Rules
@@ -91,16 +93,21 @@ package final class TestServer {
         participant = try network.participant(Self.id, name: "server")
         state = try C2State(path: network.folder + "/c2.db")
         commands = try CommandStore(path: network.folder + "/commands.db")
-        server = try Self.made(network, participant, state, commands, access, rules, book)
+        shelf = ReleaseShelf(
+            store: try UpdateStore(path: network.folder + "/updates.db"),
+            folder: try ReleaseFolder(path: network.folder + "/releases", limit: 1 << 20),
+            base: "https://c2.example.net:8443/releases/", keys: [])
+        server = try Self.made(network, participant, state, commands, access, rules, book, shelf)
         try await start()
     }
 
     private static func made(
         _ network: TestNetwork, _ participant: Participant, _ state: C2State, _ commands: CommandStore,
-        _ access: Access, _ rules: C2Rules, _ book: Book
+        _ access: Access, _ rules: C2Rules, _ book: Book, _ shelf: ReleaseShelf
     ) throws -> C2Server {
         C2Server(
-            participant, state: state, commands: commands, access: access, directory: book, rules: rules,
+            participant, state: state, commands: commands, access: access, directory: book, updates: shelf,
+            rules: rules,
             events: try EventLog(path: nil),
             time: network.time)
     }
@@ -118,7 +125,7 @@ package final class TestServer {
     /// As after a crash: what was in memory is gone.
     package func restart(_ change: (inout C2Rules) -> Void = { _ in }) async throws {
         change(&rules)
-        server = try Self.made(network, participant, state, commands, access, rules, book)
+        server = try Self.made(network, participant, state, commands, access, rules, book, shelf)
         try await start()
     }
 

@@ -60,7 +60,7 @@ import Testing
             #expect(answers.contains(String(route.success.status)))
             #expect(answers.isSuperset(of: ["400", "401", "403", "422", "429", "500"]))
             #expect(answers.isSuperset(of: route.problems.map { String($0.status.code) }))
-            #expect((operation["requestBody"] != nil) == (route.body != nil))
+            #expect((operation["requestBody"] != nil) == (route.body != nil || route.isFile))
             for name in route.query.map(\.name) {
                 guard case .array(let parameters) = operation["parameters"] else { continue }
                 #expect(parameters.contains { $0["name"] == .text(name) && $0["in"] == "query" })

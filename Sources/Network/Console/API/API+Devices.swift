@@ -9,7 +9,7 @@ import ValueForms
 extension Console {
     var apiRoutes: [APIRoute] {
         networkRoutes + waitingRoutes + deviceRoutes + endingRoutes + commandRoutes + observerRoutes + joinRoutes
-            + policyRoutes + operatorRoutes
+            + policyRoutes + operatorRoutes + updateRoutes + zoneRoutes
     }
 
     /// Does what the server's operations do.

@@ -166,7 +166,7 @@ extension Console {
                 "Policy"
             ) { call in
                 try call.onlyMembers("type", "policy")
-                let (type, word) = (try call.text("type", 1...64), try call.text("policy", 1...16))
+                let (type, word) = (try call.text("type", 1...64), try call.text("policy", 1...64))
                 guard let policy = JoinPolicy(rawValue: word) else {
                     throw APIProblem.invalid(
                         "one of " + JoinPolicy.allCases.map(\.rawValue).joined(separator: ", "), pointer: "#/policy")

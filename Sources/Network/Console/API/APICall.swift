@@ -14,6 +14,8 @@ struct APICall: Sendable {
     let query: [String: String]
     /// An object; empty when there was no body.
     let body: JSON
+    /// Whose body is a file; `nil` where the route takes none.
+    var upload: Request?
 
     /// Who does it, for the audit log: a person, by one of their tokens.
     var actor: String { "\(token.name), token \(token.number)" }
@@ -27,6 +29,16 @@ struct APICall: Sendable {
                 .notFound, "an identity has 1 to 16 hexadecimal digits, in lower case and without zeros ahead")
         }
         return id
+    }
+
+    /// The zone in the path.
+    ///
+    /// - Throws: ``APIProblem``.
+    func zone() throws(APIProblem) -> String {
+        guard let zone = path["zone"], C2State.isZone(zone) else {
+            throw APIProblem(.notFound, "a zone has 1 to 64 letters, digits, and . _ -")
+        }
+        return zone
     }
 
     /// The group in the path.

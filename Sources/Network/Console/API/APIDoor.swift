@@ -116,7 +116,7 @@ struct APIDoor: RouterMiddleware {
             let visitor = Visitor(try token(request, .look))
             try checkWishes(request)
             return try console.events(request, visitor, hasConnection: context.hasConnection)
-        default: return try await dispatch(request, path, &operation)
+        default: return try await dispatch(request, context, path, &operation)
         }
     }
 
@@ -146,7 +146,7 @@ struct APIDoor: RouterMiddleware {
     }
 
     private func dispatch(
-        _ request: Request, _ path: String, _ operation: inout String
+        _ request: Request, _ context: ConsoleContext, _ path: String, _ operation: inout String
     ) async throws -> Response {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
             .map { $0.removingPercentEncoding }
@@ -163,7 +163,11 @@ struct APIDoor: RouterMiddleware {
         operation = route.id
         let token = try token(request, route.role)
         let (body, raw) = try await body(request, route)
-        let call = APICall(token: token, path: values, query: try query(request, route.query), body: body)
+        var call = APICall(token: token, path: values, query: try query(request, route.query), body: body)
+        if route.isFile {
+            context.expectLongRequest()
+            call.upload = request
+        }
         guard route.method == .post, let key = try idempotencyKey(request) else {
             return try await route.act(call).response
         }

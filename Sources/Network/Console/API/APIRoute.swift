@@ -26,6 +26,8 @@ struct APIRoute: Sendable {
     let success: (status: Int, schema: String?)
     /// What else may be answered, besides what may be answered to everything.
     var problems: [APIProblem.Code] = []
+    /// The body is a file of any size, which is taken as it comes.
+    let isFile: Bool
     let act: @Sendable (APICall) async throws -> APIAnswer
 
     enum Segment: Sendable, Hashable {
@@ -36,7 +38,8 @@ struct APIRoute: Sendable {
     init(
         _ method: HTTPRequest.Method, _ path: String, _ id: String, _ role: Role, _ summary: String,
         words: String? = nil, query: [Parameter] = [], body: String? = nil, status: Int = 200, _ schema: String? = nil,
-        problems: [APIProblem.Code] = [], act: @escaping @Sendable (APICall) async throws -> APIAnswer
+        problems: [APIProblem.Code] = [], isFile: Bool = false,
+        act: @escaping @Sendable (APICall) async throws -> APIAnswer
     ) {
         self.method = method
         self.path = path.split(separator: "/").map { part in
@@ -50,6 +53,7 @@ struct APIRoute: Sendable {
         self.body = body
         success = (status, schema)
         self.problems = problems
+        self.isFile = isFile
         self.act = act
     }
 

@@ -23,6 +23,7 @@ extension Console {
         addJoins(to: &metrics)
         addVisitors(to: &metrics)
         addWebhook(to: &metrics)
+        addRollouts(to: &metrics)
         metrics.certificates(certificates)
         return metrics.text
     }
@@ -68,6 +69,26 @@ extension Console {
                 "srup_occurrences_total", "Occurrences that were noted, since the network was made.", .counter,
                 [([], Double(newest))])
         }
+    }
+
+    /// Those that are not over; the newest ones.
+    private func addRollouts(to metrics: inout Metrics) {
+        guard let all = try? server.allRollouts(limit: 20) else { return }
+        metrics.family(
+            "srup_rollouts", "Rollouts by state, of the newest 20.", .gauge,
+            Rollout.State.allCases.map { state in
+                ([("state", state.rawValue)], Double(all.count { $0.state == state }))
+            })
+        metrics.family(
+            "srup_rollout_devices", "Devices of rollouts that go on or have just ended, by how far they are.", .gauge,
+            all.prefix(5).flatMap { rollout in
+                RolloutDevice.Phase.allCases.map { phase in
+                    (
+                        [("rollout", String(rollout.number)), ("phase", phase.rawValue)],
+                        Double(rollout.count(phase))
+                    )
+                }
+            })
     }
 
     private func addVisitors(to metrics: inout Metrics) {

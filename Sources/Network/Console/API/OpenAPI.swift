@@ -49,6 +49,7 @@ enum OpenAPI {
         ("observers", "Who may vouch for devices"),
         ("joins", "Joins under way and ended"), ("policies", "How devices come in"), ("audit", "Who has done what"),
         ("operators", "Who may sign in; their sessions and tokens"),
+        ("releases", "What devices can be updated to"), ("rollouts", "Releases on their way to devices"),
         ("streams", "Changes and occurrences as they come"),
     ]
 
@@ -87,6 +88,11 @@ enum OpenAPI {
                     name: "requestBody",
                     value: ["required": true, "content": ["application/json": ["schema": reference(body)]]]))
         }
+        if route.isFile {
+            members.append(
+                .init(
+                    name: "requestBody", value: ["required": true, "content": ["application/octet-stream": [:]]]))
+        }
         members.append(.init(name: "responses", value: .object(answers(route))))
         return .object(members)
     }
@@ -98,6 +104,7 @@ enum OpenAPI {
                 switch name {
                 case "device": reference("Identity")
                 case "group": reference("GroupName")
+                case "zone": reference("ZoneName")
                 case "number": ["type": "integer", "minimum": 1, "maximum": .integer(.max)]
                 default: reference("OperatorName")
                 }
@@ -135,7 +142,7 @@ enum OpenAPI {
             }
     }
 
-    private static func reference(_ schema: String) -> JSON { ["$ref": .text("#/components/schemas/\(schema)")] }
+    static func reference(_ schema: String) -> JSON { ["$ref": .text("#/components/schemas/\(schema)")] }
 
     private static func problem(_ status: Int) -> JSON {
         let titles = APIProblem.Code.allCases.filter { $0.status.code == status }.map {
@@ -234,18 +241,18 @@ enum OpenAPI {
 
     // MARK: Schemas
 
-    private static let time: JSON = ["type": "string", "format": "date-time"]
-    private static let optionalTime: JSON = ["type": ["string", "null"], "format": "date-time"]
-    private static let text: JSON = ["type": "string"]
-    private static let optionalText: JSON = ["type": ["string", "null"]]
-    private static let count: JSON = ["type": "integer", "minimum": 0]
-    private static let flag: JSON = ["type": "boolean"]
+    static let time: JSON = ["type": "string", "format": "date-time"]
+    static let optionalTime: JSON = ["type": ["string", "null"], "format": "date-time"]
+    static let text: JSON = ["type": "string"]
+    static let optionalText: JSON = ["type": ["string", "null"]]
+    static let count: JSON = ["type": "integer", "minimum": 0]
+    static let flag: JSON = ["type": "boolean"]
 
-    private static func words(_ words: [String]) -> JSON {
+    static func words(_ words: [String]) -> JSON {
         ["type": "string", "enum": .array(words.map { .text($0) })]
     }
 
-    private static func object(
+    static func object(
         _ members: [(String, JSON)], optional: [String] = [], extra: [(String, JSON)] = []
     ) -> JSON {
         .object(
@@ -258,7 +265,7 @@ enum OpenAPI {
             ] + extra.map { .init(name: $0, value: $1) })
     }
 
-    private static func list(_ schema: String) -> JSON {
+    static func list(_ schema: String) -> JSON {
         object([
             ("items", ["type": "array", "maxItems": .count(APICall.maximumLimit), "items": reference(schema)]),
             (
@@ -291,12 +298,18 @@ enum OpenAPI {
     ]
 
     private static let roles = words(Role.allCases.map(\.rawValue))
-    private static let policies = words(JoinPolicy.allCases.map(\.rawValue))
+    private static let policies: JSON = [
+        "type": "string", "maxLength": 64,
+        "pattern":
+            "^(simple|trusted|observed|human|refuse|observed by ([2-5]( with [a-z ]+)?|(camera|tap|person)( and (camera|tap|person)){1,4}))$",
+        "description":
+            "As srup-c2 policy takes it: \"observed\", \"observed by 2\", \"observed by camera and tap\" and so on.",
+    ]
     private static let ticket: JSON = ["type": "string", "pattern": "^[0-9]{1,20}$"]
     private static let note: JSON = ["type": "string", "maxLength": 500]
 
     private static var schemas: [(String, JSON)] {
-        plain + requests + [
+        plain + requests + updateSchemas + [
             ("Waiting", object(waiting)),
             (
                 "WaitingWithValue",
@@ -320,7 +333,10 @@ enum OpenAPI {
                     device + [
                         (
                             "admitted_by",
-                            ["type": ["string", "null"], "enum": ["simple", "observed", "human", "trusted", nil]]
+                            [
+                                "type": ["string", "null"],
+                                "description": "simple, observed, observed by 2 and the like, human or trusted.",
+                            ]
                         ),
                         ("key_fingerprint", optionalText), ("trusted", flag), ("registered", optionalTime),
                         ("first_joined", optionalTime),
@@ -340,7 +356,7 @@ enum OpenAPI {
                 "Join",
                 object([
                     ("number", count), ("device", reference("Identity")), ("type", text),
-                    ("kind", words(["observed", "human"])),
+                    ("kind", words(C2State.JoinRecord.Way.allCases.map(\.rawValue))),
                     ("observer", ["oneOf": [reference("Identity"), ["type": "null"]]]), ("began", time),
                     ("tries", count),
                     (
@@ -363,6 +379,13 @@ enum OpenAPI {
                     ("type", reference("DeviceType")), ("policy", policies),
                     ("configured", ["oneOf": [policies, ["type": "null"]]]), ("set_by", optionalText),
                     ("set_at", optionalTime),
+                ])
+            ),
+            (
+                "Missing",
+                object([
+                    ("device", reference("Identity")), ("type", text), ("last_seen", time), ("tried", time),
+                    ("failures", count), ("why", optionalText),
                 ])
             ),
             (
@@ -443,7 +466,7 @@ enum OpenAPI {
                 ("JoinList", "Join"),
                 ("PolicyList", "Policy"), ("AuditList", "AuditLine"), ("OperatorList", "Operator"),
                 ("SessionList", "Session"), ("TokenList", "Token"), ("CommandList", "Command"), ("ValueList", "Value"),
-                ("GroupList", "GroupRow"), ("EndedList", "Ended"),
+                ("GroupList", "GroupRow"), ("EndedList", "Ended"), ("MissingList", "Missing"),
             ].map { ($0, list($1)) }
     }
 
@@ -465,6 +488,7 @@ enum OpenAPI {
         ),
         ("DeviceType", ["type": "string", "pattern": "^[ -~]{1,64}$"]),
         ("OperatorName", ["type": "string", "pattern": "^[a-z0-9][a-z0-9._@-]{0,31}$"]),
+        ("ZoneName", ["type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"]),
         ("GroupName", ["type": "string", "pattern": "^[a-z0-9-]{1,32}$"]),
         (
             "Problem",
@@ -502,7 +526,7 @@ enum OpenAPI {
             "Sent",
             object([
                 ("device", reference("Identity")),
-                ("sent", words(["action", "data", "identify", "call", "deregister"])),
+                ("sent", words(["action", "data", "identify", "call", "deregister", "rollcall"])),
             ])
         ),
         (

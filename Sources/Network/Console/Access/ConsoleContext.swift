@@ -13,11 +13,17 @@ struct ConsoleContext: AddressedContext {
     var visitor: Visitor?
     /// Whether there is a connection that may close meanwhile.
     private(set) var hasConnection = false
+    private var lengthen: @Sendable () -> Void = {}
 
     init(source: ApplicationRequestContextSource) {
         self.init(source: source, place: source.channel.remoteAddress?.ipAddress)
         hasConnection = true
+        let channel = source.channel
+        lengthen = { channel.pipeline.fireUserInboundEventTriggered(LongRequest()) }
     }
+
+    /// The request that is being read may take long: whoever sends it may send a large file.
+    func expectLongRequest() { lengthen() }
 
     /// - Parameter place: the address that a request comes from.
     init(source: some RequestContextSource, place: String?) {

@@ -99,6 +99,8 @@ enum Assets {
         .buttons { display: flex; flex-wrap: wrap; gap: .6rem 1rem; align-items: center; margin: 0; }
         .choose { font-weight: 400; display: inline-flex; align-items: center; min-height: 2.75rem; }
         .bulk { display: flex; flex-wrap: wrap; gap: .75rem; padding: .75rem 0; }
+        progress { width: 16rem; max-width: 100%; height: 1.25rem; accent-color: var(--button); vertical-align: middle; }
+        textarea { font: .95rem/1.4 ui-monospace, "DejaVu Sans Mono", monospace; color: var(--ink); background: var(--paper); border: 2px solid var(--faint); border-radius: 4px; padding: .45rem .55rem; width: 44rem; max-width: 100%; }
         .empty { color: var(--faint); font-style: italic; padding: 1rem 0; }
         .forms { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 1.5rem; margin-bottom: 1.5rem; }
         .forms h2 { margin-top: 0; } .forms svg { width: 100%; max-width: 18rem; height: auto; display: block; } .full { grid-column: 1 / -1; }

@@ -35,7 +35,7 @@ struct Page {
 
 /// The pages that the head of each leads to.
 private enum Place: CaseIterable {
-    case waiting, devices, groups, observers, phone, observations, policies, audit, operators
+    case waiting, devices, groups, observers, phone, observations, releases, rollouts, policies, audit, operators
 
     var path: String { "/\(self)" }
     var name: String { "\(self)".prefix(1).uppercased() + "\(self)".dropFirst() }

@@ -22,6 +22,7 @@ struct Templates: Sendable {
         "observations": observations,
         "policies": policies, "audit": audit, "audit-rows": auditRows, "operators": operators, "account": account,
         "more": more, "joins": joins, "new-secret": newSecret, "invite": invite, "phone": phone,
+        "releases": UpdateTemplates.releases, "rollouts": UpdateTemplates.rollouts, "rollout": UpdateTemplates.rollout,
     ]
 
     private static let layout = """
