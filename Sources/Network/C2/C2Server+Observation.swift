@@ -1,3 +1,4 @@
+import Logging
 import Participant
 import SRUP
 
@@ -230,7 +231,9 @@ extension C2Server {
         _ = roster.answered(observer, token)
         defer { askNext(observer) }
         guard let entry = joins.join(asking: observer, token), let deadline = entry.deadline else {
-            return causedLog.log(.info, about: observer, "\(observer) answers \(status), too late for its join")
+            // Also whoever was told that it need not look any more says FAILED.
+            let level: Logger.Level = status == .observedJoinFail ? .debug : .info
+            return causedLog.log(level, about: observer, "\(observer) answers \(status), too late for its join")
         }
         let join = entry.join
         let lasted = rules.observationTimeout - (deadline - time.now())
@@ -281,7 +284,7 @@ extension C2Server {
         // Whoever has vouched must be trusted, and belong, when it counts.
         let usable = Set(try usableObservers())
         let vouchers = join.vouchers.filter(usable.contains)
-        let eyes = try eyeKinds()
+        eyes = try eyeKinds()
         if join.quorum.isMet(by: vouchers.map { eyes[$0] }) {
             let by = vouchers.compactMap { phones[$0] }.first
             let words = vouchers.map { "\($0)\(phoneWords($0))" }.joined(separator: " and ")
@@ -302,7 +305,6 @@ extension C2Server {
     /// Whether the observers that have not answered may make it enough.
     private func canSucceed(_ join: C2State.Pending) -> Bool {
         let hopeful = join.asks.filter { $0.verdict != .failed }.map(\.observer)
-        let eyes = (try? eyeKinds()) ?? [:]
         return !join.open.isEmpty && join.quorum.isMet(by: hopeful.map { eyes[$0] })
     }
 

@@ -18,11 +18,22 @@ extension C2Server {
         return kinds
     }
 
+    /// Who may vouch at all, and where each stands: read once for all joins that wait.
+    private func standing() throws -> (usable: Set<DeviceID>, zones: [DeviceID: Set<String>]) {
+        (Set(try usableObservers()), try state.zones())
+    }
+
     /// Who may look at a device. Operators' phones only where a person must, or nobody else is there.
     func candidates(for join: C2State.Pending) throws -> Set<DeviceID> {
-        var usable = Set(try usableObservers())
+        let (usable, zones) = try standing()
+        return candidates(for: join, usable, zones)
+    }
+
+    private func candidates(
+        for join: C2State.Pending, _ usable: Set<DeviceID>, _ zones: [DeviceID: Set<String>]
+    ) -> Set<DeviceID> {
+        var usable = usable
         usable.remove(join.device)
-        let zones = try state.zones()
         if let zone = join.zone {
             usable = usable.filter { zones[$0]?.contains(zone) == true || phones[$0] != nil }
         }
@@ -48,7 +59,7 @@ extension C2Server {
             }
         }
         let candidates = try candidates(for: join)
-        let eyes = try eyeKinds()
+        eyes = try eyeKinds()
         if join.quorum.isMet(by: candidates.map { eyes[$0] }) { return nil }
         let place = join.zone.map { "the zone \($0)" } ?? "no zone"
         if let observer = join.named { return "\(observer) does not serve \(place)" }
@@ -58,7 +69,6 @@ extension C2Server {
 
     /// The observers that are asked about a device if it is its turn now, those that answer best first.
     func askable(_ entry: JoinBook.Entry, _ now: Duration) -> [DeviceID] {
-        let eyes = (try? eyeKinds()) ?? [:]
         let free = entry.candidates.filter {
             roster.isFree($0, at: now) && entry.join.quorum.canUse(eyes[$0])
         }
@@ -83,14 +93,17 @@ extension C2Server {
         {
             return false
         }
-        let eyes = (try? eyeKinds()) ?? [:]
         return entry.join.quorum.isMet(by: asked.map { eyes[$0] })
     }
 
-    /// Who has come and who has gone since joins began to wait.
+    /// Who has come and who has gone since joins began to wait, and what observers see by now.
     func lookForCandidates() throws {
-        for entry in joins.entries.values where entry.deadline == nil && entry.join.named == nil {
-            let candidates = try candidates(for: entry.join)
+        eyes = try eyeKinds()
+        let waiting = joins.entries.values.filter { $0.deadline == nil && $0.join.named == nil }
+        guard !waiting.isEmpty else { return }
+        let (usable, zones) = try standing()
+        for entry in waiting {
+            let candidates = candidates(for: entry.join, usable, zones)
             if candidates != entry.candidates { joins.set(candidates: candidates, for: entry.join.device) }
         }
     }

@@ -44,6 +44,8 @@ public actor C2Server: Service {
     var roster = ObserverRoster()
     /// Observers that are an operator's phone page, while it is open: whose.
     var phones: [DeviceID: String] = [:]
+    /// By what each observer sees, as it was read last: ``eyeKinds()``.
+    var eyes: [DeviceID: EyeKind] = [:]
     private var messageBudget: SenderBudget<DeviceID>
     private var joinBudget: SenderBudget<DeviceID>
     private var floods = FloodGate()
@@ -165,6 +167,7 @@ public actor C2Server: Service {
         try participant.state.dropEarlierRequests()
         try tellBroker()
         try noteMembersNotYetCalled()
+        try lookForCandidates()
         try resumeJoins()
         try resumeModerations()
         try resumeRollouts()
@@ -421,6 +424,7 @@ public actor C2Server: Service {
         guard try state.trusted().contains(sender) else { return }
         let isNew = roster.learned(identification, of: sender)
         try state.told(eyes: identification.eyes, by: sender)
+        eyes = try eyeKinds()
         roster.heard(sender, at: time.now())
         try state.save(
             C2State.Observer(
