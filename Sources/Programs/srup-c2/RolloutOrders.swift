@@ -128,7 +128,7 @@ extension RolloutReply.Rollout {
             state: rollout.state.rawValue, step: rollout.step, why: rollout.why,
             devices: Dictionary(
                 uniqueKeysWithValues: RolloutDevice.Phase.allCases.map { ($0.rawValue, rollout.count($0)) }),
-            figures: rollout.figures, total: rollout.total, created: rollout.created, by: rollout.by)
+            figures: rollout.figures, total: rollout.devices.count, created: rollout.created, by: rollout.by)
     }
 }
 

@@ -180,7 +180,7 @@ import Testing
             } catch { return "\(error)" }
         }
         #expect(await failure(.zone("hall")).contains("nobody to update"))
-        #expect(await failure(.type("sensor")).contains("for devices of type lamp"))
+        #expect(await failure(.type("sensor")).contains("for devices of type \"lamp\", not \"sensor\""))
         #expect(await failure(.list([DeviceID(0xDEAD)])).contains("nobody to update"))
         #expect(await failure(.type("lamp"), release: 99) == "there is no release 99")
         let hall = scene.devices[1].id

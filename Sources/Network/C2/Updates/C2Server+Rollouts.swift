@@ -64,7 +64,9 @@ extension C2Server {
             throw .invalid("the manifest of release \(release.number) has expired")
         }
         if case .type(let type) = plan.target, !release.type.isEmpty, type != release.type {
-            throw .invalid("release \(release.number) is for devices of type \(release.type)")
+            throw .invalid(
+                "release \(release.number) is for devices of type \(release.type.debugDescription), not \(type.debugDescription)"
+            )
         }
     }
 
