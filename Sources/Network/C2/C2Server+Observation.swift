@@ -376,7 +376,8 @@ extension C2Server {
             // Answered, and the crash came before anything else.
             end(join.device, ending(peer?.isJoined == true ? .joinSuccess : .joinFail, why: "before the restart"))
             if peer?.isJoined == true {
-                let how = "observed by \(join.named.map(\.description) ?? "several"), before the restart"
+                let how =
+                    join.named.map { "observed by \($0), before the restart" } ?? "several have seen it before the restart"
                 answered(join.device, .joinSuccess, why: how)
                 try state.saw(join.device, type: join.type, by: join.named, now: participant.wallClock())
                 try welcome(join.device, how: how)

@@ -89,9 +89,10 @@ extension C2Server {
                 device, because: why, counts: true, token: join.offer, isAnother: observer != nil, by: name)
         }
         try state.saw(device, type: join.type, by: observer, now: participant.wallClock())
+        // The answer first: the line has it beside it.
+        try confirm(device, join.offer)
         participant.audit("roll call", "\(device): \(why)", about: device, by: name)
         causedLog.log(.info, about: device, "roll call: \(device) is there (\(why))")
-        try confirm(device, join.offer)
         changed(.device, device)
     }
 
@@ -104,11 +105,17 @@ extension C2Server {
         by name: String? = nil
     ) throws {
         let failures = try state.failedRollCall(device, why: why, now: participant.wallClock())
-        participant.audit("roll call", "\(device) has failed: \(why)", about: device, by: name)
         causedLog.log(.warning, about: device, "roll call: \(device) was not seen: \(why)")
         changed(.device, device)
         let limit = rules.rollCall.failures
-        guard counts, limit > 0, isAnother || failures >= limit else {
+        let isPutOut = counts && limit > 0 && (isAnother || failures >= limit)
+        // Behind the answer, which the line has beside it.
+        defer {
+            participant.audit(
+                "roll call", "\(device) has failed\(isPutOut ? ", and is put out" : ""): \(why)", about: device,
+                by: name)
+        }
+        guard isPutOut else {
             if let token { try confirm(device, token) }
             return
         }

@@ -1,3 +1,4 @@
+import Foundation
 import SRUP
 
 /// Checks that each message is its sender's, and that it says what its line says.
@@ -78,6 +79,7 @@ struct MessageCheck {
         switch line.event {
         case "verdict": return verdict(line, responses)
         case "joined": return joined(line, responses, server)
+        case "roll call": return rollCall(line)
         case "not joined":
             return expect(
                 responses.contains { $0.from == server && [.joinFail, .joinRefused].contains($0.status) },
@@ -127,10 +129,25 @@ struct MessageCheck {
             return []
         }
         guard answers.contains(where: { $0.status == .joinSuccess }) else { return ["the answer is not JOIN_SUCCESS"] }
+        return unvouched(line, subject)
+    }
+
+    private mutating func rollCall(_ line: EvidenceLine) -> [String] {
+        line.subject.map { unvouched(line, $0) } ?? []
+    }
+
+    /// Of those by whom a line says that the device was observed, whoever has not said so.
+    private mutating func unvouched(_ line: EvidenceLine, _ subject: DeviceID) -> [String] {
+        guard let words = line.detail.firstRange(of: "observed by ") else { return [] }
         defer { vouched[subject] = nil }
-        guard line.detail.contains("observed by "), !hasGap else { return [] }
-        let isVouchedFor = vouched[subject]?.contains { line.detail.names($0.hex) } == true
-        return isVouchedFor ? [] : ["no observer that is named has vouched for \(subject)"]
+        guard !hasGap else { return [] }
+        let known = Set(vouched[subject, default: []].map(\.hex))
+        // "observed by b1, the phone of anna and b2"
+        return line.detail[words.upperBound...].components(separatedBy: " and ").compactMap { part in
+            let name = part.prefix { $0.isHexDigit }
+            return known.contains(String(name))
+                ? nil : "the observer \(name) that is named has not vouched for \(subject)"
+        }
     }
 }
 

@@ -118,7 +118,7 @@ import Testing
         let unseen = try forged { line in
             if line.event == "joined", line.subject == one.id { line.detail = "\(one.id): observed by cafe" }
         }
-        #expect(unseen == ["no observer that is named has vouched for \(one.id)"])
+        #expect(unseen == ["the observer cafe that is named has not vouched for \(one.id)"])
     }
 
     @Test func commandsAndEndingsHaveTheirMessages() async throws {
