@@ -1,4 +1,3 @@
-import Foundation
 import SRUP
 
 /// Checks that each message is its sender's, and that it says what its line says.
@@ -143,7 +142,7 @@ struct MessageCheck {
         guard !hasGap else { return [] }
         let known = Set(vouched[subject, default: []].map(\.hex))
         // "observed by b1, the phone of anna and b2"
-        return line.detail[words.upperBound...].components(separatedBy: " and ").compactMap { part in
+        return line.detail[words.upperBound...].split(separator: " and " as String).compactMap { part in
             let name = part.prefix { $0.isHexDigit }
             return known.contains(String(name))
                 ? nil : "the observer \(name) that is named has not vouched for \(subject)"
