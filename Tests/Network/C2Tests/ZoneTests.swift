@@ -29,6 +29,10 @@ import Testing
                 $0.limits.joinsPerMinute = 600
                 change(&$0)
             }
+            network.onClose { [weak self] in
+                self?.observers = []
+                self?.devices = []
+            }
         }
 
         func addObserver(_ number: UInt64, zone: String?, eyes: EyeKind? = nil) async throws -> TestObserver {
