@@ -34,8 +34,10 @@ final class UpdateBench {
     var path: String { place + "/thermometer" }
     private let cut = PowerCut()
 
-    /// Cuts the power when a step is reached: whatever comes after it never happens.
+    /// Cuts the power when a step is reached: whatever comes after it does not happen while the bench is there.
     final class PowerCut: Sendable {
+        /// Those that wait for ever; they hold files that must not stay open (see `TestNetwork.onClose`).
+        private let waiting = Mutex<[UnsafeContinuation<Void, Never>]>([])
         private let state = Mutex<(step: Updater.Step?, came: Bool)>((nil, false))
         func plan(_ step: Updater.Step?) { state.withLock { $0 = (step, false) } }
         var came: Bool { state.withLock { $0.came } }
@@ -45,8 +47,9 @@ final class UpdateBench {
                 state.came = true
                 return true
             }
-            if isNow { await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in } }
+            if isNow { await withUnsafeContinuation { one in waiting.withLock { $0.append(one) } } }
         }
+        func end() { for one in waiting.withLock({ $0 }) { one.resume() } }
     }
 
     init(_ change: (inout UpdateSettings) throws -> Void = { _ in }) async throws {
@@ -72,7 +75,10 @@ final class UpdateBench {
         try await restart(cutting: nil, joins: true)
     }
 
-    deinit { network.close() }
+    deinit {
+        network.close()
+        cut.end()
+    }
 
     private static func made(
         _ participant: Participant, _ settings: UpdateSettings, _ network: TestNetwork, _ cut: PowerCut
@@ -87,7 +93,7 @@ final class UpdateBench {
         let member = Member(
             participant, server: TestServer.id, serverKey: try TestNetwork.key(TestServer.id).publicKey,
             behaviour: behaviour, time: network.time
-        ) { await updater.handle($0) }
+        ) { [weak updater] in await updater?.handle($0) }
         return (member, updater)
     }
 
