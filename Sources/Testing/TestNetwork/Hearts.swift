@@ -81,8 +81,9 @@ package final class TestDevice {
         let member = Member(
             participant, server: TestServer.id, serverKey: TestNetwork.publicKey(TestServer.id),
             behaviour: manners, time: network.time
-        ) { event in
-            await driver.handle(event)
+        ) { [weak driver] event in
+            // The driver holds the member; the device holds both.
+            await driver?.handle(event)
             if case .data(let id, let value) = event {
                 deeds.values.withLock { $0[String(decoding: id, as: UTF8.self)] = value }
             }
