@@ -48,25 +48,25 @@ extension C2Server {
         return try obstacleToObserving(join)
     }
 
-    /// Puts a join that has failed, for now or for good, out of the way.
-    private func drop(_ join: C2State.Pending, because why: String) {
-        causedLog.log(.error, about: join.device, "the join of \(join.device) cannot go on: \(why)")
-        // Whatever has failed, the place is free.
-        end(join.device, ending(.joinFail, why: "it could not go on: \(why)"))
-        guard !join.isRollCall else { return }
-        do {
-            try answer(join.device, .joinFail, join.offer, why: "it could not go on")
-        } catch {
-            causedLog.log(.error, about: join.device, "nor can \(join.device) be told: \(error)")
-        }
-    }
-
     /// Takes a step of a join. If it cannot be taken, the join is over: its place is free again, and the device is told.
     func carryOn(_ join: C2State.Pending, _ step: () throws -> Void) {
         do {
             try step()
         } catch {
             drop(join, because: "\(error)")
+        }
+    }
+
+    private func drop(_ join: C2State.Pending, because why: String) {
+        causedLog.log(.error, about: join.device, "the join of \(join.device) cannot go on: \(why)")
+        // Whatever has failed, the place is free.
+        end(join.device, ending(.joinFail, why: "it could not go on: \(why)"))
+        // A member stays one; it takes its nonce down by itself.
+        guard !join.isRollCall else { return }
+        do {
+            try answer(join.device, .joinFail, join.offer, why: "it could not go on")
+        } catch {
+            causedLog.log(.error, about: join.device, "nor can \(join.device) be told: \(error)")
         }
     }
 
@@ -377,7 +377,8 @@ extension C2Server {
             end(join.device, ending(peer?.isJoined == true ? .joinSuccess : .joinFail, why: "before the restart"))
             if peer?.isJoined == true {
                 let how =
-                    join.named.map { "observed by \($0), before the restart" } ?? "several have seen it before the restart"
+                    join.named.map { "observed by \($0), before the restart" }
+                    ?? "several have seen it before the restart"
                 answered(join.device, .joinSuccess, why: how)
                 try state.saw(join.device, type: join.type, by: join.named, now: participant.wallClock())
                 try welcome(join.device, how: how)

@@ -289,9 +289,7 @@ extension C2Server {
     ///   - policy: `nil` goes back to the configuration.
     /// - Throws: ``OperationError``.
     public func setPolicy(_ policy: JoinPolicy?, for type: String, by name: String) throws(OperationError) {
-        guard (1...64).contains(type.utf8.count), type.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
-            throw .invalid("a device type has 1 to 64 printable ASCII characters")
-        }
+        try Self.check(type: type)
         try stored {
             guard try policy == nil || state.policies().count < C2State.maximumPolicies else {
                 throw OperationError.invalid("no more than \(C2State.maximumPolicies) policies can be set here")
@@ -370,6 +368,12 @@ extension C2Server {
     public nonisolated var rejected: [String: UInt64] { participant.rejections.counts }
 
     // MARK: Helpers
+
+    static func check(type: String) throws(OperationError) {
+        guard (1...64).contains(type.utf8.count), type.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+            throw .invalid("a device type has 1 to 64 printable ASCII characters")
+        }
+    }
 
     func changed(_ subject: Change.Subject, _ device: DeviceID?) {
         changes.tell(Change(subject: subject, device: device))

@@ -171,9 +171,7 @@ extension C2Server {
     /// - Parameter zone: empty: in none; `nil`: back to the configuration.
     /// - Throws: ``OperationError``.
     public func setZone(_ zone: String?, for type: String, by name: String) throws(OperationError) {
-        guard (1...64).contains(type.utf8.count), type.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
-            throw .invalid("a device type has 1 to 64 printable ASCII characters")
-        }
+        try Self.check(type: type)
         if let zone, !zone.isEmpty, !C2State.isZone(zone) { throw .invalid(Self.zoneForm) }
         try stored {
             guard try zone == nil || state.typeZones().count < C2State.maximumPolicies else {

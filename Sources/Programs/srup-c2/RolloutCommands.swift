@@ -27,6 +27,17 @@ struct RolloutCommand: ParsableCommand {
         ])
 }
 
+/// What all commands about one rollout take.
+private struct OneRollout: ParsableArguments {
+    @OptionGroup var folder: FolderOptions
+    @Argument(help: "The rollout's number.")
+    var rollout: Int64
+
+    func ask(_ what: RolloutOrder.What) throws(OperationError) -> RolloutReply {
+        try RolloutOrder(what: what, number: rollout).ask(folder.folder)
+    }
+}
+
 private struct StartRollout: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "start", abstract: "Start a rollout.", discussion: doneCodes)
@@ -121,9 +132,7 @@ private struct ShowRollout: ParsableCommand {
         discussion:
             "Exit codes: 0 shown; 1 there is none, or, with --wait, it has stopped; 69 it goes on after that time.")
 
-    @OptionGroup var folder: FolderOptions
-    @Argument(help: "The rollout's number.")
-    var rollout: Int64
+    @OptionGroup var one: OneRollout
     @Option(help: ArgumentHelp("Wait until it is finished or has stopped.", valueName: "seconds"))
     var wait: Double?
     @Flag(help: "As a JSON object.")
@@ -134,17 +143,15 @@ private struct ShowRollout: ParsableCommand {
             let deadline = ContinuousClock.now + .seconds(wait ?? 0)
             var last = ""
             while true {
-                guard
-                    let one = try RolloutOrder(what: .show, number: rollout).ask(folder.folder).rollouts?.first
-                else { return }
-                let line = json ? one.jsonLine : one.line
+                guard let now = try one.ask(.show).rollouts?.first else { return }
+                let line = json ? now.jsonLine : now.line
                 if line != last { print(line) }
                 last = line
                 fflush(nil)
-                guard wait != nil, one.state != "finished" else { return }
+                guard wait != nil, now.state != "finished" else { return }
                 // Those under way when it stopped are still to come to their end.
-                let isStopped = one.state == "stopped" || one.state == "taken-back"
-                if isStopped, one.devices["initiated"] == 0, one.devices["activated"] == 0 { throw ExitCode(1) }
+                let isStopped = now.state == "stopped" || now.state == "taken-back"
+                if isStopped, now.devices["initiated"] == 0, now.devices["activated"] == 0 { throw ExitCode(1) }
                 guard ContinuousClock.now < deadline else { throw ExitCode(69) }
                 usleep(300_000)
             }
@@ -156,17 +163,16 @@ private struct RolloutDevices: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "devices", abstract: "List a rollout's devices, in its order.", discussion: doneCodes)
 
-    @OptionGroup var folder: FolderOptions
-    @Argument(help: "The rollout's number.")
-    var rollout: Int64
+    @OptionGroup var one: OneRollout
     @Flag(help: "One JSON object for each device.")
     var json = false
 
     func run() throws {
         try reporting {
-            for one in try RolloutOrder(what: .devices, number: rollout).ask(folder.folder).devices ?? [] {
-                let words = [one.device, one.proof == "unconfirmed" ? "updated, unconfirmed" : one.phase, one.why]
-                print(json ? one.jsonLine : words.filter { !$0.isEmpty }.joined(separator: "  "))
+            for device in try one.ask(.devices).devices ?? [] {
+                let phase = device.proof == "unconfirmed" ? "updated, unconfirmed" : device.phase
+                let words = [device.device, phase, device.why]
+                print(json ? device.jsonLine : words.filter { !$0.isEmpty }.joined(separator: "  "))
             }
         }
     }
@@ -177,14 +183,12 @@ private struct PauseRollout: ParsableCommand {
         commandName: "pause", abstract: "Tell nobody to begin any more; those under way go on.",
         discussion: doneCodes)
 
-    @OptionGroup var folder: FolderOptions
-    @Argument(help: "The rollout's number.")
-    var rollout: Int64
+    @OptionGroup var one: OneRollout
 
     func run() throws {
         try reporting {
-            _ = try RolloutOrder(what: .pause, number: rollout).ask(folder.folder)
-            print("rollout \(rollout) is paused")
+            _ = try one.ask(.pause)
+            print("rollout \(one.rollout) is paused")
         }
     }
 }
@@ -193,14 +197,12 @@ private struct ResumeRollout: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume", abstract: "Go on with a rollout that is paused.", discussion: doneCodes)
 
-    @OptionGroup var folder: FolderOptions
-    @Argument(help: "The rollout's number.")
-    var rollout: Int64
+    @OptionGroup var one: OneRollout
 
     func run() throws {
         try reporting {
-            _ = try RolloutOrder(what: .resume, number: rollout).ask(folder.folder)
-            print("rollout \(rollout) goes on")
+            _ = try one.ask(.resume)
+            print("rollout \(one.rollout) goes on")
         }
     }
 }
@@ -210,14 +212,12 @@ private struct StopRollout: ParsableCommand {
         commandName: "stop", abstract: "End a rollout for good: whoever has not changed over stays as it is.",
         discussion: doneCodes)
 
-    @OptionGroup var folder: FolderOptions
-    @Argument(help: "The rollout's number.")
-    var rollout: Int64
+    @OptionGroup var one: OneRollout
 
     func run() throws {
         try reporting {
-            _ = try RolloutOrder(what: .stop, number: rollout).ask(folder.folder)
-            print("rollout \(rollout) is stopped")
+            _ = try one.ask(.stop)
+            print("rollout \(one.rollout) is stopped")
         }
     }
 }
@@ -231,14 +231,12 @@ private struct TakeBackRollout: ParsableCommand {
             manifest names the earlier payload. When there is one, its number is told; otherwise sign one. \(doneCodes)
             """)
 
-    @OptionGroup var folder: FolderOptions
-    @Argument(help: "The rollout's number.")
-    var rollout: Int64
+    @OptionGroup var one: OneRollout
 
     func run() throws {
         try reporting {
-            let reply = try RolloutOrder(what: .takeBack, number: rollout).ask(folder.folder)
-            print("rollout \(rollout) is taken back: nobody is told of it any more")
+            let reply = try one.ask(.takeBack)
+            print("rollout \(one.rollout) is taken back: nobody is told of it any more")
             if let back = reply.wayBack {
                 print("release \(back) brings an earlier payload back: srup-c2 rollout start \(back) ...")
             } else {

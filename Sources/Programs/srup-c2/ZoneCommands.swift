@@ -117,11 +117,9 @@ private struct ServeZone: ParsableCommand {
     var zones: [String] = []
 
     func run() throws {
-        do {
+        try reporting {
             _ = try ZoneOrder(what: .serve, subject: observer.id.hex, zones: zones).ask(folder.folder)
             print("\(observer.id) serves \(zones.isEmpty ? "no zone" : zones.joined(separator: ", "))")
-        } catch {
-            throw Program.failure(error)
         }
     }
 }
@@ -140,11 +138,9 @@ private struct TypeZone: ParsableCommand {
     var reset = false
 
     func run() throws {
-        do {
+        try reporting {
             _ = try ZoneOrder(what: .type, subject: type, zones: zone.map { [$0] }, resets: reset).ask(folder.folder)
             print("\(type.withoutControls): \(reset ? "as c2.toml says" : zone ?? "in no zone")")
-        } catch {
-            throw Program.failure(error)
         }
     }
 }
@@ -162,13 +158,11 @@ private struct DeviceZone: ParsableCommand {
     var zone: String?
 
     func run() throws {
-        do {
+        try reporting {
             _ = try ZoneOrder(
                 what: .device, subject: device.id.hex, zones: zone.map { [$0] }, resets: zone == nil
             ).ask(folder.folder)
             print("\(device.id): \(zone ?? "the zone of its type")")
-        } catch {
-            throw Program.failure(error)
         }
     }
 }
@@ -193,11 +187,9 @@ private struct Eyes: ParsableCommand {
     }
 
     func run() throws {
-        do {
+        try reporting {
             _ = try ZoneOrder(what: .eyes, subject: observer.id.hex, eyes: kind, resets: kind == nil).ask(folder.folder)
             print("\(observer.id) sees by \(kind ?? "what it says itself")")
-        } catch {
-            throw Program.failure(error)
         }
     }
 }
@@ -229,13 +221,11 @@ private struct CallRoll: ParsableCommand {
     var devices: [IdentityArgument]
 
     func run() throws {
-        do {
+        try reporting {
             for device in devices {
                 _ = try ZoneOrder(what: .call, subject: device.id.hex).ask(folder.folder)
                 print("\(device.id) is to show itself")
             }
-        } catch {
-            throw Program.failure(error)
         }
     }
 }
@@ -249,20 +239,17 @@ private struct ListMissing: ParsableCommand {
     var json = false
 
     func run() throws {
-        let missing: [ZoneReply]
-        do {
-            missing = try ZoneOrder(what: .missing).ask(folder.folder)
-        } catch {
-            throw Program.failure(error)
+        try reporting {
+            let missing = try ZoneOrder(what: .missing).ask(folder.folder)
+            for one in missing {
+                let times = one.failures == 1 ? "" : ", \(one.failures) times in a row"
+                print(
+                    json
+                        ? one.jsonLine
+                        : "\(one.device)  \(one.type)  last seen \(one.lastSeen)\(times): \(one.why ?? "")")
+            }
+            guard missing.isEmpty else { throw ExitCode(1) }
+            if !json { print("nobody is missing") }
         }
-        for one in missing {
-            let times = one.failures == 1 ? "" : ", \(one.failures) times in a row"
-            print(
-                json
-                    ? one.jsonLine
-                    : "\(one.device)  \(one.type)  last seen \(one.lastSeen)\(times): \(one.why ?? "")")
-        }
-        guard missing.isEmpty else { throw ExitCode(1) }
-        if !json { print("nobody is missing") }
     }
 }
