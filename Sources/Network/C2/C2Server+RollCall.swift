@@ -53,7 +53,6 @@ extension C2Server {
             return "\(device) does not belong to the network"
         }
         guard joins[device] == nil else { return "\(device) is being observed already" }
-        guard joins.count < rules.limits.joins else { return "too many joins are under way" }
         let zone = try zone(of: device, type: type)
         let quorum = rules.policy(for: type).quorum
         let last = try state.presence(of: device)?.observer
@@ -62,6 +61,7 @@ extension C2Server {
             device: device, named: zone == nil && quorum == .one && isThere ? last : nil, zone: zone, quorum: quorum,
             request: .random(), offer: .random(), attempt: 0, asks: [], type: type, created: participant.wallClock(),
             isRollCall: true)
+        if let problem = joins.problem(device, join.named, type: type, rules.limits) { return problem }
         if let problem = try obstacleToRollCall(join) { return problem }
         causedLog.log(.info, about: device, "roll call: \(device) is to show a fresh nonce")
         try begin(join)

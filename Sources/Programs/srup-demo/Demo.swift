@@ -92,8 +92,12 @@ struct Demo: ParsableCommand {
             runner?.close()
             _exit(128 + number)
         }
-        let runner = try ProgramRunner(keeping: keep)
-        curtain.withLock { $0.runner = runner }
+        // One step for the handler: from the moment that there is a folder, it knows whose.
+        let runner = try curtain.withLock { curtain in
+            let runner = try ProgramRunner(keeping: keep)
+            curtain.runner = runner
+            return runner
+        }
         defer { runner.close() }
         do {
             try play(runner)

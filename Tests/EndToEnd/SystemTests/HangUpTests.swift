@@ -28,7 +28,15 @@ import Testing
             signal == nil
             ? "TMPDIR=\(folder) \(demo) | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}" : "TMPDIR=\(folder) exec \(demo)"
         try runner.start("/bin/bash", ["-c", script], as: "demo")
-        usleep(UInt32(seconds * 1e6))
+        if signal != nil {
+            // Before its first step a program that is stopped is just gone: there is nothing to look at yet.
+            let deadline = EventFollower.clock() + 60
+            while try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty, EventFollower.clock() < deadline
+            {
+                usleep(1000)
+            }
+            usleep(UInt32(seconds * 1e6))
+        }
         let code = runner.end("demo", signal ?? 0, within: 60)
         let processes = waitUntilNobodyHas(folder)
         let files = try FileManager.default.contentsOfDirectory(atPath: folder)

@@ -126,7 +126,7 @@ import Testing
     @Test func theDemoLeavesNothingWhenItIsStopped() throws {
         for round in 0..<max(2, Self.rounds / 25) {
             let signal = [SIGTERM, SIGINT, SIGHUP, SIGKILL][round % 4]
-            let end = try HangUpTests.demo(endedBy: signal, after: Double(round % 10) * 1.3 + 0.2)
+            let end = try HangUpTests.demo(endedBy: signal, after: Double(round % 10) * 1.3)
             #expect(end.code == (signal == SIGKILL ? nil : 128 + signal) && end.left == [], "round \(round): \(end)")
             tell("demo", (round + 1) * 25 - 1, ["ends": round + 1])
         }
