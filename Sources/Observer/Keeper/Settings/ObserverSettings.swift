@@ -82,6 +82,8 @@ package struct ObserverSettings {
     private mutating func placeBeside(_ folder: String) {
         func placed(_ path: String) -> String { path.hasPrefix("/") ? path : folder + path }
         stateFolder = placed(stateFolder)
+        // Where root looks for it, however many [[observer]] blocks there are.
+        if update?.kind == .package { update?.folder = stateFolder + "/update" }
         for index in observers.indices {
             observers[index].stateFolder = placed(observers[index].stateFolder)
             observers[index].authorityFile = observers[index].authorityFile.map(placed)
