@@ -62,12 +62,14 @@ def text(words):
 class Network:
     """Key service, broker and C2 server; in the server's place, once it has ended, whoever has made this."""
 
-    def __init__(self, host):
+    def __init__(self, host, *names):
+        """`names`: what the device calls this machine, besides localhost."""
         self.host = host
         self.broker, self.keys = port(), port()
         self.c2 = host.work / "c2"
-        do(host.bin / "srup-c2", "init", "--folder", self.c2, "--host", "localhost", "--bind", "127.0.0.1",
-           "--broker-port", self.broker, "--key-service-port", self.keys, "--pages-port", port())
+        hosts = [word for name in ("localhost", *names) for word in ("--host", name)]
+        do(host.bin / "srup-c2", "init", "--folder", self.c2, *hosts, "--bind", "127.0.0.1", "--broker-port", self.broker,
+           "--key-service-port", self.keys, "--pages-port", port())
         toml = self.c2 / "c2.toml"
         toml.write_text(toml.read_text().replace("\n[policy]\n", '\n[policy]\nthermometer = "simple"\n', 1))
         host.start(host.bin / "srup-c2", "key-service", "--folder", self.c2, name="keys")
@@ -152,12 +154,13 @@ class Network:
 
 
 class Web:
-    def __init__(self, host):
-        work = host.work
+    def __init__(self, host, name="localhost"):
+        """`name`: what the device calls this machine, a name or an IPv4 address."""
+        work, self.name = host.work, name
         self.folder = work / "www"
         self.folder.mkdir()
         do("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-           "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", work / "web.key", "-out",
+           "-subj", "/CN=localhost", "-addext", "subjectAltName=" + ("IP:" if name[0].isdigit() else "DNS:") + name, "-keyout", work / "web.key", "-out",
            work / "web.pem")
         process = subprocess.Popen([sys.executable, WEB, self.folder, work / "web.pem", work / "web.key", "0"],
                                    stdout=subprocess.PIPE, text=True, start_new_session=True)
@@ -181,7 +184,7 @@ class Releases:
         self.key = do(host.bin / "srup-release", "key", host.work / "release.key").strip()
 
     def offer(self, device, payload, version, wire, token=None):
-        folder, url = self.web.folder, f"https://localhost:{self.web.port}"
+        folder, url = self.web.folder, f"https://{self.web.name}:{self.web.port}"
         (folder / "payload").write_bytes(payload)
         do(self.host.bin / "srup-release", "sign", folder / "payload", "--key", self.host.work / "release.key", "--type",
            "thermometer", "--release-version", version, "--url", f"{url}/payload", "-o", folder / "manifest")
