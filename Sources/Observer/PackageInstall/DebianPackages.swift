@@ -108,7 +108,7 @@ public struct DebianPackages: Sendable {
     // MARK: The way back
 
     /// Makes a package's file again from what is installed: its files and folders as they lie there, its scripts and fields as
-    /// dpkg knows them. What the administrator has changed in its configuration goes along, and is not touched when it is put back.
+    /// dpkg knows them. Configuration that the administrator has changed stays out of it, and is not touched when it is put back.
     ///
     /// - Parameters:
     ///   - deb: the file, made as a whole or not at all.
@@ -120,8 +120,10 @@ public struct DebianPackages: Sendable {
         try run("/bin/mkdir", ["-p", "-m", "755", work + "/DEBIAN"])
         let paths = try run("/usr/bin/dpkg-query", elsewhere + ["-L", Self.name])
             .split(separator: "\n").filter { $0.hasPrefix("/") && $0 != "/." }
+        let status = try run("/usr/bin/dpkg-query", elsewhere + ["-s", Self.name])
+        let conffiles = conffiles(status)
         var files = ""
-        for path in paths {
+        for path in paths where !conffiles.changed.contains(String(path)) {
             var status = stat()
             // What the administrator has removed cannot be put back.
             guard lstat(place(String(path)), &status) == 0 else { continue }
@@ -135,7 +137,7 @@ public struct DebianPackages: Sendable {
         try run(
             "/bin/tar", ["-c", "-f", archive, "-C", root, "--no-recursion", "-T", list], within: .seconds(600))
         try run("/bin/tar", ["-x", "-p", "-f", archive, "-C", work], within: .seconds(600))
-        try control(in: work + "/DEBIAN")
+        try control(status, conffiles.own, in: work + "/DEBIAN")
         let new = deb + ".new"
         unlink(new)
         try run(
@@ -152,31 +154,41 @@ public struct DebianPackages: Sendable {
 
     private func place(_ path: String) -> String { isOwn ? path : root + path }
 
-    /// Fields and scripts.
-    private func control(in folder: String) throws(InstallProblem) {
-        let status = try run("/usr/bin/dpkg-query", elsewhere + ["-s", Self.name])
-        var (text, conffiles, isConffiles) = ("", "", false)
+    /// The configuration files that are as the package brought them, and those that are not: as part of the package, what the
+    /// administrator has written would count as the package's, and the next version would replace it.
+    private func conffiles(_ status: String) -> (own: [String], changed: Set<String>) {
+        var (own, changed, isConffiles): ([String], Set<String>, Bool) = ([], [], false)
         for line in status.split(separator: "\n") {
-            if line.hasPrefix(" "), isConffiles {
-                if let path = line.split(separator: " ").first, !line.hasSuffix(" obsolete") {
-                    conffiles += path + "\n"
-                }
+            guard line.hasPrefix(" "), isConffiles else {
+                isConffiles = line.hasPrefix("Conffiles:")
                 continue
             }
-            isConffiles = line.hasPrefix("Conffiles:")
-            if isConffiles || line.hasPrefix("Status:") { continue }
-            text += line + "\n"
+            let words = line.split(separator: " ").map(String.init)
+            guard words.count >= 2 else { continue }
+            let sum = try? run("/usr/bin/md5sum", ["--", place(words[0])])
+            if words.count == 2, sum?.hasPrefix(words[1] + " ") == true {
+                own.append(words[0])
+            } else {
+                changed.insert(words[0])
+            }
+        }
+        return (own, changed)
+    }
+
+    /// Fields and scripts.
+    private func control(_ status: String, _ conffiles: [String], in folder: String) throws(InstallProblem) {
+        var (text, isConffiles) = ("", false)
+        for line in status.split(separator: "\n") {
+            isConffiles = line.hasPrefix("Conffiles:") || isConffiles && line.hasPrefix(" ")
+            if !isConffiles, !line.hasPrefix("Status:") { text += line + "\n" }
         }
         try Self.write(text, to: folder + "/control")
-        var there = ""
-        for path in conffiles.split(separator: "\n") where access(place(String(path)), F_OK) == 0 {
-            there += path + "\n"
-        }
-        if !there.isEmpty { try Self.write(there, to: folder + "/conffiles") }
-        for script in ["preinst", "postinst", "prerm", "postrm", "triggers"] {
-            let path = place("/var/lib/dpkg/info/\(Self.name).\(script)")
-            guard access(path, F_OK) == 0 else { continue }
-            try run("/bin/cp", ["-p", path, folder + "/" + script])
+        if !conffiles.isEmpty { try Self.write(conffiles.map { $0 + "\n" }.joined(), to: folder + "/conffiles") }
+        let scripts = try run("/usr/bin/dpkg-query", elsewhere + ["--control-list", Self.name]).split(separator: "\n")
+        for script in ["preinst", "postinst", "prerm", "postrm", "triggers"] where scripts.contains(Substring(script)) {
+            let content = try run("/usr/bin/dpkg-query", elsewhere + ["--control-show", Self.name, script])
+            try Self.write(content, to: folder + "/" + script)
+            chmod(folder + "/" + script, script == "triggers" ? 0o644 : 0o755)
         }
     }
 

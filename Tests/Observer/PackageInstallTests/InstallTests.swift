@@ -49,6 +49,8 @@ struct InstallTests {
         bench.times.report = .seconds(120)
         try bench.order(try bench.package("2.0.1"), release: "2.0.1")
         #expect(try bench.run() == .installed("2.0.1"))
+        // The way back has not made the administrator's words the package's own, which the next version would replace.
+        #expect(bench.text(bench.root + "/etc/srup-observer/srup-observer.toml") == "# by hand\n")
     }
 
     @Test("without a report where the observer did not run before")
