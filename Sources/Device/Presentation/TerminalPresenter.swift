@@ -21,6 +21,10 @@ public struct TerminalPresenter: NoncePresenter {
         try write(try QRMatrix(hex: hex).terminal(rows: rows))
     }
 
+    public func pictures(_ hex: UnsafeRawBufferPointer) throws -> [ShownPicture] {
+        [TerminalPicture.picture(of: try QRMatrix(hex: hex).terminal(rows: rows))]
+    }
+
     /// Clears the whole screen; does nothing where the descriptor is no terminal.
     ///
     /// - Throws: ``PresentationError/cannotWrite(_:why:)``.
