@@ -37,6 +37,7 @@ public struct CommandPresenter: NoncePresenter {
         try run(png, mode: "show")
     }
 
+    /// The picture that the command would get; it is not run.
     public func pictures(_ hex: UnsafeRawBufferPointer) throws -> [ShownPicture] {
         [ShownPicture("the picture for \"\(command)\"", png: try QRMatrix(hex: hex).png(scale: scale))]
     }

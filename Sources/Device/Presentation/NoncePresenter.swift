@@ -19,6 +19,7 @@ public protocol NoncePresenter: Sendable {
 }
 
 extension NoncePresenter {
+    /// None: what most displays for people show.
     public func pictures(_ hex: UnsafeRawBufferPointer) throws -> [ShownPicture] { [] }
 }
 
@@ -73,6 +74,7 @@ public struct CompositePresenter: NoncePresenter {
     /// - Throws: what the first display that failed has thrown.
     public func clear() throws { try all { try $0.clear() } }
 
+    /// Those of all displays.
     public func pictures(_ hex: UnsafeRawBufferPointer) throws -> [ShownPicture] {
         try presenters.flatMap { try $0.pictures(hex) }
     }

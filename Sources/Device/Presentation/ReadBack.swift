@@ -40,7 +40,7 @@ public struct ReadBack: Sendable {
         guard mkdtemp(&template) != nil else {
             throw .cannotWrite("a folder for temporary files", why: String(cString: strerror(errno)))
         }
-        let folder = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        let folder = String(decoding: template.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
         let (path, said) = ("\(folder)/picture\(picture.suffix)", "\(folder)/said")
         defer {
             unlink(path)
