@@ -120,6 +120,7 @@ let package = Package(
         room("Linux", in: "Support", ["CLinux"]),
         room("Addresses", in: "Support"),
         room("CodeWriter", in: "Support", ["CQREncode", "CPNG", "Linux"]),
+        room("PrintedSheet", in: "Support"),
         room("OLED", in: "Support", ["Addresses", "CLinux", "Linux"]),
         room("Limits", in: "Support", [log]),
         room("Storage", in: "Support", ["CSQLite", "Linux"]),
@@ -194,7 +195,7 @@ let package = Package(
 
         // MARK: Observer: verdicts, the witness's line, what it shows and examines
 
-        room("Observation", in: "Observer"),
+        room("Observation", in: "Observer", ["ObservedValue"]),
         room("WitnessLink", in: "Observer", ["ObservedValue", "CLinux", "Linux", "Limits", log, lifecycle]),
         room("Signals", in: "Observer", ["CGPIO"]),
         room("Doctor", in: "Observer", ["Linux", "CLinux", "Program"]),
@@ -224,6 +225,8 @@ let package = Package(
         room("AimPage", in: "Vision", ["Luma", "CMicroHTTPD", "CTurboJPEG"]),
         room("Eyes", in: "Vision", ["Addresses", "Camera", "CodeReader", "Luma", arguments]),
 
+        room("Optics", in: "Vision"),
+
         // MARK: NFC: the protocols of a tap, and the reader behind libnfc
 
         room("NFCProtocols", in: "NFC", ["ObservedValue"]),
@@ -248,7 +251,7 @@ let package = Package(
                 "ObservedValue",
                 "Eyes", "WitnessLink", "Camera", "CodeReader", "Luma", "Geometry", "Aiming", "AimPage", "CodeWriter",
                 "NFCProtocols",
-                "NFCReader", "Linux", "Program", "CWiping", arguments,
+                "NFCReader", "Linux", "Optics", "PrintedSheet", "Program", "CWiping", arguments,
             ]),
         program(
             "srup-observer",
@@ -256,7 +259,7 @@ let package = Package(
                 "ValueForms", "ObservedValue", "Addresses", "OLED", "Invitations",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
                 "Doctor",
-                "Signals", "Linux", "CWiping", log, lifecycle, arguments,
+                "Signals", "Linux", "Optics", "CWiping", log, lifecycle, arguments,
             ]),
         program(
             "srup-device",
@@ -349,6 +352,7 @@ let package = Package(
         tests("SettingsTests", in: "Support", ["Settings"]),
         tests("ProgramTests", in: "Support", ["Program", "Linux", arguments, log, lifecycle]),
         tests("CodeWriterTests", in: "Support", ["CodeReader", "CodeWriter", "Luma"]),
+        tests("PrintedSheetTests", in: "Support", ["PrintedSheet"]),
         tests("OLEDTests", in: "Support", ["Addresses", "DisplaySimulator", "OLED", "ValueForms"]),
         tests("ObservedValueTests", in: "Protocol", ["ObservedValue"]),
         tests(
@@ -398,13 +402,13 @@ let package = Package(
                 "KeyService", "HTTPServing", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage",
                 "COpenSSL", log, web("Hummingbird"),
             ]),
-        tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
+        tests("ObservationTests", in: "Observer", ["ObservedValue", "Observation", "WitnessLink", log]),
         tests("WitnessLinkTests", in: "Observer", ["WitnessLink", "Linux", log]),
         tests(
             "KeeperTests", in: "Observer",
             [
-                "Addresses", "C2", "Keeper", "TestNetwork", "Observation", "Participant", "Program", "SRUP", "Settings",
-                "Signals", "Storage", "WitnessLink",
+                "Addresses", "C2", "Keeper", "TestNetwork", "Observation", "ObservedValue", "Participant", "Program",
+                "SRUP", "Settings", "Signals", "Storage", "WitnessLink",
             ]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
         tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
@@ -417,6 +421,7 @@ let package = Package(
             "CameraTests", in: "Vision",
             ["Addresses", "Camera", "CodeReader", "Linux", "Luma", "Scene", "TestProcesses"],
             resources: [.copy("cameras")]),
+        tests("OpticsTests", in: "Vision", ["CodeReader", "Luma", "ObservedValue", "Optics", "TestProcesses"]),
         tests("ReedSolomonTests", in: "Vision", ["ReedSolomon"]),
         tests(
             "DataMatrixTests", in: "Vision",

@@ -6,6 +6,7 @@ import CodeReader
 import Eyes
 import Glibc
 import Luma
+import ObservedValue
 import Program
 import Synchronization
 
@@ -16,7 +17,8 @@ struct AimCommand: ParsableCommand {
         discussion: """
             Shows one line that is kept up to date: whether a code is seen and read, its kind, the size of its modules in \
             pixels, its sharpness (0 to 100 %), its brightness and contrast in grey levels (of the whole picture when \
-            there is no code), and what to do. What the code says is not shown. Ends at Ctrl-C, or after --seconds.
+            there is no code), and what to do. What the code says is not shown, but for the sizes of the codes of a test \
+            sheet (srup-observer test-sheet). Ends at Ctrl-C, or after --seconds.
 
             With --web the same is shown on a page, with the camera's picture, to whoever on the local network has the \
             address that is printed (also as a QR code): 4 viewers at most, until the command ends. Codes are made \
@@ -123,6 +125,8 @@ private final class AimingEye {
     private var due = ContinuousClock.now
     /// Codes seen since the last picture for the page: they are hidden in the next.
     private var unhidden: [Outline] = []
+    /// Of the test sheet's codes that were read since the last line, in millimetres.
+    private var testEdges: Set<Int> = []
 
     private static let period = Duration.milliseconds(200)
 
@@ -158,10 +162,15 @@ private final class AimingEye {
             if !readings.isEmpty { counts.read += 1 }
             return counts.frames
         }
+        for reading in readings {
+            if let value = reading.candidate.flatMap({ TestValue($0) }) { testEdges.insert(value.edge) }
+        }
         if page != nil, unhidden.count < 256 { unhidden += report.glance.hidden(readings) }
         guard due <= .now else { return reader.look }
         due = .now + Self.period
-        let line = AimLine(report, frame: frame, camera: camera, plane)
+        var line = AimLine(report, frame: frame, camera: camera, plane)
+        line.test = testEdges.isEmpty ? nil : testEdges.sorted()
+        testEdges.removeAll()
         screen.aim(line)
         if let page, page.hasViewers { show(line, plane, page) }
         unhidden.removeAll()

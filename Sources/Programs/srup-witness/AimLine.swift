@@ -22,6 +22,8 @@ struct AimLine: Codable {
     var contrast: Int?
     /// In degrees.
     var tilt: Int?
+    /// Of the codes of a test sheet that were read, their edges in millimetres.
+    var test: [Int]?
     var advice: String?
     var text: String?
     /// Of the last so many frames, in how many a code was read.
@@ -79,6 +81,7 @@ extension AimLine {
         } else {
             parts.append("nothing seen")
         }
+        if let test { parts.append("test sheet: \(test.map(String.init).joined(separator: ", ")) mm read") }
         parts.append("brightness \(brightness ?? 0)")
         parts.append("contrast \(contrast ?? 0)")
         // The advice first: a narrow terminal cuts the rest.
