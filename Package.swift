@@ -198,6 +198,7 @@ let package = Package(
         room("Observation", in: "Observer", ["ObservedValue"]),
         room("WitnessLink", in: "Observer", ["ObservedValue", "CLinux", "Linux", "Limits", log, lifecycle]),
         room("Signals", in: "Observer", ["CGPIO"]),
+        room("Acceptance", in: "Observer", ["Linux"]),
         room("Doctor", in: "Observer", ["Linux", "CLinux", "Program"]),
 
         room(
@@ -258,7 +259,7 @@ let package = Package(
             [
                 "ValueForms", "ObservedValue", "Addresses", "OLED", "Invitations",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
-                "Doctor",
+                "Acceptance", "Doctor",
                 "Signals", "Linux", "Optics", "CWiping", log, lifecycle, arguments,
             ]),
         program(
@@ -411,6 +412,7 @@ let package = Package(
                 "SRUP", "Settings", "Signals", "Storage", "WitnessLink",
             ]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
+        tests("AcceptanceTests", in: "Observer", ["Acceptance", "CodeWriter", "ObservedValue", "TestProcesses"]),
         tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
         tests(
             "ApplianceTests", in: "Observer",

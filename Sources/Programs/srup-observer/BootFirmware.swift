@@ -22,9 +22,9 @@ struct BootFirmware {
             guard let content = Self.content(boot + "/firmware/" + name), !content.isEmpty else { continue }
             let place = root + "usr/lib/firmware/" + name
             guard Self.content(place) != content else { continue }
-            var folder = root + "usr/lib/firmware"
-            for part in [""] + name.split(separator: "/").dropLast() {
-                folder += part.isEmpty ? "" : "/" + part
+            var folder = root
+            for part in ("usr/lib/firmware/" + name).utf8.split(separator: UInt8(ascii: "/")).dropLast() {
+                folder += String(decoding: part, as: UTF8.self) + "/"
                 mkdir(folder, 0o755)
             }
             try OutputFile.write(content, to: place, mode: 0o644)

@@ -5,6 +5,7 @@ import Camera
 import CodeReader
 import Eyes
 import Glibc
+import Linux
 import Luma
 import ObservedValue
 import Program
@@ -41,6 +42,11 @@ struct AimCommand: ParsableCommand {
     var web: String?
     @Option(help: ArgumentHelp("With --web: end after so many minutes.", valueName: "n"))
     var minutes = 15.0
+    @Option(
+        help: ArgumentHelp(
+            "At the end write a picture of where the camera looks, a small JPEG with codes and writing made unreadable.",
+            valueName: "file"))
+    var picture: String?
     @Flag(help: "One JSON object per line, at most five a second.")
     var json = false
 
@@ -65,8 +71,9 @@ struct AimCommand: ParsableCommand {
         let page = try openPage(screen)
         let tally = AimTally()
         let device = eye.address.description
+        let wantsPicture = picture != nil
         session.start {
-            let aiming = AimingEye(screen, page, tally, device, StreamReader(wanted))
+            let aiming = AimingEye(screen, page, tally, device, StreamReader(wanted), keepsPicture: wantsPicture)
             let tuner = CameraTuner()
             return CameraHandlers(
                 onEvent: { aiming.note($0) },
@@ -80,6 +87,13 @@ struct AimCommand: ParsableCommand {
         page?.stop()
         let end = tally.counts.withLock { $0 }
         screen.end(frames: end.frames, read: end.read)
+        if let picture, !end.picture.isEmpty {
+            do throws(OutputFile.Failure) {
+                try OutputFile.write(end.picture, to: picture, mode: 0o644)
+            } catch {
+                throw Program.failure(error, code: .unavailable)
+            }
+        }
         if !end.wasOpen { throw ExitCode(Program.Code.unavailable.rawValue) }
         if end.read == 0 { throw ExitCode(1) }
     }
@@ -107,6 +121,8 @@ private final class AimTally: Sendable {
         var frames = 0
         var read = 0
         var wasOpen = false
+        /// The last one that is safe, as JPEG.
+        var picture: [UInt8] = []
     }
     let counts = Mutex(Counts())
 }
@@ -130,7 +146,13 @@ private final class AimingEye {
 
     private static let period = Duration.milliseconds(200)
 
-    init(_ screen: AimScreen, _ page: PageServer?, _ tally: AimTally, _ device: String, _ reader: StreamReader) {
+    private let keepsPicture: Bool
+
+    init(
+        _ screen: AimScreen, _ page: PageServer?, _ tally: AimTally, _ device: String, _ reader: StreamReader,
+        keepsPicture: Bool
+    ) {
+        self.keepsPicture = keepsPicture
         self.screen = screen
         self.page = page
         self.tally = tally
@@ -165,21 +187,22 @@ private final class AimingEye {
         for reading in readings {
             if let value = reading.candidate.flatMap({ TestValue($0) }) { testEdges.insert(value.edge) }
         }
-        if page != nil, unhidden.count < 256 { unhidden += report.glance.hidden(readings) }
+        if page != nil || keepsPicture, unhidden.count < 256 { unhidden += report.glance.hidden(readings) }
         guard due <= .now else { return reader.look }
         due = .now + Self.period
         var line = AimLine(report, frame: frame, camera: camera, plane)
         line.test = testEdges.isEmpty ? nil : testEdges.sorted()
         testEdges.removeAll()
         screen.aim(line)
-        if let page, page.hasViewers { show(line, plane, page) }
+        if keepsPicture || page?.hasViewers == true { show(line, plane) }
         unhidden.removeAll()
         return reader.look
     }
 
-    private func show(_ line: AimLine, _ plane: LumaPlane, _ page: PageServer) {
+    private func show(_ line: AimLine, _ plane: LumaPlane) {
         let made = maker.picture(of: plane, hiding: unhidden)
         let bytes = made.flatMap { encoder?.encoded($0.picture) } ?? []
-        page.show(PageView(state: line.ascii, picture: bytes))
+        if keepsPicture, !bytes.isEmpty { tally.counts.withLock { $0.picture = bytes } }
+        page?.show(PageView(state: line.ascii, picture: bytes))
     }
 }
