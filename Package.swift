@@ -120,6 +120,7 @@ let package = Package(
         room("Linux", in: "Support", ["CLinux"]),
         room("Addresses", in: "Support"),
         room("CodeWriter", in: "Support", ["CQREncode", "CPNG", "Linux"]),
+        room("PrintedSheet", in: "Support"),
         room("OLED", in: "Support", ["Addresses", "CLinux", "Linux"]),
         room("Limits", in: "Support", [log]),
         room("Storage", in: "Support", ["CSQLite", "Linux"]),
@@ -194,9 +195,10 @@ let package = Package(
 
         // MARK: Observer: verdicts, the witness's line, what it shows and examines
 
-        room("Observation", in: "Observer"),
+        room("Observation", in: "Observer", ["ObservedValue"]),
         room("WitnessLink", in: "Observer", ["ObservedValue", "CLinux", "Linux", "Limits", log, lifecycle]),
         room("Signals", in: "Observer", ["CGPIO"]),
+        room("Acceptance", in: "Observer", ["Linux"]),
         room("Doctor", in: "Observer", ["Linux", "CLinux", "Program"]),
         // Root's side of the observer's own update.
         room("PackageInstall", in: "Observer", ["Linux", "Releases", "Storage"]),
@@ -226,6 +228,8 @@ let package = Package(
         room("AimPage", in: "Vision", ["Luma", "CMicroHTTPD", "CTurboJPEG"]),
         room("Eyes", in: "Vision", ["Addresses", "Camera", "CodeReader", "Luma", arguments]),
 
+        room("Optics", in: "Vision"),
+
         // MARK: NFC: the protocols of a tap, and the reader behind libnfc
 
         room("NFCProtocols", in: "NFC", ["ObservedValue"]),
@@ -250,15 +254,15 @@ let package = Package(
                 "ObservedValue",
                 "Eyes", "WitnessLink", "Camera", "CodeReader", "Luma", "Geometry", "Aiming", "AimPage", "CodeWriter",
                 "NFCProtocols",
-                "NFCReader", "Linux", "Program", "CWiping", arguments,
+                "NFCReader", "Linux", "Optics", "PrintedSheet", "Program", "CWiping", arguments,
             ]),
         program(
             "srup-observer",
             [
                 "ValueForms", "ObservedValue", "Addresses", "OLED", "Invitations",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
-                "Doctor", "PackageInstall",
-                "Signals", "Linux", "CWiping", log, lifecycle, arguments,
+                "Acceptance", "Doctor", "PackageInstall",
+                "Signals", "Linux", "Optics", "CWiping", log, lifecycle, arguments,
             ]),
         program(
             "srup-device",
@@ -351,6 +355,7 @@ let package = Package(
         tests("SettingsTests", in: "Support", ["Settings"]),
         tests("ProgramTests", in: "Support", ["Program", "Linux", arguments, log, lifecycle]),
         tests("CodeWriterTests", in: "Support", ["CodeReader", "CodeWriter", "Luma"]),
+        tests("PrintedSheetTests", in: "Support", ["PrintedSheet"]),
         tests("OLEDTests", in: "Support", ["Addresses", "DisplaySimulator", "OLED", "ValueForms"]),
         tests("ObservedValueTests", in: "Protocol", ["ObservedValue"]),
         tests(
@@ -400,18 +405,19 @@ let package = Package(
                 "KeyService", "HTTPServing", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage",
                 "COpenSSL", log, web("Hummingbird"),
             ]),
-        tests("ObservationTests", in: "Observer", ["Observation", "WitnessLink", log]),
+        tests("ObservationTests", in: "Observer", ["ObservedValue", "Observation", "WitnessLink", log]),
         tests("WitnessLinkTests", in: "Observer", ["WitnessLink", "Linux", log]),
         tests(
             "KeeperTests", in: "Observer",
             [
-                "Addresses", "C2", "Keeper", "TestNetwork", "Observation", "Participant", "Program", "SRUP", "Settings",
-                "Signals", "Storage", "WitnessLink",
+                "Addresses", "C2", "Keeper", "TestNetwork", "Observation", "ObservedValue", "Participant", "Program",
+                "SRUP", "Settings", "Signals", "Storage", "WitnessLink",
             ]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
         tests(
             "PackageInstallTests", in: "Observer",
             ["PackageInstall", "Linux", "Releases", "Storage", "COpenSSL"]),
+        tests("AcceptanceTests", in: "Observer", ["Acceptance", "CodeWriter", "ObservedValue", "TestProcesses"]),
         tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
         tests(
             "ApplianceTests", in: "Observer",
@@ -422,6 +428,7 @@ let package = Package(
             "CameraTests", in: "Vision",
             ["Addresses", "Camera", "CodeReader", "Linux", "Luma", "Scene", "TestProcesses"],
             resources: [.copy("cameras")]),
+        tests("OpticsTests", in: "Vision", ["CodeReader", "Luma", "ObservedValue", "Optics", "TestProcesses"]),
         tests("ReedSolomonTests", in: "Vision", ["ReedSolomon"]),
         tests(
             "DataMatrixTests", in: "Vision",

@@ -36,47 +36,16 @@ public struct WitnessCheck: Sendable {
 
     /// Blocks until the witness has ended or its time is over.
     public func findings() -> [Finding] {
-        var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else {
-            return [Finding(name, .problem, "no pipe: \(String(cString: strerror(errno)))")]
-        }
-        _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
-        _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
-        defer { close(ends[0]) }
-        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
-        defer { close(null) }
-        let process: pid_t
-        do {
-            process = try ChildProcess.start(executable, arguments, descriptors: [0: null, 1: ends[1], 2: null])
+        do throws(ChildProcess.Failure) {
+            let output = try ChildProcess.output(
+                of: executable, arguments, until: .now + limit, atMost: Self.maximumBytes)
+            return Self.parsed(output.bytes) + problem(output.end)
         } catch {
-            close(ends[1])
             return [
                 Finding(
                     name, .problem, error.description, remedy: "install the whole package: srup-witness is part of it")
             ]
         }
-        close(ends[1])
-        let deadline = ContinuousClock.now + limit
-        let output = read(ends[0], until: deadline)
-        let end = ChildProcess.wait(process, until: deadline, killsGroup: true)
-        return Self.parsed(output) + problem(end)
-    }
-
-    private func read(_ descriptor: Int32, until deadline: ContinuousClock.Instant) -> [UInt8] {
-        var output: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while output.count < Self.maximumBytes {
-            let left = Int32(clamping: Int((deadline - .now) / .milliseconds(1)))
-            var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            let ready = poll(&poller, 1, max(left, 0))
-            if ready < 0 && errno == EINTR { continue }
-            guard ready > 0 else { break }
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { break }
-            output.append(contentsOf: chunk.prefix(count))
-        }
-        return output
     }
 
     /// Whole lines only: the last one of a program that died may be cut off.

@@ -31,6 +31,7 @@ package actor ObservationService {
     private var hasAnsweredLeftOvers = false
     private var witnesses: [any ObservingWitness] = []
     private var timer: Task<Void, Never>?
+    private var aim: LampAim?
     private var told: (@Sendable (DeviceID?, Verdict) -> Void)?
     package private(set) var verdicts: [String: Int] = [:]
     package private(set) var eyes: [String: String] = [:]
@@ -73,6 +74,25 @@ package actor ObservationService {
         subjects.compactMap { token, device in
             watches.times(of: token).map { (device, $0.opened, $0.deadline) }
         }.sorted { ($0.opened, $0.device) < ($1.opened, $1.device) }
+    }
+
+    /// Looks for so long, whoever asks or not, and says on the lamp whether anything is read.
+    package func aim(for duration: Duration) {
+        guard duration > .zero else { return }
+        aim = LampAim(until: now + duration)
+        causedLog.log(
+            .notice, about: "aiming", "looking for \(duration), so that the camera can be pointed (aim_minutes)")
+        for witness in witnesses { witness.wake() }
+        showAim()
+        schedule()
+    }
+
+    private func showAim() {
+        let word = aim?.word(at: now)
+        signals?.aim(name, word)
+        guard aim != nil, word == nil else { return }
+        aim = nil
+        restIfIdle()
     }
 
     /// Whoever wants to know of each verdict as it is sent.
@@ -177,19 +197,27 @@ package actor ObservationService {
     }
 
     private func saw(_ sighting: Sighting) {
+        if aim != nil {
+            aim?.read(at: now)
+            showAim()
+            schedule()
+        }
         finish(watches.saw(sighting, at: now))
         srup_wipe_stack()
     }
 
     /// Does what is due.
     package func tick() {
+        if aim != nil { showAim() }
         finish(watches.tick(at: now))
         schedule()
     }
 
     private func schedule() {
         timer?.cancel()
-        guard let deadline = watches.nextDeadline else { return }
+        let now = now
+        let deadlines = [watches.nextDeadline, aim?.nextChange(after: now)].compactMap { $0 }
+        guard let deadline = deadlines.min() else { return }
         timer = time.wake(at: deadline) { [weak self] in await self?.tick() }
     }
 
@@ -203,7 +231,7 @@ package actor ObservationService {
     }
 
     private func restIfIdle() {
-        guard watches.isEmpty else { return }
+        guard watches.isEmpty, aim == nil else { return }
         for witness in witnesses { witness.rest() }
         timer?.cancel()
     }

@@ -63,6 +63,7 @@ package struct RunningObserver {
         witnesses = eyes.map(\.process)
         reports = eyes.map(\.reports)
         await desk.use(witnesses)
+        await desk.aim(for: .seconds(60 * (settings.appliance?.aimMinutes ?? 0)))
         let log = logger
         let end = IdentityEnd(folder: observer.stateFolder, participant: participant)
         self.end = end

@@ -4,13 +4,15 @@ import Signals
 import Synchronization
 
 /// What all logical observers of the box are doing, as one word on the signal socket: a fault anywhere is shown first,
-/// then looking, then waiting.
+/// then looking, then waiting. While somebody points the eyes, that is shown in place of a fault and of waiting.
 package final class SignalBoard: Sendable {
     private struct Part {
         var isJoined = false
         var isConnected = false
         var watches = 0
         var blindEyes: Set<String> = []
+        /// While somebody points the eyes: ``SignalWord/aiming`` or ``SignalWord/readable``.
+        var aim: SignalWord?
         /// What the operator compares before this observer is let in, 32 hexadecimal digits.
         var value: String?
 
@@ -43,7 +45,10 @@ package final class SignalBoard: Sendable {
         parts.withLock { parts in
             body(&parts[name, default: Part()])
             let words = Set(parts.values.map(\.word))
-            let word: SignalWord = words.contains(.fault) ? .fault : words.contains(.looking) ? .looking : .waiting
+            var word: SignalWord = words.contains(.fault) ? .fault : words.contains(.looking) ? .looking : .waiting
+            // Who points a camera has asked for it; the network may come later.
+            let aims = parts.values.compactMap(\.aim)
+            if !aims.isEmpty, word != .looking { word = aims.contains(.readable) ? .readable : .aiming }
             socket.publish(word.rawValue)
         }
     }
@@ -58,6 +63,8 @@ package final class SignalBoard: Sendable {
     func disconnected(_ name: String) { change(name) { $0.isConnected = false } }
     func joined(_ name: String, _ isJoined: Bool) { change(name) { $0.isJoined = isJoined } }
     func watches(_ name: String, _ count: Int) { change(name) { $0.watches = count } }
+
+    func aim(_ name: String, _ word: SignalWord?) { change(name) { $0.aim = word } }
 
     /// - Parameter isBlind: it was awake and could not see.
     func eye(_ name: String, _ eye: String, isBlind: Bool) {

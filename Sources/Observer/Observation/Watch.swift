@@ -1,3 +1,5 @@
+import ObservedValue
+
 /// The rules by which sightings become verdicts.
 public struct WatchRules: Sendable, Hashable {
     /// How long a watch lasts.
@@ -39,6 +41,7 @@ public struct WatchRules: Sendable, Hashable {
 ///   the watch had opened, has stayed there, and no unread symbol is beside it.
 /// * What was in view before, in this watch or an earlier one, is furniture and denies nothing.
 /// * Nothing of this in time is FAILED.
+/// * A value of a printed test sheet (``TestValue``) is nothing, however it is shown, and were it the nonce.
 ///
 /// Pure: the time is passed in, as a duration since any fixed moment, and never goes back. Neither nonces nor values seen
 /// are kept, only closures that compare and fingerprints.
@@ -144,6 +147,7 @@ public struct Watches<ID: Hashable & Sendable>: Sendable {
 
     /// Judges what was seen.
     public mutating func saw(_ sighting: Sighting, at now: Duration) -> [Ended] {
+        guard TestValue(sighting.value) == nil else { return [] }
         if let index = open.firstIndex(where: { $0.matches(sighting.value) }) {
             return [end(at: index, .valid(witness: sighting.witness), now)]
         }

@@ -31,6 +31,8 @@ public struct SignalPattern: Sendable, Hashable {
             self.init(
                 [150, 150, 150, 150, 150, 400, 450, 150, 450, 150, 450, 400, 150, 150, 150, 150, 150, 1500], [],
                 "SOS, again and again")
+        case .aiming: self.init([500, 500], [], "slow even blinking")
+        case .readable: self.init([950, 50], [], "on, with a blink each second")
         case .locate:
             self.init(
                 Array(repeatElement([80, 120, 80, 720], count: 30).joined()),

@@ -5,6 +5,10 @@ public enum SignalWord: String, Sendable, CaseIterable {
     case invalid = "INVALID"
     case failed = "FAILED"
     case fault
+    /// The eyes look so that somebody can point them: nothing is read.
+    case aiming
+    /// Likewise, and a code or a tap is read.
+    case readable
     /// Somebody looks for this observer among others.
     case locate
 
@@ -24,6 +28,8 @@ public enum SignalWord: String, Sendable, CaseIterable {
         case .invalid: "INVALID: another value was shown"
         case .failed: "FAILED: nothing could be read in time"
         case .fault: "fault: no broker, not joined, or no camera or reader (srup-observer doctor)"
+        case .aiming: "looking so that the camera can be pointed; no code is read ([appliance] aim_minutes)"
+        case .readable: "likewise, and a code is read: the camera points well"
         case .locate: "here: somebody asks for this observer at the C2 server"
         }
     }

@@ -89,6 +89,7 @@ private struct SecretWipe {
                 switch encoding {
                 case .utf8: Unicode.UTF8.width(scalar)
                 case .utf16: Unicode.UTF16.width(scalar)
+                case .windows1252: 1
                 }
             cleaned.append(contentsOf: repeatElement("*", count: count))
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Keeper
 import Program
 
 /// Commands that look at pictures. They are run by srup-witness, which takes this process's place: the program that
@@ -9,10 +10,13 @@ protocol LookingCommand: ParsableCommand {
 }
 
 extension LookingCommand {
-    func run() throws {
+    func run() throws { try look() }
+
+    /// - Parameter more: arguments besides those that were given.
+    func look(_ more: [String] = []) throws {
         let program = Program.sibling("srup-witness")
         let name = Self.configuration.commandName ?? ""
-        var argv: [UnsafeMutablePointer<CChar>?] = ([program, name] + arguments).map { strdup($0) } + [nil]
+        var argv: [UnsafeMutablePointer<CChar>?] = ([program, name] + arguments + more).map { strdup($0) } + [nil]
         // This thread is one of the cooperative pool's, which blocks signals, and the mask outlives exec: without this
         // the program could not be ended by SIGTERM.
         var none = sigset_t()
@@ -57,4 +61,26 @@ struct NFC: LookingCommand {
 
     @Argument(parsing: .captureForPassthrough)
     var arguments: [String] = []
+}
+
+struct TestSheet: LookingCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "test-sheet",
+        abstract:
+            "Make a page of test codes to print, with the distances at which they are read; see \"test-sheet --help\".")
+
+    @Argument(parsing: .captureForPassthrough)
+    var arguments: [String] = []
+
+    /// For the picture size that is configured on this machine, when none is given.
+    func run() throws {
+        let isGiven = arguments.contains { $0 == "--size" || $0.hasPrefix("--size=") || $0 == "--help" || $0 == "-h" }
+        try look(isGiven ? [] : configuredSize.map { ["--size", $0] } ?? [])
+    }
+
+    private var configuredSize: String? {
+        guard let settings = try? ObserverSettings.load(ObserverSettings.defaultPath) else { return nil }
+        for case .camera(let camera) in settings.observers.flatMap(\.eyes) { return "\(camera.width)x\(camera.height)" }
+        return nil
+    }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Addresses
 import Keeper
 import ObservedValue
 import Program
@@ -14,8 +15,11 @@ struct Prepare: ParsableCommand {
         abstract: "Take over the configuration from the boot partition (the image does this at every start).",
         discussion: """
             Reads srup-observer.toml (and ca.crt, release.pub) on the boot partition, checks it, keeps it on the state partition, and sets \
-            host name, Wi-Fi, SSH key, time server and updates from its tables [appliance] and [wifi]. A Wi-Fi passphrase \
-            is moved to the state partition and overwritten with stars; a file in which that cannot be done is refused. When \
+            host name, Wi-Fi, address, proxy, SSH key, time server and updates from its tables [appliance], [wifi] and [network]; \
+            copies what lies in the folder firmware to where the kernel looks for firmware. A Wi-Fi passphrase \
+            is moved to the state partition and overwritten with stars; a file in which that cannot be done is refused. The \
+            file may be UTF-8, or UTF-16 as Windows' Notepad saves it; Windows' code page ("ANSI") is taken only where \
+            nothing but comments depends on it. srup-observer.toml.txt is taken for it when that is clear. When \
             the file is wrong or half written, what was there before stays in force and srup-observer-problem.txt beside it \
             says why. It is read in a process of its own first, with limits of time and memory.
 
@@ -55,20 +59,23 @@ struct Prepare: ParsableCommand {
 
     /// What is in force from now on.
     private func takeOver() throws -> SystemSettings {
+        let stray = BootFolder(path: boot).settle()
         do {
             let bytes = try SettingsFile.contents(of: found, name: BootConfiguration.name)
             var examination = Examination(patience: .seconds(patience))
             if let examiner { examination.program = examiner }
             try examination.examine(found, name: BootConfiguration.name)
             let configuration = try BootConfiguration(bytes)
-            try keep(configuration)
+            try keep(configuration, beside: stray)
             return SystemSettings(configuration.settings)
         } catch {
-            return try previous(because: String(describing: error))
+            return try previous(
+                because: ([String(describing: error)] + (stray.map { [$0] } ?? [])).joined(separator: "\n\n"))
         }
     }
 
-    private func keep(_ configuration: BootConfiguration) throws {
+    /// - Parameter stray: what is to be told of other files in the folder.
+    private func keep(_ configuration: BootConfiguration, beside stray: String?) throws {
         // First kept, then wiped: a power cut in between leaves the passphrase in both places until the next start.
         if let passphrase = configuration.settings.appliance?.wifi?.passphrase {
             try PrivateFile.write(passphrase, to: passphraseFile)
@@ -90,7 +97,11 @@ struct Prepare: ParsableCommand {
             else { continue }
             try PrivateFile.write(text, to: config + "/" + name, mode: 0o644)
         }
-        if !isTold { unlink(problemFile) }
+        if let stray, !isTold {
+            tell(stray)
+        } else if !isTold {
+            unlink(problemFile)
+        }
     }
 
     private func previous(because problem: String) throws -> SystemSettings {
@@ -154,7 +165,21 @@ struct Prepare: ParsableCommand {
         // (udev/README.md).
         attempt {
             try file(
-                config + "/udev.conf", settings.hasReader ? "SRUP_SERIAL_READER=1\nSRUP_I2C_READER=1\n" : nil)
+                config + "/udev.conf",
+                settings.hasReader
+                    ? "SRUP_SERIAL_READER=1\nSRUP_I2C_READER=1\n"
+                        + (settings.isReaderOnHeader ? "SRUP_HEADER_READER=1\n" : "") : nil)
+        }
+        let network = appliance?.network
+        attempt {
+            try system(
+                "etc/systemd/network/40-srup.network", network?.unit(isWireless: appliance?.wifi != nil))
+        }
+        attempt { try system("etc/srup-proxy", network?.environment) }
+        attempt {
+            let new = try BootFirmware(boot: boot, root: root.hasSuffix("/") ? root : root + "/").copy()
+            // The unit loads the Wi-Fi driver again, which did not find it.
+            if !new.isEmpty { try system("run/srup-firmware", new.joined(separator: "\n") + "\n") }
         }
         // Eyes that look at files have no device whose coming would start their witness's socket.
         attempt { try system("run/srup-observer-file-eye", settings.looksAtFiles ? "camera\n" : nil) }
@@ -213,6 +238,8 @@ struct Prepare: ParsableCommand {
 private struct SystemSettings {
     var appliance: ApplianceSettings?
     var hasReader = false
+    /// One that is addressed on the header's serial line.
+    var isReaderOnHeader = false
     var looksAtFiles = false
 
     private init() {}
@@ -221,6 +248,7 @@ private struct SystemSettings {
         appliance = settings.appliance
         let eyes = settings.observers.flatMap(\.eyes)
         hasReader = eyes.contains { $0.kind == "nfc" }
+        isReaderOnHeader = eyes.contains { $0.isOnHeader }
         looksAtFiles = eyes.contains { $0.isFile }
     }
 
@@ -239,6 +267,11 @@ private struct SystemSettings {
 }
 
 extension ObserverSettings.Eye {
+    fileprivate var isOnHeader: Bool {
+        guard case .nfc(let nfc) = self, case .serial(let path, _) = nfc.device else { return false }
+        return ["/dev/srup/pn532-serial", "/dev/serial0", "/dev/ttyS0", "/dev/ttyS1", "/dev/ttyAMA0"].contains(path)
+    }
+
     /// It looks at pictures in files, not at a device.
     fileprivate var isFile: Bool {
         guard case .camera(let camera) = self else { return false }

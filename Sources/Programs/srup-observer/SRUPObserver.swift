@@ -15,8 +15,9 @@ struct SRUPObserver: AsyncParsableCommand {
         version: Release.version,
         subcommands: [
             Register.self, Run.self, ResetCommand.self, StatusCommand.self, MetricsCommand.self, DoctorCommand.self,
+            AcceptCommand.self,
             SignalCommand.self,
             Scan.self,
-            Capture.self, Aim.self, NFC.self, Prepare.self, InstallUpdate.self,
+            Capture.self, Aim.self, NFC.self, OpticsCommand.self, TestSheet.self, Prepare.self, InstallUpdate.self,
         ])
 }

@@ -5,7 +5,9 @@ import Camera
 import CodeReader
 import Eyes
 import Glibc
+import Linux
 import Luma
+import ObservedValue
 import Program
 import Synchronization
 
@@ -17,7 +19,7 @@ struct AimCommand: ParsableCommand {
             Shows one line that is kept up to date: what to do, whether a code is seen and read, its kind, the size of its \
             modules in pixels, its sharpness (0 to 100 %), its brightness and contrast in grey levels (of the whole picture \
             when there is no code), and the time left. What these figures should be is said once, at the beginning. What the \
-            code says is not shown. Ends at Ctrl-C, or after --seconds.
+            code says is not shown, but for the sizes of the codes of a test sheet (srup-observer test-sheet). Ends at Ctrl-C, or after --seconds.
 
             With --web the same is shown on a page, with the camera's picture, to whoever on the local network has the \
             address that is printed (also as a QR code): 4 viewers at most, until the command ends. Codes are made \
@@ -40,6 +42,11 @@ struct AimCommand: ParsableCommand {
     var web: String?
     @Option(help: ArgumentHelp("With --web: end after so many minutes.", valueName: "n"))
     var minutes = 15.0
+    @Option(
+        help: ArgumentHelp(
+            "At the end write a picture of where the camera looks, a small JPEG with codes and writing made unreadable.",
+            valueName: "file"))
+    var picture: String?
     @Flag(help: "One JSON object per line, at most five a second.")
     var json = false
 
@@ -66,9 +73,11 @@ struct AimCommand: ParsableCommand {
         let tally = AimTally()
         let device = eye.address.description
         let deadline = limit.map { ContinuousClock.now + $0 }
+        let wantsPicture = picture != nil
         session.start {
             let reader = StreamReader(wanted, readers: readers)
-            let aiming = AimingEye(screen, page, tally, device, reader, until: deadline)
+            let aiming = AimingEye(
+                screen, page, tally, device, reader, until: deadline, keepsPicture: wantsPicture)
             let tuner = CameraTuner()
             return CameraHandlers(
                 onEvent: { aiming.note($0) },
@@ -81,6 +90,13 @@ struct AimCommand: ParsableCommand {
         page?.stop()
         let end = tally.counts.withLock { $0 }
         screen.end(frames: end.frames, read: end.read)
+        if let picture, !end.picture.isEmpty {
+            do throws(OutputFile.Failure) {
+                try OutputFile.write(end.picture, to: picture, mode: 0o644)
+            } catch {
+                throw Program.failure(error, code: .unavailable)
+            }
+        }
         if !end.wasOpen { throw ExitCode(Program.Code.unavailable.rawValue) }
         if end.read == 0 { throw ExitCode(1) }
     }
@@ -108,6 +124,8 @@ private final class AimTally: Sendable {
         var frames = 0
         var read = 0
         var wasOpen = false
+        /// The last one that is safe, as JPEG.
+        var picture: [UInt8] = []
     }
     let counts = Mutex(Counts())
 }
@@ -127,14 +145,19 @@ private final class AimingEye {
     private var due = ContinuousClock.now
     /// Codes seen since the last picture for the page: they are hidden in the next.
     private var unhidden: [Outline] = []
+    /// Of the test sheet's codes that were read since the last line, in millimetres.
+    private var testEdges: Set<Int> = []
 
     private static let period = Duration.milliseconds(200)
 
+    private let keepsPicture: Bool
+
     init(
         _ screen: AimScreen, _ page: PageServer?, _ tally: AimTally, _ device: String, _ reader: StreamReader,
-        until deadline: ContinuousClock.Instant?
+        until deadline: ContinuousClock.Instant?, keepsPicture: Bool
     ) {
         self.deadline = deadline
+        self.keepsPicture = keepsPicture
         self.screen = screen
         self.page = page
         self.tally = tally
@@ -166,22 +189,28 @@ private final class AimingEye {
             if !readings.isEmpty { counts.read += 1 }
             return counts.frames
         }
-        if page != nil, unhidden.count < 256 { unhidden += report.glance.hidden(readings) }
+        for reading in readings {
+            if let value = reading.candidate.flatMap({ TestValue($0) }) { testEdges.insert(value.edge) }
+        }
+        if page != nil || keepsPicture, unhidden.count < 256 { unhidden += report.glance.hidden(readings) }
         guard due <= .now else { return reader.look }
         due = .now + Self.period
         var line = AimLine(report, frame: frame, camera: camera, plane)
         line.left = deadline.map { max(Int(($0 - .now) / .seconds(1)), 0) }
+        line.test = testEdges.isEmpty ? nil : testEdges.sorted()
+        testEdges.removeAll()
         screen.aim(line)
-        if let page, page.hasViewers { show(line, plane, page) }
+        if keepsPicture || page?.hasViewers == true { show(line, plane) }
         unhidden.removeAll()
         return reader.look
     }
 
-    private func show(_ line: AimLine, _ plane: LumaPlane, _ page: PageServer) {
+    private func show(_ line: AimLine, _ plane: LumaPlane) {
         var line = line
         line.wanted = AimTargets.texts
         let made = maker.picture(of: plane, hiding: unhidden)
         let bytes = made.flatMap { encoder?.encoded($0.picture) } ?? []
-        page.show(PageView(state: line.ascii, picture: bytes))
+        if keepsPicture, !bytes.isEmpty { tally.counts.withLock { $0.picture = bytes } }
+        page?.show(PageView(state: line.ascii, picture: bytes))
     }
 }

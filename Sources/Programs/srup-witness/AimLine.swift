@@ -22,6 +22,8 @@ struct AimLine: Codable {
     var contrast: Int?
     /// In degrees.
     var tilt: Int?
+    /// Of the codes of a test sheet that were read, their edges in millimetres.
+    var test: [Int]?
     var advice: String?
     /// Which of module, sharpness, brightness and contrast are not as they should be, and how they should be.
     var off: [String]?
@@ -84,6 +86,7 @@ extension AimLine {
             if let sharpness { parts.append("sharp \(Int((sharpness * 100).rounded())) %") }
         }
         if withBrightness { parts.append("light \(brightness ?? 0)") }
+        if let test { parts.append("sheet \(test.map(String.init).joined(separator: " ")) mm") }
         parts.append("contrast \(contrast ?? 0)")
         if let time { parts.append(time) }
         let isGood = advice == Advice.good.rawValue

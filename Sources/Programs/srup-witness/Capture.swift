@@ -4,6 +4,7 @@ import CodeReader
 import Eyes
 import Glibc
 import Linux
+import ObservedValue
 import Program
 import Synchronization
 
@@ -34,6 +35,8 @@ struct Capture: ParsableCommand {
         var height: Int?
         var value: String?
         var symbology: String?
+        /// Of a test sheet's code, its edge in millimetres.
+        var test: Int?
         var frame: Int?
         var frames: Int?
         var reason: String?
@@ -123,10 +126,11 @@ struct Capture: ParsableCommand {
         // For people a code that stays in view is one line; for programs every frame is.
         for reading in json ? readings : new {
             let value = String(decoding: reading.value, as: UTF8.self)
+            let test = reading.candidate.flatMap { TestValue($0)?.edge }
+            let words = test.map { "test sheet's code of \($0) mm" } ?? value.debugDescription.withoutControls
             show(
-                Line(event: "sighting", value: value, symbology: reading.symbology.rawValue, frame: frame),
-                "sighting: \(reading.symbology.rawValue): \(value.debugDescription.withoutControls) in frame \(frame)",
-                box)
+                Line(event: "sighting", value: value, symbology: reading.symbology.rawValue, test: test, frame: frame),
+                "sighting: \(reading.symbology.rawValue): \(words) in frame \(frame)", box)
         }
     }
 

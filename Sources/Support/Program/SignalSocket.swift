@@ -45,6 +45,9 @@ public final class SignalSocket: Service, Sendable {
         return run + "/" + name
     }
 
+    /// What who comes now is told.
+    public var word: String { state.withLock { $0.word } }
+
     /// Says a word; one that is `passing` is an event, and not told to those who come later.
     public func publish(_ word: String, passing: Bool = false) {
         state.withLock { state in

@@ -143,6 +143,7 @@ package final class TestObserver {
     private let timeout: Duration
     package private(set) var member: Member
     package private(set) var service: ObservationService
+    private let signals: SignalBoard?
     private let eye = Eye()
 
     private final class Eye: ObservingWitness {
@@ -155,23 +156,28 @@ package final class TestObserver {
         func rest() { isAwake.withLock { $0 = false } }
     }
 
+    /// - Parameter signals: where it says what its lamp shows.
     package init(
-        _ id: DeviceID, _ network: TestNetwork, rules: WatchRules, timeout: Duration = .seconds(20)
+        _ id: DeviceID, _ network: TestNetwork, rules: WatchRules, timeout: Duration = .seconds(20),
+        signals: SignalBoard? = nil
     ) async throws {
         self.id = id
+        self.signals = signals
         self.network = network
         self.rules = rules
         self.timeout = timeout
         participant = try network.participant(id)
-        (member, service) = try Self.made(participant, network, rules, timeout)
+        (member, service) = try Self.made(participant, network, rules, timeout, signals)
         try await start()
     }
 
     private static func made(
-        _ participant: Participant, _ network: TestNetwork, _ rules: WatchRules, _ timeout: Duration
+        _ participant: Participant, _ network: TestNetwork, _ rules: WatchRules, _ timeout: Duration,
+        _ signals: SignalBoard?
     ) throws -> (Member, ObservationService) {
         let service = ObservationService(
-            participant, server: TestServer.id, rules: rules, events: try EventLog(path: nil), time: network.time)
+            participant, server: TestServer.id, rules: rules, events: try EventLog(path: nil), signals: signals,
+            time: network.time)
         var manners = Member.Behaviour(
             rejoin: timeout * 3, identification: Identification(program: "test", observations: rules.maximumWatches))
         manners.joinTimeout = timeout
@@ -201,12 +207,15 @@ package final class TestObserver {
     /// As after a crash: what was in memory is gone.
     package func restart() async throws {
         network.cut(id, after: nil)
-        (member, service) = try Self.made(participant, network, rules, timeout)
+        (member, service) = try Self.made(participant, network, rules, timeout, signals)
         try await start()
     }
 
     /// How often its eye has been told to open.
     package var wakes: Int { eye.wakes.withLock { $0 } }
+
+    /// Whether its eye is open.
+    package var isAwake: Bool { eye.isAwake.withLock { $0 } }
 
     /// Sees a value once, if it is looking.
     ///

@@ -49,7 +49,8 @@ public struct EyeOptions: ParsableArguments, Sendable {
     /// The picture size to ask for, in pixels.
     public var wanted: (width: Int, height: Int) { Self.parsed(size) ?? (1280, 720) }
 
-    private static func parsed(_ text: String) -> (width: Int, height: Int)? {
+    /// "1280x720" as two numbers of pixels; `nil` for anything else.
+    public static func parsed(_ text: String) -> (width: Int, height: Int)? {
         // Digits only: Swift's own reading takes a sign, too.
         let parts = text.split(separator: "x", omittingEmptySubsequences: false).map { part in
             part.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(part) : nil

@@ -141,6 +141,57 @@ import Testing
         }
     }
 
+    @Test(arguments: ["/dev/srup/pn532-serial", "/dev/ttyS1", "/dev/serial0", "/dev/ttyUSB0"])
+    func aReaderOnTheHeadersLineIsSaidToUdev(_ path: String) throws {
+        try card("[nfc]\ndevice = \"pn532_uart:\(path)\"\n") { card in
+            try card.prepare(ends: 0)
+            let isOnHeader = card.text("state/config/udev.conf")?.contains("SRUP_HEADER_READER=1\n") == true
+            #expect(isOnHeader == (path != "/dev/ttyUSB0"))
+        }
+    }
+
+    @Test(arguments: [true, false]) func anAddressAndAProxyAreTakenOver(_ isWireless: Bool) throws {
+        let network =
+            "[network]\naddress = \"10.1.2.3/24\"\ngateway = \"10.1.2.1\"\ndns = [\"10.1.2.1\", \"fd00::1\"]\n"
+            + "proxy = \"http://10.1.2.9:3128\"\n"
+        let wifi = "[wifi]\nssid = \"a\"\npassphrase = \"12345678\"\ncountry = \"DE\"\n"
+        try card(network + (isWireless ? wifi : "")) { card in
+            try card.prepare(ends: 0)
+            let unit = "root/etc/systemd/network/40-srup.network"
+            #expect(
+                card.text(unit) == "[Match]\nType=\(isWireless ? "wlan" : "ether")\n\n[Network]\nAddress=10.1.2.3/24\n"
+                    + "Gateway=10.1.2.1\nDNS=10.1.2.1\nDNS=fd00::1\nMulticastDNS=yes\n")
+            #expect(
+                card.text("root/etc/srup-proxy")
+                    == "http_proxy=http://10.1.2.9:3128\nhttps_proxy=http://10.1.2.9:3128\n")
+            try card.runner.write("[appliance]\nhostname = \"a\"\n", to: "boot/srup-observer.toml")
+            try card.prepare(ends: 0)
+            #expect(card.text(unit) == nil && card.text("root/etc/srup-proxy") == nil)
+        }
+    }
+
+    @Test func firmwareOnTheCardGoesToTheKernelsFolder() throws {
+        try card(Card.good) { card in
+            for folder in ["boot/firmware/brcm", "boot/firmware/.Trash"] {
+                try FileManager.default.createDirectory(
+                    atPath: card.runner.path(folder), withIntermediateDirectories: true)
+            }
+            let chip = "brcm/brcmfmac43430b0-sdio.bin"
+            for name in [chip, "brcm/._brcmfmac43430b0-sdio.bin", "README.txt", ".Trash/x", "empty.bin"] {
+                try card.runner.write(name == "empty.bin" ? "" : name, to: "boot/firmware/" + name)
+            }
+            try card.prepare(ends: 0)
+            #expect(card.text("root/usr/lib/firmware/" + chip) == chip)
+            #expect(card.text("root/run/srup-firmware") == chip + "\n")
+            let all = FileManager.default.enumerator(atPath: card.runner.path("root/usr/lib/firmware"))
+            #expect(all?.compactMap { $0 as? String }.sorted() == ["brcm", chip])
+            // What is there already is not said to be new: the driver found it.
+            try FileManager.default.removeItem(atPath: card.runner.path("root/run/srup-firmware"))
+            try card.prepare(ends: 0)
+            #expect(card.text("root/run/srup-firmware") == nil)
+        }
+    }
+
     @Test func aHalfWrittenFileLeavesWhatWasBefore() throws {
         try card(Card.good) { card in
             try card.prepare(ends: 0)
@@ -171,6 +222,12 @@ import Testing
         ("[wifi]\nssid = \"a\"\npassphrase = \"short\"\ncountry = \"DE\"", "8 to 63"),
         ("[wifi]\nssid = \"a\"\npassphrase = \"newline\\nnewline\"\ncountry = \"DE\"", "printable"),
         ("[wifi]\nssid = \"a\"\npassphrase = \"12345678\"", "country"),
+        ("[network]\naddress = \"10.0.0.1\"", "prefix"), ("[network]\naddress = \"10.0.0.1/33\"", "prefix"),
+        ("[network]\ngateway = \"10.0.0.1\"", "needed beside"),
+        ("[network]\naddress = \"10.0.0.2/8\"\ndns = [\"a\"]", "three addresses"),
+        ("[network]\nproxy = \"http://a:1\\nX=1\"", "a host and a port"),
+        ("[network]\nproxy = \"http://user@a:1\"", "a host and a port"),
+        ("[appliance]\naim_minutes = 241", "from 0 to 240"),
         ("[wifi]\npassphrase = \"12345678\"\ncountry = \"DE\"", "wifi.ssid"),
         ("[wifi]\nssid = \"123456789012345678901234567890123\"\ncountry = \"DE\"", "32 bytes"),
     ])

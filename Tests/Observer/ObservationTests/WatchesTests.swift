@@ -1,3 +1,4 @@
+import ObservedValue
 import Observation
 import Testing
 
@@ -49,6 +50,37 @@ import Testing
         }
     }
     func tap(_ value: [UInt8]) -> Sighting { Sighting(value: value, manner: .presented, witness: "nfc") }
+
+    /// However it is shown and however long, and were it the nonce itself.
+    @Test(arguments: [15, 30, 80]) func aTestSheetsValueCountsForNothing(_ edge: Int) throws {
+        let value = try #require(TestValue(edge: edge)).bytes
+        for nonce in [Self.nonce, value] {
+            var watches = watches()
+            open("a", nonce, in: &watches, at: .seconds(1))
+            #expect(show(glimpse(value), in: &watches, from: .seconds(2), to: .seconds(50)) == nil)
+            #expect(watches.saw(tap(value), at: .seconds(51)).isEmpty)
+            #expect(watches.remembered == 0 && watches.count == 1)
+        }
+        // Beside it the nonce is as valid as ever.
+        var watches = watches()
+        open("a", in: &watches, at: .seconds(1))
+        _ = watches.saw(glimpse(value), at: .seconds(2))
+        #expect(watches.saw(glimpse(Self.nonce), at: .seconds(2)).first?.verdict == .valid(witness: "camera"))
+        // Who knows no test values takes it for a parcel's number.
+        #expect(ObservedValue(bytes: value)?.isDecimal == true)
+    }
+
+    @Test func onlyATestValueIsOne() throws {
+        let value = try #require(TestValue(edge: 123))
+        #expect(TestValue(value.bytes) == value)
+        #expect(TestValue(edge: -1) == nil && TestValue(edge: 1000) == nil)
+        for place in value.bytes.indices {
+            var other = value.bytes
+            other[place] ^= 0x80
+            #expect(TestValue(other) == nil)
+        }
+        #expect(TestValue(value.bytes.dropLast()) == nil && TestValue(value.bytes + [0x30]) == nil)
+    }
 
     @Test func theNonceIsValidAtFirstSight() {
         var watches = watches()

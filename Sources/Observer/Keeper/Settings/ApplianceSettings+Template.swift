@@ -13,11 +13,18 @@ extension ApplianceSettings {
         # ssh_key = "ssh-ed25519 AAAA… you"     # lets this key log in as user "observer"; without it there is no SSH
         # updates = "security"                  # Debian's security updates by themselves, at night
         # time_server = "ntp.example.net"
+        # aim_minutes = 15                      # after each start the lamp says whether the camera reads a code
 
         # [wifi]                                # without it: network cable
         # ssid = "my network"
         # passphrase = "my passphrase"          # is moved to the state partition at the first start, and overwritten here
         # country = "DE"
+
+        # [network]                             # without it: DHCP, no proxy
+        # address = "192.168.1.20/24"
+        # gateway = "192.168.1.1"
+        # dns = ["192.168.1.1"]
+        # proxy = "http://10.0.0.1:3128"        # for registration and updates
 
         [camera]                                # what it looks with
         device = "auto"

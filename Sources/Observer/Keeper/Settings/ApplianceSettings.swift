@@ -19,12 +19,15 @@ package struct ApplianceSettings {
     package var sshKey: String?
     package var updates = Updates.none
     package var timeServer: String?
+    /// How many minutes after each start the eyes look and the lamp says whether a code is read, 0 to 240.
+    package var aimMinutes = 0
     package var wifi: WiFi?
+    package var network: Network?
 
     /// What stands in the file after a passphrase was moved: stars, as many as it had characters.
     package static func isMoved(_ passphrase: String) -> Bool { passphrase.allSatisfy { $0 == "*" } }
 
-    /// Reads `[appliance]` and `[wifi]`.
+    /// Reads `[appliance]`, `[wifi]` and `[network]`.
     ///
     /// - Throws: ``SettingsError``.
     package init(_ file: inout SettingsFile) throws(SettingsError) {
@@ -42,7 +45,9 @@ package struct ApplianceSettings {
         timeServer = try file.string(
             "appliance.time_server", allowed: "a host name or an address, an IPv6 address without brackets"
         ) { SettingsForm.isHostName($0) || SettingsForm.isAddress($0) }
+        aimMinutes = try file.integer("appliance.aim_minutes", default: 0, in: 0...240)
         wifi = try Self.wifi(&file)
+        network = try Self.network(&file)
     }
 
     private static func wifi(_ file: inout SettingsFile) throws(SettingsError) -> WiFi? {

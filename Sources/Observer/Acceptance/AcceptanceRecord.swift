@@ -1,0 +1,61 @@
+import Linux
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// An acceptance check under way or done: kept in a file after each step, so that it goes on where it was, over a restart of
+/// the machine, too.
+public struct AcceptanceRecord: Codable, Sendable, Hashable {
+    /// The machine's name.
+    public var host = ""
+    /// Of the observer on its network, 16 hexadecimal digits; empty when it is not registered.
+    public var identity = ""
+    /// The program's version.
+    public var version = ""
+    /// What it looks with, in words.
+    public var eyes = ""
+    /// When it began, as ISO 8601 in UTC.
+    public var began = ""
+    /// By ``AcceptanceStep``'s name.
+    public private(set) var results: [String: AcceptanceResult] = [:]
+    /// The kernel's number of the start in which the plug was to be pulled; `nil` before.
+    public var startBeforeCut: String?
+    /// Pictures of where the camera looks, JPEG in Base64, with codes made unreadable; by the step's name.
+    public var pictures: [String: String] = [:]
+
+    /// Nothing has been checked.
+    public init() {}
+
+    /// How a step has ended; `nil` while it is open.
+    public subscript(step: AcceptanceStep) -> AcceptanceResult? {
+        get { results[step.rawValue] }
+        set { results[step.rawValue] = newValue }
+    }
+
+    /// The steps that have not ended.
+    public var open: [AcceptanceStep] { AcceptanceStep.allCases.filter { self[$0] == nil } }
+
+    /// 0: all passed or not applicable; 1: something failed; 2: something is open or was skipped.
+    public var exitCode: Int32 {
+        let states = AcceptanceStep.allCases.map { self[$0]?.state }
+        if states.contains(.failed) { return 1 }
+        return states.allSatisfy { $0 == .passed || $0 == AcceptanceResult.State.none } ? 0 : 2
+    }
+
+    private static let maximumSize = 4 << 20
+
+    /// What stands in a file.
+    ///
+    /// - Throws: an error of reading or decoding.
+    public init(contentsOf path: String) throws {
+        let data = try Data(contentsOf: URL(filePath: path))
+        guard data.count <= Self.maximumSize else { throw CocoaError(.fileReadTooLarge) }
+        self = try JSONDecoder().decode(Self.self, from: data)
+    }
+
+    /// As ``init(contentsOf:)`` reads it.
+    public var encoded: [UInt8] { Array((jsonLine + "\n").utf8) }
+}

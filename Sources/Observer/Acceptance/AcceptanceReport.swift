@@ -1,0 +1,126 @@
+/// The one page that is signed: as text, and as HTML that prints on one sheet and needs no other file.
+public struct AcceptanceReport: Sendable {
+    private let record: AcceptanceRecord
+
+    /// The report of a check.
+    public init(_ record: AcceptanceRecord) { self.record = record }
+
+    private var verdict: String {
+        switch record.exitCode {
+        case 0: "ACCEPTED: every step has passed"
+        case 1: "NOT ACCEPTED: a step has failed"
+        default: "NOT COMPLETE: steps are open or were skipped"
+        }
+    }
+
+    private static func word(_ result: AcceptanceResult?) -> String {
+        switch result?.state {
+        case .passed: "passed"
+        case .failed: "FAILED"
+        case .skipped: "skipped"
+        case AcceptanceResult.State.none?: "n/a"
+        case nil: "open"
+        }
+    }
+
+    private var facts: [(String, String)] {
+        [
+            ("box", record.host), ("observer", record.identity.isEmpty ? "not registered" : record.identity),
+            ("program", "srup-observer \(record.version)"), ("looks with", record.eyes), ("began", record.began),
+        ]
+    }
+
+    /// In lines of at most 100 characters, but for long names.
+    public var text: String {
+        var lines = ["ACCEPTANCE OF AN OBSERVER", ""]
+        lines += facts.map { Self.padded($0.0, 12) + $0.1.withoutBreaks }
+        lines += ["", verdict, ""]
+        for step in AcceptanceStep.allCases {
+            let result = record[step]
+            lines.append("[\(Self.padded(Self.word(result), 7))] \(step.title)")
+            if let result {
+                lines += Self.wrapped(result.says.withoutBreaks, 86).map { "          " + $0 }
+                lines.append("          " + result.time)
+            }
+        }
+        lines += ["", "Checked by ______________________    Date ____________    Signature ______________________", ""]
+        return lines.joined(separator: "\n")
+    }
+
+    /// A page in one file; pictures are in it.
+    public var html: String {
+        let rows = AcceptanceStep.allCases.map { step in
+            let result = record[step]
+            let state = result?.state.rawValue ?? "open"
+            return "<tr class=\"\(state)\"><td>\(Self.word(result))</td><td><b>\(step.title)</b><br>"
+                + "\((result?.says ?? "").escaped)</td><td>\((result?.time ?? "").escaped)</td></tr>"
+        }
+        let pictures = record.pictures.sorted { $0.key < $1.key }.filter { Self.isBase64($0.value) }.map { name, data in
+            "<figure><img alt=\"where the camera looks, codes blanked\" src=\"data:image/jpeg;base64,\(data)\">"
+                + "<figcaption>\(name.escaped), codes and writing blanked</figcaption></figure>"
+        }
+        return """
+            <!DOCTYPE html>
+            <html lang="en"><head><meta charset="utf-8"><title>Acceptance of \(record.host.escaped)</title>
+            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+            <style>
+            @page { size: A4; margin: 14mm }
+            body { font: 10pt Helvetica, Arial, sans-serif; max-width: 180mm; margin: auto; color: #000; background: #fff }
+            h1 { font-size: 16pt } .verdict { font-size: 12pt; font-weight: bold; border: 2px solid #000; padding: 2mm }
+            table { border-collapse: collapse; width: 100%; margin: 3mm 0 } td { border: 1px solid #888; padding: 1mm 2mm; vertical-align: top }
+            .failed td:first-child { font-weight: bold } .facts td { border: 0; padding: 0 4mm 0 0 }
+            figure { display: inline-block; margin: 0 4mm 0 0 } img { width: 70mm } figcaption { font-size: 8pt }
+            .sign td { border: 0; border-top: 1px solid #000; padding-top: 1mm } .sign { margin-top: 16mm; border-spacing: 6mm 0; border-collapse: separate }
+            </style></head><body>
+            <h1>Acceptance of an observer</h1>
+            <table class="facts">\(facts.map { "<tr><td>\($0.0)</td><td>\($0.1.escaped)</td></tr>" }.joined())</table>
+            <p class="verdict">\(verdict)</p>
+            <table>\(rows.joined(separator: "\n"))</table>
+            \(pictures.joined(separator: "\n"))
+            <table class="sign"><tr><td>checked by</td><td>date</td><td>signature</td></tr></table>
+            </body></html>
+
+            """
+    }
+
+    private static func padded(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+    }
+
+    private static func wrapped(_ text: String, _ width: Int) -> [String] {
+        var lines: [String] = []
+        for word in text.split(separator: " ") {
+            if let last = lines.last, last.count + word.count < width {
+                lines[lines.count - 1] = last + " " + word
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
+    }
+
+    private static func isBase64(_ text: String) -> Bool {
+        text.utf8.allSatisfy {
+            (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+                || "+/=".utf8.contains($0)
+        }
+    }
+}
+
+extension String {
+    fileprivate var withoutBreaks: String {
+        String(String.UnicodeScalarView(unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
+    }
+
+    fileprivate var escaped: String {
+        withoutBreaks.unicodeScalars.reduce(into: "") { result, scalar in
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+/// What is checked on the spot after an observer has been mounted, in this order.
+public enum AcceptanceStep: String, Codable, Sendable, CaseIterable {
+    case doctor
+    case day
+    case lamp
+    case tap
+    case wrongCode = "wrong-code"
+    case heat
+    case power
+    case powerCut = "power-cut"
+
+    /// What is shown, for people.
+    public var title: String {
+        switch self {
+        case .doctor: "The doctor finds nothing wrong"
+        case .day: "The test sheet is read three times by day"
+        case .lamp: "The test sheet is read three times by lamplight"
+        case .tap: "A tap at the mark is read"
+        case .wrongCode: "A wrong code gives INVALID"
+        case .heat: "It stays cool enough while it looks"
+        case .power: "The power supply holds"
+        case .powerCut: "It comes back after a power cut"
+        }
+    }
+
+    /// What somebody has to do before it is checked.
+    public var request: String {
+        switch self {
+        case .doctor: "Nothing is needed: the doctor looks at everything."
+        case .day: "By daylight: hold the test sheet where devices will be shown, three times."
+        case .lamp: "By the lamps of the place alone: hold the test sheet where devices will be shown, three times."
+        case .tap: "Hold the tag or device to the mark on the box."
+        case .wrongCode:
+            "Let a device ask to join (srup-device run), and while the lamp blinks fast hold up another value of 32 "
+                + "hexadecimal digits with a letter in it, for 30 s."
+        case .heat: "Close the box; it looks and is measured for the time that was given."
+        case .power: "Nothing is needed: the machine says whether its voltage was ever too low."
+        case .powerCut: "Pull the plug, wait ten seconds, put it in again, and start \"srup-observer accept\" again."
+        }
+    }
+}
+
+/// How a step has ended.
+public struct AcceptanceResult: Codable, Sendable, Hashable {
+    /// passed; failed; skipped by whoever checked, with a reason; not applicable on this machine.
+    public enum State: String, Codable, Sendable { case passed, failed, skipped, none }
+
+    /// How it has ended.
+    public let state: State
+    /// What was measured, or why it was skipped, in plain words.
+    public let says: String
+    /// When, as ISO 8601 in UTC.
+    public let time: String
+
+    /// How a step has ended.
+    public init(_ state: State, _ says: String, at time: String) {
+        (self.state, self.says, self.time) = (state, String(says.prefix(600)), time)
+    }
+}
