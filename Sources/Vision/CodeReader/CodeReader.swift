@@ -43,8 +43,7 @@ public final class CodeReader {
     private static let units = 20_000_000
 
     private let search: StillSearch?
-    /// For linear codes.
-    private let scanner: ZbarScanner?
+    private let bars: LinearReader?
     private let symbologies: Set<Symbology>
     /// Whether pictures are frames of a stream: those before have a say in what linear codes are.
     private let isStream: Bool
@@ -62,7 +61,7 @@ public final class CodeReader {
         self.isStream = isStream
         let linear = symbologies.intersection(Symbology.linear)
         search = symbologies.contains(.qr) ? StillSearch() : nil
-        scanner = linear.isEmpty ? nil : ZbarScanner(linear)
+        bars = linear.isEmpty ? nil : LinearReader(linear)
         self.symbologies = symbologies
     }
 
@@ -76,14 +75,14 @@ public final class CodeReader {
             found.add(matrix.readings)
             unread += matrix.unread
         }
-        if let scanner { found.add(linear(plane, scanner)) }
+        if let bars { found.add(linear(plane, bars)) }
         return found
     }
 
-    private func linear(_ plane: LumaPlane, _ scanner: ZbarScanner) -> [Reading] {
+    private func linear(_ plane: LumaPlane, _ bars: LinearReader) -> [Reading] {
         if !isStream { ballot = LinearBallot() }
         number &+= 1
-        ballot.add(scanner.tallies(plane) + LinearLocator.read(plane, scan: scanner.scan), frame: number)
+        ballot.add(bars.read(plane), frame: number)
         return ballot.elected(in: number)
     }
 }
