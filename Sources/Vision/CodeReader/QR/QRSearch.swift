@@ -68,20 +68,22 @@ final class QRSearch {
         // What is found is worth reading, even when the search has cost all that it may.
         var reading = WorkBudget(budget.left / 2)
         var searching = WorkBudget(budget.left / 2)
+        let limits = look.isSharpened || look.isCoarse ? effort.rough : effort.plain
         var patterns: [FinderPattern] = []
         finder.search(
             plane, scale: scale, rays, isSharpened: look.isSharpened, from: start,
-            without: known.map { ConvexArea(corners: $0, origin: origin) }, most: effort.patterns, &searching, &patterns
-        )
+            without: known.map { ConvexArea(corners: $0, origin: origin) },
+            (goodRays: limits.goodRays, most: effort.patterns), &searching, &patterns)
         if patterns.count > effort.together {
             let middle = focus * Place(Float(plane.width), Float(plane.height)) / scale
             patterns.sort { ($0.centre - middle).length < ($1.centre - middle).length }
             patterns.removeLast(patterns.count - effort.together)
         }
         var findings = QRFindings()
-        for partners in effort.partners where patterns.count > 2 || partners == effort.partners[0] {
+        for partners in limits.partners where patterns.count > 2 || partners == limits.partners[0] {
             var triples = TripleSearch(
-                patterns: patterns, pyramid: pyramid, rays: rays, effort: effort, partners: partners, &reading)
+                patterns: patterns, pyramid: pyramid, rays: rays, effort: effort, limits: limits,
+                partners: partners, &reading)
             while let hypotheses = triples.hypotheses(&reading) {
                 read(hypotheses, look, &triples, &findings, &reading)
             }
