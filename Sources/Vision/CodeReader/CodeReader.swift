@@ -39,9 +39,6 @@ public final class CodeReader {
     /// More codes than this in one picture are not looked at.
     public static let maximumReadings = 64
 
-    /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
-    private static let units = 20_000_000
-
     private let search: StillSearch?
     private let bars: LinearReader?
     private let symbologies: Set<Symbology>

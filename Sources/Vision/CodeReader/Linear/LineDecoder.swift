@@ -228,7 +228,9 @@ final class LineDecoder {
         for scale in scales {
             var other = guess
             other.last = guess.last * scale
-            guard take(line, other, at: guess.code.pitch * Float(guess.count), pitch: guess.code.tail) else { return nil }
+            guard take(line, other, at: guess.code.pitch * Float(guess.count), pitch: guess.code.tail) else {
+                return nil
+            }
             let fit = stops.correlation(0, window)
             if fit > second { (second, best.last) = (fit, other.last) }
         }
@@ -242,7 +244,11 @@ final class LineDecoder {
         for look in BarTemplates.Look.all {
             var other = guess
             other.look = look
-            if let fitting = fitted(other, line, scales: guess.nodes.isEmpty ? [1, 0.965, 1.035] : [1]), fitting.fit > best.fit { best = fitting }
+            if let fitting = fitted(other, line, scales: guess.nodes.isEmpty ? [1, 0.965, 1.035] : [1]),
+                fitting.fit > best.fit
+            {
+                best = fitting
+            }
         }
         return best
     }
@@ -326,4 +332,3 @@ final class LineDecoder {
         return min(max((left - right) / (2 * bend), -1), 1)
     }
 }
-

@@ -2,7 +2,7 @@ import Geometry
 import Luma
 
 /// Reads the linear codes of a picture: of each region with bars, lines across them at several places of their length, each by
-/// itself, by ``LineDecoder``; where that reads nothing, by zbar.
+/// itself, by ``LineDecoder``.
 ///
 /// Not safe to use from several threads.
 final class LinearReader {
@@ -24,14 +24,11 @@ final class LinearReader {
     private static let windows = 12_000
 
     private let decoder: LineDecoder
-    private let zbar: ZbarScanner
     private let line = BarLine()
-    private let drawn = Scratch<UInt8>(0)
     private let pyramid = Pyramid()
 
     init(_ symbologies: Set<Symbology>) {
         decoder = LineDecoder(symbologies)
-        zbar = ZbarScanner(symbologies, isUpright: true)
     }
 
     /// What the linear codes in a picture say, and how many lines across their bars say so.
@@ -120,7 +117,8 @@ final class LinearReader {
         let (step, reach) = (step(region), reach(region))
         let columns = min(max(Int(2 * reach / step), 1), Self.maximumColumns)
         let (sampler, along) = (GreySampler(plane), region.across.turned)
-        let pitch = min(Self.share * 2 * region.halfAlong, Self.highest * Float(lines) / Float(Self.many)) / Float(lines)
+        let pitch =
+            min(Self.share * 2 * region.halfAlong, Self.highest * Float(lines) / Float(Self.many)) / Float(lines)
         let values = line.values.atLeast(columns)
         values.update(repeating: 0, count: columns)
         for line in 0..<lines {
@@ -143,7 +141,9 @@ final class LinearReader {
         if !isInside(start) || !isInside(end) {
             var lightest: Float = 0
             for column in 0..<columns { lightest = max(lightest, values[column]) }
-            for column in 0..<columns where !isInside(start + pace * (Float(column) + 0.5)) { values[column] = lightest }
+            for column in 0..<columns where !isInside(start + pace * (Float(column) + 0.5)) {
+                values[column] = lightest
+            }
         }
         line.take(columns)
     }
