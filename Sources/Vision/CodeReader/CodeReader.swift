@@ -39,14 +39,10 @@ public final class CodeReader {
     /// More codes than this in one picture are not looked at.
     public static let maximumReadings = 64
 
-    /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
-    private static let units = 20_000_000
-
     private let search: StillSearch?
     /// Where zbar alone is to read QR codes.
     private let zbarAlone: SecondReader?
-    /// For linear codes.
-    private let scanner: ZbarScanner?
+    private let bars: LinearReader?
     private let symbologies: Set<Symbology>
     /// Whether pictures are frames of a stream: those before have a say in what linear codes are.
     private let isStream: Bool
@@ -71,7 +67,7 @@ public final class CodeReader {
         let isZbarAlone = readers == [.zbar]
         search = isQR && !isZbarAlone ? StillSearch(second: readers.contains(.zbar) ? SecondReader() : nil) : nil
         zbarAlone = isQR && isZbarAlone ? SecondReader() : nil
-        scanner = linear.isEmpty ? nil : ZbarScanner(linear)
+        bars = linear.isEmpty ? nil : LinearReader(linear)
         self.symbologies = symbologies
     }
 
@@ -86,14 +82,14 @@ public final class CodeReader {
             found.add(matrix.readings)
             unread += matrix.unread
         }
-        if let scanner { found.add(linear(plane, scanner)) }
+        if let bars { found.add(linear(plane, bars)) }
         return found
     }
 
-    private func linear(_ plane: LumaPlane, _ scanner: ZbarScanner) -> [Reading] {
+    private func linear(_ plane: LumaPlane, _ bars: LinearReader) -> [Reading] {
         if !isStream { ballot = LinearBallot() }
         number &+= 1
-        ballot.add(scanner.tallies(plane) + LinearLocator.read(plane, scan: scanner.scan), frame: number)
+        ballot.add(bars.read(plane), frame: number)
         return ballot.elected(in: number)
     }
 }

@@ -22,6 +22,7 @@ final class OtherCodes {
 
     private let symbologies: Set<Symbology>
     private let scanner: ZbarScanner
+    private let bars: LinearReader
     private let pyramid = Pyramid()
     private let masked = Scratch<UInt8>(0)
     private var ballot = LinearBallot()
@@ -34,6 +35,7 @@ final class OtherCodes {
     /// - Parameter symbologies: without QR.
     init(_ symbologies: Set<Symbology>) {
         self.symbologies = symbologies
+        bars = LinearReader(symbologies.intersection(Symbology.linear))
         scanner = ZbarScanner(symbologies.intersection(Symbology.linear), isUpright: true)
     }
 
@@ -77,7 +79,7 @@ final class OtherCodes {
             return readings
         case .bars:
             let part = plane.cut(box)
-            count(LinearLocator.read(without(grounds, part, box.low, scale: 1), scan: scanner.scan), box.low)
+            count(bars.read(without(grounds, part, box.low, scale: 1)), box.low)
         case .uprightBars:
             let part = plane.cut(box)
             count(scanner.tallies(without(grounds, part, box.low, scale: 1)), box.low)
@@ -142,8 +144,7 @@ final class OtherCodes {
         guard reading.symbology != .dataMatrix else { return dataMatrix(plane, around: reading.corners) }
         guard let part = Self.part(of: plane, around: reading.corners) else { return [] }
         count(
-            LinearLocator.read(part.plane, scan: scanner.scan) + scanner.tallies(part.plane), part.origin,
-            isKnown: true)
+            bars.read(part.plane) + scanner.tallies(part.plane), part.origin, isKnown: true)
         return []
     }
 

@@ -130,8 +130,9 @@ extension FinderPattern {
     /// - Parameters:
     ///   - place: in pixels of the picture.
     ///   - module: width and height, in pixels of the picture.
+    ///   - least: so many rays of 16 must be right, at least ``minimumGoodRays``.
     /// - Returns: `nil` when there are no rings around it.
-    init?(at place: Place, module: Place, isInverted: Bool, _ sampler: GreySampler) {
+    init?(at place: Place, module: Place, isInverted: Bool, least: Int, _ sampler: GreySampler) {
         let sign: Float = isInverted ? -1 : 1
         self.isInverted = isInverted
         (ink, paper) = Self.levels(sampler, place, module)
@@ -158,6 +159,8 @@ extension FinderPattern {
                 let (isAheadGood, isBackGood) = (ahead?.isPlausible ?? false, back?.isPlausible ?? false)
                 goodRays += (isAheadGood ? 1 : 0) + (isBackGood ? 1 : 0)
                 if round == 0, goodRays < Self.minimumSoFar(number) { return nil }
+                // Not all that are left can make up for those that were wrong.
+                if round == 1, goodRays + 2 * (directions.count - 1 - number) < least { return nil }
                 guard let ahead, let back, isAheadGood, isBackGood else { continue }
                 shift += direction * ((ahead.inner - back.inner + ahead.outer - back.outer) / 4)
                 sum += (ahead.middle + back.middle + ahead.outer + back.outer) / 12
@@ -171,7 +174,7 @@ extension FinderPattern {
             sum /= chords
             if round == 0 { (ink, paper) = Self.levels(sampler, centre, module) }
         }
-        guard goodRays >= Self.minimumGoodRays else { return nil }
+        guard goodRays >= least else { return nil }
         self.centre = centre
         // Rays in all directions are longer than the module along the axes by 1.12 on average.
         self.module = sum / 1.12

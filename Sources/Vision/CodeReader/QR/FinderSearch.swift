@@ -17,18 +17,22 @@ final class FinderSearch {
     ///   - start: which part of the rows is above where it begins, 0 to 1: those above come last, and not at all when the
     ///     budget does not last for them.
     ///   - known: where nothing is looked for.
-    ///   - most: more patterns than this in a picture are a trick or a texture: the best are kept.
+    ///   - limits: of the rays of a pattern at least so many of 16 must be right; and more patterns than this in a picture are
+    ///     a trick or a texture: the best are kept.
     func search(
         _ plane: LumaPlane, scale: Float, _ rays: RaySource, isSharpened: Bool, from start: Float = 0,
-        without known: [ConvexArea] = [], most: Int, _ budget: inout WorkBudget, _ patterns: inout [FinderPattern]
+        without known: [ConvexArea] = [], _ limits: (goodRays: Int, most: Int), _ budget: inout WorkBudget,
+        _ patterns: inout [FinderPattern]
     ) {
         guard budget.spend(plane.width * plane.height / 16) else { return }
+        let most = limits.most
         let thresholds = maker.thresholds(plane, maximumNoise: isSharpened ? 150 : 56)
         let step = 2
         let edges = edges.atLeast(plane.width + 80)
         let memory = RejectedPlaces(plane, rejected)
         let column = ColumnCheck(
-            plane: plane, thresholds: thresholds, rays: rays, scale: 1 / scale, rejected: memory, known: known)
+            plane: plane, thresholds: thresholds, rays: rays, scale: 1 / scale, rejected: memory, known: known,
+            goodRays: limits.goodRays)
         let rows = plane.height / step
         let first = Int(Float(rows) * min(max(start, 0), 1))
         for row in 0..<rows {
@@ -155,6 +159,7 @@ private struct ColumnCheck {
     let scale: Float
     let rejected: RejectedPlaces
     let known: [ConvexArea]
+    let goodRays: Int
 
     @inline(__always)
     private func isDark(_ x: Int, _ y: Int) -> Bool {
@@ -182,7 +187,8 @@ private struct ColumnCheck {
         guard !rejected.contains(x, middle, width) else { return }
         guard budget.spend(FinderPattern.glance), let sampler = rays.sampler(module: module) else { return }
         let found = FinderPattern(
-            at: Place(place.x, middle * scale), module: Place(module, height / 7 * scale), isInverted: !isDark, sampler)
+            at: Place(place.x, middle * scale), module: Place(module, height / 7 * scale), isInverted: !isDark,
+            least: goodRays, sampler)
         guard let found else { return rejected.insert(x, middle, width) }
         _ = budget.spend(FinderPattern.cost - FinderPattern.glance)
         for index in patterns.indices where (patterns[index].centre - found.centre).length < 2 * found.module {

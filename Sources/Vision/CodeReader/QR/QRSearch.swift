@@ -79,32 +79,35 @@ final class QRSearch {
         // What is found is worth reading, even when the search has cost all that it may.
         var reading = WorkBudget(budget.left / 2)
         var searching = WorkBudget(budget.left / 2)
+        let limits = look.isSharpened || look.isCoarse ? effort.rough : effort.plain
         var patterns: [FinderPattern] = []
         finder.search(
             plane, scale: scale, rays, isSharpened: look.isSharpened, from: start,
-            without: known.map { ConvexArea(corners: $0, origin: origin) }, most: effort.patterns, &searching, &patterns
-        )
+            without: known.map { ConvexArea(corners: $0, origin: origin) },
+            (goodRays: limits.goodRays, most: effort.patterns), &searching, &patterns)
         if patterns.count > effort.together {
             let middle = focus * Place(Float(plane.width), Float(plane.height)) / scale
             patterns.sort { ($0.centre - middle).length < ($1.centre - middle).length }
             patterns.removeLast(patterns.count - effort.together)
         }
         var findings = QRFindings()
-        if patterns.count > effort.partners[0] {
+        if patterns.count > limits.partners[0] {
             let before = reading.left / 2
             var share = WorkBudget(before)
             // Between the finder patterns of a large symbol its data make others, and all of them are nearer.
             var triples = TripleSearch(
-                patterns: best(patterns), pyramid: pyramid, rays: rays, effort: effort, partners: Self.best, &share)
+                patterns: best(patterns), pyramid: pyramid, rays: rays, effort: effort, limits: limits,
+                partners: Self.best, &share)
             read(&triples, look, &findings, &share)
             reading.spend(before - share.left)
             let taken = findings.symbols.filter { $0.reading != nil }
                 .map { ConvexArea(corners: $0.grid.corners, origin: origin) }
             patterns.removeAll { pattern in taken.contains { $0.contains(pattern.centre) } }
         }
-        for partners in effort.partners where patterns.count > 2 || partners == effort.partners[0] {
+        for partners in limits.partners where patterns.count > 2 || partners == limits.partners[0] {
             var triples = TripleSearch(
-                patterns: patterns, pyramid: pyramid, rays: rays, effort: effort, partners: partners, &reading)
+                patterns: patterns, pyramid: pyramid, rays: rays, effort: effort, limits: limits,
+                partners: partners, &reading)
             read(&triples, look, &findings, &reading)
             findings.hint = triples.pair.map { .init(aim: aim($0), isInverted: $0.0.isInverted) }
             patterns = triples.remaining

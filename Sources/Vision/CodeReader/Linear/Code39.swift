@@ -17,7 +17,8 @@ enum Code39 {
         return result
     }
 
-    private static func meant(_ shift: UInt8, _ letter: UInt8) -> UInt8? {
+    /// What a shift character and a letter stand for; Code 93 has the same pairs (AIM USS-93).
+    static func meant(_ shift: UInt8, _ letter: UInt8) -> UInt8? {
         guard (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(letter) else { return nil }
         let number = letter - UInt8(ascii: "A")
         switch (shift, number) {

@@ -1,0 +1,189 @@
+import Geometry
+import Luma
+
+/// Reads the linear codes of a picture: of each region with bars, lines across them at several places of their length, each by
+/// itself, by ``LineDecoder``.
+///
+/// Not safe to use from several threads.
+final class LinearReader {
+    /// Lines lie at places along the bars, in the region's `halfAlong`: a few at first, then more.
+    private static let first: [Float] = [0, -2.0 / 3, 2.0 / 3]
+    private static let others: [Float] = [-1, 1, -1.0 / 3, 1.0 / 3, -1.5, 1.5]
+    /// A line is the mean of so many: at first, and against noise.
+    private static let (few, many) = (4, 12)
+    /// Which cover a share of the bars' length, but at most so many pixels.
+    private static let (share, highest): (Float, Float) = (0.3, 12)
+    /// Beside a region there are quiet zones, and blocks that had too few bars: a share of it, and pixels.
+    private static let (reachShare, reachMargin): (Float, Float) = (1.15, 40)
+    /// Samples lie at least so far apart, in pixels.
+    private static let minimumStep: Float = 0.5
+    private static let maximumColumns = 2048
+    /// Copies of the picture in which regions are looked for: in smaller ones wide bars are near to one another.
+    private static let levels = [0, 2]
+    /// For a picture, in windows of a line: some milliseconds.
+    private static let windows = 12_000
+
+    private let decoder: LineDecoder
+    private let line = BarLine()
+    private let pyramid = Pyramid()
+
+    init(_ symbologies: Set<Symbology>) {
+        decoder = LineDecoder(symbologies)
+    }
+
+    /// What the linear codes in a picture say, and how many lines across their bars say so.
+    func read(_ plane: LumaPlane) -> [LinearBallot.Tally] {
+        pyramid.take(plane)
+        defer { pyramid.clear() }
+        var tallies: [LinearBallot.Tally] = []
+        var later: [LinearLocator.Region] = []
+        func isKnown(_ region: LinearLocator.Region) -> Bool {
+            tallies.contains { ConvexArea(corners: $0.reading.corners).contains(region.centre) }
+        }
+        for number in Self.levels {
+            guard let copy = pyramid.level(number) else { break }
+            for region in LinearLocator.regions(copy) {
+                let region = region.scaled(by: 1 / Pyramid.scale(ofLevel: number))
+                guard !isKnown(region) else { continue }
+                let (found, hasBars) = glance(plane, region)
+                tallies += found
+                if found.isEmpty, hasBars { later.append(region) }
+            }
+        }
+        var budget: WorkBudget? = WorkBudget(Self.windows)
+        for region in later where budget?.isSpent == false && !isKnown(region) {
+            tallies += look(plane, region, &budget)
+        }
+        return tallies
+    }
+
+    /// What the edges say along few lines; and whether there are bars.
+    private func glance(_ plane: LumaPlane, _ region: LinearLocator.Region) -> ([LinearBallot.Tally], hasBars: Bool) {
+        var found: [Found] = []
+        var hasBars = false
+        var budget: WorkBudget?
+        for place in Self.first {
+            take(plane, region, at: place, lines: Self.few)
+            hasBars = hasBars || line.hasElements
+            note(decoder.read(line, &budget), region, place, &found)
+        }
+        let isSure = found.count == 1 && found[0].lines == Self.first.count
+        if !found.isEmpty, !isSure || found[0].text.symbology == .code39 {
+            for place in Self.others {
+                take(plane, region, at: place, lines: Self.few)
+                note(decoder.read(line, &budget), region, place, &found)
+            }
+        }
+        return (found.map { $0.tally(region) }, hasBars)
+    }
+
+    /// What is too soft or too noisy for a glance.
+    private func look(
+        _ plane: LumaPlane, _ region: LinearLocator.Region, _ budget: inout WorkBudget?
+    ) -> [LinearBallot.Tally] {
+        var found: [Found] = []
+        var isPromising = false
+        for place in Self.first {
+            take(plane, region, at: place, lines: Self.many)
+            note(decoder.read(line, &budget), region, place, &found)
+            isPromising = isPromising || decoder.isPromising
+        }
+        guard isPromising || !found.isEmpty else { return [] }
+        for place in Self.others {
+            take(plane, region, at: place, lines: Self.many)
+            note(decoder.read(line, &budget), region, place, &found)
+        }
+        return found.map { $0.tally(region) }
+    }
+
+    // MARK: Lines
+
+    /// A place of the line, in pixels of the picture from the region's middle across its bars.
+    private func across(_ sample: Float, _ region: LinearLocator.Region) -> Float {
+        sample * step(region) - reach(region)
+    }
+
+    private func reach(_ region: LinearLocator.Region) -> Float {
+        region.halfAcross * Self.reachShare + Self.reachMargin
+    }
+
+    private func step(_ region: LinearLocator.Region) -> Float {
+        max(Self.minimumStep, 2 * reach(region) / Float(Self.maximumColumns))
+    }
+
+    /// Draws a line across the bars: the mean of some that are near to one another. What lies beside the picture is as light
+    /// as the lightest: a code that fills it has its quiet zones there.
+    private func take(_ plane: LumaPlane, _ region: LinearLocator.Region, at place: Float, lines: Int) {
+        let (step, reach) = (step(region), reach(region))
+        let columns = min(max(Int(2 * reach / step), 1), Self.maximumColumns)
+        let (sampler, along) = (GreySampler(plane), region.across.turned)
+        let pitch =
+            min(Self.share * 2 * region.halfAlong, Self.highest * Float(lines) / Float(Self.many)) / Float(lines)
+        let values = line.values.atLeast(columns)
+        values.update(repeating: 0, count: columns)
+        for line in 0..<lines {
+            let way = place * region.halfAlong + (Float(line) - Float(lines - 1) / 2) * pitch
+            // Bars that fan out are nearer to one another here and farther there.
+            let across = region.across * (1 - region.fan * way)
+            let start = region.centre + along * way - across * reach
+            let pace = across * step
+            for column in 0..<columns { values[column] += sampler(start + pace * (Float(column) + 0.5)) }
+        }
+        let scale = 1 / Float(lines)
+        for column in 0..<columns { values[column] *= scale }
+        let way = place * region.halfAlong
+        let start = region.centre + along * way - region.across * (1 - region.fan * way) * reach
+        let pace = region.across * (1 - region.fan * way) * step
+        let end = start + pace * Float(columns)
+        func isInside(_ place: Place) -> Bool {
+            place.x >= 0 && place.y >= 0 && place.x <= Float(plane.width) && place.y <= Float(plane.height)
+        }
+        if !isInside(start) || !isInside(end) {
+            var lightest: Float = 0
+            for column in 0..<columns { lightest = max(lightest, values[column]) }
+            for column in 0..<columns where !isInside(start + pace * (Float(column) + 0.5)) {
+                values[column] = lightest
+            }
+        }
+        line.take(columns)
+    }
+
+    // MARK: What they say
+
+    /// A text, and the lines that say it.
+    private struct Found {
+        let text: LineDecoder.Text
+        var lines = 1
+        /// Where they lie, in pixels from the region's middle.
+        var low, high: Place
+
+        func tally(_ region: LinearLocator.Region) -> LinearBallot.Tally {
+            let along = region.across.turned
+            let corners = [low, Place(high.x, low.y), high, Place(low.x, high.y)].map {
+                region.centre + region.across * $0.x + along * $0.y
+            }
+            let reading = Reading(
+                value: text.value, symbology: text.symbology, corners: corners, isGS1: text.isGS1)
+            return LinearBallot.Tally(reading: reading, lines: lines)
+        }
+    }
+
+    private func note(
+        _ texts: [LineDecoder.Text], _ region: LinearLocator.Region, _ place: Float, _ found: inout [Found]
+    ) {
+        for text in texts {
+            let half = region.halfAlong / 6
+            let low = Place(across(text.start, region), place * region.halfAlong - half)
+            let high = Place(across(text.end, region), place * region.halfAlong + half)
+            if let index = found.firstIndex(where: {
+                $0.text.value == text.value && $0.text.symbology == text.symbology
+            }) {
+                found[index].lines += 1
+                found[index].low = pointwiseMin(found[index].low, low)
+                found[index].high = pointwiseMax(found[index].high, high)
+            } else {
+                found.append(Found(text: text, low: low, high: high))
+            }
+        }
+    }
+}
