@@ -36,9 +36,6 @@ public enum DataMatrixReader {
     static let maximumPlaces = 120
     /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
     private static let minimumSide: Float = 12
-    /// Symbols whose two arms are longer together are looked at in the smoothed picture only, in pixels.
-    private static let smoothSize: Float = 200
-
     /// How much work a picture may be.
     public struct Effort: Sendable {
         /// Symbols whose sides are longer are left to a smaller copy of the picture, in pixels.
@@ -78,71 +75,23 @@ public enum DataMatrixReader {
         guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= maximumPixels else {
             return findings
         }
-        let field = GradientField(plane)
-        let edges = EdgeSegment.find(field, least: minimumSide, most: effort.longestSide)
+        var field = GradientField(plane)
+        let edges = EdgeSegment.find(&field, least: minimumSide, most: effort.longestSide)
         let candidates = FinderL.find(edges, most: maximumPlaces)
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
-            var work = WorkBudget(effort.samples)
             let smooth = SymbolSampler(
                 GreySampler(LumaPlane(base: base, width: field.width, height: field.height, stride: field.width)))
-            let sharp = SymbolSampler(GreySampler(plane))
-            // First what is cheap: the dashed sides of all places.
-            var dashed: [DashedSymbol] = []
-            for (index, place) in candidates.enumerated().dropFirst(effort.skipped) {
-                guard !work.isSpent else {
-                    findings.lookedAt = index
-                    break
-                }
-                // Smoothing takes away small modules; noise takes away dashes that were not smoothed.
-                let samplers = place.size < smoothSize ? [sharp, smooth] : [smooth]
-                dashed += samplers.compactMap { DashedSymbol(place, $0, &work) }
-            }
-            dashed.sort { $0.score > $1.score }
-            var reading = WorkBudget(effort.samples)
-            for one in dashed where findings.symbols.count < most && !reading.isSpent {
-                // Beside a symbol that was read others are looked for, and none within it.
-                guard !findings.symbols.contains(where: { $0.surrounds(one.place.corner) }) else { continue }
-                let (symbol, unread) = one.candidate.read(one.upper, one.right, &reading)
-                if let symbol { findings.symbols.append(symbol) }
-                if let unread, findings.unread.count < most { findings.unread.append(unread) }
-            }
+            var search = PlaceSearch(sharp: SymbolSampler(GreySampler(plane)), smooth: smooth, effort.samples)
+            findings.lookedAt = search.look(at: candidates, from: effort.skipped)
+            findings.symbols = search.symbols
+            findings.unread = search.unread
         }
         findings.unread.removeAll { one in findings.symbols.contains { $0.surrounds(one.middle) } }
         return findings
-    }
-
-    /// An L with at least one dashed side that is regular enough to be one.
-    private struct DashedSymbol {
-        let place: FinderL
-        let candidate: SymbolCandidate
-        let upper, right: DashedSide?
-
-        /// The more dashes and the more regular, the likelier.
-        var score: Float { max(upper?.score ?? 0, right?.score ?? 0) }
-
-        init?(_ place: FinderL, _ sampler: SymbolSampler, _ budget: inout WorkBudget) {
-            var sampler = sampler
-            sampler.isInverted = place.isInverted
-            guard let candidate = SymbolCandidate(place, sampler) else { return nil }
-            self.place = place
-            self.candidate = candidate
-            (upper, right) = candidate.dashedSides(&budget)
-            let regularity = max(upper?.regularity ?? 0, right?.regularity ?? 0)
-            // Measured on drawn scenes: every symbol that was read has more, more than half of the clutter less.
-            guard regularity > (upper == nil || right == nil ? 0.88 : 0.72) else { return nil }
-        }
     }
 }
 
 extension UnreadDataMatrix {
     fileprivate var middle: Place { corners.middle }
-}
-
-extension DataMatrixSymbol {
-    fileprivate func surrounds(_ place: Place) -> Bool {
-        let middle = corners.middle
-        let reach = corners.map { ($0 - middle).length }.max() ?? 0
-        return (place - middle).length < reach * 1.05
-    }
 }

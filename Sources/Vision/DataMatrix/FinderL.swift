@@ -18,8 +18,8 @@ struct FinderL {
         var found: [FinderL] = []
         for (index, first) in segments.enumerated() {
             for second in segments[(index + 1)...] {
-                // A rectangle is at most four times as long as it is high (8 × 32 modules); some for the tilt.
-                guard second.length * 6 > first.length else { break }
+                // A rectangle is at most 18 times as long as it is high (8 × 144 modules); some for the tilt.
+                guard second.length * 24 > first.length else { break }
                 if let pair = FinderL(first, second) { found.append(pair) }
             }
             // The edges come longest first, so what is left out is small.
