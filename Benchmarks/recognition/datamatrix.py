@@ -207,6 +207,60 @@ def trays(generator, count):
             label, generator, (1280, 720), module, tilt=generator.uniform(0, 12), roll=generator.uniform(-8, 8), blur=0.4)
 
 
+def specimens(generator, count):
+    """Drawers of a collection: labels with a symbol and text among boxes, lines and dark shapes, 6 to 20 in a large picture."""
+    for number in range(count):
+        size = (2400, 1600)
+        canvas = Image.new("L", size, generator.randint(150, 235))
+        draw = ImageDraw.Draw(canvas)
+        columns, rows = generator.choice(((3, 2), (4, 3), (5, 4)))
+        width, height = size[0] // columns, size[1] // rows
+        texts = []
+        for index in range(columns * rows):
+            left, top = index % columns * width, index // columns * height
+            draw.rectangle((left + 8, top + 8, left + width - 8, top + height - 8), outline=generator.randint(0, 120), width=5)
+            for _ in range(12):
+                x, y = left + generator.randint(30, width - 30), top + generator.randint(30, height - 30)
+                r = generator.randint(8, 60)
+                if generator.random() < 0.5:
+                    draw.ellipse((x - r, y - r // 2, x + r, y + r // 2), fill=generator.randint(10, 120))
+                else:
+                    draw.line((x, y, x + generator.randint(-150, 150), y + generator.randint(-80, 80)),
+                              fill=generator.randint(0, 140), width=generator.randint(1, 7))
+            texts.append(hexadecimal(generator, generator.choice((8, 12, 32))))
+            label = beside(generator, symbol(texts[-1], "--square"), 2)
+            module = generator.uniform(2.2, 4.2) / label.fine
+            printed = label.picture.rotate(generator.uniform(-180, 180), Image.BICUBIC, expand=True, fillcolor=255)
+            printed = printed.resize((int(printed.width * module), int(printed.height * module)), Image.BOX)
+            place = (left + generator.randint(20, max(21, width - printed.width - 20)),
+                     top + generator.randint(20, max(21, height - printed.height - 20)))
+            canvas.paste(printed.point(lambda v: 40 + v * 200 // 255), place)
+        pixels = numpy.asarray(canvas.filter(ImageFilter.GaussianBlur(0.6)), numpy.float32)
+        pixels = pixels + numpy.random.default_rng(generator.getrandbits(32)).normal(0, 4, pixels.shape)
+        yield f"{columns * rows}", texts, Image.fromarray(numpy.clip(pixels, 0, 255).astype(numpy.uint8))
+
+
+def files(generator, count):
+    """Pictures that a program made: upright, hardly a quiet zone or none, modules of one to six pixels, of whole pixels or not."""
+    for number in range(count):
+        kind = ("whole pixels", "enlarged", "no zone", "one pixel", "dark ground")[number % 5]
+        text = hexadecimal(generator, generator.randint(3, 40))
+        modules = symbol(text, *generator.choice(((), ("--square",))))
+        if number % 3 == 0:
+            modules = numpy.rot90(modules, generator.randint(0, 3))
+        zone = 0 if kind == "no zone" else generator.choice((1, 1, 2, 4))
+        picture = numpy.pad(numpy.where(modules, 0, 255).astype(numpy.uint8), zone, constant_values=255)
+        if kind == "dark ground":
+            picture = 255 - picture
+        image = Image.fromarray(picture)
+        scale = 1 if kind == "one pixel" else generator.randint(2, 6)
+        image = image.resize((image.width * scale, image.height * scale), Image.NEAREST)
+        if kind == "enlarged":
+            factor = generator.uniform(0.75, 1.6)
+            image = image.resize((int(image.width * factor), int(image.height * factor)), Image.BILINEAR)
+        yield kind, [text], image
+
+
 def sized(generator, versions, each, options=(), fit=1000, **fixed):
     for version in versions:
         for number in range(each):
@@ -269,7 +323,7 @@ def contents(generator, count):
 
 
 SETS = {
-    "labels": labels, "trays": trays, "sizes": sizes, "small-sizes": small_sizes, "extensions": extensions,
+    "labels": labels, "trays": trays, "specimens": specimens, "files": files, "sizes": sizes, "small-sizes": small_sizes, "extensions": extensions,
     "mirrored": mirrored, "contents": contents,
 }
 
@@ -298,4 +352,4 @@ if __name__ == "__main__":
     if unknown := [name for name in chosen if name not in SETS]:
         sys.exit(f"error: there is no set {unknown[0]}: {', '.join(SETS)}")
     for name in chosen:
-        write(arguments.folder, name, max(arguments.count // 5, 1) if name == "trays" else arguments.count, arguments.seed)
+        write(arguments.folder, name, max(arguments.count // 5, 1) if name in ("trays", "specimens") else arguments.count, arguments.seed)

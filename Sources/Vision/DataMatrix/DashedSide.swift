@@ -22,9 +22,10 @@ struct DashedSide {
     ///   - along: what the other arm is like: the side's direction and length, but for the tilt.
     ///   - level: half way between dark and light.
     ///   - contrast: from dark to light.
+    ///   - isHasty: the first is taken that is regular and about as long as the other arm.
     static func find(
         _ sampler: SymbolSampler, start: Place, arm: Place, along: Place, level: Float, contrast: Float,
-        _ budget: inout WorkBudget
+        isHasty: Bool, _ budget: inout WorkBudget
     ) -> DashedSide? {
         let inward = arm.unit
         let direction = along.unit
@@ -42,7 +43,9 @@ struct DashedSide {
         }
         for inset in insets(arm.length, along.length) {
             for slope in slopes { keep(inset, slope) }
+            if isHasty, let side = best?.side, side.isClear(start, along.length) { return side }
         }
+        guard !isHasty else { return nil }
         // Small dashes are hit by all of a ray only when it is finer.
         var width: Float = 0.06
         while let (side, inset, slope) = best, width * Float(side.modules) > 0.14 {
@@ -55,6 +58,11 @@ struct DashedSide {
         }
         guard let side = best?.side, side.modules >= least else { return nil }
         return side
+    }
+
+    /// Whether no other is likely to be better.
+    private func isClear(_ start: Place, _ length: Float) -> Bool {
+        modules >= Self.least && regularity > 0.9 && abs((corner - start).length / length - 1) < 0.15
     }
 
     /// From straight on, up to 0.42 either way: 23 degrees.
@@ -87,6 +95,8 @@ struct DashedSide {
             turns.reserveCapacity(Self.maximumTurns)
         }
 
+        /// A ray half a module in from the edge meets no dash that is so many times as long; seen aslant and with blur.
+        private static let longestDash: Float = 6
         /// The longest side has 144 modules.
         private static let maximumTurns = 150
 
@@ -96,6 +106,7 @@ struct DashedSide {
             var isDark = true
             // The first module's half is as wide as the ray is far in.
             let step = max(0.5, inset.length * 0.4)
+            let longest = min(self.longest, inset.length * Self.longestDash)
             // Not at the module's edge: as far in as the ray is.
             var at = inset.length
             var previous = sampler.level(origin + ray * at)

@@ -33,7 +33,7 @@ public enum DataMatrixReader {
     /// Larger pictures are not looked at: no camera gives them, and each pixel takes up to seven bytes of memory.
     public static let maximumPixels = 1 << 24
     /// At most so many places that could be a symbol are looked at.
-    static let maximumPlaces = 120
+    static let maximumPlaces = 4000
     /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
     private static let minimumSide: Float = 12
     /// How much work a picture may be.

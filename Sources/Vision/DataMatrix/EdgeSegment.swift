@@ -9,7 +9,7 @@ struct EdgeSegment {
     let length: Float
 
     /// At most so many are kept, the longest.
-    static let most = 600
+    static let most = 8000
 
     /// Finds the straight edges that are `least` to `most` pixels long, longest first.
     ///

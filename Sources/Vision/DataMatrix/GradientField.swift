@@ -35,9 +35,11 @@ struct GradientField {
         let (width, height) = (width, height)
         smooth.withUnsafeBufferPointer { pixels in
             direction.withUnsafeMutableBufferPointer { direction in
-                for y in 2..<height - 2 {
-                    let row = y * width
-                    Self.directions(pixels.start + row, width, Int16(least), into: direction.start + row)
+                withUnsafeTemporaryAllocation(of: UInt8.self, capacity: width) { steep in
+                    for y in 2..<height - 2 {
+                        let row = y * width
+                        Self.directions(pixels.start + row, width, least, steep.start, into: direction.start + row)
+                    }
                 }
             }
         }
@@ -45,33 +47,32 @@ struct GradientField {
 
     /// Of a row's pixels, but for two at each end; where it is flat nothing is written.
     ///
-    /// - Parameter least: the square of the least slope, below 127 squared.
+    /// - Parameters:
+    ///   - least: the square of the least slope.
+    ///   - steep: room for a row.
     private static func directions(
-        _ row: UnsafePointer<UInt8>, _ width: Int, _ least: Int16, into target: UnsafeMutablePointer<UInt8>
+        _ row: UnsafePointer<UInt8>, _ width: Int, _ least: Int32, _ steep: UnsafeMutablePointer<UInt8>,
+        into target: UnsafeMutablePointer<UInt8>
     ) {
-        let raw = UnsafeRawPointer(row)
-        func pixels(_ offset: Int) -> SIMD16<Int16> {
-            SIMD16(truncatingIfNeeded: raw.loadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self))
+        // One of both differences is at least that; written so that the compiler takes many pixels at once.
+        let half = UInt8(max(min((Float(least) / 2).squareRoot(), 255), 1))
+        let (upper, lower) = (row - width, row + width)
+        for x in 2..<width - 2 {
+            let (a, b, c, d) = (row[x - 1], row[x + 1], upper[x], lower[x])
+            let (dx, dy) = (max(a, b) &- min(a, b), max(c, d) &- min(c, d))
+            steep[x] = max(dx, dy) >= half ? 1 : 0
         }
-        let (low, high) = (SIMD16<Int16>(repeating: -127), SIMD16<Int16>(repeating: 127))
         var x = 2
-        while x + 16 <= width - 2 {
-            let dx: SIMD16<Int16> = pixels(x + 1) &- pixels(x - 1)
-            let dy: SIMD16<Int16> = pixels(x + width) &- pixels(x - width)
-            // Steeper slopes are no noise, whatever it is: their squares would not fit.
-            let (cx, cy) = (dx.clamped(lowerBound: low, upperBound: high), dy.clamped(lowerBound: low, upperBound: high))
-            let squares: SIMD16<Int16> = cx &* cx &+ cy &* cy
-            if squares.max() >= least {
-                for lane in 0..<16 where squares[lane] >= least {
-                    target[x + lane] = direction(Float(dx[lane]), Float(dy[lane]))
-                }
-            }
-            x += 16
-        }
         while x < width - 2 {
-            let dx = Int32(row[x + 1]) - Int32(row[x - 1])
-            let dy = Int32(row[x + width]) - Int32(row[x - width])
-            if dx * dx + dy * dy >= Int32(least) { target[x] = direction(Float(dx), Float(dy)) }
+            if x + 8 <= width - 2, UnsafeRawPointer(steep).loadUnaligned(fromByteOffset: x, as: UInt64.self) == 0 {
+                x += 8
+                continue
+            }
+            if steep[x] != 0 {
+                let dx = Int32(row[x + 1]) &- Int32(row[x - 1])
+                let dy = Int32(lower[x]) &- Int32(upper[x])
+                if dx &* dx &+ dy &* dy >= least { target[x] = direction(Float(dx), Float(dy)) }
+            }
             x += 1
         }
     }
@@ -138,36 +139,15 @@ struct GradientField {
         _ rows: (UnsafePointer<UInt8>, UnsafePointer<UInt8>, UnsafePointer<UInt8>), _ width: Int,
         _ sums: UnsafeMutablePointer<UInt16>, into row: UnsafeMutablePointer<UInt8>
     ) {
-        let (upper, middle, lower) = (UnsafeRawPointer(rows.0), UnsafeRawPointer(rows.1), UnsafeRawPointer(rows.2))
-        func wide(_ pixels: UnsafeRawPointer, _ x: Int) -> SIMD16<UInt16> {
-            SIMD16(truncatingIfNeeded: pixels.loadUnaligned(fromByteOffset: x, as: SIMD16<UInt8>.self))
-        }
-        let rawSums = UnsafeMutableRawPointer(sums)
-        var x = 0
-        while x + 16 <= width {
-            let sum: SIMD16<UInt16> = wide(upper, x) &+ wide(middle, x) &+ wide(middle, x) &+ wide(lower, x)
-            rawSums.storeBytes(of: sum, toByteOffset: 2 * x, as: SIMD16<UInt16>.self)
-            x += 16
-        }
-        while x < width {
-            sums[x] = UInt16(rows.0[x]) &+ 2 &* UInt16(rows.1[x]) &+ UInt16(rows.2[x])
-            x += 1
+        let (upper, middle, lower) = rows
+        for x in 0..<width {
+            sums[x] = UInt16(upper[x]) &+ UInt16(middle[x]) &+ UInt16(middle[x]) &+ UInt16(lower[x])
         }
         row[0] = UInt8(sums[0] >> 2)
         row[width - 1] = UInt8(sums[width - 1] >> 2)
-        func sum(_ x: Int) -> SIMD16<UInt16> {
-            UnsafeRawPointer(sums).loadUnaligned(fromByteOffset: 2 * x, as: SIMD16<UInt16>.self)
-        }
-        x = 1
-        while x + 16 <= width - 1 {
-            let total: SIMD16<UInt16> = sum(x - 1) &+ sum(x) &+ sum(x) &+ sum(x + 1)
-            UnsafeMutableRawPointer(row + x).storeBytes(
-                of: SIMD16<UInt8>(truncatingIfNeeded: total &>> SIMD16<UInt16>(repeating: 4)), as: SIMD16<UInt8>.self)
-            x += 16
-        }
-        while x < width - 1 {
-            row[x] = UInt8(truncatingIfNeeded: (sums[x - 1] &+ 2 &* sums[x] &+ sums[x + 1]) >> 4)
-            x += 1
+        guard width > 2 else { return }
+        for x in 1..<width - 1 {
+            row[x] = UInt8(truncatingIfNeeded: (sums[x - 1] &+ sums[x] &+ sums[x] &+ sums[x + 1]) &>> 4)
         }
     }
 }

@@ -1,4 +1,6 @@
 import Geometry
+import Glibc
+let dbg = getenv("DMDEBUG") != nil
 
 /// Looks at places that could be symbols, one after the other.
 struct PlaceSearch {
@@ -34,8 +36,15 @@ struct PlaceSearch {
             }
             // Beside a symbol that was read others are looked for, and none within it.
             guard !isRead(place) else { continue }
-            for sampler in place.size < Self.smoothSize ? [sharp, smooth] : [smooth] {
-                guard let one = DashedSymbol(place, sampler, &work) else { continue }
+            if dbg, index < 15 { print("D place", index, places.count, place.corner, place.right, place.top, place.isInverted) }
+            let isLarge = place.size >= Self.smoothSize
+            for sampler in isLarge ? [smooth, sharp] : [sharp, smooth] {
+                guard let candidate = SymbolCandidate(place, sampler) else { continue }
+                if let one = DashedSymbol(place, candidate, isHasty: true, &work), read(one, isHasty: true) { break }
+                guard let one = DashedSymbol(place, candidate, isHasty: false, &work) else {
+                    if isLarge { break }
+                    continue
+                }
                 if one.isSure(Self.sureRegularity) {
                     if read(one) { break }
                 } else {
@@ -50,9 +59,10 @@ struct PlaceSearch {
 
     private func isRead(_ place: FinderL) -> Bool { symbols.contains { $0.surrounds(place.corner) } }
 
-    private mutating func read(_ one: DashedSymbol) -> Bool {
+    private mutating func read(_ one: DashedSymbol, isHasty: Bool = false) -> Bool {
         guard symbols.count < DataMatrixReader.most, !reading.isSpent else { return false }
-        let (symbol, unread) = one.candidate.read(one.upper, one.right, &reading)
+        if dbg { print("D try", one.place.corner, one.place.size, one.upper?.modules as Any, one.upper?.regularity as Any, one.right?.modules as Any, one.right?.regularity as Any) }
+        let (symbol, unread) = one.candidate.read(one.upper, one.right, isHasty: isHasty, &reading)
         if let symbol { symbols.append(symbol) }
         if let unread, self.unread.count < DataMatrixReader.most { self.unread.append(unread) }
         return symbol != nil
@@ -67,13 +77,11 @@ struct PlaceSearch {
         /// The more dashes and the more regular, the likelier.
         var score: Float { max(upper?.score ?? 0, right?.score ?? 0) }
 
-        init?(_ place: FinderL, _ sampler: SymbolSampler, _ budget: inout WorkBudget) {
-            var sampler = sampler
-            sampler.isInverted = place.isInverted
-            guard let candidate = SymbolCandidate(place, sampler) else { return nil }
+        init?(_ place: FinderL, _ candidate: SymbolCandidate, isHasty: Bool, _ budget: inout WorkBudget) {
             self.place = place
             self.candidate = candidate
-            (upper, right) = candidate.dashedSides(&budget)
+            (upper, right) = candidate.dashedSides(isHasty: isHasty, &budget)
+            guard !isHasty || upper != nil && right != nil else { return nil }
             let regularity = max(upper?.regularity ?? 0, right?.regularity ?? 0)
             // Measured on drawn scenes: every symbol that was read has more, more than half of the clutter less.
             guard regularity > (upper == nil || right == nil ? 0.88 : 0.72) else { return nil }

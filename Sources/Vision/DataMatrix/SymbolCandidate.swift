@@ -10,6 +10,8 @@ struct SymbolCandidate {
     /// `nil` when there is no dark arm beside light ground.
     init?(_ found: FinderL, _ sampler: SymbolSampler) {
         finder = found
+        var sampler = sampler
+        sampler.isInverted = found.isInverted
         self.sampler = sampler
         guard let right = Self.followed(sampler, from: found.corner, to: found.right, inside: found.top),
             let top = Self.followed(sampler, from: found.corner, to: found.top, inside: found.right)
@@ -56,31 +58,38 @@ struct SymbolCandidate {
     }
 
     /// The dashed sides from the end of the left and of the lower arm.
-    func dashedSides(_ budget: inout WorkBudget) -> (upper: DashedSide?, right: DashedSide?) {
+    ///
+    /// - Parameter isHasty: only such as are clear at once, and the second only when the first is.
+    func dashedSides(isHasty: Bool, _ budget: inout WorkBudget) -> (upper: DashedSide?, right: DashedSide?) {
         let upper = DashedSide.find(
             sampler, start: finder.top, arm: finder.corner - finder.top, along: finder.right - finder.corner,
-            level: level, contrast: contrast, &budget)
+            level: level, contrast: contrast, isHasty: isHasty, &budget)
+        guard upper != nil || !isHasty else { return (nil, nil) }
         let right = DashedSide.find(
             sampler, start: finder.right, arm: finder.corner - finder.right, along: finder.top - finder.corner,
-            level: level, contrast: contrast, &budget)
+            level: level, contrast: contrast, isHasty: isHasty, &budget)
         return (upper, right)
     }
 
     /// The symbol; or, when it cannot be read, what stands there for sure.
     ///
-    /// - Parameter budget: what reading may cost.
+    /// - Parameters:
+    ///   - isHasty: only what is clear at once.
+    ///   - budget: what reading may cost.
     func read(
-        _ upper: DashedSide?, _ right: DashedSide?, _ budget: inout WorkBudget
+        _ upper: DashedSide?, _ right: DashedSide?, isHasty: Bool, _ budget: inout WorkBudget
     ) -> (symbol: DataMatrixSymbol?, unread: UnreadDataMatrix?) {
         var unread: UnreadDataMatrix?
-        for (shape, corner) in guesses(upper, right) where !budget.isSpent {
+        for (shape, corner) in guesses(upper, right).prefix(isHasty ? 1 : Self.maximumGuesses) where !budget.isSpent {
             guard
                 var grid = SymbolGrid(
                     shape, corners: [finder.top, corner, finder.right, finder.corner], sampler, &budget)
             else { continue }
             guard grid.fit * 255 > contrast * 0.3 else { continue }
-            if let symbol = grid.read(contrast: contrast, &budget) { return (symbol, nil) }
-            guard grid.fit * 255 > contrast * 0.5 else { continue }
+            if dbg { print("D   guess", shape.rows, shape.columns, grid.fit*255/contrast, contrast) }
+            if let symbol = grid.read(contrast: contrast, isHasty: isHasty, &budget) { return (symbol, nil) }
+            if dbg { print("D      ->", grid.fit*255/contrast, grid.corners) }
+            guard !isHasty, grid.fit * 255 > contrast * 0.5 else { continue }
             if unread == nil, let upper, let right, upper.modules == shape.columns, right.modules == shape.rows,
                 min(upper.regularity, right.regularity) > Self.minimumRegularity
             {
@@ -93,21 +102,23 @@ struct SymbolCandidate {
     /// Both dashed sides of what counts as a symbol although it cannot be read are at least so regular.
     private static let minimumRegularity: Float = 0.88
     /// So many sizes are tried for a place, none of which is farther from what was counted than this.
-    private static let (maximumGuesses, farthestGuess): (Int, Float) = (5, 2.2)
+    private static let (maximumGuesses, farthestGuess): (Int, Float) = (5, 2.4)
+    private static let farthestCount: Float = 1.6
 
     /// Sizes and far corners that the dashed sides speak for, the likeliest first.
     private func guesses(_ upper: DashedSide?, _ right: DashedSide?) -> [(SymbolShape, Place)] {
         let ratio = (finder.right - finder.corner).length / max((finder.top - finder.corner).length, 1)
         var weighed: [(shape: SymbolShape, distance: Float)] = []
         for shape in SymbolShape.all {
-            // Two modules more or less than were counted are one away; an aspect that a tilt makes of another is half one.
-            var distance = abs(logf(ratio * Float(shape.rows) / Float(shape.columns))) * (upper == nil || right == nil ? 2 : 0.7)
-            if let upper { distance += Float(abs(upper.modules - shape.columns)) / 2 }
-            if let right { distance += Float(abs(right.modules - shape.rows)) / 2 }
+            // Two modules more or less than were counted are one away, and no count is worth more than this; an aspect that
+            // a tilt makes of another is about half one.
+            var distance = abs(logf(ratio * Float(shape.rows) / Float(shape.columns)))
+            if let upper { distance += min(Float(abs(upper.modules - shape.columns)) / 2, Self.farthestCount) }
+            if let right { distance += min(Float(abs(right.modules - shape.rows)) / 2, Self.farthestCount) }
             if distance < Self.farthestGuess { weighed.append((shape, distance)) }
         }
         weighed.sort { $0.distance < $1.distance }
-        return weighed.prefix(Self.maximumGuesses).compactMap { one in
+        return weighed.compactMap { one in
             corner(one.shape, upper, right).map { (one.shape, $0) }
         }
     }

@@ -23,6 +23,9 @@ struct SymbolGrid {
     /// Four corners of which three make a smaller triangle are no symbol's, in square pixels.
     private static let minimumTriangle: Float = 2
 
+    /// Of the contrast: corners are less than half a module off.
+    private static let goodFit: Float = 0.85
+
     private static func projection(_ corners: [Place]) -> ProjectiveMap? {
         ProjectiveMap(
             unitSquareTo: (corners[0], corners[1], corners[2], corners[3]), minimumTriangle: minimumTriangle)
@@ -59,15 +62,23 @@ struct SymbolGrid {
     /// The symbol: what it says as the corners are; or after they have been moved, one after the other, in smaller and
     /// smaller steps, for as long as the sides fit better.
     ///
-    /// - Parameter contrast: of the solid sides, in grey levels.
-    mutating func read(contrast: Float, _ budget: inout WorkBudget) -> DataMatrixSymbol? {
+    /// - Parameters:
+    ///   - contrast: of the solid sides, in grey levels.
+    ///   - isHasty: only what is clear at once, or after each corner has been moved a little.
+    mutating func read(contrast: Float, isHasty: Bool, _ budget: inout WorkBudget) -> DataMatrixSymbol? {
         let least = contrast * 0.35 / 255
         let module = min(
             (corners[1] - corners[0]).length / Float(shape.columns),
             (corners[3] - corners[0]).length / Float(shape.rows))
         if fit * 255 > contrast * 0.5, let symbol = quickly(&budget) { return symbol }
-        for step in [0.7, 0.35, 0.18] as [Float] {
-            for round in 0..<3 {
+        if isHasty {
+            guard fit * 255 > contrast * Self.goodFit else { return nil }
+            for corner in [1, 0, 2, 3] { _ = move(corner, by: 0.3 * module, &budget) }
+            return quickly(&budget)
+        }
+        let steps: [Float] = fit * 255 > contrast * Self.goodFit ? [0.35, 0.18] : [0.7, 0.35, 0.18]
+        for step in steps {
+            for round in 0..<4 {
                 var moved = false
                 for corner in [1, 0, 2, 3] { moved = move(corner, by: step * module, &budget) || moved }
                 // Most of what is no symbol is far off even when each corner has been moved once.
@@ -82,14 +93,12 @@ struct SymbolGrid {
     private mutating func move(_ corner: Int, by distance: Float, _ budget: inout WorkBudget) -> Bool {
         let before = corners[corner]
         var best: (place: Place, projection: ProjectiveMap, fit: Float)?
-        for y in -1...1 {
-            for x in -1...1 where x != 0 || y != 0 {
-                var moved = corners
-                moved[corner] = before + Place(Float(x), Float(y)) * distance
-                guard let projection = Self.projection(moved) else { continue }
-                let fit = agreement(projection, &budget)
-                if fit > max(self.fit, best?.fit ?? -1) { best = (moved[corner], projection, fit) }
-            }
+        for way in [Place(1, 0), Place(-1, 0), Place(0, 1), Place(0, -1)] {
+            var moved = corners
+            moved[corner] = before + way * distance
+            guard let projection = Self.projection(moved) else { continue }
+            let fit = agreement(projection, &budget)
+            if fit > max(self.fit, best?.fit ?? -1) { best = (moved[corner], projection, fit) }
         }
         guard let best else { return false }
         corners[corner] = best.place
