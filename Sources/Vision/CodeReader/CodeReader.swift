@@ -72,7 +72,7 @@ public final class CodeReader {
         var found = search?.read(plane) ?? []
         unread = search?.unread ?? []
         if symbologies.contains(.dataMatrix) {
-            let matrix = Reading.dataMatrix(plane)
+            let matrix = isStream ? Reading.dataMatrixOfFrame(plane) : Reading.dataMatrix(plane)
             found.add(matrix.readings)
             unread += matrix.unread
         }

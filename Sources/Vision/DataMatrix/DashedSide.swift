@@ -101,7 +101,8 @@ struct DashedSide {
         private static let maximumTurns = 150
 
         /// Counts the dashes on one ray.
-        mutating func follow(from origin: Place, _ ray: Place, inset: Place, _ budget: inout WorkBudget) -> DashedSide? {
+        mutating func follow(from origin: Place, _ ray: Place, inset: Place, _ budget: inout WorkBudget) -> DashedSide?
+        {
             turns.removeAll(keepingCapacity: true)
             var isDark = true
             // The first module's half is as wide as the ray is far in.

@@ -33,7 +33,7 @@ public enum DataMatrixReader {
     /// Larger pictures are not looked at: no camera gives them, and each pixel takes up to seven bytes of memory.
     public static let maximumPixels = 1 << 24
     /// At most so many places that could be a symbol are looked at.
-    static let maximumPlaces = 4000
+    public static let maximumPlaces = 4000
     /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
     private static let minimumSide: Float = 12
     /// How much work a picture may be.
@@ -42,8 +42,13 @@ public enum DataMatrixReader {
         public var longestSide: Float = .infinity
         /// Grey levels that are looked at, each some nanoseconds.
         public var samples = 40_000_000
+        /// At most so many places that could be a symbol are looked at.
+        public var places = DataMatrixReader.maximumPlaces
         /// So many of the places that could be a symbol are left out, the largest: a frame before has looked at them.
         public var skipped = 0
+
+        /// Only what is clear at once is read.
+        var isHasty = false
 
         /// The usual effort: symbols of all sizes, and no place left out.
         public init() {}
@@ -71,23 +76,30 @@ public enum DataMatrixReader {
 
     /// The symbols in a picture, and those that could not be read.
     public static func look(_ plane: LumaPlane, _ effort: Effort = Effort()) -> Findings {
+        look(plane, effort, known: [])
+    }
+
+    /// - Parameter known: symbols that have been read; nothing is looked for on them.
+    static func look(_ plane: LumaPlane, _ effort: Effort, known: [DataMatrixSymbol]) -> Findings {
         var findings = Findings()
         guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= maximumPixels else {
             return findings
         }
         var field = GradientField(plane)
         let edges = EdgeSegment.find(&field, least: minimumSide, most: effort.longestSide)
-        let candidates = FinderL.find(edges, most: maximumPlaces)
+        let candidates = FinderL.find(edges, most: min(max(effort.places, 0), maximumPlaces))
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
             let smooth = SymbolSampler(
                 GreySampler(LumaPlane(base: base, width: field.width, height: field.height, stride: field.width)))
-            var search = PlaceSearch(sharp: SymbolSampler(GreySampler(plane)), smooth: smooth, effort.samples)
+            var search = PlaceSearch(
+                sharp: SymbolSampler(GreySampler(plane)), smooth: smooth, effort.samples, known: known,
+                isHasty: effort.isHasty)
             findings.lookedAt = search.look(at: candidates, from: effort.skipped)
-            findings.symbols = search.symbols
+            findings.symbols = Array(search.symbols.dropFirst(known.count))
             findings.unread = search.unread
         }
-        findings.unread.removeAll { one in findings.symbols.contains { $0.surrounds(one.middle) } }
+        findings.unread.removeAll { one in findings.symbols.contains { $0.ground.contains(one.middle) } }
         return findings
     }
 }

@@ -1,14 +1,15 @@
 import Geometry
-import Glibc
-let dbg = getenv("DMDEBUG") != nil
 
 /// Looks at places that could be symbols, one after the other.
 struct PlaceSearch {
     /// The picture, and the same smoothed: smoothing takes away small modules; noise takes away dashes that were not smoothed.
     private let sharp, smooth: SymbolSampler
+    private let isHasty: Bool
     /// For the dashed sides of all places, and for reading.
     private var work, reading: WorkBudget
     private(set) var symbols: [DataMatrixSymbol] = []
+    /// What they cover.
+    private var grounds: [ConvexArea] = []
     private(set) var unread: [UnreadDataMatrix] = []
     /// What may be a symbol, and is looked at when what is surer has been.
     private var doubtful: [DashedSymbol] = []
@@ -18,9 +19,16 @@ struct PlaceSearch {
     /// Where both dashed sides are so regular the symbol is read at once.
     private static let sureRegularity: Float = 0.85
 
-    /// - Parameter samples: so many grey levels may be looked at to find dashed sides, and as many again to read.
-    init(sharp: SymbolSampler, smooth: SymbolSampler, _ samples: Int) {
-        (self.sharp, self.smooth) = (sharp, smooth)
+    /// - Parameters:
+    ///   - samples: so many grey levels may be looked at to find dashed sides, and as many again to read.
+    ///   - known: symbols that have been read.
+    ///   - isHasty: only what is clear at once is read.
+    init(
+        sharp: SymbolSampler, smooth: SymbolSampler, _ samples: Int, known: [DataMatrixSymbol], isHasty: Bool
+    ) {
+        (self.sharp, self.smooth, self.isHasty) = (sharp, smooth, isHasty)
+        symbols = known
+        grounds = known.map(\.ground)
         work = WorkBudget(samples)
         reading = WorkBudget(samples)
     }
@@ -36,12 +44,11 @@ struct PlaceSearch {
             }
             // Beside a symbol that was read others are looked for, and none within it.
             guard !isRead(place) else { continue }
-            if dbg, index < 15 { print("D place", index, places.count, place.corner, place.right, place.top, place.isInverted) }
             let isLarge = place.size >= Self.smoothSize
             for sampler in isLarge ? [smooth, sharp] : [sharp, smooth] {
                 guard let candidate = SymbolCandidate(place, sampler) else { continue }
                 if let one = DashedSymbol(place, candidate, isHasty: true, &work), read(one, isHasty: true) { break }
-                guard let one = DashedSymbol(place, candidate, isHasty: false, &work) else {
+                guard !isHasty, let one = DashedSymbol(place, candidate, isHasty: false, &work) else {
                     if isLarge { break }
                     continue
                 }
@@ -57,13 +64,15 @@ struct PlaceSearch {
         return lookedAt
     }
 
-    private func isRead(_ place: FinderL) -> Bool { symbols.contains { $0.surrounds(place.corner) } }
+    private func isRead(_ place: FinderL) -> Bool { grounds.contains { $0.contains(place.corner) } }
 
     private mutating func read(_ one: DashedSymbol, isHasty: Bool = false) -> Bool {
         guard symbols.count < DataMatrixReader.most, !reading.isSpent else { return false }
-        if dbg { print("D try", one.place.corner, one.place.size, one.upper?.modules as Any, one.upper?.regularity as Any, one.right?.modules as Any, one.right?.regularity as Any) }
         let (symbol, unread) = one.candidate.read(one.upper, one.right, isHasty: isHasty, &reading)
-        if let symbol { symbols.append(symbol) }
+        if let symbol {
+            symbols.append(symbol)
+            grounds.append(symbol.ground)
+        }
         if let unread, self.unread.count < DataMatrixReader.most { self.unread.append(unread) }
         return symbol != nil
     }
@@ -92,9 +101,9 @@ struct PlaceSearch {
 }
 
 extension DataMatrixSymbol {
-    /// Whether a place lies on the symbol, or hardly beside it.
-    func surrounds(_ place: Place) -> Bool {
+    /// What it covers, and a little about it.
+    var ground: ConvexArea {
         let middle = corners.middle
-        return ConvexArea(corners: corners.map { middle + ($0 - middle) * 1.1 }).contains(place)
+        return ConvexArea(corners: corners.map { middle + ($0 - middle) * 1.1 })
     }
 }

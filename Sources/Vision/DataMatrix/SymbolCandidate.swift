@@ -86,9 +86,7 @@ struct SymbolCandidate {
                     shape, corners: [finder.top, corner, finder.right, finder.corner], sampler, &budget)
             else { continue }
             guard grid.fit * 255 > contrast * 0.3 else { continue }
-            if dbg { print("D   guess", shape.rows, shape.columns, grid.fit*255/contrast, contrast) }
             if let symbol = grid.read(contrast: contrast, isHasty: isHasty, &budget) { return (symbol, nil) }
-            if dbg { print("D      ->", grid.fit*255/contrast, grid.corners) }
             guard !isHasty, grid.fit * 255 > contrast * 0.5 else { continue }
             if unread == nil, let upper, let right, upper.modules == shape.columns, right.modules == shape.rows,
                 min(upper.regularity, right.regularity) > Self.minimumRegularity
@@ -102,7 +100,7 @@ struct SymbolCandidate {
     /// Both dashed sides of what counts as a symbol although it cannot be read are at least so regular.
     private static let minimumRegularity: Float = 0.88
     /// So many sizes are tried for a place, none of which is farther from what was counted than this.
-    private static let (maximumGuesses, farthestGuess): (Int, Float) = (5, 2.4)
+    private static let (maximumGuesses, farthestGuess): (Int, Float) = (4, 2.4)
     private static let farthestCount: Float = 1.6
 
     /// Sizes and far corners that the dashed sides speak for, the likeliest first.

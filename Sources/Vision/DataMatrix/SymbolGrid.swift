@@ -23,6 +23,8 @@ struct SymbolGrid {
     /// Four corners of which three make a smaller triangle are no symbol's, in square pixels.
     private static let minimumTriangle: Float = 2
 
+    /// Of the sides' modules; see ``share(_:)``.
+    private static let minimumShare: Float = 0.78
     /// Of the contrast: corners are less than half a module off.
     private static let goodFit: Float = 0.85
 
@@ -59,6 +61,28 @@ struct SymbolGrid {
         return (2 * light / half - dark / half - spread / (2 * half)) / 510
     }
 
+    /// The share of the sides' modules that are dark or light as they must be; what is no symbol mostly has two thirds.
+    private func share(_ budget: inout WorkBudget) -> Float {
+        let (rows, columns) = (shape.rows, shape.columns)
+        budget.spend(2 * (rows + columns))
+        var (dark, light): ([Float], [Float]) = ([], [])
+        dark.reserveCapacity(2 * (rows + columns))
+        light.reserveCapacity(rows + columns)
+        for column in 0..<columns {
+            dark.append(level(projection, Float(rows) - 0.5, Float(column) + 0.5))
+            let dash = level(projection, 0.5, Float(column) + 0.5)
+            if column % 2 == 0 { dark.append(dash) } else { light.append(dash) }
+        }
+        for row in 0..<rows {
+            dark.append(level(projection, Float(row) + 0.5, 0.5))
+            let dash = level(projection, Float(row) + 0.5, Float(columns) - 0.5)
+            if row % 2 == 1 { dark.append(dash) } else { light.append(dash) }
+        }
+        let middle = (dark.reduce(0, +) / Float(dark.count) + light.reduce(0, +) / Float(light.count)) / 2
+        let right = dark.count { $0 < middle } + light.count { $0 >= middle }
+        return Float(right) / Float(dark.count + light.count)
+    }
+
     /// The symbol: what it says as the corners are; or after they have been moved, one after the other, in smaller and
     /// smaller steps, for as long as the sides fit better.
     ///
@@ -84,7 +108,7 @@ struct SymbolGrid {
                 // Most of what is no symbol is far off even when each corner has been moved once.
                 if !moved || round == 0 && fit < least * 0.8 { break }
             }
-            guard fit > least else { return nil }
+            guard fit > least, share(&budget) > Self.minimumShare else { return nil }
             if step > 0.2, fit * 255 > contrast * 0.5, let symbol = quickly(&budget) { return symbol }
         }
         return fit * 255 > contrast * 0.5 ? thoroughly(&budget) : nil
@@ -111,7 +135,8 @@ struct SymbolGrid {
     private func quickly(_ budget: inout WorkBudget) -> DataMatrixSymbol? {
         budget.spend(2 * shape.rows * shape.columns)
         let levels = moduleLevels([(0.5, 0.5)])
-        return symbol(levels, [middle(levels, 0...shape.rows - 1, 0...shape.columns - 1)], isMirrored: shape.isTransposed)
+        return symbol(
+            levels, [middle(levels, 0...shape.rows - 1, 0...shape.columns - 1)], isMirrored: shape.isTransposed)
     }
 
     /// By the modules' mean levels and thresholds of several kinds, upright and mirrored.
