@@ -37,7 +37,7 @@ def same(said, text):
         return any(same(one, text) for one in said)
     if isinstance(said, str):
         return said.strip() == text.strip()
-    for encoding in ("utf-8", "latin-1", "shift_jis", "gbk"):
+    for encoding in ("utf-8", "latin-1", "shift_jis", "gbk", "iso8859-7"):
         try:
             if said.decode(encoding).strip() == text.strip():
                 return True
@@ -51,13 +51,12 @@ def words(said):
     return said if isinstance(said, str) else said.decode("utf-8", "backslashreplace")
 
 
-def one(reader, picture, file, symbologies, text):
+def one(reader, picture, file, symbologies, texts):
+    """Right is a picture when all its codes are read; several are counted."""
     said, ms = reader.read(picture, file, symbologies)
-    # Of several codes in a picture all count.
-    texts = text if isinstance(text, list) else [] if text is None else [text]
-    right = bool(texts) and all(any(same(answer, one) for answer in said) for one in texts)
-    wrong = [words(answer) for answer in said if not any(same(answer, one) for one in texts)]
-    return {"right": right, "wrong": wrong, "ms": [round(value, 4) for value in ms]}
+    found = sum(any(same(answer, text) for answer in said) for text in texts)
+    wrong = [words(answer) for answer in said if not any(same(answer, text) for text in texts)]
+    return {"right": 0 < len(texts) == found, "found": found, "wrong": wrong, "ms": [round(value, 4) for value in ms]}
 
 
 def run(arguments):
@@ -84,6 +83,9 @@ def run(arguments):
                 "set": set_name, "file": file, "symbology": entry["symbology"], "drawn": "scene" in entry,
                 "scene": entry.get("scene"), "size": list(picture.shape[::-1]), "readers": {},
             }
+            texts = entry.get("texts") or ([] if entry["text"] is None else [entry["text"]])
+            if "texts" in entry:
+                record |= {"codes": len(texts), "kind": entry["kind"]}
             symbologies = SYMBOLOGIES[entry["symbology"]]
             for name, reader in chosen.items():
                 if name == "this-stream" and entry["text"] is not None:
@@ -92,13 +94,12 @@ def run(arguments):
                 if name == "libdmtx" and (entry["symbology"] != "DATAMATRIX" or number % arguments.libdmtx_every):
                     continue
                 if reader.reads(symbologies):
-                    record["readers"][name] = one(
-                        reader, picture, file, symbologies, entry.get("texts", entry["text"]))
+                    record["readers"][name] = one(reader, picture, file, symbologies, texts)
             if entry["symbology"] == "NONE" and record["drawn"]:
                 # The time that a reader takes to see that there is no QR code.
                 for name, reader in chosen.items():
                     if reader.reads([readers.QR]) and name != "this-stream":
-                        record["readers"][name + " (QR only)"] = one(reader, picture, file, [readers.QR], None)
+                        record["readers"][name + " (QR only)"] = one(reader, picture, file, [readers.QR], [])
             records.append(record)
             if number % 50 == 49:
                 print(f"  {os.path.basename(os.path.normpath(folder))}: {number + 1} of {len(entries)}", file=sys.stderr)

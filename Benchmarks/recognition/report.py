@@ -39,7 +39,7 @@ def groups(records):
     """Sets for the tables: drawn ones by folder, photographs by symbology."""
     found = {}
     for record in records:
-        if record["drawn"]:
+        if record["drawn"] or "codes" in record:
             name = "drawn " + record["set"]
         else:
             name = "photographs " + ("without code" if record["symbology"] == "NONE" else record["symbology"])
@@ -60,7 +60,19 @@ def print_tables(records):
             spent = times(group, name)
             print(f"| {name} | {len(read)} | {share} | {wrong(group, name)} "
                   f"| {median(spent):.2f} | {percentile(spent, 0.95):.2f} |")
+    print_codes(records)
     print_degradations(records)
+
+
+def print_codes(records):
+    """Of pictures with several codes how many are read; a line for each set."""
+    counted = [record for record in records if "codes" in record]
+    for title, group in groups(counted).items():
+        for name in (US, PEER):
+            read = with_reader(group, name)
+            if read:
+                print(f"{title}: {name} {sum(r['readers'][name]['found'] for r in read)} of {sum(r['codes'] for r in read)} "
+                      f"codes, median {median(times(read, name)):.2f} ms")
 
 
 def print_degradations(records):
@@ -211,6 +223,13 @@ def check_data_matrix(bars, records):
     spent = times(group, US)
     bars.check(bool(spent) and median(spent) < 50,
                f"Data Matrix in a whole frame: median {median(spent):.2f} ms, 95 % {percentile(spent, 0.95):.2f} ms (under 50)")
+    for title, one in groups([record for record in records if "codes" in record]).items():
+        one = with_reader(with_reader(one, US), PEER)
+        if one:
+            ours, theirs = (sum(record["readers"][name]["found"] for record in one) for name in (US, PEER))
+            bars.check(ours >= theirs, f"{title}: {ours} codes read, {PEER} {theirs}, of {sum(r['codes'] for r in one)}")
+            ratio = median(times(one, US)) / max(median(times(one, PEER)), 1e-3)
+            bars.check(ratio <= 2, f"{title}: median CPU time {ratio:.2f} of {PEER}'s (at most 2)")
     both = with_reader(group, "libdmtx")
     if both:
         bars.check(recall(both, US) >= recall(both, "libdmtx"),

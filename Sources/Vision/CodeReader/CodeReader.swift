@@ -78,7 +78,7 @@ public final class CodeReader {
         if let zbarAlone { found.add(zbarAlone.read(plane)) }
         unread = search?.unread ?? []
         if symbologies.contains(.dataMatrix) {
-            let matrix = Reading.dataMatrix(plane)
+            let matrix = isStream ? Reading.dataMatrixOfFrame(plane) : Reading.dataMatrix(plane)
             found.add(matrix.readings)
             unread += matrix.unread
         }

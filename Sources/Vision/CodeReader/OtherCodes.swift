@@ -62,6 +62,7 @@ final class OtherCodes {
         if isTurn, let (index, box) = plan.next(in: frame, change, isBeside: isBeside) {
             readings.add(searched(plane, index, box, grounds))
         }
+        readings = readings.withoutContradictions
         readings.add(ballot.elected(in: frame))
         for reading in readings {
             note(reading, lastTry: frame)
@@ -187,6 +188,8 @@ final class OtherCodes {
     private static let overlap = 130
     /// Of a part, in pixels, of a small frame and of a large one.
     private static let (smallPart, largePart) = ((width: 400, height: 320), (width: 560, height: 440))
+    /// In a part at most so many places are looked at, over several frames where there are many.
+    private static let maximumPlaces = 400
     /// In a part of a small frame, and of a large one, so many grey levels are looked at; the others when its turn comes again.
     private static let (smallWork, largeWork) = (120_000, 240_000)
 
@@ -203,9 +206,10 @@ final class OtherCodes {
         let scale = Pyramid.scale(ofLevel: level)
         let part = without(grounds, whole.cut(scaled), scaled.low, scale: scale)
         var effort = DataMatrixReader.Effort()
+        effort.places = Self.maximumPlaces
         effort.samples = whole.width <= 2 * Self.smallPart.width ? Self.smallWork : Self.largeWork
         // Larger ones are in a smaller copy, too.
-        if !isOnly { effort.longestSide = Float(Self.overlap) * 1.5 }
+        if !isOnly, level == 0 { effort.longestSide = Float(Self.overlap) * 1.5 }
         effort.skipped = skipped
         let found = Reading.dataMatrix(part, effort)
         let readings = noted(found, level, scaled.low / scale)

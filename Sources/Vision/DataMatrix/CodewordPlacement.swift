@@ -73,6 +73,8 @@ package struct CodewordPlacement: Sendable {
             column += columns
             row += 4 - (columns + 4) % 8
         }
+        // Of the rectangular extensions only (ISO/IEC 21471, annex E).
+        if row >= rows { row -= rows }
         let module = row * columns + column
         isTaken[module] = true
         modules.append(UInt16(module))

@@ -65,6 +65,10 @@ package struct CodewordText {
             guard left >= 3 else { return false }
             if position == 1 { preamble = 4 }
             position += 3
+        case 234:
+            // The text sets up a reader: what it means to that one is not ours to know.
+            guard position == 1 else { return false }
+            preamble = 1
         case 235: isUpper = true
         case 236, 237:
             // A macro stands in front.
@@ -79,7 +83,7 @@ package struct CodewordText {
             let more = first < 128 ? 0 : first < 192 ? 1 : 2
             guard left >= more else { return false }
             position += more
-        default: return false  // 0, 234 (a reader is to be set up), and what is not defined
+        default: return false  // 0, and what is not defined
         }
         return true
     }

@@ -22,15 +22,16 @@ struct DashedSide {
     ///   - along: what the other arm is like: the side's direction and length, but for the tilt.
     ///   - level: half way between dark and light.
     ///   - contrast: from dark to light.
+    ///   - isHasty: the first is taken that is regular and about as long as the other arm.
     static func find(
         _ sampler: SymbolSampler, start: Place, arm: Place, along: Place, level: Float, contrast: Float,
-        _ budget: inout WorkBudget
+        isHasty: Bool, _ budget: inout WorkBudget
     ) -> DashedSide? {
         let inward = arm.unit
         let direction = along.unit
-        let fan = Fan(
+        var fan = Fan(
             sampler: sampler, level: level, contrast: contrast, reach: along.length * 1.7,
-            longest: along.length * 0.3, step: max(0.5, along.length / 200))
+            longest: along.length * 0.3)
         func look(_ inset: Float, _ slope: Float) -> DashedSide? {
             let ray = (direction + direction.turned * slope).unit
             return fan.follow(from: start + inward * inset, ray, inset: inward * inset, &budget)
@@ -40,36 +41,73 @@ struct DashedSide {
             guard let side = look(inset, slope), side.score > best?.side.score ?? 0 else { return }
             best = (side, inset, slope)
         }
-        // Half a module in from the outer edge: a side has 8 to 52 modules, most have 10 to 26. Slopes of up to 0.42 either
-        // way: 23 degrees.
-        for share in [0.018, 0.027, 0.04] as [Float] {
-            for step in stride(from: -14, through: 14, by: 4) { keep(max(arm.length * share, 0.7), Float(step) * 0.03) }
+        for inset in insets(arm.length, along.length) {
+            for slope in slopes { keep(inset, slope) }
+            if isHasty, let side = best?.side, side.isClear(start, along.length) { return side }
         }
+        guard !isHasty else { return nil }
         // Small dashes are hit by all of a ray only when it is finer.
-        for width in [0.06, 0.03, 0.015, 0.0075] as [Float] {
-            guard let (_, inset, slope) = best else { return nil }
+        var width: Float = 0.06
+        while let (side, inset, slope) = best, width * Float(side.modules) > 0.14 {
             for i in [-1, 0, 1] as [Float] {
                 for j in [-1, 0, 1] as [Float] where i != 0 || j != 0 {
-                    keep(max(0.5, inset + i * width * arm.length * 0.4), slope + j * width)
+                    keep(max(0.5, inset * (1 + i * min(width * 8, 0.3))), slope + j * width)
                 }
             }
+            width /= 2
         }
         guard let side = best?.side, side.modules >= least else { return nil }
         return side
+    }
+
+    /// Whether no other is likely to be better.
+    private func isClear(_ start: Place, _ length: Float) -> Bool {
+        modules >= Self.least && regularity > 0.9 && abs((corner - start).length / length - 1) < 0.15
+    }
+
+    /// From straight on, up to 0.42 either way: 23 degrees.
+    private static let slopes: [Float] = [-0.06, 0.06, -0.18, 0.18, -0.3, 0.3, -0.42, 0.42]
+
+    /// Half a module in from the outer edge, for modules that a symbol with such arms can have: from 144 to 8 on a side.
+    private static func insets(_ arm: Float, _ along: Float) -> [Float] {
+        let most = max(min(arm, along) / 16, 0.7)
+        var insets: [Float] = []
+        var inset = max(max(arm, along) / 250, 0.7)
+        while inset < most * 1.2, insets.count < 8 {
+            insets.append(inset)
+            inset *= 1.6
+        }
+        return insets
     }
 
     /// Rays that begin at one place.
     private struct Fan {
         let sampler: SymbolSampler
         let level, contrast: Float
-        /// How far a ray goes; the longest dash; how often it looks: all in pixels.
-        let reach, longest, step: Float
+        /// How far a ray goes, and the longest dash, in pixels.
+        let reach, longest: Float
+        /// Where a ray turns from dark to light and back, in pixels from its beginning.
+        private var turns: [Float] = []
+
+        init(sampler: SymbolSampler, level: Float, contrast: Float, reach: Float, longest: Float) {
+            (self.sampler, self.level, self.contrast) = (sampler, level, contrast)
+            (self.reach, self.longest) = (reach, longest)
+            turns.reserveCapacity(Self.maximumTurns)
+        }
+
+        /// A ray half a module in from the edge meets no dash that is so many times as long; seen aslant and with blur.
+        private static let longestDash: Float = 6
+        /// The longest side has 144 modules.
+        private static let maximumTurns = 150
 
         /// Counts the dashes on one ray.
-        func follow(from origin: Place, _ ray: Place, inset: Place, _ budget: inout WorkBudget) -> DashedSide? {
-            // Where it turns from dark to light and back, in pixels from the beginning.
-            var turns: [Float] = []
+        mutating func follow(from origin: Place, _ ray: Place, inset: Place, _ budget: inout WorkBudget) -> DashedSide?
+        {
+            turns.removeAll(keepingCapacity: true)
             var isDark = true
+            // The first module's half is as wide as the ray is far in.
+            let step = max(0.5, inset.length * 0.4)
+            let longest = min(self.longest, inset.length * Self.longestDash)
             // Not at the module's edge: as far in as the ray is.
             var at = inset.length
             var previous = sampler.level(origin + ray * at)
@@ -78,7 +116,7 @@ struct DashedSide {
             var extreme = previous
             var turned = extreme
             var swing = contrast
-            while at < reach, at - (turns.last ?? 0) < longest, turns.count < 160 {
+            while at < reach, at - (turns.last ?? 0) < longest, turns.count < Self.maximumTurns {
                 at += step
                 let value = sampler.level(origin + ray * at)
                 let change = isDark ? value - extreme : extreme - value

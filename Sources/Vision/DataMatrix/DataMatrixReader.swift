@@ -33,20 +33,22 @@ public enum DataMatrixReader {
     /// Larger pictures are not looked at: no camera gives them, and each pixel takes up to seven bytes of memory.
     public static let maximumPixels = 1 << 24
     /// At most so many places that could be a symbol are looked at.
-    static let maximumPlaces = 120
+    public static let maximumPlaces = 4000
     /// Shorter edges are no side of a symbol, in pixels: ten modules of 1.2 pixels.
     private static let minimumSide: Float = 12
-    /// Symbols whose two arms are longer together are looked at in the smoothed picture only, in pixels.
-    private static let smoothSize: Float = 200
-
     /// How much work a picture may be.
     public struct Effort: Sendable {
         /// Symbols whose sides are longer are left to a smaller copy of the picture, in pixels.
         public var longestSide: Float = .infinity
         /// Grey levels that are looked at, each some nanoseconds.
         public var samples = 40_000_000
+        /// At most so many places that could be a symbol are looked at.
+        public var places = DataMatrixReader.maximumPlaces
         /// So many of the places that could be a symbol are left out, the largest: a frame before has looked at them.
         public var skipped = 0
+
+        /// Only what is clear at once is read.
+        var isHasty = false
 
         /// The usual effort: symbols of all sizes, and no place left out.
         public init() {}
@@ -74,75 +76,34 @@ public enum DataMatrixReader {
 
     /// The symbols in a picture, and those that could not be read.
     public static func look(_ plane: LumaPlane, _ effort: Effort = Effort()) -> Findings {
+        look(plane, effort, known: [])
+    }
+
+    /// - Parameter known: symbols that have been read; nothing is looked for on them.
+    static func look(_ plane: LumaPlane, _ effort: Effort, known: [DataMatrixSymbol]) -> Findings {
         var findings = Findings()
         guard plane.width >= 16, plane.height >= 16, plane.width * plane.height <= maximumPixels else {
             return findings
         }
-        let field = GradientField(plane)
-        let edges = EdgeSegment.find(field, least: minimumSide, most: effort.longestSide)
-        let candidates = FinderL.find(edges, most: maximumPlaces)
+        var field = GradientField(plane)
+        let edges = EdgeSegment.find(&field, least: minimumSide, most: effort.longestSide)
+        let candidates = FinderL.find(edges, most: min(max(effort.places, 0), maximumPlaces))
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
-            var work = WorkBudget(effort.samples)
             let smooth = SymbolSampler(
                 GreySampler(LumaPlane(base: base, width: field.width, height: field.height, stride: field.width)))
-            let sharp = SymbolSampler(GreySampler(plane))
-            // First what is cheap: the dashed sides of all places.
-            var dashed: [DashedSymbol] = []
-            for (index, place) in candidates.enumerated().dropFirst(effort.skipped) {
-                guard !work.isSpent else {
-                    findings.lookedAt = index
-                    break
-                }
-                // Smoothing takes away small modules; noise takes away dashes that were not smoothed.
-                let samplers = place.size < smoothSize ? [sharp, smooth] : [smooth]
-                dashed += samplers.compactMap { DashedSymbol(place, $0, &work) }
-            }
-            dashed.sort { $0.score > $1.score }
-            var reading = WorkBudget(effort.samples)
-            for one in dashed where findings.symbols.count < most && !reading.isSpent {
-                // Beside a symbol that was read others are looked for, and none within it.
-                guard !findings.symbols.contains(where: { $0.surrounds(one.place.corner) }) else { continue }
-                let (symbol, unread) = one.candidate.read(one.upper, one.right, &reading)
-                if let symbol { findings.symbols.append(symbol) }
-                if let unread, findings.unread.count < most { findings.unread.append(unread) }
-            }
+            var search = PlaceSearch(
+                sharp: SymbolSampler(GreySampler(plane)), smooth: smooth, effort.samples, known: known,
+                isHasty: effort.isHasty)
+            findings.lookedAt = search.look(at: candidates, from: effort.skipped)
+            findings.symbols = Array(search.symbols.dropFirst(known.count))
+            findings.unread = search.unread
         }
-        findings.unread.removeAll { one in findings.symbols.contains { $0.surrounds(one.middle) } }
+        findings.unread.removeAll { one in findings.symbols.contains { $0.ground.contains(one.middle) } }
         return findings
-    }
-
-    /// An L with at least one dashed side that is regular enough to be one.
-    private struct DashedSymbol {
-        let place: FinderL
-        let candidate: SymbolCandidate
-        let upper, right: DashedSide?
-
-        /// The more dashes and the more regular, the likelier.
-        var score: Float { max(upper?.score ?? 0, right?.score ?? 0) }
-
-        init?(_ place: FinderL, _ sampler: SymbolSampler, _ budget: inout WorkBudget) {
-            var sampler = sampler
-            sampler.isInverted = place.isInverted
-            guard let candidate = SymbolCandidate(place, sampler) else { return nil }
-            self.place = place
-            self.candidate = candidate
-            (upper, right) = candidate.dashedSides(&budget)
-            let regularity = max(upper?.regularity ?? 0, right?.regularity ?? 0)
-            // Measured on drawn scenes: every symbol that was read has more, more than half of the clutter less.
-            guard regularity > (upper == nil || right == nil ? 0.88 : 0.72) else { return nil }
-        }
     }
 }
 
 extension UnreadDataMatrix {
     fileprivate var middle: Place { corners.middle }
-}
-
-extension DataMatrixSymbol {
-    fileprivate func surrounds(_ place: Place) -> Bool {
-        let middle = corners.middle
-        let reach = corners.map { ($0 - middle).length }.max() ?? 0
-        return (place - middle).length < reach * 1.05
-    }
 }

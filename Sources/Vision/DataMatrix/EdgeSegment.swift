@@ -9,28 +9,37 @@ struct EdgeSegment {
     let length: Float
 
     /// At most so many are kept, the longest.
-    static let most = 600
+    static let most = 8000
 
     /// Finds the straight edges that are `least` to `most` pixels long, longest first.
     ///
     /// Each pixel is visited once, so the work is bounded by the picture's size. The growing of regions follows the line
     /// segment detector of Grompone von Gioi et al. (2012), without its statistics.
-    static func find(_ field: GradientField, least: Float, most longest: Float = .infinity) -> [EdgeSegment] {
+    ///
+    /// - Parameter field: the directions of pixels that have been visited are flat afterwards.
+    static func find(_ field: inout GradientField, least: Float, most longest: Float = .infinity) -> [EdgeSegment] {
         var segments: [EdgeSegment] = []
-        let count = field.width * field.height
-        withUnsafeTemporaryAllocation(of: Int32.self, capacity: count) { region in
-            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: count) { free in
+        let (width, count) = (field.width, field.width * field.height)
+        field.visit { free in
+            withUnsafeTemporaryAllocation(of: Int32.self, capacity: Finder.maximumRegion) { region in
                 GradientField.units.withUnsafeBufferPointer { units in
-                    _ = free.initialize(from: field.direction)
-                    guard let region = region.baseAddress, let free = free.baseAddress, let units = units.baseAddress
-                    else { return }
-                    let finder = Finder(width: field.width, free: free, region: region, units: units)
-                    for y in 2..<max(2, field.height - 2) {
-                        for x in 2..<max(2, field.width - 2) where free[y * field.width + x] != GradientField.flat {
-                            guard let segment = finder.grow(x, y), segment.length >= least, segment.length <= longest
-                            else { continue }
+                    guard let region = region.baseAddress, let units = units.baseAddress else { return }
+                    let finder = Finder(width: width, free: free, region: region, units: units)
+                    // The directions have a border of flat pixels.
+                    var at = 0
+                    while at < count {
+                        if at + 8 <= count,
+                            UnsafeRawPointer(free).loadUnaligned(fromByteOffset: at, as: UInt64.self) == .max
+                        {
+                            at += 8  // all of them flat
+                            continue
+                        }
+                        if free[at] != GradientField.flat, let segment = finder.grow(at), segment.length >= least,
+                            segment.length <= longest
+                        {
                             segments.append(segment)
                         }
+                        at += 1
                     }
                 }
             }
@@ -43,13 +52,15 @@ struct EdgeSegment {
         let width: Int
         /// Directions of the pixels that are in no region yet.
         let free: UnsafeMutablePointer<UInt8>
-        /// The pixels of a region; there is room for all.
+        /// The pixels of a region; there is room for ``maximumRegion``.
         let region: UnsafeMutablePointer<Int32>
         /// ``GradientField/units``.
         let units: UnsafePointer<Place>
 
-        func grow(_ x: Int, _ y: Int) -> EdgeSegment? {
-            let start = y * width + x
+        /// Pixels of the longest edge, 8192 pixels long and eight wide.
+        static let maximumRegion = 1 << 16
+
+        func grow(_ start: Int) -> EdgeSegment? {
             region[0] = Int32(start)
             var count = 1
             var mean = free[start]
@@ -65,7 +76,7 @@ struct EdgeSegment {
                         let neighbour = free[place]
                         guard neighbour != GradientField.flat else { continue }
                         let turn = (Int(neighbour) - Int(mean) + 48) & 31
-                        guard turn >= 14, turn <= 18 else { continue }
+                        guard turn >= 14, turn <= 18, count < Self.maximumRegion else { continue }
                         free[place] = GradientField.flat
                         region[count] = Int32(place)
                         count += 1

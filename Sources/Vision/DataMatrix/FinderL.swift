@@ -10,29 +10,46 @@ struct FinderL {
     /// The longer, the sooner it is looked at.
     let size: Float
 
-    /// At most so many pairs of edges are weighed.
-    private static let maximumPairs = 4000
+    /// At most so many pairs of edges are weighed, and at most so many are corners.
+    private static let (maximumPairs, maximumCorners) = (1_000_000, 12_000)
+    /// A rectangle is at most 18 times as long as it is high (8 × 144 modules); some for the tilt.
+    private static let longest: Float = 24
 
     /// Pairs of edges that could be the outer sides of an L, the largest first, at most so many.
+    ///
+    /// - Parameter segments: the longest first.
     static func find(_ segments: [EdgeSegment], most: Int) -> [FinderL] {
+        // From the shortest edge on, so that those that are there are shorter: they reach less far.
+        var ends = PlaceIndex()
         var found: [FinderL] = []
-        for (index, first) in segments.enumerated() {
-            for second in segments[(index + 1)...] {
-                // A rectangle is at most four times as long as it is high (8 × 32 modules); some for the tilt.
-                guard second.length * 6 > first.length else { break }
-                if let pair = FinderL(first, second) { found.append(pair) }
+        var pairs = 0
+        for (index, first) in segments.enumerated().reversed() where pairs < maximumPairs {
+            for end in [first.ends.0, first.ends.1] {
+                ends.visit(end, within: 2 * reach(first.length)) { other in
+                    pairs += 1
+                    let second = segments[other]
+                    guard second.length * longest > first.length, let pair = FinderL(first, second) else { return }
+                    found.append(pair)
+                }
+                ends.add(index, at: end)
             }
-            // The edges come longest first, so what is left out is small.
-            if found.count >= maximumPairs { break }
         }
         found.sort { $0.size > $1.size }
+        var corners = PlaceIndex()
         var kept: [FinderL] = []
-        for pair in found where kept.count < most {
+        for pair in found.prefix(maximumCorners) where kept.count < most {
             let near = pair.size * 0.05 + 1
-            if !kept.contains(where: { pair.isLike($0, within: near) }) { kept.append(pair) }
+            var isKnown = false
+            corners.visit(pair.corner, within: near) { isKnown = isKnown || pair.isLike(kept[$0], within: near) }
+            guard !isKnown else { continue }
+            corners.add(kept.count, at: pair.corner)
+            kept.append(pair)
         }
         return kept
     }
+
+    /// An edge's end is at most so far from the corner, in pixels.
+    private static func reach(_ length: Float) -> Float { 3 + 0.12 * length }
 
     private func isLike(_ other: FinderL, within near: Float) -> Bool {
         isInverted == other.isInverted && (corner - other.corner).length < near
@@ -61,7 +78,7 @@ struct FinderL {
     /// The end that is not at the corner, when the other one is.
     private static func farEnd(_ segment: EdgeSegment, _ corner: Place) -> Place? {
         let (a, b) = ((segment.ends.0 - corner).length, (segment.ends.1 - corner).length)
-        guard min(a, b) < 3 + 0.12 * segment.length, max(a, b) > 8 else { return nil }
+        guard min(a, b) < reach(segment.length), max(a, b) > 8 else { return nil }
         return a < b ? segment.ends.1 : segment.ends.0
     }
 }

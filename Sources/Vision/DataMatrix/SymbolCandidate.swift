@@ -1,4 +1,5 @@
 import Geometry
+import Glibc
 
 /// An L whose arms have been followed to their ends, on its way to being a symbol.
 struct SymbolCandidate {
@@ -9,6 +10,8 @@ struct SymbolCandidate {
     /// `nil` when there is no dark arm beside light ground.
     init?(_ found: FinderL, _ sampler: SymbolSampler) {
         finder = found
+        var sampler = sampler
+        sampler.isInverted = found.isInverted
         self.sampler = sampler
         guard let right = Self.followed(sampler, from: found.corner, to: found.right, inside: found.top),
             let top = Self.followed(sampler, from: found.corner, to: found.top, inside: found.right)
@@ -55,35 +58,37 @@ struct SymbolCandidate {
     }
 
     /// The dashed sides from the end of the left and of the lower arm.
-    func dashedSides(_ budget: inout WorkBudget) -> (upper: DashedSide?, right: DashedSide?) {
+    ///
+    /// - Parameter isHasty: only such as are clear at once, and the second only when the first is.
+    func dashedSides(isHasty: Bool, _ budget: inout WorkBudget) -> (upper: DashedSide?, right: DashedSide?) {
         let upper = DashedSide.find(
             sampler, start: finder.top, arm: finder.corner - finder.top, along: finder.right - finder.corner,
-            level: level, contrast: contrast, &budget)
+            level: level, contrast: contrast, isHasty: isHasty, &budget)
+        guard upper != nil || !isHasty else { return (nil, nil) }
         let right = DashedSide.find(
             sampler, start: finder.right, arm: finder.corner - finder.right, along: finder.top - finder.corner,
-            level: level, contrast: contrast, &budget)
+            level: level, contrast: contrast, isHasty: isHasty, &budget)
         return (upper, right)
     }
 
     /// The symbol; or, when it cannot be read, what stands there for sure.
     ///
-    /// - Parameter budget: what reading may cost.
+    /// - Parameters:
+    ///   - isHasty: only what is clear at once.
+    ///   - budget: what reading may cost.
     func read(
-        _ upper: DashedSide?, _ right: DashedSide?, _ budget: inout WorkBudget
+        _ upper: DashedSide?, _ right: DashedSide?, isHasty: Bool, _ budget: inout WorkBudget
     ) -> (symbol: DataMatrixSymbol?, unread: UnreadDataMatrix?) {
         var unread: UnreadDataMatrix?
-        for (size, corner) in guesses(upper, right) where !budget.isSpent {
+        for (shape, corner) in guesses(upper, right).prefix(isHasty ? 1 : Self.maximumGuesses) where !budget.isSpent {
             guard
                 var grid = SymbolGrid(
-                    size, corners: [finder.top, corner, finder.right, finder.corner], sampler, &budget)
+                    shape, corners: [finder.top, corner, finder.right, finder.corner], sampler, &budget)
             else { continue }
             guard grid.fit * 255 > contrast * 0.3 else { continue }
-            grid.refine(least: contrast * 0.35 / 255, &budget)
-            guard grid.fit * 255 > contrast * 0.5 else { continue }
-            if let text = grid.decode(&budget) {
-                return (DataMatrixSymbol(text: text.bytes, corners: grid.corners, isGS1: text.isGS1), nil)
-            }
-            if unread == nil, let upper, let right, upper.modules == size.columns, right.modules == size.rows,
+            if let symbol = grid.read(contrast: contrast, isHasty: isHasty, &budget) { return (symbol, nil) }
+            guard !isHasty, grid.fit * 255 > contrast * 0.5 else { continue }
+            if unread == nil, let upper, let right, upper.modules == shape.columns, right.modules == shape.rows,
                 min(upper.regularity, right.regularity) > Self.minimumRegularity
             {
                 unread = grid.unread(contrast)
@@ -94,23 +99,37 @@ struct SymbolCandidate {
 
     /// Both dashed sides of what counts as a symbol although it cannot be read are at least so regular.
     private static let minimumRegularity: Float = 0.88
+    /// So many sizes are tried for a place, none of which is farther from what was counted than this.
+    private static let (maximumGuesses, farthestGuess): (Int, Float) = (4, 2.4)
+    private static let farthestCount: Float = 1.6
 
     /// Sizes and far corners that the dashed sides speak for, the likeliest first.
-    private func guesses(_ upper: DashedSide?, _ right: DashedSide?) -> [(SymbolSize, Place)] {
-        var guesses: [(SymbolSize, Place)] = []
-        func add(_ rows: Int, _ columns: Int, _ corner: Place) {
-            guard let size = SymbolSize.with(rows: rows, columns: columns),
-                !guesses.contains(where: { $0.0 == size })
-            else { return }
-            guesses.append((size, corner))
+    private func guesses(_ upper: DashedSide?, _ right: DashedSide?) -> [(SymbolShape, Place)] {
+        let ratio = (finder.right - finder.corner).length / max((finder.top - finder.corner).length, 1)
+        var weighed: [(shape: SymbolShape, distance: Float)] = []
+        for shape in SymbolShape.all {
+            // Two modules more or less than were counted are one away, and no count is worth more than this; an aspect that
+            // a tilt makes of another is about half one.
+            var distance = abs(logf(ratio * Float(shape.rows) / Float(shape.columns)))
+            if let upper { distance += min(Float(abs(upper.modules - shape.columns)) / 2, Self.farthestCount) }
+            if let right { distance += min(Float(abs(right.modules - shape.rows)) / 2, Self.farthestCount) }
+            if distance < Self.farthestGuess { weighed.append((shape, distance)) }
         }
-        if let upper, let right { add(right.modules, upper.modules, (upper.corner + right.corner) / 2) }
-        let sides = [upper, right].compactMap { $0 }.sorted { $0.score > $1.score }
-        for side in sides { add(side.modules, side.modules, side.corner) }
-        for side in sides {
-            add(side.modules + 2, side.modules + 2, side.corner)
-            add(side.modules - 2, side.modules - 2, side.corner)
+        weighed.sort { $0.distance < $1.distance }
+        return weighed.compactMap { one in
+            corner(one.shape, upper, right).map { (one.shape, $0) }
         }
-        return guesses
+    }
+
+    /// Where the far corner is when the symbol has such a shape: the dashed sides end there.
+    private func corner(_ shape: SymbolShape, _ upper: DashedSide?, _ right: DashedSide?) -> Place? {
+        let above = upper.map { finder.top + ($0.corner - finder.top) * (Float(shape.columns) / Float($0.modules)) }
+        let beside = right.map { finder.right + ($0.corner - finder.right) * (Float(shape.rows) / Float($0.modules)) }
+        guard let above, let beside, let upper, let right else { return above ?? beside }
+        // Where they are not of one mind the one counts that agrees with the shape.
+        let module = (above - finder.top).length / Float(shape.columns)
+        guard (above - beside).length > 2 * module else { return (above + beside) / 2 }
+        let (a, b) = (upper.modules == shape.columns, right.modules == shape.rows)
+        return a != b ? (a ? above : beside) : (upper.regularity > right.regularity ? above : beside)
     }
 }

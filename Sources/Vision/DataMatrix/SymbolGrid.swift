@@ -2,7 +2,7 @@ import Geometry
 
 /// A symbol's modules in the picture: its four corners, drawn closer until the dashed sides fit best.
 struct SymbolGrid {
-    let size: SymbolSize
+    let shape: SymbolShape
     /// Outer corners: upper left, upper right, lower right, lower left.
     private(set) var corners: [Place]
     private var projection: ProjectiveMap
@@ -11,9 +11,9 @@ struct SymbolGrid {
 
     private let sampler: SymbolSampler
 
-    init?(_ size: SymbolSize, corners: [Place], _ sampler: SymbolSampler, _ budget: inout WorkBudget) {
+    init?(_ shape: SymbolShape, corners: [Place], _ sampler: SymbolSampler, _ budget: inout WorkBudget) {
         guard corners.count == 4, let projection = Self.projection(corners) else { return nil }
-        self.size = size
+        self.shape = shape
         self.corners = corners
         self.projection = projection
         self.sampler = sampler
@@ -23,6 +23,11 @@ struct SymbolGrid {
     /// Four corners of which three make a smaller triangle are no symbol's, in square pixels.
     private static let minimumTriangle: Float = 2
 
+    /// Of the sides' modules; see ``share(_:)``.
+    private static let minimumShare: Float = 0.78
+    /// Of the contrast: corners are less than half a module off.
+    private static let goodFit: Float = 0.85
+
     private static func projection(_ corners: [Place]) -> ProjectiveMap? {
         ProjectiveMap(
             unitSquareTo: (corners[0], corners[1], corners[2], corners[3]), minimumTriangle: minimumTriangle)
@@ -30,60 +35,94 @@ struct SymbolGrid {
 
     @inline(__always)
     private func level(_ projection: ProjectiveMap, _ row: Float, _ column: Float) -> Float {
-        sampler.level(projection(column / Float(size.columns), row / Float(size.rows)))
+        sampler.level(projection(column / Float(shape.columns), row / Float(shape.rows)))
     }
 
     /// Compares the four sides, and the quiet zone half a module beyond the dashed ones, with what they must be.
     private func agreement(_ projection: ProjectiveMap, _ budget: inout WorkBudget) -> Float {
-        budget.spend(2 * (size.columns + size.rows))
+        budget.spend(2 * (shape.columns + shape.rows))
         var (dark, light): (Float, Float) = (0, 0)
         var spread: Float = 0
-        for column in 0..<size.columns {
+        for column in 0..<shape.columns {
             let x = Float(column) + 0.5
             let dashed = level(projection, 0.5, x)
             if column % 2 == 0 { dark += dashed } else { light += dashed }
-            let solid = level(projection, Float(size.rows) - 0.5, x)
+            let solid = level(projection, Float(shape.rows) - 0.5, x)
             spread += solid
         }
-        for row in 0..<size.rows {
+        for row in 0..<shape.rows {
             let y = Float(row) + 0.5
-            let dashed = level(projection, y, Float(size.columns) - 0.5)
+            let dashed = level(projection, y, Float(shape.columns) - 0.5)
             if row % 2 == 1 { dark += dashed } else { light += dashed }
             spread += level(projection, y, 0.5)
         }
-        let half = Float(size.rows + size.columns) / 2
+        let half = Float(shape.rows + shape.columns) / 2
         // The mean differences of dark dashes and of the solid sides from light dashes, in full range.
         return (2 * light / half - dark / half - spread / (2 * half)) / 510
     }
 
-    /// Moves one corner after the other, in smaller and smaller steps, while the fit gets better.
+    /// The share of the sides' modules that are dark or light as they must be; what is no symbol mostly has two thirds.
+    private func share(_ budget: inout WorkBudget) -> Float {
+        let (rows, columns) = (shape.rows, shape.columns)
+        budget.spend(2 * (rows + columns))
+        var (dark, light): ([Float], [Float]) = ([], [])
+        dark.reserveCapacity(2 * (rows + columns))
+        light.reserveCapacity(rows + columns)
+        for column in 0..<columns {
+            dark.append(level(projection, Float(rows) - 0.5, Float(column) + 0.5))
+            let dash = level(projection, 0.5, Float(column) + 0.5)
+            if column % 2 == 0 { dark.append(dash) } else { light.append(dash) }
+        }
+        for row in 0..<rows {
+            dark.append(level(projection, Float(row) + 0.5, 0.5))
+            let dash = level(projection, Float(row) + 0.5, Float(columns) - 0.5)
+            if row % 2 == 1 { dark.append(dash) } else { light.append(dash) }
+        }
+        let middle = (dark.reduce(0, +) / Float(dark.count) + light.reduce(0, +) / Float(light.count)) / 2
+        let right = dark.count { $0 < middle } + light.count { $0 >= middle }
+        return Float(right) / Float(dark.count + light.count)
+    }
+
+    /// The symbol: what it says as the corners are; or after they have been moved, one after the other, in smaller and
+    /// smaller steps, for as long as the sides fit better.
     ///
-    /// - Parameter least: the fit that the first and largest steps must come to, for the others to be worth while.
-    mutating func refine(least: Float, _ budget: inout WorkBudget) {
+    /// - Parameters:
+    ///   - contrast: of the solid sides, in grey levels.
+    ///   - isHasty: only what is clear at once, or after each corner has been moved a little.
+    mutating func read(contrast: Float, isHasty: Bool, _ budget: inout WorkBudget) -> DataMatrixSymbol? {
+        let least = contrast * 0.35 / 255
         let module = min(
-            (corners[1] - corners[0]).length / Float(size.columns), (corners[3] - corners[0]).length / Float(size.rows))
-        for step in [0.7, 0.35, 0.18] as [Float] {
-            for round in 0..<3 {
+            (corners[1] - corners[0]).length / Float(shape.columns),
+            (corners[3] - corners[0]).length / Float(shape.rows))
+        if fit * 255 > contrast * 0.5, let symbol = quickly(&budget) { return symbol }
+        if isHasty {
+            guard fit * 255 > contrast * Self.goodFit else { return nil }
+            for corner in [1, 0, 2, 3] { _ = move(corner, by: 0.3 * module, &budget) }
+            return quickly(&budget)
+        }
+        let steps: [Float] = fit * 255 > contrast * Self.goodFit ? [0.35, 0.18] : [0.7, 0.35, 0.18]
+        for step in steps {
+            for round in 0..<4 {
                 var moved = false
                 for corner in [1, 0, 2, 3] { moved = move(corner, by: step * module, &budget) || moved }
                 // Most of what is no symbol is far off even when each corner has been moved once.
                 if !moved || round == 0 && fit < least * 0.8 { break }
             }
-            guard fit > least else { return }
+            guard fit > least, share(&budget) > Self.minimumShare else { return nil }
+            if step > 0.2, fit * 255 > contrast * 0.5, let symbol = quickly(&budget) { return symbol }
         }
+        return fit * 255 > contrast * 0.5 ? thoroughly(&budget) : nil
     }
 
     private mutating func move(_ corner: Int, by distance: Float, _ budget: inout WorkBudget) -> Bool {
         let before = corners[corner]
         var best: (place: Place, projection: ProjectiveMap, fit: Float)?
-        for y in -1...1 {
-            for x in -1...1 where x != 0 || y != 0 {
-                var moved = corners
-                moved[corner] = before + Place(Float(x), Float(y)) * distance
-                guard let projection = Self.projection(moved) else { continue }
-                let fit = agreement(projection, &budget)
-                if fit > max(self.fit, best?.fit ?? -1) { best = (moved[corner], projection, fit) }
-            }
+        for way in [Place(1, 0), Place(-1, 0), Place(0, 1), Place(0, -1)] {
+            var moved = corners
+            moved[corner] = before + way * distance
+            guard let projection = Self.projection(moved) else { continue }
+            let fit = agreement(projection, &budget)
+            if fit > max(self.fit, best?.fit ?? -1) { best = (moved[corner], projection, fit) }
         }
         guard let best else { return false }
         corners[corner] = best.place
@@ -92,22 +131,41 @@ struct SymbolGrid {
         return true
     }
 
-    /// The text, by the modules' levels and thresholds of several kinds.
-    func decode(_ budget: inout WorkBudget) -> CodewordText? {
+    /// By the levels in the middle of the modules, and one threshold for all.
+    private func quickly(_ budget: inout WorkBudget) -> DataMatrixSymbol? {
+        budget.spend(2 * shape.rows * shape.columns)
+        let levels = moduleLevels([(0.5, 0.5)])
+        return symbol(
+            levels, [middle(levels, 0...shape.rows - 1, 0...shape.columns - 1)], isMirrored: shape.isTransposed)
+    }
+
+    /// By the modules' mean levels and thresholds of several kinds, upright and mirrored.
+    private func thoroughly(_ budget: inout WorkBudget) -> DataMatrixSymbol? {
+        budget.spend(5 * shape.rows * shape.columns)
         let levels = moduleLevels()
-        let (rows, columns) = (size.rows, size.columns)
-        for radius in [rows + columns, 3, 2] {
+        for radius in [shape.rows + shape.columns, 3, 2] {
             // Thresholds of surroundings are means of up to 49 modules.
-            budget.spend(8 * rows * columns)
+            budget.spend(8 * shape.rows * shape.columns)
             let threshold = thresholds(levels, radius: radius)
-            let text = ModuleDecoder.text(size) { row, column in
-                let place = size.place(row: row, column: column)
-                let at = place.row * columns + place.column
-                return place.row < rows && place.column < columns && levels[at] < threshold[at]
+            for isMirrored in [false, true] where isMirrored ? shape.mayBeMirrored : !shape.isTransposed {
+                if let symbol = symbol(levels, threshold, isMirrored: isMirrored) { return symbol }
             }
-            if let text { return text }
         }
         return nil
+    }
+
+    /// - Parameter thresholds: one for all modules, or one for each.
+    private func symbol(_ levels: [Float], _ thresholds: [Float], isMirrored: Bool) -> DataMatrixSymbol? {
+        let (rows, columns) = (shape.rows, shape.columns)
+        let text = ModuleDecoder.text(shape.size) { row, column in
+            let place = shape.size.place(row: row, column: column)
+            let (y, x) = isMirrored ? (rows - 1 - place.column, columns - 1 - place.row) : (place.row, place.column)
+            let at = y * columns + x
+            return levels[at] < (thresholds.count == 1 ? thresholds[0] : thresholds[at])
+        }
+        guard let text else { return nil }
+        let corners = isMirrored ? [corners[2], corners[1], corners[0], corners[3]] : corners
+        return DataMatrixSymbol(text: text.bytes, corners: corners, isGS1: text.isGS1)
     }
 
     /// The symbol as one that cannot be read, when its sides are as clear as a symbol's and its modules are dark and light
@@ -117,11 +175,11 @@ struct SymbolGrid {
     func unread(_ contrast: Float) -> UnreadDataMatrix? {
         guard fit * 255 > contrast * 0.75 else { return nil }
         let levels = moduleLevels()
-        let threshold = middle(levels, 0...size.rows - 1, 0...size.columns - 1)
+        let threshold = middle(levels, 0...shape.rows - 1, 0...shape.columns - 1)
         var (darks, clear, count) = (0, 0, 0)
-        for row in 1..<size.rows - 1 {
-            for column in 1..<size.columns - 1 {
-                let level = levels[row * size.columns + column]
+        for row in 1..<shape.rows - 1 {
+            for column in 1..<shape.columns - 1 {
+                let level = levels[row * shape.columns + column]
                 count += 1
                 if level < threshold { darks += 1 }
                 if abs(level - threshold) > contrast * 0.2 { clear += 1 }
@@ -132,19 +190,20 @@ struct SymbolGrid {
         let light = levels.filter { $0 >= threshold }.reduce(0, +) / Float(max(levels.count { $0 >= threshold }, 1))
         let turned: (Float) -> Float = { sampler.isInverted ? 255 - $0 : $0 }
         return UnreadDataMatrix(
-            corners: corners, module: (corners[1] - corners[0]).length / Float(size.columns),
+            corners: corners, module: (corners[1] - corners[0]).length / Float(shape.columns),
             dark: min(turned(dark), turned(light)), light: max(turned(dark), turned(light)))
     }
 
-    /// The mean of five places within each module.
-    private func moduleLevels() -> [Float] {
-        var levels = [Float](repeating: 0, count: size.rows * size.columns)
-        let places: [(Float, Float)] = [(0.5, 0.5), (0.35, 0.35), (0.65, 0.35), (0.35, 0.65), (0.65, 0.65)]
-        for row in 0..<size.rows {
-            for column in 0..<size.columns {
+    /// The mean of some places within each module.
+    private func moduleLevels(
+        _ places: [(Float, Float)] = [(0.5, 0.5), (0.35, 0.35), (0.65, 0.35), (0.35, 0.65), (0.65, 0.65)]
+    ) -> [Float] {
+        var levels = [Float](repeating: 0, count: shape.rows * shape.columns)
+        for row in 0..<shape.rows {
+            for column in 0..<shape.columns {
                 var sum: Float = 0
                 for (x, y) in places { sum += level(projection, Float(row) + y, Float(column) + x) }
-                levels[row * size.columns + column] = sum / Float(places.count)
+                levels[row * shape.columns + column] = sum / Float(places.count)
             }
         }
         return levels
@@ -153,7 +212,7 @@ struct SymbolGrid {
     /// For each module, half way between what is dark and what is light around it: the means of the levels below and above
     /// the mean.
     private func thresholds(_ levels: [Float], radius: Int) -> [Float] {
-        let (rows, columns) = (size.rows, size.columns)
+        let (rows, columns) = (shape.rows, shape.columns)
         if radius >= rows + columns {
             return [Float](repeating: middle(levels, 0...rows - 1, 0...columns - 1), count: levels.count)
         }
@@ -171,14 +230,14 @@ struct SymbolGrid {
     private func middle(_ levels: [Float], _ rows: ClosedRange<Int>, _ columns: ClosedRange<Int>) -> Float {
         var sum: Float = 0
         for row in rows {
-            for column in columns { sum += levels[row * size.columns + column] }
+            for column in columns { sum += levels[row * shape.columns + column] }
         }
         let mean = sum / Float(rows.count * columns.count)
         var (dark, light): (Float, Float) = (0, 0)
         var (darks, lights): (Float, Float) = (0, 0)
         for row in rows {
             for column in columns {
-                let level = levels[row * size.columns + column]
+                let level = levels[row * shape.columns + column]
                 if level < mean {
                     dark += level
                     darks += 1

@@ -1,4 +1,4 @@
-/// One of the sizes of ECC 200 (ISO/IEC 16022, table 7).
+/// One of the sizes of ECC 200 (ISO/IEC 16022, table 7), or of its rectangular extensions (ISO/IEC 21471, table 1).
 package struct SymbolSize: Sendable, Equatable {
     /// Modules, with the solid and the dashed sides.
     package let rows, columns: Int
@@ -29,6 +29,13 @@ package struct SymbolSize: Sendable, Equatable {
         .init(144, 144, 22, 22, 1558, 10, 62),
         .init(8, 18, 6, 16, 5, 1, 7), .init(8, 32, 6, 14, 10, 1, 11), .init(12, 26, 10, 24, 16, 1, 14),
         .init(12, 36, 10, 16, 22, 1, 18), .init(16, 36, 14, 16, 32, 1, 24), .init(16, 48, 14, 22, 49, 1, 28),
+        // The extensions.
+        .init(8, 48, 6, 22, 18, 1, 15), .init(8, 64, 6, 14, 24, 1, 18), .init(8, 80, 6, 18, 32, 1, 22),
+        .init(8, 96, 6, 22, 38, 1, 28), .init(8, 120, 6, 18, 49, 1, 32), .init(8, 144, 6, 22, 63, 1, 36),
+        .init(12, 64, 10, 14, 43, 1, 27), .init(12, 88, 10, 20, 64, 1, 36), .init(16, 64, 14, 14, 62, 1, 36),
+        .init(20, 36, 18, 16, 44, 1, 28), .init(20, 44, 18, 20, 56, 1, 34), .init(20, 64, 18, 14, 84, 1, 42),
+        .init(22, 48, 20, 22, 72, 1, 38), .init(24, 48, 22, 22, 80, 1, 41), .init(24, 64, 22, 14, 108, 1, 46),
+        .init(26, 40, 24, 18, 70, 1, 38), .init(26, 48, 24, 22, 90, 1, 42), .init(26, 64, 24, 14, 118, 1, 50),
     ]
 
     static func with(rows: Int, columns: Int) -> SymbolSize? {

@@ -139,6 +139,30 @@ import Testing
         #expect(Sheet.named(try sheet.picture().withPlane { CodeReader([.dataMatrix]).read($0) }) == sheet.codes)
     }
 
+    /// 64 small ones in a frame: none starves.
+    @Test func aTrayOfDataMatrixSymbolsIsReadInAStillAndInASecondOfAStream() throws {
+        var random = SplitMix64(seed: 6)
+        let labels = (0..<64).map {
+            Sheet.Label(
+                kind: .datamatrix, text: Sheet.hex(&random), module: 2 + $0 % 2, x: $0 % 8 * 156 + 10,
+                y: $0 / 8 * 88 + 8)
+        }
+        let sheet = Sheet(labels: labels)
+        let picture = try sheet.picture()
+        #expect(Sheet.named(picture.withPlane { CodeReader([.dataMatrix]).read($0) }) == sheet.codes)
+        #expect(Sheet.named(Array(Self.stream(picture).joined())) == sheet.codes)
+    }
+
+    @Test func dataMatrixReadingsInOnePlaceThatContradictGiveNoValue() {
+        func reading(_ value: String, _ left: Float, _ symbology: Symbology = .dataMatrix) -> Reading {
+            Reading(
+                value: Array(value.utf8), symbology: symbology,
+                corners: .box(from: Place(left, 0), to: Place(left + 40, 40)))
+        }
+        let all = [reading("A", 0), reading("B", 5), reading("C", 100), reading("D", 0, .qr), reading("C", 102)]
+        #expect(all.withoutContradictions.map(\.value) == ["C", "D", "C"].map { Array($0.utf8) })
+    }
+
     // MARK: What cannot be read
 
     @Test func whatWasLocatedAndNotReadIsUnread() throws {

@@ -145,7 +145,7 @@ import Testing
         }
         let picture = try #require(LumaPicture(width: width, height: height, pixels: pixels))
         picture.withPlane { plane in
-            let segments = EdgeSegment.find(GradientField(plane), least: 12)
+            let segments = EdgeTests.edges(plane, least: 12)
             #expect(segments.count <= EdgeSegment.most)
             #expect(FinderL.find(segments, most: 60).count <= 60)
             #expect(DataMatrixReader.read(plane).symbols.count <= DataMatrixReader.most)

@@ -43,7 +43,7 @@ import Testing
 
     @Test func everySizeIsReadAsLibdmtxWritesIt() throws {
         var sizes: Set<Int> = []
-        for (index, size) in SymbolSize.all.enumerated() {
+        for (index, size) in SymbolSize.all.prefix(30).enumerated() {
             let text = (0..<size.dataCodewords).map { (k: Int) -> UInt8 in UInt8(97 + (k * 7 + k / 5) % 26) }
             let (written, modules) = try #require(Self.written(text, DmtxSchemeAscii, size: Int32(index)))
             #expect(written.rows == size.rows && written.columns == size.columns)
@@ -138,6 +138,7 @@ import Testing
         #expect(text([237, 66]) == "[)>\u{1E}06\u{1D}A\u{1E}\u{04}")
         #expect(text([241, 27, 66]) == "A" && text([241, 130, 9, 66]) == "A" && text([241, 200, 9, 9, 66]) == "A")
         #expect(text([233, 1, 2, 3, 66]) == "A")
+        #expect(text([234, 66]) == "A")  // reader programming
         #expect(CodewordText([235, 66])?.bytes == [0xC1])
         #expect(text([230] + triple(14, 15, 16) + [254, 66]) == "ABCA")
         #expect(text([230] + triple(0, 0, 14) + [66]) == "\u{00}AA")
@@ -149,7 +150,7 @@ import Testing
 
     @Test func whatCannotBeIsNone() {
         #expect(text([]) == nil && text([129]) == nil && text([230]) == nil)
-        #expect(text([0]) == nil && text([234, 66]) == nil && text([242]) == nil && text([255]) == nil)
+        #expect(text([0]) == nil && text([66, 234]) == nil && text([242]) == nil && text([255]) == nil)
         #expect(text([66, 236]) == nil)  // a macro stands in front
         #expect(text([241]) == nil && text([241, 0, 1]) == nil && text([241, 200, 1]) == nil)
         #expect(text([233, 1, 2]) == nil)

@@ -16,6 +16,11 @@ import Testing
         return try #require(LumaPicture(width: 100, height: 80, pixels: pixels))
     }
 
+    static func edges(_ plane: LumaPlane, least: Float, most: Float = .infinity) -> [EdgeSegment] {
+        var field = GradientField(plane)
+        return EdgeSegment.find(&field, least: least, most: most)
+    }
+
     let box = PixelBox(left: 20, top: 15, right: 70, bottom: 60)
 
     @Test func slopesPointToTheLight() throws {
@@ -38,7 +43,7 @@ import Testing
     /// An edge lies between pixels: half a pixel off, and these are 19.5, 14.5 and so on.
     @Test(arguments: [false, true]) func edgesLieBetweenDarkAndLightPixels(_ isInverted: Bool) throws {
         try picture(box, isInverted: isInverted).withPlane { plane in
-            let edges = EdgeSegment.find(GradientField(plane), least: 20)
+            let edges = Self.edges(plane, least: 20)
             #expect(edges.count == 4)
             for edge in edges {
                 let (a, b) = edge.ends
@@ -55,17 +60,16 @@ import Testing
 
     @Test func shortEdgesAreLeftOut() throws {
         try picture(box).withPlane { plane in
-            let field = GradientField(plane)
-            #expect(EdgeSegment.find(field, least: 200).isEmpty && EdgeSegment.find(field, least: 5, most: 10).isEmpty)
+            #expect(Self.edges(plane, least: 200).isEmpty && Self.edges(plane, least: 5, most: 10).isEmpty)
         }
         try picture(PixelBox(left: 0, top: 0, right: 0, bottom: 0)).withPlane { plane in
-            #expect(EdgeSegment.find(GradientField(plane), least: 1).isEmpty)
+            #expect(Self.edges(plane, least: 1).isEmpty)
         }
     }
 
     @Test func twoEdgesMeetInACorner() throws {
         try picture(box).withPlane { plane in
-            let found = FinderL.find(EdgeSegment.find(GradientField(plane), least: 20), most: 10)
+            let found = FinderL.find(Self.edges(plane, least: 20), most: 10)
             let corners = [Place(20, 15), Place(70, 15), Place(70, 60), Place(20, 60)]
             #expect(found.count == 4 && FinderL.find([], most: 10).isEmpty)
             for place in found {
@@ -87,16 +91,16 @@ import Testing
     }
 
     @Test func aGridNeedsFourCornersOfASquare() throws {
-        let size = try #require(SymbolSize.with(rows: 10, columns: 10))
+        let shape = SymbolShape(size: try #require(SymbolSize.with(rows: 10, columns: 10)), isTransposed: false)
         try picture(box).withPlane { plane in
             let sampler = SymbolSampler(GreySampler(plane))
             var budget = WorkBudget(1000)
             let corners: [Place] = .box(from: box.low, to: box.high)
-            let grid = try #require(SymbolGrid(size, corners: corners, sampler, &budget))
+            let grid = try #require(SymbolGrid(shape, corners: corners, sampler, &budget))
             #expect(grid.corners == corners && grid.fit < 0.5 && budget.left < 1000)
             let left = budget.left
             for bad in [corners.reversed(), Array(corners.prefix(3)), [Place](repeating: Place(5, 5), count: 4)] {
-                #expect(SymbolGrid(size, corners: bad, sampler, &budget) == nil)
+                #expect(SymbolGrid(shape, corners: bad, sampler, &budget) == nil)
             }
             #expect(budget.left == left)
         }
