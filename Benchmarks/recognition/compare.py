@@ -84,7 +84,7 @@ def run(arguments):
                 "scene": entry.get("scene"), "size": list(picture.shape[::-1]), "readers": {},
             }
             texts = entry.get("texts") or ([] if entry["text"] is None else [entry["text"]])
-            if "texts" in entry:
+            if "kind" in entry:
                 record |= {"codes": len(texts), "kind": entry["kind"]}
             symbologies = SYMBOLOGIES[entry["symbology"]]
             for name, reader in chosen.items():
