@@ -198,6 +198,8 @@ let package = Package(
         room("WitnessLink", in: "Observer", ["ObservedValue", "CLinux", "Linux", "Limits", log, lifecycle]),
         room("Signals", in: "Observer", ["CGPIO"]),
         room("Doctor", in: "Observer", ["Linux", "CLinux", "Program"]),
+        // Root's side of the observer's own update.
+        room("PackageInstall", in: "Observer", ["Linux", "Releases", "Storage"]),
 
         room(
             "Keeper", in: "Observer",
@@ -255,7 +257,7 @@ let package = Package(
             [
                 "ValueForms", "ObservedValue", "Addresses", "OLED", "Invitations",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
-                "Doctor",
+                "Doctor", "PackageInstall",
                 "Signals", "Linux", "CWiping", log, lifecycle, arguments,
             ]),
         program(
@@ -407,6 +409,9 @@ let package = Package(
                 "Signals", "Storage", "WitnessLink",
             ]),
         tests("SignalsTests", in: "Observer", ["Signals", "Linux", "Program"]),
+        tests(
+            "PackageInstallTests", in: "Observer",
+            ["PackageInstall", "Linux", "Releases", "Storage", "COpenSSL"]),
         tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
         tests(
             "ApplianceTests", in: "Observer",
@@ -449,7 +454,11 @@ let package = Package(
             ["JoiningDevice", "TestNetwork", "Limits", "Participant", "Presentation", "SRUP", log]),
         tests(
             "AgentTests", in: "Device",
-            ["Agent", "TestNetwork", "Participant", "Program", "Linux", "SRUP", "Settings", "Storage", log, lifecycle]),
+            [
+                "Agent", "TestNetwork", "Participant", "Program", "Linux", "SRUP", "Settings", "Storage", "Updates",
+                log,
+                lifecycle,
+            ]),
         tests(
             "SceneTests", in: "Testing",
             ["Scene", "CodeReader", "CodeWriter", "Luma", "SeededRandom", "TestProcesses"]),

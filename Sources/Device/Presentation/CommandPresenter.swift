@@ -1,15 +1,24 @@
 import CodeWriter
 import Glibc
 import Linux
+import Synchronization
 
 /// Gives the code as a PNG to a command's standard input, each time it changes; nothing at all to clear the display.
 public struct CommandPresenter: NoncePresenter {
     private let command: String
     private let scale: Int
     private let limit: Duration
+    private let panel = Panel()
+
+    /// What was done last.
+    private final class Panel: Sendable {
+        let isBlank = Mutex(false)
+    }
 
     /// - Parameters:
-    ///   - command: run by `/bin/sh -c`; the environment variable `SRUP_DISPLAY` says `show` or `clear`.
+    ///   - command: run by `/bin/sh -c`; the environment variable `SRUP_DISPLAY` says `show` or `clear`, and
+    ///     `SRUP_DISPLAY_REFRESH` what an e-ink panel needs: `partial` where it is blank, so that nothing of an earlier code
+    ///     shines through, else `full`.
     ///   - scale: pixels to a module.
     ///   - limit: after which the command is killed.
     public init(_ command: String, scale: Int = 8, limit: Duration = .seconds(10)) {
@@ -28,6 +37,11 @@ public struct CommandPresenter: NoncePresenter {
         try run(png, mode: "show")
     }
 
+    /// The picture that the command would get; it is not run.
+    public func pictures(_ hex: UnsafeRawBufferPointer) throws -> [ShownPicture] {
+        [ShownPicture("the picture for \"\(command)\"", png: try QRMatrix(hex: hex).png(scale: scale))]
+    }
+
     /// The same with a text in place of the code.
     func show(text: String) throws { try show(bytes: Array(text.utf8)) }
 
@@ -43,6 +57,7 @@ public struct CommandPresenter: NoncePresenter {
     /// - Throws: ``PresentationError`` when it cannot be started, fails, or does not end in time.
     public func clear() throws {
         try run([], mode: "clear")
+        panel.isBlank.withLock { $0 = true }
     }
 
     private func run(_ input: [UInt8], mode: String) throws(PresentationError) {
@@ -70,8 +85,13 @@ public struct CommandPresenter: NoncePresenter {
     private func spawn(input: Int32, _ mode: String) throws(PresentationError) -> pid_t {
         // When we are killed the shell is told, and takes with it what it has started: all of its group. It hears that at once
         // since it waits for a command in the background, which would have an empty input without the detour.
+        let isBlank = panel.isBlank.withLock { isBlank in
+            defer { isBlank = false }
+            return isBlank
+        }
+        let refresh = isBlank && mode == "show" ? "partial" : "full"
         let script = """
-            SRUP_DISPLAY=\(mode); export SRUP_DISPLAY; trap 'kill -9 0' TERM; exec 3<&0
+            export SRUP_DISPLAY=\(mode) SRUP_DISPLAY_REFRESH=\(refresh); trap 'kill -9 0' TERM; exec 3<&0
             /bin/sh -c "$1" <&3 3<&- & wait $!
             """
         do throws(ChildProcess.Failure) {

@@ -44,6 +44,13 @@ public struct FramebufferPresenter: NoncePresenter {
             self.colours = isPossible ? colours ?? usual : usual
         }
 
+        /// How bright a pixel with these bytes is, from 0 to 255: as green, which the eye sees most of.
+        func level(_ bytes: [UInt8]) -> UInt8 {
+            let pixel = bytes.reversed().reduce(0) { $0 << 8 | Int($1) }
+            let most = (1 << colours[1].length) - 1
+            return UInt8(clamping: ((pixel >> colours[1].offset) & most) * 255 / most)
+        }
+
         /// A pixel's bytes; white is all ones and black all zeros.
         func bytes(_ colour: CellColour) -> [UInt8] {
             let depth = bitsPerPixel / 8
@@ -104,14 +111,27 @@ public struct FramebufferPresenter: NoncePresenter {
     ///
     /// - Parameter hex: 32 hexadecimal characters, borrowed.
     /// - Throws: ``PresentationError`` when the screen is too small for the code or cannot be written to.
-    public func show(_ hex: UnsafeRawBufferPointer) throws {
+    public func show(_ hex: UnsafeRawBufferPointer) throws { try fill(try colours(of: hex)) }
+
+    /// The whole screen, as its bytes make it look.
+    public func pictures(_ hex: UnsafeRawBufferPointer) throws -> [ShownPicture] {
+        let colour = try colours(of: hex)
+        var pixels: [UInt8] = []
+        pixels.reserveCapacity(geometry.width * geometry.height)
+        for y in 0..<geometry.height {
+            for x in 0..<geometry.width { pixels.append(geometry.level(geometry.bytes(colour(x, y)))) }
+        }
+        return [ShownPicture(path, width: geometry.width, height: geometry.height, pixels: pixels)]
+    }
+
+    private func colours(of hex: UnsafeRawBufferPointer) throws -> (Int, Int) -> CellColour {
         let matrix = try QRMatrix(hex: hex)
         let modules = matrix.size + 2 * QRMatrix.quietZone
         let scale = min(geometry.width, geometry.height) / modules
         guard scale >= 1 else { throw PresentationError.tooSmall(path) }
         let left = (geometry.width - modules * scale) / 2
         let top = (geometry.height - modules * scale) / 2
-        try fill { x, y in
+        return { x, y in
             matrix.isDark(
                 floor(x - left, scale) - QRMatrix.quietZone, floor(y - top, scale) - QRMatrix.quietZone)
                 ? .black : .white

@@ -11,6 +11,16 @@ public protocol NoncePresenter: Sendable {
     ///
     /// - Throws: ``PresentationError``.
     func clear() throws
+    /// What an observer's camera would get to see, without showing it; none where nothing is for a camera.
+    ///
+    /// - Parameter hex: as in ``show(_:)``.
+    /// - Throws: ``PresentationError``.
+    func pictures(_ hex: UnsafeRawBufferPointer) throws -> [ShownPicture]
+}
+
+extension NoncePresenter {
+    /// None: what most displays for people show.
+    public func pictures(_ hex: UnsafeRawBufferPointer) throws -> [ShownPicture] { [] }
 }
 
 /// Why a nonce could not be shown.
@@ -25,6 +35,8 @@ public enum PresentationError: Error, Sendable, Hashable, CustomStringConvertibl
     /// A small display, in whole words.
     case noDisplay(String)
     case commandFailed(String, how: String)
+    /// What would be shown is not what the observer's reader reads.
+    case unreadable(String, why: String)
 
     /// For people, in one line: which display and what is wrong with it.
     public var description: String {
@@ -37,6 +49,7 @@ public enum PresentationError: Error, Sendable, Hashable, CustomStringConvertibl
         case .noFramebuffer(let path, let why): "\(path) is no framebuffer that can be used: \(why)"
         case .tooSmall(let path): "\(path) is too small for what is to be shown"
         case .noDisplay(let why): why
+        case .unreadable(let display, let why): "\(display) cannot be checked: \(why)"
         case .commandFailed(let command, let how): "the display command \"\(command)\" \(how)"
         }
     }
@@ -60,6 +73,11 @@ public struct CompositePresenter: NoncePresenter {
     ///
     /// - Throws: what the first display that failed has thrown.
     public func clear() throws { try all { try $0.clear() } }
+
+    /// Those of all displays.
+    public func pictures(_ hex: UnsafeRawBufferPointer) throws -> [ShownPicture] {
+        try presenters.flatMap { try $0.pictures(hex) }
+    }
 
     /// Tries all, also after one has failed, and throws the first failure.
     private func all(_ body: (any NoncePresenter) throws -> Void) throws {

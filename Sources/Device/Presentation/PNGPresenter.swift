@@ -31,6 +31,11 @@ public struct PNGPresenter: NoncePresenter {
         try replace(with: png)
     }
 
+    /// The file's picture; nothing is written.
+    public func pictures(_ hex: UnsafeRawBufferPointer) throws -> [ShownPicture] {
+        [ShownPicture(path, png: try QRMatrix(hex: hex).png(scale: scale))]
+    }
+
     /// Replaces the file by one with these bytes.
     func replace(with bytes: [UInt8]) throws {
         try check()

@@ -21,6 +21,11 @@ public struct TerminalPresenter: NoncePresenter {
         try write(try QRMatrix(hex: hex).terminal(rows: rows))
     }
 
+    /// The terminal's cells, as it is now; nothing is written.
+    public func pictures(_ hex: UnsafeRawBufferPointer) throws -> [ShownPicture] {
+        [TerminalPicture.picture(of: try QRMatrix(hex: hex).terminal(rows: rows))]
+    }
+
     /// Clears the whole screen; does nothing where the descriptor is no terminal.
     ///
     /// - Throws: ``PresentationError/cannotWrite(_:why:)``.

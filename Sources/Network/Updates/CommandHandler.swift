@@ -39,7 +39,12 @@ struct RAUCHandler: UpdateHandler {
     let user: CommandRun.User?
     var restarts: Bool { true }
 
-    private static let rauc = "/usr/bin/rauc"
+    /// rauc(1).
+    var rauc = "/usr/bin/rauc"
+    /// systemctl(1).
+    var systemctl = "/usr/bin/systemctl"
+    /// The kernel's.
+    var commandLine = "/proc/cmdline"
 
     private func run(_ program: String, _ arguments: [String], _ payload: Payload) throws(UpdateProblem) {
         let command = CommandRun.Command(program: program, arguments: arguments, timeout: .seconds(3600))
@@ -47,40 +52,40 @@ struct RAUCHandler: UpdateHandler {
     }
 
     func prepare(_ payload: Payload) throws(UpdateProblem) -> String {
-        guard access(Self.rauc, X_OK) == 0 else { throw .activation("RAUC is not installed here") }
-        guard let slot = Self.slot else { throw .activation("this machine was not started by RAUC's means") }
+        guard access(rauc, X_OK) == 0 else { throw .activation("RAUC is not installed here") }
+        guard let slot = slot else { throw .activation("this machine was not started by RAUC's means") }
         return slot
     }
 
     func make(_ payload: Payload, undo: String) throws(UpdateProblem) {
         // After a restart there is nothing more to do.
-        guard Self.slot == undo else { return }
-        try run(Self.rauc, ["install", part], payload)
-        try run("/usr/bin/systemctl", ["reboot"], payload)
+        guard slot == undo else { return }
+        try run(rauc, ["install", part], payload)
+        try run(systemctl, ["reboot"], payload)
     }
 
     func revert(_ payload: Payload, undo: String) throws(UpdateProblem) {
         discard()
-        guard Self.slot != undo else { return }
-        try run(Self.rauc, ["status", "mark-bad"], payload)
-        try run("/usr/bin/systemctl", ["reboot"], payload)
+        guard slot != undo else { return }
+        try run(rauc, ["status", "mark-bad"], payload)
+        try run(systemctl, ["reboot"], payload)
     }
 
     func keep(_ payload: Payload, undo: String) throws(UpdateProblem) {
-        try run(Self.rauc, ["status", "mark-good"], payload)
+        try run(rauc, ["status", "mark-good"], payload)
         discard()
     }
 
     func isRunning(_ payload: Payload, undo: String, sameBoot: Bool) -> Bool? {
-        if Self.slot != undo { return true }
+        if slot != undo { return true }
         return sameBoot ? nil : false
     }
 
     func discard() { unlink(part) }
 
     /// The system that runs: `rauc.slot=` of the kernel's command line.
-    private static var slot: String? {
-        let line = (try? PublicFile.read("/proc/cmdline", atMost: 8192)) ?? ""
+    private var slot: String? {
+        let line = (try? PublicFile.read(commandLine, atMost: 8192)) ?? ""
         return line.split(whereSeparator: \.isWhitespace).first { $0.hasPrefix("rauc.slot=") }.map {
             String($0.dropFirst(10))
         }

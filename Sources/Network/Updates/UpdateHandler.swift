@@ -19,6 +19,8 @@ protocol UpdateHandler: Sendable {
     func keep(_ payload: Payload, undo: String) throws(UpdateProblem)
     /// Whether the new version is the one that runs, where ``restarts``; `nil`: that is not known yet.
     func isRunning(_ payload: Payload, undo: String, sameBoot: Bool) -> Bool?
+    /// Where ``isRunning(_:undo:sameBoot:)`` is `false`: why the new version does not run; `nil`: nobody has said.
+    func reason() -> String?
     /// Removes what a payload that is not put to use has left.
     func discard()
 }
@@ -26,6 +28,7 @@ protocol UpdateHandler: Sendable {
 extension UpdateHandler {
     var restarts: Bool { false }
     func isRunning(_ payload: Payload, undo: String, sameBoot: Bool) -> Bool? { true }
+    func reason() -> String? { nil }
 }
 
 /// The payload that is verified.

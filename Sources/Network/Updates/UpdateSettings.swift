@@ -52,7 +52,8 @@ public struct UpdateSettings: Sendable, Equatable {
 
     /// The file, or the link to the version in use.
     public var path = ""
-    /// Of `versions`: where they are. Of `command` and `rauc`: where the payload is fetched to; empty: the state folder.
+    /// Of `versions`: where they are. Of `command`, `rauc` and `package`: where the payload is fetched to; empty:
+    /// `update` in the state folder.
     public var folder = ""
     /// Of `versions`: what the payload is called in its folder; `nil`: the payload is an archive, which is unpacked.
     public var name: String?
@@ -186,13 +187,11 @@ public struct UpdateSettings: Sendable, Equatable {
             check = try command("check")
             waitsForReport = try file.boolean(table + "report", default: false)
         }
-        let restarts = kind == .package || kind == .rauc
+        // The card image copies a whole system first.
+        let usual: Duration = kind == .package ? .seconds(7200) : kind == .rauc ? .seconds(1800) : .seconds(60)
         reportWithin = try file.duration(
-            table + "report_within", default: restarts ? .seconds(1800) : .seconds(60),
-            in: .seconds(1)...(.seconds(86400)))
-        // The image's own trial takes two minutes.
-        settle = try file.duration(
-            table + "settle", default: kind == .package ? .seconds(180) : .seconds(10), in: .zero...(.seconds(3600)))
+            table + "report_within", default: usual, in: .seconds(1)...(.seconds(86400)))
+        settle = try file.duration(table + "settle", default: .seconds(10), in: .zero...(.seconds(3600)))
         user = try file.user(table + "user", isRoot: isRoot)
         let hasCommands = [install, revert, keep, after, check].contains { $0 != nil }
         if isRoot, hasCommands, user == nil {

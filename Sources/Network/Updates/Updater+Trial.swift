@@ -151,7 +151,7 @@ extension Updater {
     /// The new version is well when it runs, has said so where that is wanted, and its check exits with 0 where there is one.
     private func lookForReport(_ record: UpdateRecord) async -> UpdateProblem? {
         switch handler.isRunning(payload(record), undo: record.undo ?? "", sameBoot: record.boot == Files.boot) {
-        case false?: return .activation("the old version runs again")
+        case false?: return .activation(handler.reason() ?? "the old version runs again")
         case nil: return nil
         case true?: break
         }

@@ -108,7 +108,7 @@ public actor Updater {
             return VersionsHandler(
                 folder: settings.folder, path: settings.path, name: settings.name, isProgram: settings.isProgram)
         case .command, .rauc, .package:
-            if settings.folder.isEmpty { try PrivateFile.makeFolder(own) }
+            if settings.folder.isEmpty || settings.kind == .package { try PrivateFile.makeFolder(own) }
             let part = own + "/payload.part"
             if settings.kind == .package { return PackageHandler(folder: own, running: program) }
             if settings.kind == .rauc { return RAUCHandler(part: part, user: settings.user) }

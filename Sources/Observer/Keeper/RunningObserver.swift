@@ -232,6 +232,7 @@ extension ObserverSettings.Eye {
         case .camera(let camera):
             ["camera", "--device", camera.device.description, "--size", "\(camera.width)x\(camera.height)"]
                 + (camera.symbologies.isEmpty ? [] : ["--symbologies", camera.symbologies.joined(separator: ",")])
+                + (camera.readers.isEmpty ? [] : ["--readers", camera.readers.joined(separator: ",")])
         case .nfc(let nfc): ["nfc", "witness", "--device", nfc.device.description]
         }
     }

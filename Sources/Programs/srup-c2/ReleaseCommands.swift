@@ -65,17 +65,18 @@ private struct AddRelease: ParsableCommand {
     var bare = false
     @Option(help: ArgumentHelp("With --bare: the devices' type.", valueName: "type"))
     var type: String?
+    // Not --version, which is this program's own.
     @Option(help: ArgumentHelp("With --bare: the payload's version.", valueName: "version"))
-    var version: String?
+    var releaseVersion: String?
     @Option(help: ArgumentHelp("With --bare: where the payload is.", valueName: "https://..."))
     var url: String?
 
     func validate() throws {
-        guard bare || (type == nil && version == nil && url == nil) else {
-            throw ValidationError("--type, --version and --url are for --bare: a manifest says all that")
+        guard bare || (type == nil && releaseVersion == nil && url == nil) else {
+            throw ValidationError("--type, --release-version and --url are for --bare: a manifest says all that")
         }
-        guard !bare || (type != nil && version != nil && payload == nil) else {
-            throw ValidationError("--bare takes the payload alone, with --type and --version")
+        guard !bare || (type != nil && releaseVersion != nil && payload == nil) else {
+            throw ValidationError("--bare takes the payload alone, with --type and --release-version")
         }
     }
 
@@ -88,7 +89,8 @@ private struct AddRelease: ParsableCommand {
             if bare {
                 let (size, digest) = try PayloadFile(file).measured()
                 release = try shelf.add(
-                    bare: url, size: size, digest: digest, type: type ?? "", version: version ?? "", by: name, now: now)
+                    bare: url, size: size, digest: digest, type: type ?? "", version: releaseVersion ?? "", by: name,
+                    now: now)
             } else {
                 let text = try PublicText.read(file, atMost: ReleaseManifest.maximumLength)
                 release = try shelf.add(manifest: Array(text.utf8), by: name, now: now)

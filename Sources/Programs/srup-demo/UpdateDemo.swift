@@ -146,7 +146,8 @@ struct UpdateDemo {
         try runner.must(
             "srup-release",
             [
-                "sign", runner.path(payload), "--key", runner.path("release.key"), "--type", Self.type, "--version",
+                "sign", runner.path(payload), "--key", runner.path("release.key"), "--type", Self.type,
+                "--release-version",
                 version, "--url", "https://localhost:\(loopback.keyServicePort)/releases/\(payload)", "--output",
                 runner.path(manifest),
             ], as: "sign-\(number)")

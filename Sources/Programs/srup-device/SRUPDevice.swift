@@ -189,6 +189,11 @@ struct Show: ParsableCommand {
         discussion: """
             Without --seconds it ends at once and leaves on the display what it shows; what needs this program (a tap, the \
             second page of a small display) needs --seconds.
+
+            With --check the observer's own reader (srup-witness, of the package srup-observer) reads each picture before it \
+            is shown; what it does not read is not shown.
+
+            Exit codes: 0 shown, 1 not shown, or not readable; 64 the command line is wrong.
             """)
 
     @Argument(help: ArgumentHelp("32 hexadecimal digits.", valueName: "value"))
@@ -197,7 +202,11 @@ struct Show: ParsableCommand {
     @Option(help: ArgumentHelp("Go on for so many seconds (or until Ctrl-C), then take it down.", valueName: "n"))
     var seconds: Double?
 
+    @Flag(help: "Read the picture back before it is shown.")
+    var check = false
+
     func validate() throws {
+        if check, display.isForPeople { throw ValidationError("--check reads codes; what is for people has none") }
         guard seconds.map({ (0...86400).contains($0) }) ?? true else {
             throw ValidationError("--seconds must be from 0 to 86400")
         }
@@ -207,7 +216,10 @@ struct Show: ParsableCommand {
         guard let nonce = Nonce(hex: value) else { throw ValidationError("the value must be 32 hexadecimal digits") }
         do {
             let presenter = try display.presenter()
-            try nonce.withHex { text in try presenter.show(text) }
+            try nonce.withHex { text in
+                if check { try readBack(presenter, text) }
+                try presenter.show(text)
+            }
             guard let seconds else { return }
             StopSignals.take()
             let end = ContinuousClock.now + .seconds(seconds)
@@ -216,5 +228,13 @@ struct Show: ParsableCommand {
         } catch {
             throw Program.failure(error)
         }
+    }
+
+    private func readBack(_ presenter: any NoncePresenter, _ hex: UnsafeRawBufferPointer) throws {
+        let displays = try ReadBack().check(presenter, hex)
+        print(
+            displays.isEmpty
+                ? "check: nothing is shown that a camera reads"
+                : "check: the observer's reader reads what is shown: \(displays.joined(separator: ", "))")
     }
 }

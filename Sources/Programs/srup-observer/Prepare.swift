@@ -13,7 +13,7 @@ struct Prepare: ParsableCommand {
         commandName: "prepare",
         abstract: "Take over the configuration from the boot partition (the image does this at every start).",
         discussion: """
-            Reads srup-observer.toml (and ca.crt) on the boot partition, checks it, keeps it on the state partition, and sets \
+            Reads srup-observer.toml (and ca.crt, release.pub) on the boot partition, checks it, keeps it on the state partition, and sets \
             host name, Wi-Fi, SSH key, time server and updates from its tables [appliance] and [wifi]. A Wi-Fi passphrase \
             is moved to the state partition and overwritten with stars; a file in which that cannot be done is refused. When \
             the file is wrong or half written, what was there before stays in force and srup-observer-problem.txt beside it \
@@ -84,10 +84,11 @@ struct Prepare: ParsableCommand {
         }
         let clean = configuration.cleanText
         if (try? PublicFile.read(kept)) != clean { try PrivateFile.write(clean, to: kept, mode: 0o644) }
-        let authority = boot + "/ca.crt"
-        if let certificate = try? PublicFile.read(authority), (try? PublicFile.read(config + "/ca.crt")) != certificate
-        {
-            try PrivateFile.write(certificate, to: config + "/ca.crt", mode: 0o644)
+        for name in ["ca.crt", "release.pub"] {
+            guard let text = try? PublicFile.read(boot + "/" + name),
+                (try? PublicFile.read(config + "/" + name)) != text
+            else { continue }
+            try PrivateFile.write(text, to: config + "/" + name, mode: 0o644)
         }
         if !isTold { unlink(problemFile) }
     }

@@ -17,6 +17,6 @@ struct SRUPObserver: AsyncParsableCommand {
             Register.self, Run.self, ResetCommand.self, StatusCommand.self, MetricsCommand.self, DoctorCommand.self,
             SignalCommand.self,
             Scan.self,
-            Capture.self, Aim.self, NFC.self, Prepare.self,
+            Capture.self, Aim.self, NFC.self, Prepare.self, InstallUpdate.self,
         ])
 }

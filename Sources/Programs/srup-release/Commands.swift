@@ -48,8 +48,9 @@ struct SignCommand: ParsableCommand {
     var key: String
     @Option(help: "The type of the devices that it is for.")
     var type: String
+    // Not --version, which is this program's own.
     @Option(help: ArgumentHelp("Its version: \(ReleaseVersion.form).", valueName: "version"))
-    var version: String
+    var releaseVersion: String
     @Option(
         help: ArgumentHelp(
             "Until when it may be installed: in how many days (90d), or seconds since 1970.", valueName: "when"))
@@ -66,7 +67,9 @@ struct SignCommand: ParsableCommand {
     }
 
     func validate() throws {
-        guard ReleaseVersion(version) != nil else { throw ValidationError("--version must be \(ReleaseVersion.form)") }
+        guard ReleaseVersion(releaseVersion) != nil else {
+            throw ValidationError("--release-version must be \(ReleaseVersion.form)")
+        }
         guard moment != nil else { throw ValidationError("--expires must be days (90d) or seconds since 1970") }
         guard ReleaseManifest.isType(type) else {
             throw ValidationError("--type must be 1 to 64 printable ASCII characters, with spaces inside only")
@@ -76,7 +79,7 @@ struct SignCommand: ParsableCommand {
 
     func run() throws {
         do {
-            guard let version = ReleaseVersion(version), let moment else { return }
+            guard let version = ReleaseVersion(releaseVersion), let moment else { return }
             let (size, digest) = try ReleaseFailure.measured(payload)
             let content = ReleaseManifest.Content(
                 type: type, version: version, size: size, digest: digest, expires: moment, url: url)

@@ -10,8 +10,8 @@ struct SRUPRelease: ParsableCommand {
             Where releases are made, once:
               srup-release key release.key                    # its public half goes into the devices' configuration
             For each release:
-              srup-release sign thermometer-1.4.2.bin --key release.key --type thermometer --version 1.4.2 \\
-                --expires 90d --url https://updates.example.net/thermometer-1.4.2.bin -o thermometer-1.4.2.manifest
+              srup-release sign thermometer-1.4.2.bin --key release.key --type thermometer \\
+                --release-version 1.4.2 --expires 90d --url https://updates.example.net/thermometer-1.4.2.bin -o thermometer-1.4.2.manifest
 
             The release key belongs on no server: a server that is broken into can then offer old releases at most, and devices \
             refuse those.

@@ -14,9 +14,10 @@ struct AimCommand: ParsableCommand {
         commandName: "aim",
         abstract: "Point a camera: says what to do until a code is read well.",
         discussion: """
-            Shows one line that is kept up to date: whether a code is seen and read, its kind, the size of its modules in \
-            pixels, its sharpness (0 to 100 %), its brightness and contrast in grey levels (of the whole picture when \
-            there is no code), and what to do. What the code says is not shown. Ends at Ctrl-C, or after --seconds.
+            Shows one line that is kept up to date: what to do, whether a code is seen and read, its kind, the size of its \
+            modules in pixels, its sharpness (0 to 100 %), its brightness and contrast in grey levels (of the whole picture \
+            when there is no code), and the time left. What these figures should be is said once, at the beginning. What the \
+            code says is not shown. Ends at Ctrl-C, or after --seconds.
 
             With --web the same is shown on a page, with the camera's picture, to whoever on the local network has the \
             address that is printed (also as a QR code): 4 viewers at most, until the command ends. Codes are made \
@@ -57,14 +58,17 @@ struct AimCommand: ParsableCommand {
         Libcamera.standIn(for: eye.address)
         let session = try eye.session()
         let wanted = try symbologies.parsed()
+        let readers = try symbologies.wantedReaders()
         StopSignals.take()
         signal(SIGPIPE, SIG_IGN)
         let screen = AimScreen(json: json)
         let page = try openPage(screen)
         let tally = AimTally()
         let device = eye.address.description
+        let deadline = limit.map { ContinuousClock.now + $0 }
         session.start {
-            let aiming = AimingEye(screen, page, tally, device, StreamReader(wanted))
+            let reader = StreamReader(wanted, readers: readers)
+            let aiming = AimingEye(screen, page, tally, device, reader, until: deadline)
             let tuner = CameraTuner()
             return CameraHandlers(
                 onEvent: { aiming.note($0) },
@@ -72,7 +76,6 @@ struct AimCommand: ParsableCommand {
                 tuner: tuner)
         }
         session.wake()
-        let deadline = limit.map { ContinuousClock.now + $0 }
         while !StopSignals.came, deadline.map({ $0 > .now }) ?? true { usleep(10_000) }
         session.stop()
         page?.stop()
@@ -120,13 +123,18 @@ private final class AimingEye {
     private let encoder = JPEGEncoder()
     private var advisor = AimAdvisor()
     private var camera = "opening"
+    private let deadline: ContinuousClock.Instant?
     private var due = ContinuousClock.now
     /// Codes seen since the last picture for the page: they are hidden in the next.
     private var unhidden: [Outline] = []
 
     private static let period = Duration.milliseconds(200)
 
-    init(_ screen: AimScreen, _ page: PageServer?, _ tally: AimTally, _ device: String, _ reader: StreamReader) {
+    init(
+        _ screen: AimScreen, _ page: PageServer?, _ tally: AimTally, _ device: String, _ reader: StreamReader,
+        until deadline: ContinuousClock.Instant?
+    ) {
+        self.deadline = deadline
         self.screen = screen
         self.page = page
         self.tally = tally
@@ -161,7 +169,8 @@ private final class AimingEye {
         if page != nil, unhidden.count < 256 { unhidden += report.glance.hidden(readings) }
         guard due <= .now else { return reader.look }
         due = .now + Self.period
-        let line = AimLine(report, frame: frame, camera: camera, plane)
+        var line = AimLine(report, frame: frame, camera: camera, plane)
+        line.left = deadline.map { max(Int(($0 - .now) / .seconds(1)), 0) }
         screen.aim(line)
         if let page, page.hasViewers { show(line, plane, page) }
         unhidden.removeAll()
@@ -169,6 +178,8 @@ private final class AimingEye {
     }
 
     private func show(_ line: AimLine, _ plane: LumaPlane, _ page: PageServer) {
+        var line = line
+        line.wanted = AimTargets.texts
         let made = maker.picture(of: plane, hiding: unhidden)
         let bytes = made.flatMap { encoder?.encoded($0.picture) } ?? []
         page.show(PageView(state: line.ascii, picture: bytes))

@@ -23,6 +23,11 @@ struct AimLine: Codable {
     /// In degrees.
     var tilt: Int?
     var advice: String?
+    /// Which of module, sharpness, brightness and contrast are not as they should be, and how they should be.
+    var off: [String]?
+    var wanted: [String: String]?
+    /// Seconds until the command ends.
+    var left: Int?
     var text: String?
     /// Of the last so many frames, in how many a code was read.
     var readOfLast: Int?
@@ -41,20 +46,15 @@ extension AimLine {
         (width, height) = (plane.width, plane.height)
         (advice, text) = (report.advice.rawValue, report.text)
         (readOfLast, frames) = (report.read, report.frames)
-        let light = report.glance.light
-        (brightness, contrast) = (light.light, light.light - light.dark)
-        seen = report.glance.code != nil
-        read = report.glance.code?.wasRead ?? false
-        guard let code = report.glance.code else { return }
+        (brightness, contrast, off) = (report.brightness, report.contrast, report.off)
+        seen = report.code != nil
+        read = report.code?.wasRead ?? false
+        guard let code = report.code else { return }
         kind = code.kind.rawValue
         module = code.module.map { Self.rounded($0, 10) }
         sharpness = code.sharpness.map { Self.rounded($0, 100) }
         tilt = code.tilt.map { Int(min(max($0, 0), 90).rounded()) }
         corners = code.outline.corners.map { [$0.whole.x, $0.whole.y] }
-        if let dark = code.dark, let light = code.light {
-            brightness = Int(min(max(light, 0), 255).rounded())
-            contrast = Int(min(max(light - dark, -255), 255).rounded())
-        }
     }
 
     private static func rounded(_ value: Float, _ parts: Double) -> Double {
@@ -69,19 +69,39 @@ extension AimLine {
         return String(decoding: line.jsonLine.utf8.map { (0x20...0x7E).contains($0) ? $0 : 0x3F }, as: UTF8.self)
     }
 
-    /// One line for people.
+    /// One line for people, of 79 characters at most: the advice first, since a narrow terminal cuts the rest. How bright it is
+    /// is left out where a code is bright enough, or there is no room.
     var sentence: String {
+        let line = sentence(withBrightness: seen != true || off?.contains("brightness") == true)
+        return line.count < 80 ? line : sentence(withBrightness: false)
+    }
+
+    private func sentence(withBrightness: Bool) -> String {
         var parts: [String] = []
         if seen == true {
-            parts.append("\(kind ?? "code") \(read == true ? "read" : "seen, not read")")
-            if let module { parts.append("module \(module) px") }
-            if let sharpness { parts.append("sharpness \(Int((sharpness * 100).rounded())) %") }
-        } else {
-            parts.append("nothing seen")
+            parts.append("\(kind ?? "code") \(read == true ? "read" : "unread")")
+            if let module { parts.append("\(module) px") }
+            if let sharpness { parts.append("sharp \(Int((sharpness * 100).rounded())) %") }
         }
-        parts.append("brightness \(brightness ?? 0)")
+        if withBrightness { parts.append("light \(brightness ?? 0)") }
         parts.append("contrast \(contrast ?? 0)")
-        // The advice first: a narrow terminal cuts the rest.
-        return (text ?? "").uppercased() + " - " + parts.joined(separator: ", ")
+        if let time { parts.append(time) }
+        let isGood = advice == Advice.good.rawValue
+        let said = isGood ? "good: read \(readOfLast ?? 0) of \(frames ?? 0)" : text ?? ""
+        return said.uppercased() + " - " + parts.joined(separator: ", ")
+    }
+
+    /// "14:59 left"; hours are minutes, too.
+    private var time: String? {
+        left.map { "\($0 / 60):\($0 % 60 < 10 ? "0" : "")\($0 % 60)" }
+    }
+
+    /// Said once: what the figures should be.
+    static var targets: String {
+        let texts = AimTargets.texts
+        let parts = ["module", "sharpness", "brightness", "contrast"].compactMap { name in
+            texts[name].map { "\(name) \($0)" }
+        }
+        return "wanted: " + parts.joined(separator: ", ")
     }
 }

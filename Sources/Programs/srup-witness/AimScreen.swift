@@ -29,7 +29,7 @@ final class AimScreen: Sendable {
     func opened(_ summary: String, device: String, format: String, width: Int, height: Int) {
         show(
             AimLine(event: "opened", camera: summary, width: width, height: height, device: device, format: format),
-            "opened: \(summary)")
+            "opened: \(summary)\n\(AimLine.targets)")
     }
 
     func lost(_ reason: String) { show(AimLine(event: "lost", text: reason), "lost: \(reason)") }

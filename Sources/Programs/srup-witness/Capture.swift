@@ -59,11 +59,12 @@ struct Capture: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let session = try eye.session()
         let wanted = try symbologies.parsed()
+        let readers = try symbologies.wantedReaders()
         let tally = Mutex(Tally())
         let box = Box(tally)
         let command = self
         session.start {
-            let reader = StreamReader(wanted)
+            let reader = StreamReader(wanted, readers: readers)
             let tuner = CameraTuner()
             return CameraHandlers(
                 onEvent: { command.note($0, box) },

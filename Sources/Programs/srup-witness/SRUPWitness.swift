@@ -40,7 +40,8 @@ struct CameraWitness: ParsableCommand {
             keeper.endAll()
             Glibc.exit(EXIT_SUCCESS)
         }
-        camera.start(server, try wanted.symbologies.parsed())
+        let kinds = wanted.symbologies
+        camera.start(server, try kinds.parsed(), try kinds.wantedReaders())
         server.serve(camera)
         camera.stop()
         keeper.endAll()
@@ -56,9 +57,9 @@ final class CameraEye: Eye {
         self.session = session
     }
 
-    func start(_ server: WitnessServer, _ symbologies: Set<Symbology>) {
+    func start(_ server: WitnessServer, _ symbologies: Set<Symbology>, _ readers: Set<QRReader>) {
         session.start {
-            var reader = StreamReader(symbologies)
+            var reader = StreamReader(symbologies, readers: readers)
             var frames: UInt64 = 0
             var lastWord = ContinuousClock.now
             var pace = SightingPace()
@@ -87,7 +88,7 @@ final class CameraEye: Eye {
                 },
                 onRest: {
                     // They remember what they have read.
-                    reader = StreamReader(symbologies)
+                    reader = StreamReader(symbologies, readers: readers)
                     pace = SightingPace()
                 },
                 tuner: tuner)

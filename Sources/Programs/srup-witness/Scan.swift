@@ -53,7 +53,7 @@ struct Scan: ParsableCommand {
     }
 
     func run() throws {
-        let reader = CodeReader(try symbologies.parsed())
+        let reader = CodeReader(try symbologies.parsed(), readers: try symbologies.wantedReaders())
         var found = false
         var failed = false
         for path in paths {

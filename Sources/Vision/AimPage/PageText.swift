@@ -17,13 +17,16 @@ enum PageText {
         <dl>
         <div><dt>Code</dt><dd id="kind">-</dd></div>
         <div><dt>Read</dt><dd id="read">-</dd></div>
-        <div><dt>Module</dt><dd id="module">-</dd></div>
-        <div><dt>Sharpness</dt><dd id="sharpness">-</dd></div>
-        <div><dt>Brightness</dt><dd id="brightness">-</dd></div>
-        <div><dt>Contrast</dt><dd id="contrast">-</dd></div>
+        <div><dt>Module</dt><dd id="module">-</dd><dd class="wanted" id="module-wanted"></dd></div>
+        <div><dt>Sharpness</dt><dd id="sharpness">-</dd><dd class="wanted" id="sharpness-wanted"></dd></div>
+        <div><dt>Brightness</dt><dd id="brightness">-</dd><dd class="wanted" id="brightness-wanted"></dd></div>
+        <div><dt>Contrast</dt><dd id="contrast">-</dd><dd class="wanted" id="contrast-wanted"></dd></div>
+        <div><dt>Time left</dt><dd id="left">-</dd></div>
         </dl>
+        <footer>
         <p id="camera"></p>
-        <p>A code is never legible here: its place is blanked, and what is patterned as finely as a code is coarse.</p>
+        <p>A code is never legible here: its place is blanked, and what is patterned as finely as a code is soft.</p>
+        </footer>
         </main>
         <script src="page.js"></script>
         </html>
@@ -58,6 +61,19 @@ enum PageText {
         dl div { border: 1px solid var(--line); border-radius: .5rem; padding: .4rem .6rem; }
         dt { color: var(--quiet); font-size: .85rem; }
         dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums; }
+        dd.wanted { color: var(--quiet); font-size: .85rem; }
+        dl div.off { border-color: var(--bad); }
+        .off dd:not(.wanted) { color: var(--bad); }
+        @media (orientation: landscape) and (max-height: 36rem) {
+          main { max-width: none; display: grid; grid-template-columns: minmax(0, 1fr) minmax(11rem, 34%); column-gap: .75rem;
+            align-items: start; }
+          h1 { grid-column: 1 / -1; min-height: 1.2em; margin-bottom: .4rem; font-size: clamp(1.3rem, 8vh, 2.2rem); }
+          #view { max-height: 76vh; justify-self: center; width: 100%; }
+          dl { margin: 0; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .3rem; }
+          dl div { padding: .2rem .4rem; }
+          dd { font-size: 1rem; }
+          footer { grid-column: 1 / -1; }
+        }
         p { color: var(--quiet); font-size: .9rem; margin: .4rem 0; overflow-wrap: anywhere; }
 
         """
@@ -72,6 +88,8 @@ enum PageText {
         function number(value, digits, unit) {
           return typeof value === "number" ? value.toFixed(digits) + unit : "-";
         }
+
+        function time(seconds) { return Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0"); }
 
         function write(id, text) { if (at(id).textContent !== text) at(id).textContent = text; }
 
@@ -88,6 +106,11 @@ enum PageText {
           write("sharpness", typeof state.sharpness === "number" ? Math.round(state.sharpness * 100) + " %" : "-");
           write("brightness", number(state.brightness, 0, " of 255"));
           write("contrast", number(state.contrast, 0, ""));
+          write("left", typeof state.left === "number" ? time(state.left) : "-");
+          for (const name of ["module", "sharpness", "brightness", "contrast"]) {
+            write(name + "-wanted", (state.wanted || {})[name] || "");
+            at(name).parentElement.className = (state.off || []).includes(name) ? "off" : "";
+          }
           write("camera", state.camera || "");
           const corners = state.corners || [];
           at("outline").setAttribute("points", corners.map((c) => c.join(",")).join(" "));

@@ -26,6 +26,8 @@ public struct AimAdvisor: Sendable {
     public static let window = 10
     /// It is good when so many of ten frames are read.
     static let wellRead: Float = 0.7
+    /// And not before so many were looked at.
+    static let fewest = 5
     /// Finder patterns alone are taken for a code when so many of ten frames show some: things look like one by chance.
     private static let likely = 4
     /// After so many frames a stream has been searched for codes other than QR codes, a piece at a time.
@@ -53,7 +55,7 @@ public struct AimAdvisor: Sendable {
         glances.append(glance)
         if glances.count > Self.window { glances.removeFirst() }
         if changes.count > Self.window { changes.removeFirst() }
-        if let code = glance.code, code.isWhole {
+        if let code = glance.code, code.isWhole, !code.isTooSmall {
             last = (code, 0)
         } else if let (code, age) = last {
             last = age < Self.memory ? (code, age + 1) : nil
@@ -74,8 +76,11 @@ public struct AimAdvisor: Sendable {
     }
 
     private func advice(_ read: Int) -> Advice {
-        if Float(read) >= Self.wellRead * Float(glances.count), glances.last?.code != nil { return .good }
-        let codes = glances.compactMap(\.code)
+        if glances.count >= Self.fewest, Float(read) >= Self.wellRead * Float(glances.count), glances.last?.code != nil
+        {
+            return .good
+        }
+        let codes = glances.compactMap(\.code).filter { !$0.isTooSmall }
         if let code = codes.last(where: { $0.isWhole && !$0.wasRead }) ?? codes.last(where: \.isWhole) {
             return problem(of: code, .unread) ?? ofFrame ?? .holdStill
         }

@@ -26,6 +26,11 @@ public struct Glance: Sendable, Hashable {
         public var washedOut: Float = 0
         /// It reaches over the edge of the frame, nearly.
         public var touchesEdge = false
+
+        /// Below so many pixels a module anything may look like a code that is not read.
+        private static let smallest: Float = 1.2
+        /// Whether it may be anything.
+        var isTooSmall: Bool { !wasRead && module.map { $0 < Self.smallest } ?? false }
     }
 
     /// The code to aim at; `nil` when nothing that looks like one is in view.

@@ -43,6 +43,8 @@ public final class CodeReader {
     private static let units = 20_000_000
 
     private let search: StillSearch?
+    /// Where zbar alone is to read QR codes.
+    private let zbarAlone: SecondReader?
     /// For linear codes.
     private let scanner: ZbarScanner?
     private let symbologies: Set<Symbology>
@@ -53,15 +55,22 @@ public final class CodeReader {
     /// Symbols of the picture that was read last that are there and could not be read.
     public private(set) var unread: [Aim] = []
 
-    /// - Parameter symbologies: what to look for; fewer is faster.
-    public convenience init(_ symbologies: Set<Symbology> = Set(Symbology.allCases)) {
-        self.init(symbologies, isStream: false)
+    /// - Parameters:
+    ///   - symbologies: what to look for; fewer is faster.
+    ///   - readers: of QR codes; at least one.
+    public convenience init(
+        _ symbologies: Set<Symbology> = Set(Symbology.allCases), readers: Set<QRReader> = Set(QRReader.allCases)
+    ) {
+        self.init(symbologies, readers: readers, isStream: false)
     }
 
-    init(_ symbologies: Set<Symbology>, isStream: Bool) {
+    init(_ symbologies: Set<Symbology>, readers: Set<QRReader>, isStream: Bool) {
         self.isStream = isStream
         let linear = symbologies.intersection(Symbology.linear)
-        search = symbologies.contains(.qr) ? StillSearch() : nil
+        let isQR = symbologies.contains(.qr)
+        let isZbarAlone = readers == [.zbar]
+        search = isQR && !isZbarAlone ? StillSearch(second: readers.contains(.zbar) ? SecondReader() : nil) : nil
+        zbarAlone = isQR && isZbarAlone ? SecondReader() : nil
         scanner = linear.isEmpty ? nil : ZbarScanner(linear)
         self.symbologies = symbologies
     }
@@ -70,6 +79,7 @@ public final class CodeReader {
     /// patterns gave no text, by zbar; then Data Matrix; then linear codes. None ends the search for others.
     public func read(_ plane: LumaPlane) -> [Reading] {
         var found = search?.read(plane) ?? []
+        if let zbarAlone { found.add(zbarAlone.read(plane)) }
         unread = search?.unread ?? []
         if symbologies.contains(.dataMatrix) {
             let matrix = isStream ? Reading.dataMatrixOfFrame(plane) : Reading.dataMatrix(plane)

@@ -47,6 +47,26 @@ final class SecondReader {
         return scanner.scan(small).map { $0.moved(scale: Float(factor), to: origin) }
     }
 
+    /// Of a whole picture, zbar gets a copy with at most so many lines.
+    private static let maximumWholeLines = 4 * maximumLines
+
+    /// The QR codes in a whole picture, where zbar is the only reader: in the largest copy of it that cannot cost seconds, and in
+    /// smaller ones until something is read.
+    func read(_ plane: LumaPlane) -> [Reading] {
+        var factor = 1
+        while min(plane.width, plane.height) / factor >= Pyramid.smallestSide {
+            defer { factor *= 2 }
+            let (width, height) = (plane.width / factor, plane.height / factor)
+            let pixels = pixels.atLeast(width * height)
+            plane.reduce(by: factor, into: pixels)
+            let copy = LumaPlane(base: pixels, width: width, height: height, stride: width)
+            guard lines.isAtMost(Self.maximumWholeLines, copy) else { continue }
+            let readings = scanner.scan(copy)
+            if !readings.isEmpty { return readings.map { $0.moved(scale: Float(factor), to: .zero) } }
+        }
+        return []
+    }
+
     /// Whether two readers cannot both be right about a symbol.
     ///
     /// What is no ASCII may be the same in another character set.

@@ -59,7 +59,7 @@ public struct EyeOptions: ParsableArguments, Sendable {
     }
 }
 
-/// Which kinds of code to look for.
+/// Which kinds of code to look for, and who reads QR codes.
 public struct SymbologyOptions: ParsableArguments, Sendable {
     /// The kinds of code as given, names of ``Symbology`` with commas between; see ``parsed()``.
     @Option(
@@ -67,6 +67,12 @@ public struct SymbologyOptions: ParsableArguments, Sendable {
             "Only these kinds of code: qr, datamatrix, code128, code93, code39, with commas between.",
             valueName: "list"))
     public var symbologies = "qr,datamatrix,code128,code93,code39"
+    /// The readers of QR codes as given, names of ``QRReader`` with commas between; see ``wantedReaders()``.
+    @Option(
+        help: ArgumentHelp(
+            "Who reads QR codes: own, zbar, with a comma between. zbar is asked where own found a code and no text.",
+            valueName: "list"))
+    public var readers = "own,zbar"
 
     /// Called by ArgumentParser, which then fills in the options; they cannot be read before.
     public init() {}
@@ -76,14 +82,26 @@ public struct SymbologyOptions: ParsableArguments, Sendable {
     /// - Throws: `ValidationError` when there is no kind of code, or one that is not known.
     public func validate() throws {
         _ = try parsed()
+        _ = try wantedReaders()
     }
 
     /// The kinds of code that were chosen.
     public func parsed() throws -> Set<Symbology> {
-        let names = symbologies.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        let found = names.compactMap { Symbology(rawValue: $0) }
+        try Self.names("--symbologies", symbologies)
+    }
+
+    /// The readers that were chosen.
+    public func wantedReaders() throws -> Set<QRReader> {
+        try Self.names("--readers", readers)
+    }
+
+    private static func names<Name>(_ option: String, _ text: String) throws -> Set<Name>
+    where Name: RawRepresentable<String> & CaseIterable & Hashable {
+        let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        let found = names.compactMap(Name.init(rawValue:))
         guard !found.isEmpty, found.count == names.count else {
-            throw ValidationError("--symbologies takes qr, datamatrix, code128, code93, code39, with commas between")
+            let known = Name.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("\(option) takes \(known), with commas between")
         }
         return Set(found)
     }

@@ -167,4 +167,22 @@ import Testing
         #expect(found.devices[0].why.contains("could not be reached") && found.devices[0].why.contains("3 times"))
         #expect(scene.devices[0].count(.activate) == 0)
     }
+
+    /// The failures that a reference device knows (pySRUP sends 00, FD, FE and FF), in either version.
+    @Test(
+        arguments: [Status.updateFailServer, .updateFailFile, .updateFailDigest], [ProtocolVersion.v4, .v5])
+    func aReferenceDevicesRefusalsAreTakenForWhatTheyAre(_ status: Status, _ version: ProtocolVersion) async throws {
+        let scene = try await RolloutScene(1)
+        defer { scene.network.close() }
+        scene.devices[0].manners.download = status
+        scene.devices[0].manners.protocolVersion = version
+        try scene.devices[0].say(.data(id: [UInt8(ascii: "t")], value: [1]), .random())
+        await scene.network.settle()
+        let number = try await scene.start { $0.tries = 1 }
+        await scene.network.advance(by: .seconds(60))
+        let found = try await scene.rollout(number)
+        #expect(found.devices[0].phase == .failed && found.devices[0].status == status)
+        #expect(found.state == .stopped && scene.devices[0].count(.activate) == 0)
+        #expect(scene.devices[0].heard.allSatisfy { $0.version == version })
+    }
 }

@@ -149,6 +149,17 @@ struct FetchingTests {
         bench.expectOld(token, .updateFailFile, "no room")
     }
 
+    /// A disk of 1 MiB, where this process may mount one.
+    @Test("not begun when the disk has no room for it", .enabled(if: geteuid() == 0))
+    func noRoomFromTheBeginning() async throws {
+        let bench = try await UpdateBench()
+        guard mount("tmpfs", bench.place, "tmpfs", 0, "size=1m") == 0 else { return }
+        defer { umount2(bench.place, Int32(MNT_DETACH)) }
+        try Data("old".utf8).write(to: URL(fileURLWithPath: bench.path))
+        bench.expectOld(try await bench.offer(Self.bytes(3 << 20)), .updateFailFile, "no room")
+        #expect(bench.web.sent("payload").answers == 0)
+    }
+
     @Test("not from an address that is not https, be it by a redirection")
     func plain() async throws {
         let bench = try await UpdateBench()

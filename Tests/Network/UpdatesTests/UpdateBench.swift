@@ -81,12 +81,12 @@ final class UpdateBench {
     }
 
     private static func made(
-        _ participant: Participant, _ settings: UpdateSettings, _ network: TestNetwork, _ cut: PowerCut
+        _ participant: Participant, _ settings: UpdateSettings, _ network: TestNetwork, _ cut: PowerCut,
+        _ program: String = "1.0.0"
     ) throws -> (Member, Updater) {
         let updater = try Updater(
             settings, folder: network.folder, participant: participant, events: try EventLog(path: nil),
-            program: "1.0.0",
-            time: network.time
+            program: program, time: network.time
         ) { await cut.reached($0) }
         var behaviour = Member.Behaviour(rejoin: nil, identification: Identification(program: "test 1"))
         behaviour.takesUpdates = true
@@ -117,14 +117,15 @@ final class UpdateBench {
     }
 
     /// As after a power cut: what was in memory is gone.
+    ///
+    /// - Parameter program: the version of the program that runs now.
     func restart(
-        cutting step: Updater.Step? = nil, joins: Bool = false, _ change: (inout UpdateSettings) -> Void = { _ in }
-    )
-        async throws
-    {
+        cutting step: Updater.Step? = nil, joins: Bool = false, program: String = "1.0.0",
+        _ change: (inout UpdateSettings) -> Void = { _ in }
+    ) async throws {
         change(&settings)
         cut.plan(step)
-        (member, updater) = try Self.made(participant, settings, network, cut)
+        (member, updater) = try Self.made(participant, settings, network, cut, program)
         let (member, updater) = (member, updater)
         network.attach(Self.id, ["SRUP/\(Self.id.hex)"]) {
             await member.handle($0)

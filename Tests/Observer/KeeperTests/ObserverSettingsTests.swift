@@ -74,6 +74,8 @@ import Testing
         ("[camera]\ndevice = \"webcam\"", "x.toml:2: camera.device: "),
         ("[camera]\nsymbologies = [\"qr\", \"aztec\"]", "x.toml:2: camera.symbologies: each must be one of"),
         ("[camera]\nsymbologies = \"qr\"", "x.toml:2: camera.symbologies: "),
+        ("[camera]\nreaders = [\"own\", \"zxing\"]", "x.toml:2: camera.readers: each must be one of"),
+        ("[camera]\nreaders = \"zbar\"", "x.toml:2: camera.readers: "),
         ("[nfc]\ndevice = \"pn533\"", "x.toml:2: nfc.device: "),
         ("[signal]\nbuzzer = \"auto\"", "x.toml:2: signal.buzzer: must be \"none\""),
         ("[signal]\nled = \"a/b\"", "x.toml:2: signal.led: "),

@@ -19,6 +19,23 @@ import Testing
         }
     }
 
+    /// Whose folder it watches, and that an interrupted run begins again by the program that has begun it.
+    @Test func anOrderedUpdateIsInstalledByRootAndGoneOnWithAfterAPowerCut() throws {
+        let service = try #require(Self.files.first { $0.lastPathComponent == "srup-observer-update.service" })
+        let path = service.deletingPathExtension().appendingPathExtension("path")
+        let watched = try String(contentsOf: path, encoding: .utf8)
+        for file in ["/var/lib/srup-observer/update/order", "/var/lib/srup-observer-update/record"] {
+            #expect(watched.contains("\nPathExists=\(file)\n"))
+        }
+        let text = try String(contentsOf: service, encoding: .utf8)
+        #expect(!text.contains("\nUser=") && text.contains("\nType=oneshot\n") && text.contains("\nStartLimitBurst="))
+        let start = try #require(text.split(separator: "\n").first { $0.hasPrefix("ExecStart=") })
+        #expect(
+            start.contains(
+                "[ -e $$own/record ] && [ -x $$own/srup-observer ] && exec $$own/srup-observer install-update;"))
+        #expect(start.hasSuffix("exec /usr/bin/srup-observer install-update'"))
+    }
+
     @Test func everyServiceSaysHowManyFilesItMayOpen() throws {
         #expect(Self.files.count >= 12)
         for file in Self.files where !file.deletingLastPathComponent().path.hasSuffix(".d") {

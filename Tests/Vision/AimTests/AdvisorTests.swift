@@ -58,9 +58,38 @@ import Testing
         #expect(advice(Array(repeating: seen, count: 4) + Array(repeating: read, count: 6)).advice != .good)
         // A code that has just gone is not good, however well it was read.
         #expect(advice(Array(repeating: read, count: 9) + [nil]).advice != .good)
+        // Nor is what the first frames show.
+        for count in 1..<AimAdvisor.fewest { #expect(advice(Array(repeating: read, count: count)).advice != .good) }
+        #expect(advice(Array(repeating: read, count: AimAdvisor.fewest)).advice == .good)
         // Old frames do not count.
         let recovered = advice(Array(repeating: seen, count: 90) + Array(repeating: read, count: 10))
         #expect(recovered.advice == .good && recovered.read == 10 && recovered.frames == 10)
+    }
+
+    @Test func nothingIsSaidAboutWhatIsTooSmall() throws {
+        let small = try Self.code { $0.module = 1 }
+        let report = advice(Array(repeating: small, count: 30))
+        #expect(report.advice == .noCode && report.code == nil && report.glance.code != nil)
+        #expect(report.brightness == Self.light.light && report.contrast == Self.light.light - Self.light.dark)
+        // What is hidden in the picture is hidden all the same.
+        #expect(!report.glance.hidden([]).isEmpty)
+        #expect(advice(Array(repeating: try Self.code { $0.module = 1.3 }, count: 9)).advice == .moveCloser)
+        // What is read is no chance.
+        let read = try Self.code(read: true) { $0.module = 1 }
+        #expect(advice(Array(repeating: read, count: 9)).advice == .good)
+    }
+
+    @Test func whatIsNotAsItShouldBeIsNamed() throws {
+        func off(_ change: (inout Glance.Code) -> Void) throws -> [String] { advice([try Self.code(change)]).off }
+        #expect(try off { _ in } == [])
+        #expect(try off { $0.module = 2.9 } == ["module"])
+        #expect(try off { $0.sharpness = 0.4 } == ["sharpness"])
+        #expect(try off { ($0.dark, $0.light) = (2, 50) } == ["brightness"])
+        #expect(try off { ($0.dark, $0.light) = (200, 250) } == ["brightness"])
+        #expect(try off { ($0.dark, $0.light) = (100, 130) } == ["contrast"])
+        #expect(try off { ($0.module, $0.sharpness) = (nil, nil) } == [])
+        #expect(try off { ($0.dark, $0.light) = (.infinity, -.infinity) } == ["brightness", "contrast"])
+        #expect(Set(AimTargets.texts.keys) == ["module", "sharpness", "brightness", "contrast"])
     }
 
     struct Fault: Sendable, CustomTestStringConvertible {

@@ -110,6 +110,17 @@ import Testing
         #expect(why(["--symbologies=\(list)"]).contains("--symbologies takes"))
     }
 
+    @Test func whoReadsIsChosen() throws {
+        #expect(try Command.parse([]).codes.wantedReaders() == [.own, .zbar])
+        #expect(try Command.parse(["--readers", "zbar"]).codes.wantedReaders() == [.zbar])
+        #expect(try Command.parse(["--readers", "zbar,own"]).codes.wantedReaders() == [.own, .zbar])
+    }
+
+    @Test(arguments: [",", "own,", "Own", "zxing", "own zbar"])
+    func otherReadersAreRefused(_ list: String) {
+        #expect(why(["--readers=\(list)"]).contains("--readers takes own, zbar"))
+    }
+
     @Test func anAddressThatIsNoneIsNamedWithWhatIsOne() {
         #expect(why(["--device", "usb:12"]).contains("usb:12"))
         #expect(why(["--device", ""]).contains("--device"))

@@ -14,6 +14,7 @@ import Testing
         #expect(last["kind"] as? String == "qr" && last["read"] as? Bool == true)
         let module = try #require(last["module"] as? Double)
         #expect(abs(module - 4) < 0.4)
+        #expect(last["off"] as? [String] == [] && last["left"] as? Int == 0)
         // At most five a second.
         #expect((5...14).contains(run.lines("aim").count))
     }
@@ -23,6 +24,10 @@ import Testing
         try run.show(Drawing { $0.scene.hasDevice = false }.frames(1))
         #expect(try run.run(["--seconds", "1"]) == 1)
         #expect(run.output.contains("NO CODE IN VIEW") && run.output.contains("end: "))
+        #expect(run.output.contains("wanted: module 3 px or more, sharpness 50 % or more, brightness 60 to 245"))
+        // It fits a terminal; what is left of the second is less than one.
+        let lines = run.output.split(separator: "\n").filter { $0.contains(" - ") }
+        #expect(!lines.isEmpty && lines.allSatisfy { $0.count < 80 && $0.hasSuffix(", 0:00") }, "\(lines)")
         let other = try AimRun()
         let absent = NSTemporaryDirectory() + "absent-\(UUID().uuidString)"
         #expect(try other.run(["--seconds", "0.5"], device: "folder:\(absent)") == 69)

@@ -37,6 +37,42 @@ import Testing
         #expect(!SecondReader.contradicts(reading("ü"), reading("Ã¼")))
     }
 
+    @Test(arguments: [[.own], [.zbar], [.own, .zbar]] as [Set<QRReader>], [2.5, 4, 11] as [Float])
+    func eachReaderWorksAlone(_ readers: Set<QRReader>, _ module: Float) throws {
+        let symbol = try DrawnSymbol(DrawnSymbol.hex, module: module)
+        let stream = StreamReader(Set(Symbology.allCases), readers: readers)
+        let (still, frame) = try symbol.picture().withPlane {
+            (CodeReader(readers: readers).read($0), stream.read($0))
+        }
+        for readings in [still, frame] {
+            #expect(readings.map(\.value) == [symbol.value])
+            let corners = try #require(readings.first).corners
+            for corner in corners { #expect(symbol.corners.contains { ($0 - corner).length < 3 * module }) }
+        }
+    }
+
+    /// What only one of them reads shows that it is asked, and that the other is not: zbar reads no inverted code here.
+    @Test func onlyThoseThatWereChosenRead() throws {
+        var symbol = try DrawnSymbol(DrawnSymbol.hex)
+        symbol.isInverted = true
+        let picture = try symbol.picture()
+        func count(_ readers: Set<QRReader>) -> Int {
+            picture.withPlane { CodeReader([.qr], readers: readers).read($0).count }
+        }
+        #expect(count([.own]) == 1 && count([.own, .zbar]) == 1 && count([.zbar]) == 0)
+        // Nor is a kind of code looked for that was not.
+        #expect(picture.withPlane { CodeReader([.code128], readers: [.own]).read($0) }.isEmpty)
+        #expect(
+            try DrawnSymbol(DrawnSymbol.hex).picture().withPlane { StreamReader([.code39], readers: [.zbar]).read($0) }
+                .isEmpty)
+    }
+
+    /// zbar alone gets whole pictures: a field of rings must not cost it seconds there either.
+    @Test(arguments: [1, 2, 4, 8]) func aFieldOfRingsIsNotPutToItWhole(_ module: Int) throws {
+        let field = try #require(rings(10_000, module: module, side: 720))
+        #expect(field.withPlane { SecondReader().read($0) }.isEmpty)
+    }
+
     @Test func anEmptyPartAndOneOutsideThePictureGiveNothing() throws {
         let picture = try #require(LumaPicture(width: 40, height: 40, pixels: .init(repeating: 7, count: 1600)))
         for (low, high) in [

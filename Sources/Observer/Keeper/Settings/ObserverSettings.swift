@@ -32,6 +32,8 @@ package struct ObserverSettings {
         package var width = 1280
         package var height = 720
         package var symbologies: [String] = []
+        /// Of QR codes: own, zbar.
+        package var readers: [String] = []
 
         package init() {}
     }
@@ -82,6 +84,8 @@ package struct ObserverSettings {
     private mutating func placeBeside(_ folder: String) {
         func placed(_ path: String) -> String { path.hasPrefix("/") ? path : folder + path }
         stateFolder = placed(stateFolder)
+        // Where root looks for it, however many [[observer]] blocks there are.
+        if update?.kind == .package { update?.folder = stateFolder + "/update" }
         for index in observers.indices {
             observers[index].stateFolder = placed(observers[index].stateFolder)
             observers[index].authorityFile = observers[index].authorityFile.map(placed)
@@ -177,6 +181,16 @@ package struct ObserverSettings {
         ) { DeviceID(participant: $0) }
     }
 
+    private static func names(
+        _ file: inout SettingsFile, _ key: String, of known: [String]
+    ) throws(SettingsError) -> [String] {
+        let names = try file.strings(key)
+        guard names.allSatisfy(known.contains) else {
+            throw file.problem(key, "each must be one of \(known.map { "\"\($0)\"" }.joined(separator: ", "))")
+        }
+        return names
+    }
+
     private static func eyes(_ file: inout SettingsFile, _ prefix: String) throws(SettingsError) -> [Eye] {
         var eyes: [Eye] = []
         if file.contains(prefix + "camera") {
@@ -187,12 +201,9 @@ package struct ObserverSettings {
                 ?? camera.device
             camera.width = try file.integer(table + "width", default: camera.width, in: 64...8192)
             camera.height = try file.integer(table + "height", default: camera.height, in: 64...8192)
-            camera.symbologies = try file.strings(table + "symbologies")
-            let known = ["qr", "datamatrix", "code128", "code93", "code39"]
-            if camera.symbologies.contains(where: { !known.contains($0) }) {
-                throw file.problem(
-                    table + "symbologies", "each must be one of \(known.map { "\"\($0)\"" }.joined(separator: ", "))")
-            }
+            camera.symbologies = try names(
+                &file, table + "symbologies", of: ["qr", "datamatrix", "code128", "code93", "code39"])
+            camera.readers = try names(&file, table + "readers", of: ["own", "zbar"])
             eyes.append(.camera(camera))
         }
         if file.contains(prefix + "nfc") {

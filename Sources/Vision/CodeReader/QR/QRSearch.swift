@@ -13,7 +13,15 @@ final class QRSearch {
         var isCoarse = false
     }
 
+    /// Of many patterns so many of the best are put together before all others, each with each.
+    private static let best = 12
+    /// With those of earlier looks they are at most so many.
+    private static let together = 16
+
     private let effort: TripleSearch.Effort
+    /// Good patterns of the last looks, in the frame: the work of one does not last for all of a large symbol's.
+    private var remembered: [(pattern: FinderPattern, look: Int)] = []
+    private var looks = 0
     private let pyramid = Pyramid()
     private let finder = FinderSearch()
     private let sharpener = Sharpener()
@@ -27,6 +35,9 @@ final class QRSearch {
     var focus = Place(0.5, 0.5)
     /// Symbols on whose ground nothing is looked for, in the frame.
     var known: [[Place]] = []
+    /// Work beside the budget for large symbols whose timing patterns leave no doubt: one of version 40 has sixty times the
+    /// modules of a nonce's.
+    var allowance = WorkBudget(0)
     /// Called for a symbol that was sampled but could not be read, with the samples.
     var onUnread: ((QRFindings.Symbol, ModuleSamples, inout WorkBudget) -> Reading?)?
 
@@ -79,17 +90,57 @@ final class QRSearch {
             patterns.removeLast(patterns.count - effort.together)
         }
         var findings = QRFindings()
+        if patterns.count > effort.partners[0] {
+            let before = reading.left / 2
+            var share = WorkBudget(before)
+            // Between the finder patterns of a large symbol its data make others, and all of them are nearer.
+            var triples = TripleSearch(
+                patterns: best(patterns), pyramid: pyramid, rays: rays, effort: effort, partners: Self.best, &share)
+            read(&triples, look, &findings, &share)
+            reading.spend(before - share.left)
+            let taken = findings.symbols.filter { $0.reading != nil }
+                .map { ConvexArea(corners: $0.grid.corners, origin: origin) }
+            patterns.removeAll { pattern in taken.contains { $0.contains(pattern.centre) } }
+        }
         for partners in effort.partners where patterns.count > 2 || partners == effort.partners[0] {
             var triples = TripleSearch(
                 patterns: patterns, pyramid: pyramid, rays: rays, effort: effort, partners: partners, &reading)
-            while let hypotheses = triples.hypotheses(&reading) {
-                read(hypotheses, look, &triples, &findings, &reading)
-            }
+            read(&triples, look, &findings, &reading)
             findings.hint = triples.pair.map { .init(aim: aim($0), isInverted: $0.0.isInverted) }
             patterns = triples.remaining
         }
         _ = budget.spend(budget.left - reading.left - searching.left)
         return findings
+    }
+
+    /// The best of those that were found, and of those of the looks before.
+    private func best(_ patterns: [FinderPattern]) -> [FinderPattern] {
+        looks &+= 1
+        var best = patterns.filter { $0.goodRays >= FinderPattern.manyGoodRays }.sorted { $0.quality > $1.quality }
+        best.removeLast(max(best.count - Self.best, 0))
+        guard effort.memory > 0 else { return best }
+        remembered.removeAll { old in
+            looks - old.look > effort.memory
+                || best.contains { ($0.centre + origin - old.pattern.centre).length < 2 * $0.module }
+        }
+        let earlier = remembered.map(\.pattern)
+        for pattern in best {
+            var pattern = pattern
+            pattern.centre += origin
+            remembered.append((pattern, looks))
+        }
+        remembered.removeFirst(max(remembered.count - 2 * Self.best, 0))
+        for var pattern in earlier.reversed().prefix(Self.together - best.count) {
+            pattern.centre -= origin
+            best.append(pattern)
+        }
+        return best
+    }
+
+    private func read(
+        _ triples: inout TripleSearch, _ look: Look, _ findings: inout QRFindings, _ budget: inout WorkBudget
+    ) {
+        while let hypotheses = triples.hypotheses(&budget) { read(hypotheses, look, &triples, &findings, &budget) }
     }
 
     private func read(
@@ -109,7 +160,9 @@ final class QRSearch {
         _ hypothesis: SymbolHypothesis, _ look: Look, _ budget: inout WorkBudget
     ) -> QRFindings.Symbol? {
         var hypothesis = hypothesis
-        let result = decoder.read(&hypothesis, pyramid, &budget)
+        let result =
+            hypothesis.isLargeAndSure && !allowance.isSpent
+            ? decoder.read(&hypothesis, pyramid, &allowance) : decoder.read(&hypothesis, pyramid, &budget)
         guard result != .nothing else { return nil }
         var grid = hypothesis.grid
         grid.origin = origin

@@ -7,6 +7,8 @@ final class QRTracker {
     /// Work for a frame, in units of ``WorkBudget``: so much, and so much more for each megapixel. Some ten nanoseconds
     /// each on a desktop's processor.
     private static let (units, unitsPerMegapixel) = (250_000, 400_000)
+    /// In every nth frame there is so much for large symbols that are surely there: enough for one of the largest.
+    private static let (allowancePeriod, allowance) = (15, 5_000_000)
     /// For looking again where symbols were.
     private static let trackUnits = 300_000
     /// Less than this does not last for one.
@@ -30,7 +32,7 @@ final class QRTracker {
     private static let second = 30
 
     private let search = QRSearch(.frame)
-    private let reader = SecondReader()
+    private let second: SecondReader?
     private var tracks: [QRTrack] = []
     private var frame = 0
     private var turn = 0
@@ -39,7 +41,9 @@ final class QRTracker {
     /// What the last frame showed, read or not.
     private(set) var aim: Aim?
 
-    init() {
+    /// - Parameter second: what is asked where finder patterns gave no text.
+    init(second: SecondReader? = SecondReader()) {
+        self.second = second
         search.onUnread = { [unowned self] symbol, samples, budget in
             self.vote(symbol, samples, &budget)
         }
@@ -73,6 +77,7 @@ final class QRTracker {
             (Float(frame) * 0.7549).truncatingRemainder(dividingBy: 1),
             (Float(frame) * 0.5698).truncatingRemainder(dividingBy: 1))
         tracks.removeAll { $0.isForgotten(in: frame) }
+        if frame % Self.allowancePeriod == 1 { search.allowance = WorkBudget(Self.allowance) }
         var findings = QRFindings()
         follow(plane, &findings)
         look(plane, isHarder, changed, &findings)
@@ -328,6 +333,7 @@ final class QRTracker {
 
     /// What zbar reads where we do not, now and then; and where it has contradicted us, whether it still does.
     private func secondReadings(_ plane: LumaPlane, _ findings: QRFindings) -> [Reading] {
+        guard let second else { return [] }
         let period = findings.readings.isEmpty ? Self.secondPeriod : Self.secondPeriodWhenRead
         let disputed = tracks.first { track in track.lastRead == frame && isDisputed(track) }
         let wait = frame - lastSecond
@@ -335,8 +341,8 @@ final class QRTracker {
             let part = disputed.map({ .init($0.symbol) }) ?? unreadPart(findings)
         else { return [] }
         lastSecond = frame
-        var found = reader.read(plane, part)
-        if found.isEmpty { found = reader.read(plane, part, isCoarse: true) }
+        var found = second.read(plane, part)
+        if found.isEmpty { found = second.read(plane, part, isCoarse: true) }
         for reading in found {
             for index in tracks.indices where tracks[index].symbol.isPlace(of: reading) {
                 tracks[index].second = (reading, frame)

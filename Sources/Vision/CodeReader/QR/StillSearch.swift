@@ -6,14 +6,21 @@ import Luma
 final class StillSearch {
     /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
     private static let units = 20_000_000
+    /// And so much for large symbols that are surely there: one of the largest costs a tenth of it.
+    private static let allowance = 20_000_000
     /// At most so many places are put to the second reader.
     private static let maximumSecondReadings = 6
 
     private let enlarger = Enlarger()
     private let search = QRSearch(.still)
-    private let second = SecondReader()
+    private let second: SecondReader?
     /// Symbols of the last picture that neither reader could read.
     private(set) var unread: [Aim] = []
+
+    /// - Parameter second: what is asked where finder patterns gave no text.
+    init(second: SecondReader? = SecondReader()) {
+        self.second = second
+    }
 
     /// The codes, each once.
     func read(_ plane: LumaPlane) -> [Reading] {
@@ -36,6 +43,7 @@ final class StillSearch {
         var findings = QRFindings()
         var hints: [QRFindings.Hint] = []
         search.begin(plane)
+        search.allowance = WorkBudget(Self.allowance)
         for look in Self.looks(plane) {
             search.known = findings.symbols.filter { $0.reading != nil }.map(\.grid.corners)
             budget.lend(budget.left / 2) {
@@ -64,12 +72,7 @@ final class StillSearch {
         let read = findings.symbols.filter { $0.reading != nil }
         var parts = findings.symbols.filter { $0.reading == nil }.map(SecondReader.Part.init)
         parts += hints.filter { hint in !read.contains { $0.covers(hint.aim) } }.map(SecondReader.Part.init)
-        var others: [Reading] = []
-        for part in parts.distinct.prefix(Self.maximumSecondReadings) {
-            var found = second.read(plane, part)
-            if found.isEmpty { found = second.read(plane, part, isCoarse: true) }
-            others.add(found)
-        }
+        let others = second.map { said(by: $0, of: parts, plane) } ?? []
         var readings: [Reading] = []
         readings.add(
             read.compactMap { symbol in
@@ -82,5 +85,15 @@ final class StillSearch {
             symbol.aim.isSymbol && !readings.contains { symbol.isPlace(of: $0) }
         }.map(\.aim)
         return readings
+    }
+
+    private func said(by second: SecondReader, of parts: [SecondReader.Part], _ plane: LumaPlane) -> [Reading] {
+        var said: [Reading] = []
+        for part in parts.distinct.prefix(Self.maximumSecondReadings) {
+            var found = second.read(plane, part)
+            if found.isEmpty { found = second.read(plane, part, isCoarse: true) }
+            said.add(found)
+        }
+        return said
     }
 }

@@ -9,6 +9,9 @@ struct SymbolHypothesis {
     /// How well the timing patterns stand where they should: 1 perfectly, 0 not at all.
     let timing: Float
 
+    /// Whether it is a symbol of version 10 or above, nearly surely.
+    var isLargeAndSure: Bool { grid.dimension > 56 && timing > TripleSearch.sureTiming }
+
     /// For sorting: larger is better.
     var merit: Float { timing - Float(grid.dimension) / 300 }
 }
@@ -37,9 +40,12 @@ struct TripleSearch {
         let turn, triples: Int
         /// Whether turns go on after one that gave nothing.
         let isPatient: Bool
+        /// For so many looks good patterns are remembered.
+        var memory = 0
 
         /// For a frame; there will be another.
-        static let frame = Effort(patterns: 224, together: 96, partners: [8], turn: 160, triples: 640, isPatient: false)
+        static let frame = Effort(
+            patterns: 224, together: 96, partners: [8], turn: 160, triples: 640, isPatient: false, memory: 24)
         /// For a picture that comes once.
         static let still = Effort(
             patterns: 224, together: 224, partners: [8, 60], turn: 2000, triples: 12_000, isPatient: true)
@@ -48,7 +54,7 @@ struct TripleSearch {
     /// Less than this of the timing patterns makes no symbol.
     static let minimumTiming: Float = 0.4
     /// And from this on it is one, nearly surely.
-    private static let sureTiming: Float = 0.85
+    static let sureTiming: Float = 0.85
     /// Distances of the centres of two finder patterns along a side, in modules: versions 1 to 40, with some tolerance.
     private static let span: ClosedRange<Float> = 12.3...185
     private struct Side {
@@ -260,20 +266,22 @@ struct TripleSearch {
         let guess = exact.rounded()
         // The longer the side, the less surely it is counted; near the middle between two versions it may be either.
         let reach: Float = guess < 6 ? (abs(exact - guess) > 0.2 ? 1 : 0) : guess < 15 ? 2 : 4
+        let isSure =
+            along.isSure && down.isSure
+            && [corner, right, below].allSatisfy { $0.goodRays >= FinderPattern.manyGoodRays }
         var best: SymbolHypothesis?
         var version = max(1, guess - reach)
         while version <= min(40, guess + reach) {
             defer { version += 1 }
             let dimension = QRLayout.dimension(ofVersion: Int(version))
             guard budget.spend(3 * dimension) else { return best }
+            let frame = Frame(corner.centre, right.centre, below.centre, modules: Float(dimension - 7), along, down)
             guard
-                let map = Self.map(
-                    corner.centre, right.centre, below.centre, Float(dimension - 7), along, down)
+                let (grid, stands) = Self.fitted(
+                    frame, dimension: dimension, isSure: isSure && abs(exact - version) < 0.8, sampler,
+                    isInverted: corner.isInverted, &budget)
             else { continue }
-            let grid = SymbolGrid(dimension: dimension, map: map)
-            let timing =
-                Self.timing(grid, sampler, isInverted: corner.isInverted)
-                - 0.1 * abs(Float(dimension - 7) - modules) / (1 + 0.05 * modules)
+            let timing = stands - 0.1 * abs(Float(dimension - 7) - modules) / (1 + 0.05 * modules)
             if timing > max(Self.minimumTiming, best?.timing ?? 0) {
                 best = SymbolHypothesis(
                     grid: grid, isInverted: corner.isInverted, module: module, timing: timing)
@@ -282,27 +290,76 @@ struct TripleSearch {
         return best
     }
 
-    /// The map that three centres and the change of the module's size along the sides give.
-    private static func map(
-        _ a: Place, _ b: Place, _ c: Place, _ modules: Float, _ along: Side, _ down: Side
-    ) -> ProjectiveMap? {
-        // A module at (u, v) is smaller by the square of the denominator, along the line from the origin.
-        let wb = min(max((along.here / along.there).squareRoot(), 0.6), 1.7)
-        let wc = min(max((down.here / down.there).squareRoot(), 0.6), 1.7)
-        let (right, below) = ((b * wb - a) / modules, (c * wc - a) / modules)
-        let (g, h) = ((wb - 1) / modules, (wc - 1) / modules)
-        let centred = ProjectiveMap(
-            a: right.x, b: below.x, c: a.x, d: right.y, e: below.y, f: a.y, g: g, h: h, i: 1)
-        let map = centred.after(ProjectiveMap(a: 1, b: 0, c: -3.5, d: 0, e: 1, f: -3.5, g: 0, h: 0, i: 1))
-        return map.covers(modules + 7) ? map : nil
+    /// Three centres, and how much smaller a module is at the far end of each side.
+    private struct Frame {
+        let a, b, c: Place
+        let modules: Float
+        /// Denominators of the map at the right and below. A module there is smaller by its square, along the line from the
+        /// corner.
+        var wb, wc: Float
+
+        init(_ a: Place, _ b: Place, _ c: Place, modules: Float, _ along: Side, _ down: Side) {
+            (self.a, self.b, self.c, self.modules) = (a, b, c, modules)
+            wb = min(max((along.here / along.there).squareRoot(), 0.6), 1.7)
+            wc = min(max((down.here / down.there).squareRoot(), 0.6), 1.7)
+        }
+
+        var map: ProjectiveMap? {
+            let (right, below) = ((b * wb - a) / modules, (c * wc - a) / modules)
+            let (g, h) = ((wb - 1) / modules, (wc - 1) / modules)
+            let centred = ProjectiveMap(
+                a: right.x, b: below.x, c: a.x, d: right.y, e: below.y, f: a.y, g: g, h: h, i: 1)
+            let map = centred.after(ProjectiveMap(a: 1, b: 0, c: -3.5, d: 0, e: 1, f: -3.5, g: 0, h: 0, i: 1))
+            return map.covers(modules + 7) ? map : nil
+        }
     }
 
-    /// How well dark and light modules take turns between the finder patterns, in row and in column 6.
-    static func timing(_ grid: SymbolGrid, _ sampler: GreySampler, isInverted: Bool) -> Float {
-        let row = alternation(grid.dimension, isInverted) { sampler(grid($0, 6.5)) }
-        guard row > 0.1 else { return 0 }
-        let column = alternation(grid.dimension, isInverted) { sampler(grid(6.5, $0)) }
-        return min(row, column) < 0.1 ? 0 : (row + column) / 2
+    /// From this number of modules between the centres on, what is measured at the ends does not tell well enough where the
+    /// middle of a side is: half a module there is one hundredth of the denominator.
+    private static let longSide: Float = 80
+    /// How far denominators are searched, in steps.
+    private static let steps = 3
+
+    /// The grid, and how well its timing patterns stand; of a large symbol the one of some grids on which they stand best.
+    ///
+    /// - Parameter isSure: the patterns are finder patterns, nearly surely: then looking longer is worth while.
+    private static func fitted(
+        _ frame: Frame, dimension: Int, isSure: Bool, _ sampler: GreySampler, isInverted: Bool,
+        _ budget: inout WorkBudget
+    ) -> (grid: SymbolGrid, timing: Float)? {
+        guard let map = frame.map else { return nil }
+        let grid = SymbolGrid(dimension: dimension, map: map)
+        let (row, column) = (
+            alternation(grid, isRow: true, sampler, isInverted), alternation(grid, isRow: false, sampler, isInverted)
+        )
+        guard isSure, frame.modules > longSide, min(row, column) < sureTiming, budget.spend(24 * steps * dimension)
+        else { return (grid, min(row, column) < 0.1 ? 0 : (row + column) / 2) }
+        var best = (grid: grid, row: row, column: column)
+        var frame = frame
+        // Where the row's modules are depends on the one, and where the column's are on the other.
+        for (side, isRow) in [(\Frame.wb, true), (\Frame.wc, false)] {
+            let middle = frame[keyPath: side]
+            var timing = isRow ? row : column
+            for number in -steps...steps where number != 0 {
+                var other = frame
+                other[keyPath: side] = middle + Float(number) * 0.9 / frame.modules
+                guard let map = other.map else { continue }
+                let grid = SymbolGrid(dimension: dimension, map: map)
+                let stands = alternation(grid, isRow: isRow, sampler, isInverted)
+                if stands > timing { (timing, best.grid, frame) = (stands, grid, other) }
+            }
+            if isRow { best.row = timing } else { best.column = timing }
+        }
+        return (best.grid, min(best.row, best.column) < 0.1 ? 0 : (best.row + best.column) / 2)
+    }
+
+    /// How well dark and light modules take turns between the finder patterns, in row or column 6: 1 perfectly, 0 not at all.
+    private static func alternation(
+        _ grid: SymbolGrid, isRow: Bool, _ sampler: GreySampler, _ isInverted: Bool
+    ) -> Float {
+        isRow
+            ? alternation(grid.dimension, isInverted) { sampler(grid($0, 6.5)) }
+            : alternation(grid.dimension, isInverted) { sampler(grid(6.5, $0)) }
     }
 
     @inline(__always)
