@@ -90,6 +90,21 @@ struct SymbolGrid {
     ///   - contrast: of the solid sides, in grey levels.
     ///   - isHasty: only what is clear at once, or after each corner has been moved a little.
     mutating func read(contrast: Float, isHasty: Bool, _ budget: inout WorkBudget) -> DataMatrixSymbol? {
+        let symbol = symbol(contrast: contrast, isHasty: isHasty, &budget)
+        guard let symbol else { return nil }
+        // What is read need not lie exactly: its corners are drawn closer yet.
+        let isMirrored = symbol.corners[0] != corners[0]
+        let module = (corners[1] - corners[0]).length / Float(shape.columns)
+        for step in [0.18, 0.09] as [Float] {
+            for corner in [1, 0, 2, 3] { _ = move(corner, by: step * module, &budget) }
+        }
+        let exact = isMirrored ? [corners[2], corners[1], corners[0], corners[3]] : corners
+        return DataMatrixSymbol(text: symbol.text, corners: exact, isGS1: symbol.isGS1)
+    }
+
+    private mutating func symbol(
+        contrast: Float, isHasty: Bool, _ budget: inout WorkBudget
+    ) -> DataMatrixSymbol? {
         let least = contrast * 0.35 / 255
         let module = min(
             (corners[1] - corners[0]).length / Float(shape.columns),
