@@ -44,8 +44,8 @@ public struct AcceptanceAnswers: Sendable, Hashable {
 
     /// - Throws: ``Failure``.
     public init(_ text: String) throws(Failure) {
-        for (index, line) in text.split(separator: "\n" as Character, omittingEmptySubsequences: false).enumerated() {
-            let content = line.prefix { $0 != "#" }.filter { $0 != "\r" && $0 != "\t" }
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+            let content = line.prefix { $0 != "#" }.filter { $0 != "\t" }
             let parts = content.split(separator: ":" as Character, maxSplits: 1, omittingEmptySubsequences: false)
             if content.allSatisfy({ $0 == " " }) { continue }
             guard parts.count == 2, let step = AcceptanceStep(rawValue: parts[0].filter { $0 != " " }),

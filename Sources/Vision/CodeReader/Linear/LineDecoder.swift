@@ -66,15 +66,16 @@ final class LineDecoder {
 
     /// Start and stop must fit so well to be looked at, and to be read.
     private static let (minimumFit, readFit, sureFit): (Float, Float, Float) = (1.4, 1.5, 1.84)
-    /// Ground beside a code is at least so wide, in modules; it should be ten.
-    private static let quiet: Float = 4.5
+    /// Ground beside a code is at least so wide, in modules; it should be ten, and must nearly be where no check tells a whole code
+    /// from what a stain has left of one.
+    private static let (quiet, uncheckedQuiet): (Float, Float) = (4.5, 9)
     /// At most so many guesses are read.
     private static let maximumGuesses = 4
     private static let scales: [Float] = [1, 0.93, 1.075, 0.86, 1.16]
     /// A character must look so much like what it is taken for, and what differs be at most so much of what differs from
     /// the next best: where there is a check, and where there is none.
     private static let minimumCorrelation: Float = 0.75
-    private static let (checked, unchecked): (Float, Float) = (0.8, 0.6)
+    private static let (checked, unchecked): (Float, Float) = (0.8, 0.5)
     /// Where a character is may differ from where it should be by so many modules.
     private static let slack: Float = 0.35
     /// So much of a difference goes on at the next character.
@@ -158,6 +159,7 @@ final class LineDecoder {
     private static func isQuiet(_ span: BarLine.Span, _ guess: Guess) -> Bool {
         let (one, other) = (abs(guess.module(0)), abs(guess.module(guess.code.modules(guess.count) - 1)))
         let (left, right) = guess.length > 0 ? (one, other) : (other, one)
+        let quiet = guess.code.symbology == .code39 ? uncheckedQuiet : quiet
         return span.before > quiet * left && span.behind > quiet * right
     }
 
