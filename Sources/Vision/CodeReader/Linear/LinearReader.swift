@@ -23,12 +23,18 @@ final class LinearReader {
     /// For a picture, in windows of a line: some milliseconds.
     private static let windows = 12_000
 
+    /// At most so many regions that begin and end like a code, and of which no line says anything, are put to zbar.
+    private static let maximumDoubts = 4
+
     private let decoder: LineDecoder
+    /// It goes along every row: between two stains there may be a few that are whole.
+    private let second: ZbarScanner
     private let line = BarLine()
     private let pyramid = Pyramid()
 
     init(_ symbologies: Set<Symbology>) {
         decoder = LineDecoder(symbologies)
+        second = ZbarScanner(symbologies)
     }
 
     /// What the linear codes in a picture say, and how many lines across their bars say so.
@@ -51,10 +57,23 @@ final class LinearReader {
             }
         }
         var budget: WorkBudget? = WorkBudget(Self.windows)
+        var doubts = 0
         for region in later where budget?.isSpent == false && !isKnown(region) {
-            tallies += look(plane, region, &budget)
+            let (found, isPromising) = look(plane, region, &budget)
+            tallies += found
+            guard found.isEmpty, isPromising, doubts < Self.maximumDoubts else { continue }
+            doubts += 1
+            tallies += secondTallies(plane, region)
         }
         return tallies
+    }
+
+    /// What zbar reads of a region.
+    private func secondTallies(_ plane: LumaPlane, _ region: LinearLocator.Region) -> [LinearBallot.Tally] {
+        let (across, along) = (region.across * reach(region), region.across.turned * (2.5 * region.halfAlong))
+        let corners = [across + along, across - along, -across - along, -across + along].map { region.centre + $0 }
+        guard let box = corners.bounds, let (part, origin) = plane.part(from: box.low, to: box.high) else { return [] }
+        return second.tallies(part).map { .init(reading: $0.reading.moved(to: origin), lines: $0.lines) }
     }
 
     /// What the edges say along few lines; and whether there are bars.
@@ -80,7 +99,7 @@ final class LinearReader {
     /// What is too soft or too noisy for a glance.
     private func look(
         _ plane: LumaPlane, _ region: LinearLocator.Region, _ budget: inout WorkBudget?
-    ) -> [LinearBallot.Tally] {
+    ) -> (tallies: [LinearBallot.Tally], isPromising: Bool) {
         var found: [Found] = []
         var isPromising = false
         for place in Self.first {
@@ -88,12 +107,12 @@ final class LinearReader {
             note(decoder.read(line, &budget), region, place, &found)
             isPromising = isPromising || decoder.isPromising
         }
-        guard isPromising || !found.isEmpty else { return [] }
+        guard isPromising || !found.isEmpty else { return ([], false) }
         for place in Self.others {
             take(plane, region, at: place, lines: Self.many)
             note(decoder.read(line, &budget), region, place, &found)
         }
-        return found.map { $0.tally(region) }
+        return (found.map { $0.tally(region) }, isPromising)
     }
 
     // MARK: Lines
