@@ -21,6 +21,7 @@ final class OtherCodes {
     private static let (again, patience) = (8, 4)
 
     private let symbologies: Set<Symbology>
+    /// Of kinds that have a check: of Code 39 whole bands of rows under a stain say another value to it.
     private let scanner: ZbarScanner
     private let bars: LinearReader
     private let pyramid = Pyramid()
@@ -36,7 +37,7 @@ final class OtherCodes {
     init(_ symbologies: Set<Symbology>) {
         self.symbologies = symbologies
         bars = LinearReader(symbologies.intersection(Symbology.linear))
-        scanner = ZbarScanner(symbologies.intersection(Symbology.linear), isUpright: true)
+        scanner = ZbarScanner(symbologies.intersection(Self.scanned), isUpright: true)
     }
 
     /// Where Data Matrix symbols are that were found several times in the last second, and could not be read.
@@ -95,7 +96,7 @@ final class OtherCodes {
         if symbologies.contains(.dataMatrix) { pieces = Self.parts(width: width, height: height) }
         guard !symbologies.isDisjoint(with: Symbology.linear) else { return pieces }
         var linear = [LookPlan.Piece(.bars, PixelBox(left: 0, top: 0, right: width, bottom: height))]
-        linear += (0..<Self.bands).map { band in
+        linear += (0..<(symbologies.isDisjoint(with: Self.scanned) ? 0 : Self.bands)).map { band in
             let top = height * band / Self.bands
             let end = max(min(height, top + height / Self.bands + 32), top + 1)
             return LookPlan.Piece(.uprightBars, PixelBox(left: 0, top: top, right: width, bottom: min(end, height)))
@@ -271,6 +272,7 @@ final class OtherCodes {
 
     // MARK: Bars
 
+    private static let scanned: Set<Symbology> = [.code128, .code93]
     /// Upright bars are looked for in such a part of the rows, and in some that it shares with the next.
     private static let bands = 4
 }
