@@ -41,7 +41,7 @@ public struct WatchRules: Sendable, Hashable {
 ///   the watch had opened, has stayed there, and no unread symbol is beside it.
 /// * What was in view before, in this watch or an earlier one, is furniture and denies nothing.
 /// * Nothing of this in time is FAILED.
-/// * A value of a printed test sheet (``TestValue``) is nothing, however it is shown, and were it the nonce.
+/// * A value of a printed test sheet (`TestValue`, in the room `ObservedValue`) is nothing, however it is shown, and were it the nonce.
 ///
 /// Pure: the time is passed in, as a duration since any fixed moment, and never goes back. Neither nonces nor values seen
 /// are kept, only closures that compare and fingerprints.
