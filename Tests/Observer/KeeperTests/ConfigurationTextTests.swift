@@ -11,6 +11,10 @@ import Testing
         return try String(contentsOfFile: top + path, encoding: .utf8)
     }
 
+    private static func isOfTheImage(_ key: String) -> Bool {
+        ["appliance.", "network.", "wifi."].contains { key.hasPrefix($0) }
+    }
+
     /// The first block of docs/configure.md: "every key with its default".
     private static func documented() throws -> String {
         let parts = try text("docs/configure.md").components(separatedBy: "```")
@@ -66,7 +70,7 @@ import Testing
         // The image's own tables are documented by themselves; a list's elements are no keys.
         let documented = Set(file.keys).union(["observer"])
         let missing = file.knownKeys.filter { key in
-            !documented.contains(key) && !key.hasPrefix("appliance.") && !key.hasPrefix("wifi.") && !key.hasSuffix("]")
+            !documented.contains(key) && !Self.isOfTheImage(key) && !key.hasSuffix("]")
         }
         #expect(missing.isEmpty, "docs/configure.md does not have \(missing.sorted())")
         let names = try Self.read(Self.uncommented(several)).observers.map { "\($0.name): \($0.eyes.map(\.kind))" }
@@ -76,7 +80,7 @@ import Testing
     @Test func theImagesTablesAreDocumented() throws {
         let (_, file) = try Self.read("")
         let document = try Self.text("docs/configure.md")
-        for key in file.knownKeys where key.hasPrefix("appliance.") || key.hasPrefix("wifi.") {
+        for key in file.knownKeys where Self.isOfTheImage(key) {
             #expect(document.contains("`\(key)`"), "\(key)")
         }
     }

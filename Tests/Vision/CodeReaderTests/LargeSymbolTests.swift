@@ -6,7 +6,8 @@ import Testing
 
 @testable import CodeReader
 
-/// QR codes of versions 20 to 40: between their finder patterns their data make others, and a frame's work does not last for all.
+/// QR codes of versions 20 to 40: between their finder patterns their data make others, and a frame's work does not last for all;
+/// and codes of which a finder pattern cannot be seen.
 @Suite struct LargeSymbolTests {
     /// Of so many bytes; the text is another for each.
     private func symbol(_ bytes: Int, _ level: QRMatrix.Level, module: Float, tilt: Float) throws -> DrawnSymbol {
@@ -34,5 +35,25 @@ import Testing
         let stream = StreamReader([.qr])
         let isRead = (0..<30).contains { _ in picture.withPlane { stream.read($0) }.map(\.value) == [symbol.value] }
         #expect(isRead, "version \((symbol.matrix.size - 17) / 4)")
+    }
+
+    /// One of the three patterns is covered as a whole: the other two may be at the ends of any side, or of the diagonal.
+    @Test(arguments: 0..<3, [0, 30, 200] as [Float])
+    func twoFinderPatternsAreEnough(_ covered: Int, _ degrees: Float) throws {
+        let symbol = try DrawnSymbol(DrawnSymbol.hex).turned(degrees)
+        let picture = try symbol.picture()
+        // Seven and a half modules from a corner, in both directions.
+        let corner = symbol.corners[[0, 1, 3][covered]]
+        let middle = (symbol.corners[0] + symbol.corners[2]) / 2
+        let area = ConvexArea(
+            corners: symbol.corners.map { corner + ($0 - middle) * (15 / Float(symbol.matrix.size)) })
+        let pixels = picture.pixels.enumerated().map { index, level in
+            area.contains(Place(pixel: index % picture.width, index / picture.width)) ? 180 : level
+        }
+        let hurt = try #require(LumaPicture(width: picture.width, height: picture.height, pixels: pixels))
+        #expect(hurt.withPlane { CodeReader([.qr]).read($0) }.map(\.value) == [symbol.value])
+        let stream = StreamReader([.qr])
+        let isRead = (0..<30).contains { _ in hurt.withPlane { stream.read($0) }.map(\.value) == [symbol.value] }
+        #expect(isRead)
     }
 }

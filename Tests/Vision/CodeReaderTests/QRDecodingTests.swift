@@ -62,6 +62,14 @@ import Testing
         #expect(text([(8, 4), (2, 8), (0xE3C, 13), (0x168, 13), (0, 4)]) == "入り")
     }
 
+    @Test func hanziGoThirteenBitsEach() {
+        // In GB 2312 U+4E2D is 0xD6D0, U+6587 0xCEC4 and U+FF01 0xA3A1.
+        #expect(text([(13, 4), (1, 4), (3, 8), (0x122F, 13), (0xF23, 13), (0xC0, 13), (0, 4)]) == "中文！")
+        // There is one set.
+        #expect(text([(13, 4), (2, 4), (1, 8), (0x122F, 13), (0, 4)]) == nil)
+        #expect(text([(13, 4), (1, 4), (200, 8), (0x122F, 13), (0, 4)]) == nil)
+    }
+
     @Test func aCharacterSetMayBeSaid() {
         #expect(text([(7, 4), (3, 8), (4, 4), (1, 8), (0xFC, 8), (0, 4)]) == "ü")
         #expect(text([(7, 4), (20, 8), (4, 4), (2, 8), (0x93, 8), (0xFC, 8), (0, 4)]) == "入")

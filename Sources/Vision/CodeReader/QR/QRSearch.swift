@@ -13,6 +13,8 @@ final class QRSearch {
         var isCoarse = false
     }
 
+    /// Work for two patterns without a third, beside the budget, in a look.
+    private static let pairUnits = 150_000
     /// Of many patterns so many of the best are put together before all others, each with each.
     private static let best = 12
     /// With those of earlier looks they are at most so many.
@@ -35,8 +37,8 @@ final class QRSearch {
     var focus = Place(0.5, 0.5)
     /// Symbols on whose ground nothing is looked for, in the frame.
     var known: [[Place]] = []
-    /// Work beside the budget for large symbols whose timing patterns leave no doubt: one of version 40 has sixty times the
-    /// modules of a nonce's.
+    /// Work beside the budget: for large symbols whose timing patterns leave no doubt (one of version 40 has sixty times the
+    /// modules of a nonce's), and for symbols of which one finder pattern is not seen.
     var allowance = WorkBudget(0)
     /// Called for a symbol that was sampled but could not be read, with the samples.
     var onUnread: ((QRFindings.Symbol, ModuleSamples, inout WorkBudget) -> Reading?)?
@@ -111,9 +113,48 @@ final class QRSearch {
             read(&triples, look, &findings, &reading)
             findings.hint = triples.pair.map { .init(aim: aim($0), isInverted: $0.0.isInverted) }
             patterns = triples.remaining
+            if let pair = triples.pair, findings.readings.isEmpty { complete(pair, rays, look, &findings) }
         }
         _ = budget.spend(budget.left - reading.left - searching.left)
         return findings
+    }
+
+    /// Reads a symbol of which two patterns are seen.
+    private func complete(
+        _ pair: (FinderPattern, FinderPattern), _ rays: RaySource, _ look: Look, _ findings: inout QRFindings
+    ) {
+        let most = min(allowance.left, Self.pairUnits)
+        var units = WorkBudget(most)
+        var hypotheses: [SymbolHypothesis] = []
+        for third in Self.thirds(of: pair) {
+            var triples = TripleSearch(
+                patterns: [pair.0, pair.1, third], pyramid: pyramid, rays: rays, effort: effort, limits: .frame,
+                partners: 2, &units)
+            while let more = triples.hypotheses(&units) { hypotheses += more }
+        }
+        for hypothesis in hypotheses.sorted(by: { $0.merit > $1.merit }) where !units.isSpent {
+            guard let symbol = symbol(hypothesis, look, &units) else { continue }
+            findings.add(symbol)
+            if symbol.reading != nil { break }
+        }
+        allowance.spend(most - units.left)
+    }
+
+    /// Where the third pattern of a symbol may be of which two are seen: the two are at the ends of a side, or of a diagonal.
+    private static func thirds(of pair: (FinderPattern, FinderPattern)) -> [FinderPattern] {
+        let (a, b) = pair
+        let side = b.centre - a.centre
+        let (middle, turned) = ((a.centre + b.centre) / 2, side.turned)
+        let places = [
+            a.centre + turned, a.centre - turned, b.centre + turned, b.centre - turned, middle + turned / 2,
+            middle - turned / 2,
+        ]
+        return places.map { place in
+            var third = a
+            third.centre = place
+            third.module = (a.module + b.module) / 2
+            return third
+        }
     }
 
     /// The best of those that were found, and of those of the looks before.

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What data codewords say (ISO/IEC 18004, 7.4): segments of digits, letters, bytes and kanji.
+/// What data codewords say (ISO/IEC 18004, 7.4): segments of digits, letters, bytes and kanji; and of hanzi (GB/T 18284).
 package struct QRText {
     private let data: [UInt8]
     private var position = 0
@@ -59,6 +59,7 @@ package struct QRText {
         case 9:
             isGS1 = true
             return take(8) != nil
+        case 13: return hanzi()
         default: return false
         }
         return true
@@ -109,17 +110,26 @@ package struct QRText {
         return true
     }
 
+    /// Shift JIS in 13 bits a character: the second byte has 0xC0 values, and there is a gap between two ranges.
     private mutating func kanji() -> Bool {
+        pairs(of: Self.japanese, seconds: 0xC0) { $0 + ($0 < 0x1F00 ? 0x8140 : 0xC140) }
+    }
+
+    /// GB 2312 in 13 bits a character, behind four bits that say that it is this set.
+    private mutating func hanzi() -> Bool {
+        take(4) == 1 && pairs(of: "GB18030", seconds: 0x60) { $0 + ($0 < 0x0A00 ? 0xA1A1 : 0xA6A1) }
+    }
+
+    private mutating func pairs(of set: String, seconds: Int, _ shifted: (Int) -> Int) -> Bool {
         guard let count = count((8, 10, 12)), count * 13 <= left else { return false }
         var text: [UInt8] = []
         for _ in 0..<count {
             guard let packed = take(13) else { return false }
-            let code = (packed / 0xC0) << 8 | packed % 0xC0
-            let shifted = code + (code < 0x1F00 ? 0x8140 : 0xC140)
-            text += [UInt8(shifted >> 8 & 0xFF), UInt8(shifted & 0xFF)]
+            let code = shifted((packed / seconds) << 8 | packed % seconds)
+            text += [UInt8(code >> 8 & 0xFF), UInt8(code & 0xFF)]
         }
         flush()
-        value += Self.converted(text, from: Self.japanese) ?? text
+        value += Self.converted(text, from: set) ?? text
         return true
     }
 
