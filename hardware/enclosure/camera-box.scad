@@ -4,7 +4,7 @@
 //   openscad -D 'part="shell"' -D 'board="4"' -o shell.stl camera-box.scad      (render does all of it)
 include <box.scad>
 
-part = "assembly";     // shell, back, hood, foot, rest; assembly; section, plank, fit (flat)
+part = "assembly";     // shell, back, hood, foot, rest; assembly, inside; section, plank, fit (flat)
 board = "zero2w";      // zero2w, 4
 camera = "v3";         // v2, v3, v3-wide: see boards.scad
 
@@ -113,6 +113,9 @@ module foot() {
     difference() {
         union() {
             head_plate();
+            // Below the head's wings 45 degrees, so that they print without supports.
+            placed() translate([inner.x / 2, inner.y / 2 - 4 - head_size.y / 2, -head_size.z]) linear_extrude(head_size.z)
+                polygon([[-head_size.x / 2, 0.5], [-head_size.x / 2, 0], [-11.5, -20.5], [11.5, -20.5], [head_size.x / 2, 0], [head_size.x / 2, 0.5]]);
             translate([centre - foot_size.x / 2, foot_y - foot_size.y / 2, 0]) cube(foot_size);
             // Two cheeks and a web between them.
             for (x = [-12, 8]) hull() {

@@ -9,7 +9,7 @@ board = "zero2w";      // zero2w, 4
 front = 2.0;           // front plate: 2 at most before the antenna
 mark = 0.6;            // depth of the target's grooves
 gap = 1.0;             // front plate to board: the solder side's joints
-keep = 20;             // no metal nearer to the antenna (wiring-pn532.md): the Pi, screws, nuts
+keep = 20;             // from the antenna's board down to the Pi's; no metal may be nearer to it than 20 (wiring-pn532.md)
 pegs = false;          // pegs for the board's holes: measure yours first (boards.scad)
 cable = [14, 9];       // opening in the lower wall for a cable besides the Pi's plugs
 cable_d = 12;          // hole in the back plate, for a cable out of the wall
@@ -32,9 +32,9 @@ function beyond(v, low, high) = max(low - v, v - high, 0);
 function to_antenna(p) = norm([beyond(p.x, pn532_at.x, pn532_at.x + pn532_size.x), beyond(p.y, pn532_at.y, pn532_at.y + pn532_size.y), beyond(p.z, pn532_z, pn532_z + pn532_thickness)]);
 
 assert(front <= 2, "the front before the antenna is 2 mm at most");
-assert(to_antenna([pn532_at.x, pi_at.y + size.y, back_wall + standoff]) >= keep, "the Pi is too near to the antenna");
-for (at = corners(inner)) assert(to_antenna([at.x, at.y, seat + 3]) >= keep, "a corner screw is too near to the antenna");
-for (at = wall_holes) assert(to_antenna([at.x, at.y, back_wall]) >= keep, "a wall screw is too near to the antenna");
+assert(to_antenna([pn532_at.x, pi_at.y + size.y, back_wall + standoff]) >= 20, "the Pi is too near to the antenna");
+for (at = corners(inner)) assert(to_antenna([at.x, at.y, seat + 3]) >= 20, "a corner screw is too near to the antenna");
+for (at = wall_holes) assert(to_antenna([at.x, at.y, back_wall]) >= 20, "a wall screw is too near to the antenna");
 
 module mark_outline() {
     for (r = [12, 19]) difference() { circle(r = r, $fn = 72); circle(r = r - 1.6, $fn = 72); }
