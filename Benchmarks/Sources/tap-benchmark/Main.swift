@@ -118,6 +118,14 @@ struct TapBenchmark {
                 fflush(nil)
             }
         }
+        print("I2C, device found to message read, median of 25 taps:")
+        for speed in [50, 75, 100, 400] {
+            let found = Result { try link(binaries, .i2c, ["--i2c-speed", "\(speed)"]).0 }
+            switch found {
+            case .success(let time): print(String(format: "  %d kHz: %.1f ms", speed, time))
+            case .failure(let error): print("  \(speed) kHz: \(error)")
+            }
+        }
         print(
             """
             At least 8 frames: ATR and its answer, CONNECT and CC, PUT and Success, release and its answer.

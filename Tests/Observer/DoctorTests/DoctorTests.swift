@@ -186,7 +186,20 @@ final class Machine {
         #expect(checks.cameraModule().says.contains("rpicam-vid"))
     }
 
-    @Test(arguments: [(50_000, Finding.State.warning), (100_000, .ok), (400_000, .ok), (1_000_000, .warning)])
+    @Test(arguments: [(100_000, Finding.State.ok), (100_001, .warning), (400_000, .warning), (1_000_000, .warning)])
+    func theControllerOfAllPisBeforeThe5TakesLess(_ hertz: Int, _ state: Finding.State) throws {
+        let bytes = withUnsafeBytes(of: UInt32(hertz).bigEndian) { Array($0) }
+        try machine.write("/sys/class/i2c-adapter/i2c-1/of_node/clock-frequency", bytes)
+        try machine.write(
+            "/sys/class/i2c-adapter/i2c-1/of_node/compatible", Array("brcm,bcm2711-i2c\0brcm,bcm2835-i2c\0".utf8))
+        let finding = DeviceChecks(machine.root).busSpeed("/dev/i2c-1")
+        #expect(finding.state == state && (state == .ok) == (finding.remedy == nil))
+    }
+
+    @Test(arguments: [
+        (49_000, Finding.State.warning), (50_000, .ok), (75_000, .ok), (100_000, .ok), (400_000, .ok),
+        (1_000_000, .warning),
+    ])
     func theBusesClockIsReadFromTheDeviceTree(_ hertz: Int, _ state: Finding.State) throws {
         let bytes = withUnsafeBytes(of: UInt32(hertz).bigEndian) { Array($0) }
         try machine.write("/sys/class/i2c-adapter/i2c-1/of_node/clock-frequency", bytes)

@@ -31,6 +31,10 @@ struct PN532Simulator: ParsableCommand {
     var control: String?
     @Option(help: "The serial line's speed in bits a second.")
     var speed = 115_200
+    @Option(
+        name: .customLong("i2c-speed"),
+        help: ArgumentHelp("The I2C bus's clock in kHz, 1 to 1000.", valueName: "kHz"))
+    var i2cSpeed = 100
     @Flag(help: "Nothing takes time: neither bytes on the bus nor frames in the air nor the chips' firmware.")
     var immediate = false
     @Flag(help: "Bytes on the bus take no time.")
@@ -40,6 +44,10 @@ struct PN532Simulator: ParsableCommand {
     @Flag(help: "The chips' firmware takes no time.")
     var immediateFirmware = false
 
+    func validate() throws {
+        guard (1...1000).contains(i2cSpeed) else { throw ValidationError("--i2c-speed must be from 1 to 1000 kHz") }
+    }
+
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
         let simulation = Simulation(
@@ -48,7 +56,9 @@ struct PN532Simulator: ParsableCommand {
         for (name, path) in try serial.map(pair) {
             simulation.addSerial(name, path: path, speed: isBusImmediate ? 0 : speed)
         }
-        for (name, path) in try i2c.map(pair) { simulation.addI2C(name, path: path, isTimed: !isBusImmediate) }
+        for (name, path) in try i2c.map(pair) {
+            simulation.addI2C(name, path: path, kilohertz: isBusImmediate ? nil : i2cSpeed)
+        }
         for contact in near {
             let names = contact.split(separator: ",").map(String.init)
             guard names.count == 2, simulation.obey(["near"] + names) == "ok" else {

@@ -12,7 +12,8 @@ final class I2CPort: ChipBus {
     private let loop: EventLoop
     private let chip: Chip
     private let listener: Int32
-    private let isTimed: Bool
+    /// Nine clocks, in nanoseconds; 0: nothing takes time.
+    private let byteTime: EventLoop.Nanoseconds
     private var clients: [Int32: [UInt8]] = [:]
     private var frames: [[UInt8]] = []
     private var isAsleep = false
@@ -24,13 +25,10 @@ final class I2CPort: ChipBus {
     private(set) var transactions = 0
     private(set) var bytesMoved = 0
 
-    /// 100 kHz, nine clocks a byte, in nanoseconds.
-    static let byteTime: EventLoop.Nanoseconds = 90_000
-
-    /// - Parameter isTimed: transactions take the time that they take at 100 kHz.
-    init(path: String, chip: Chip, isTimed: Bool) {
+    /// - Parameter kilohertz: transactions take the time that they take at this clock; `nil`: none.
+    init(path: String, chip: Chip, kilohertz: Int?) {
         self.chip = chip
-        self.isTimed = isTimed
+        byteTime = kilohertz.map { 9_000_000 / EventLoop.Nanoseconds(max($0, 1)) } ?? 0
         loop = chip.loop
         unlink(path)
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -74,8 +72,8 @@ final class I2CPort: ChipBus {
         let length = Int(request[1]) << 8 | Int(request[2])
         transactions += 1
         bytesMoved += length + 1
-        let duration = isTimed ? Self.byteTime * EventLoop.Nanoseconds(length + 1) : 0
-        if isAbsent { return answer([1], client, after: isTimed ? Self.byteTime : 0) }
+        let duration = byteTime * EventLoop.Nanoseconds(length + 1)
+        if isAbsent { return answer([1], client, after: byteTime) }
         if request[0] == UInt8(ascii: "W") {
             answer([0], client, after: duration)
             let bytes = Array(request.dropFirst(3))

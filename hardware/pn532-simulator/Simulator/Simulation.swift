@@ -27,11 +27,11 @@ public final class Simulation {
 
     /// A chip that is reached by the I2C shim through the socket at `path`.
     ///
-    /// - Parameter isTimed: whether transfers take the time that the bus would need.
-    public func addI2C(_ name: String, path: String, isTimed: Bool) {
+    /// - Parameter kilohertz: transfers take the time that they take at this clock; `nil`: none.
+    public func addI2C(_ name: String, path: String, kilohertz: Int?) {
         let chip = Chip(name: name, field: field)
         chips[name] = chip
-        i2c[name] = I2CPort(path: path, chip: chip, isTimed: isTimed)
+        i2c[name] = I2CPort(path: path, chip: chip, kilohertz: kilohertz)
     }
 
     /// Takes commands on the Unix socket at this path ("near a b", "apart", "tag …").
