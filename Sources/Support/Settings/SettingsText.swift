@@ -178,7 +178,8 @@ public struct SettingsText: Sendable {
 extension SettingsText {
     /// What a word processor has made of a line's quotes and spaces, in words to go behind an error; `nil` when nothing.
     static func typography(_ text: String, line: Int) -> String? {
-        let lines = text.split(separator: "\n", maxSplits: line, omittingEmptySubsequences: false)
+        // CR LF is one character.
+        let lines = text.split(maxSplits: line, omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
         guard line > 0, line <= lines.count else { return nil }
         let scalars = lines[line - 1].unicodeScalars
         if let quote = scalars.first(where: { "“”„‟‘’‚‛«»‹›″′".unicodeScalars.contains($0) }) {

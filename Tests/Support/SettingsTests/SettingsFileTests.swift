@@ -236,6 +236,7 @@ import Testing
 
     @Test func typographyIsNamed() {
         #expect(problem("a = “b”") { _ in }?.contains("typographic quote (“)") == true)
+        #expect(problem("# one\r\n\r\na = “b”\r\n") { _ in }?.contains("typographic quote (“)") == true)
         #expect(problem("a =\u{A0}\"b\"") { _ in }?.contains("special space") == true)
         #expect(problem("a = \"Anna’s\u{A0}\"") { _ = try $0.string("a") } == nil)
         #expect(problem("a = = 1") { _ in }?.contains("typographic") == false)
