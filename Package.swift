@@ -120,7 +120,7 @@ let package = Package(
         room("Linux", in: "Support", ["CLinux"]),
         room("Addresses", in: "Support"),
         room("CodeWriter", in: "Support", ["CQREncode", "CPNG", "Linux"]),
-        room("PrintedSheet", in: "Support"),
+        room("PrintedSheet", in: "Support", ["Linux"]),
         room("OLED", in: "Support", ["Addresses", "CLinux", "Linux"]),
         room("Limits", in: "Support", [log]),
         room("Storage", in: "Support", ["CSQLite", "Linux"]),
@@ -137,7 +137,7 @@ let package = Package(
         // The one room here that the hardware knows: what is shown, whatever shows it.
         room("ObservedValue", in: "Protocol"),
         // The other value: what people compare.
-        room("ValueForms", in: "Protocol"),
+        room("ValueForms", in: "Protocol", ["Linux"]),
         room("SRUP", in: "Protocol", ["COpenSSL", "ObservedValue"]),
         room("SRUPJSON", in: "Protocol", ["ObservedValue", "SRUP", "Linux", "SeededRandom"]),
 

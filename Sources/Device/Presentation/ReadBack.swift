@@ -41,19 +41,16 @@ public struct ReadBack: Sendable {
             throw .cannotWrite("a folder for temporary files", why: String(cString: strerror(errno)))
         }
         let folder = String(decoding: template.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-        let (path, said) = ("\(folder)/picture\(picture.suffix)", "\(folder)/said")
+        let path = "\(folder)/picture\(picture.suffix)"
         defer {
             unlink(path)
-            unlink(said)
             rmdir(folder)
         }
-        let output = open(said, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard output >= 0, file >= 0, writeAll(picture.file, to: file), close(file) == 0 else {
-            throw .cannotWrite(path, why: String(cString: strerror(errno)))
-        }
-        defer { close(output) }
-        let codes = try codes(in: path, output: output)
+        guard file >= 0 else { throw .cannotWrite(path, why: String(cString: strerror(errno))) }
+        let isWritten = writeAll(picture.file, to: file)
+        guard close(file) == 0, isWritten else { throw .cannotWrite(path, why: String(cString: strerror(errno))) }
+        let codes = try codes(in: path)
         guard codes == [hex.lowercased()] else {
             throw .unreadable(
                 picture.display,
@@ -62,7 +59,7 @@ public struct ReadBack: Sendable {
     }
 
     /// The values that the reader finds, in lower case, each once.
-    private func codes(in path: String, output: Int32) throws(PresentationError) -> [String] {
+    private func codes(in path: String) throws(PresentationError) -> [String] {
         struct Report: Decodable {
             struct Code: Decodable {
                 var value: String?
@@ -70,18 +67,15 @@ public struct ReadBack: Sendable {
             }
             var codes: [Code]
         }
-        var end: ChildProcess.End?
+        let output: ChildProcess.Output
         do throws(ChildProcess.Failure) {
-            let process = try ChildProcess.start(
-                witness, ["scan", "--json", "--symbologies", "qr", path], descriptors: [1: output])
-            end = ChildProcess.wait(process, until: .now + limit)
+            output = try ChildProcess.output(
+                of: witness, ["scan", "--json", "--symbologies", "qr", path], until: .now + limit, atMost: 65_536)
         } catch {
             throw .unreadable("what is shown", why: "the reader could not be started: \(error)")
         }
-        var bytes = [UInt8](repeating: 0, count: 65_536)
-        let count = pread(output, &bytes, bytes.count, 0)
-        guard let end, case .exited(let code) = end, code == 0 || code == 1, count > 0,
-            let report = try? JSONDecoder().decode(Report.self, from: Data(bytes[..<count]))
+        guard output.end == .exited(0) || output.end == .exited(1),
+            let report = try? JSONDecoder().decode(Report.self, from: Data(output.bytes))
         else { throw .unreadable("what is shown", why: "the reader did not do its work") }
         return Set(report.codes.filter(\.candidate).compactMap { $0.value?.lowercased() }).sorted()
     }

@@ -1,3 +1,5 @@
+import Linux
+
 /// The one page that is signed: as text, and as HTML that prints on one sheet and needs no other file.
 public struct AcceptanceReport: Sendable {
     private let record: AcceptanceRecord
@@ -53,15 +55,15 @@ public struct AcceptanceReport: Sendable {
             let result = record[step]
             let state = result?.state.rawValue ?? "open"
             return "<tr class=\"\(state)\"><td>\(Self.word(result))</td><td><b>\(step.title)</b><br>"
-                + "\((result?.says ?? "").escaped)</td><td>\((result?.time ?? "").escaped)</td></tr>"
+                + "\((result?.says ?? "").escapedForMarkup)</td><td>\((result?.time ?? "").escapedForMarkup)</td></tr>"
         }
         let pictures = record.pictures.sorted { $0.key < $1.key }.filter { Self.isBase64($0.value) }.map { name, data in
             "<figure><img alt=\"where the camera looks, codes blanked\" src=\"data:image/jpeg;base64,\(data)\">"
-                + "<figcaption>\(name.escaped), codes and writing blanked</figcaption></figure>"
+                + "<figcaption>\(name.escapedForMarkup), codes and writing blanked</figcaption></figure>"
         }
         return """
             <!DOCTYPE html>
-            <html lang="en"><head><meta charset="utf-8"><title>Acceptance of \(record.host.escaped)</title>
+            <html lang="en"><head><meta charset="utf-8"><title>Acceptance of \(record.host.escapedForMarkup)</title>
             <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
             <style>
             @page { size: A4; margin: 14mm }
@@ -73,7 +75,7 @@ public struct AcceptanceReport: Sendable {
             .sign td { border: 0; border-top: 1px solid #000; padding-top: 1mm } .sign { margin-top: 16mm; border-spacing: 6mm 0; border-collapse: separate }
             </style></head><body>
             <h1>Acceptance of an observer</h1>
-            <table class="facts">\(facts.map { "<tr><td>\($0.0)</td><td>\($0.1.escaped)</td></tr>" }.joined())</table>
+            <table class="facts">\(facts.map { "<tr><td>\($0.0)</td><td>\($0.1.escapedForMarkup)</td></tr>" }.joined())</table>
             <p class="verdict">\(verdict)</p>
             <table>\(rows.joined(separator: "\n"))</table>
             \(pictures.joined(separator: "\n"))
@@ -110,17 +112,5 @@ public struct AcceptanceReport: Sendable {
 extension String {
     fileprivate var withoutBreaks: String {
         String(String.UnicodeScalarView(unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
-    }
-
-    fileprivate var escaped: String {
-        withoutBreaks.unicodeScalars.reduce(into: "") { result, scalar in
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
     }
 }

@@ -1,3 +1,5 @@
+import Linux
+
 /// A colour of a picture: red, green, blue.
 public struct CellColour: Sendable, Hashable {
     /// 0 to 255.
@@ -89,7 +91,7 @@ public struct CellPicture: Sendable, Hashable {
         let size = (side + 2) * pixels
         var parts = [
             "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"\(size)\" height=\"\(size)\" "
-                + "viewBox=\"0 0 \(size) \(size)\"><title>\(Self.escaped(title))</title>",
+                + "viewBox=\"0 0 \(size) \(size)\"><title>\(title.escapedForMarkup)</title>",
             "<rect width=\"\(size)\" height=\"\(size)\" fill=\"#808080\"/>",
         ]
         for y in 0..<side {
@@ -106,18 +108,6 @@ public struct CellPicture: Sendable, Hashable {
             }
         }
         return parts.joined() + "</svg>"
-    }
-
-    static func escaped(_ text: String) -> String {
-        text.reduce(into: "") { result, character in
-            switch character {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            default: result.append(character)
-            }
-        }
     }
 
     /// For a terminal, two columns a cell; colours by 24-bit escapes, or letters where there are none.

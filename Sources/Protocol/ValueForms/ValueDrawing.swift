@@ -1,3 +1,5 @@
+import Linux
+
 /// A value in a form, or a few lines of text, drawn once for displays of any size.
 ///
 /// Cells get a frame, so that those of the ground's colour have an edge, too, and those of a colour a dot, by which displays
@@ -196,11 +198,11 @@ public struct ValueDrawing: Sendable {
             let texts = lines.enumerated().map { index, line in
                 let (x, y) = (index / rows * 200 + 20, index % rows * 32 + 32)
                 let words = (line.number.map { "\($0) " } ?? "") + line.text
-                return "<text x=\"\(x)\" y=\"\(y)\">\(CellPicture.escaped(words))</text>"
+                return "<text x=\"\(x)\" y=\"\(y)\">\(words.escapedForMarkup)</text>"
             }
             return "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"\(width)\" height=\"\(height)\" "
                 + "viewBox=\"0 0 \(width) \(height)\" font-family=\"monospace\" font-size=\"20\">"
-                + "<title>\(CellPicture.escaped(title))</title>"
+                + "<title>\(title.escapedForMarkup)</title>"
                 + "<rect width=\"\(width)\" height=\"\(height)\" fill=\"#ffffff\"/>" + texts.joined() + "</svg>"
         }
     }

@@ -1,5 +1,6 @@
 import CPNG
 import Glibc
+import Linux
 
 extension QRMatrix {
     /// For a terminal, black on white whatever the terminal's own colours are, with its quiet zone.
@@ -52,16 +53,8 @@ extension QRMatrix {
                 x += 1
             }
         }
-        let escaped = title.reduce(into: "") { result, character in
-            switch character {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            default: result.append(character)
-            }
-        }
         return "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" viewBox=\"0 0 \(side) \(side)\" "
-            + "shape-rendering=\"crispEdges\"><title>\(escaped)</title>"
+            + "shape-rendering=\"crispEdges\"><title>\(title.escapedForMarkup)</title>"
             + "<rect width=\"\(side)\" height=\"\(side)\" fill=\"#ffffff\"/><path d=\"\(path)\" fill=\"#000000\"/></svg>"
     }
 

@@ -47,6 +47,21 @@ extension String {
         return String(decoding: utf8.prefix(limit), as: UTF8.self).withoutControls + "..."
     }
 
+    /// As it may stand in HTML, SVG and other XML, between tags and in attributes with double quotes: a space for each control
+    /// character of ASCII.
+    public var escapedForMarkup: String {
+        unicodeScalars.reduce(into: "") { result, scalar in
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7F: result += " "
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+    }
+
     /// A line of JSON with escapes for all that is not plainly seen: the same JSON, harmless to a terminal. At most three
     /// times as long, in bytes (and six times where it has DEL).
     public var withEscapesInJSON: String {

@@ -1,3 +1,5 @@
+import Linux
+
 extension Sheet {
     /// As SVG 1.1; one unit is a millimetre.
     public var svg: String {
@@ -11,13 +13,13 @@ extension Sheet {
             case .text(let x, let y, let size, let isBold, let text):
                 words +=
                     "<text x=\"\(plain(x))\" y=\"\(plain(y))\" font-size=\"\(plain(size))\""
-                    + (isBold ? " font-weight=\"bold\"" : "") + ">\(Self.escaped(text))</text>\n"
+                    + (isBold ? " font-weight=\"bold\"" : "") + ">\(text.escapedForMarkup)</text>\n"
             }
         }
         return """
             <?xml version="1.0" encoding="UTF-8"?>
             <svg xmlns="http://www.w3.org/2000/svg" width="\(width)mm" height="\(height)mm" viewBox="0 0 \(width) \(height)">
-            <title>\(Self.escaped(title))</title>
+            <title>\(title.escapedForMarkup)</title>
             <rect width="100%" height="100%" fill="#fff"/>
             <path shape-rendering="crispEdges" d="\(path)"/>
             <g font-family="Helvetica, Arial, sans-serif">
@@ -25,17 +27,5 @@ extension Sheet {
             </svg>
 
             """
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.unicodeScalars.reduce(into: "") { result, scalar in
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case let scalar where scalar.value < 0x20: result += " "
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
     }
 }

@@ -145,8 +145,7 @@ final class OtherCodes {
     private func again(_ plane: LumaPlane, _ reading: Reading) -> [Reading] {
         guard reading.symbology != .dataMatrix else { return dataMatrix(plane, around: reading.corners) }
         guard let part = Self.part(of: plane, around: reading.corners) else { return [] }
-        count(
-            bars.read(part.plane) + scanner.tallies(part.plane), part.origin, isKnown: true)
+        count(bars.read(part.plane) + scanner.tallies(part.plane), part.origin, isKnown: true)
         return []
     }
 

@@ -12,10 +12,8 @@ public final class StreamReader {
     private let tracker: QRTracker?
     /// Where QR codes are looked for, too.
     private let others: OtherCodes?
-    /// Where they are not.
+    /// Where they are not, or are by zbar alone: in each frame.
     private let alone: CodeReader?
-    /// Where zbar alone is to read QR codes: in each frame.
-    private let zbarAlone: SecondReader?
     private var change = SceneChange()
     private var number = 0
     /// A change of the last so many frames is of late: 1.5 s.
@@ -28,9 +26,8 @@ public final class StreamReader {
         let others = symbologies.subtracting([.qr])
         let isOwn = symbologies.contains(.qr) && readers.contains(.own)
         tracker = isOwn ? QRTracker(second: readers.contains(.zbar) ? SecondReader() : nil) : nil
-        zbarAlone = symbologies.contains(.qr) && !isOwn ? SecondReader() : nil
         self.others = tracker == nil || others.isEmpty ? nil : OtherCodes(others)
-        alone = tracker == nil ? CodeReader(others, readers: readers, isStream: true) : nil
+        alone = tracker == nil ? CodeReader(symbologies, readers: readers, isStream: true) : nil
     }
 
     /// Where a QR code seems to be in the frame that was read last, whether it could be read or not; `nil`: nowhere.
@@ -43,11 +40,7 @@ public final class StreamReader {
     /// The codes in the next frame.
     public func read(_ plane: LumaPlane) -> [Reading] {
         number &+= 1
-        guard let tracker else {
-            var readings = zbarAlone?.read(plane) ?? []
-            readings.add(alone?.read(plane) ?? [])
-            return readings
-        }
+        guard let tracker else { return alone?.read(plane) ?? [] }
         // Looking harder for a QR code and looking for other codes take turns.
         let isTurnOfOthers = others != nil && number % 2 == 0
         change.look(at: plane, frame: number, without: tracker.grounds)

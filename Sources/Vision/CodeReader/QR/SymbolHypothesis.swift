@@ -350,29 +350,29 @@ struct TripleSearch {
         _ budget: inout WorkBudget
     ) -> (grid: SymbolGrid, timing: Float)? {
         guard let map = frame.map else { return nil }
-        let grid = SymbolGrid(dimension: dimension, map: map)
-        let (row, column) = (
-            alternation(grid, isRow: true, sampler, isInverted), alternation(grid, isRow: false, sampler, isInverted)
-        )
-        guard isSure, frame.modules > longSide, min(row, column) < sureTiming, budget.spend(24 * steps * dimension)
-        else { return (grid, min(row, column) < 0.1 ? 0 : (row + column) / 2) }
-        var best = (grid: grid, row: row, column: column)
-        var frame = frame
-        // Where the row's modules are depends on the one, and where the column's are on the other.
-        for (side, isRow) in [(\Frame.wb, true), (\Frame.wc, false)] {
-            let middle = frame[keyPath: side]
-            var timing = isRow ? row : column
-            for number in -steps...steps where number != 0 {
-                var other = frame
-                other[keyPath: side] = middle + Float(number) * 0.9 / frame.modules
-                guard let map = other.map else { continue }
-                let grid = SymbolGrid(dimension: dimension, map: map)
-                let stands = alternation(grid, isRow: isRow, sampler, isInverted)
-                if stands > timing { (timing, best.grid, frame) = (stands, grid, other) }
+        var grid = SymbolGrid(dimension: dimension, map: map)
+        let mayBeSearched = isSure && frame.modules > longSide
+        var row = alternation(grid, isRow: true, sampler, isInverted)
+        guard row > 0.1 || mayBeSearched else { return (grid, 0) }
+        var column = alternation(grid, isRow: false, sampler, isInverted)
+        if mayBeSearched, min(row, column) < sureTiming, budget.spend(24 * steps * dimension) {
+            var frame = frame
+            func search(_ side: WritableKeyPath<Frame, Float>, isRow: Bool, _ timing: inout Float) {
+                let middle = frame[keyPath: side]
+                for number in -steps...steps where number != 0 {
+                    var other = frame
+                    other[keyPath: side] = middle + Float(number) * 0.9 / frame.modules
+                    guard let map = other.map else { continue }
+                    let moved = SymbolGrid(dimension: dimension, map: map)
+                    let stands = alternation(moved, isRow: isRow, sampler, isInverted)
+                    if stands > timing { (timing, grid, frame) = (stands, moved, other) }
+                }
             }
-            if isRow { best.row = timing } else { best.column = timing }
+            // Where the row's modules are depends on the one, and where the column's are on the other.
+            search(\.wb, isRow: true, &row)
+            search(\.wc, isRow: false, &column)
         }
-        return (best.grid, min(best.row, best.column) < 0.1 ? 0 : (best.row + best.column) / 2)
+        return (grid, min(row, column) < 0.1 ? 0 : (row + column) / 2)
     }
 
     /// How well dark and light modules take turns between the finder patterns, in row or column 6: 1 perfectly, 0 not at all.
