@@ -121,6 +121,8 @@ let package = Package(
         room("Addresses", in: "Support"),
         room("CodeWriter", in: "Support", ["CQREncode", "CPNG", "Linux"]),
         room("PrintedSheet", in: "Support", ["Linux"]),
+        // A session with real devices as a file: what it is made of.
+        room("Recording", in: "Support", ["Linux"]),
         room("OLED", in: "Support", ["Addresses", "CLinux", "Linux"]),
         room("Limits", in: "Support", [log]),
         room("Storage", in: "Support", ["CSQLite", "Linux"]),
@@ -228,12 +230,22 @@ let package = Package(
         room("AimPage", in: "Vision", ["Luma", "CMicroHTTPD", "CTurboJPEG"]),
         room("Eyes", in: "Vision", ["Addresses", "Camera", "CodeReader", "Luma", arguments]),
 
+        room(
+            "CameraRecording", in: "Vision",
+            [
+                "Addresses", "Aiming", "Camera", "CodeReader", "CPNG", "Geometry", "Luma", "ObservedValue", "Recording",
+            ]),
+
         room("Optics", in: "Vision"),
 
         // MARK: NFC: the protocols of a tap, and the reader behind libnfc
 
         room("NFCProtocols", in: "NFC", ["ObservedValue"]),
         room("NFCReader", in: "NFC", ["Addresses", "NFCProtocols", "Linux", "CNFC", "CI2C", "CNFCSleep"]),
+
+        room(
+            "ReaderRecording", in: "NFC",
+            ["Addresses", "CLinux", "Linux", "NFCProtocols", "NFCReader", "ObservedValue", "Recording"]),
 
         // MARK: Device: what joins, and how it shows its value
 
@@ -254,7 +266,8 @@ let package = Package(
                 "ObservedValue",
                 "Eyes", "WitnessLink", "Camera", "CodeReader", "Luma", "Geometry", "Aiming", "AimPage", "CodeWriter",
                 "NFCProtocols",
-                "NFCReader", "Linux", "Optics", "PrintedSheet", "Program", "CWiping", arguments,
+                "NFCReader", "Linux", "Optics", "PrintedSheet", "Program", "CWiping", "Recording", "CameraRecording",
+                "ReaderRecording", arguments,
             ]),
         program(
             "srup-observer",
@@ -322,7 +335,7 @@ let package = Package(
                 "ObservedValue",
                 "Agent", "SRUP", "SRUPJSON", "NFCProtocols", "CodeReader", "DataMatrix", "Camera", "Settings",
                 "WitnessLink", "Invitations", "Participant",
-                "CertificateRequests",
+                "CertificateRequests", "Recording",
             ]),
         room(
             "TestNetwork", in: "Testing",
@@ -337,10 +350,10 @@ let package = Package(
             ["TestNetwork", "C2", "JoiningDevice", "Observation", "Participant", "SRUP", "SeededRandom"]),
         // Simulated hardware: PN532 chips that share one field.
         .target(
-            name: "ChipSimulator", dependencies: ["NFCProtocols", "Linux", "CLinux"],
+            name: "ChipSimulator", dependencies: ["NFCProtocols", "Recording", "Linux", "CLinux"],
             path: "hardware/pn532-simulator/Simulator"),
         .executableTarget(
-            name: "srup-pn532-simulator", dependencies: ["ChipSimulator", arguments],
+            name: "srup-pn532-simulator", dependencies: ["ChipSimulator", "Recording", "Linux", arguments],
             path: "hardware/pn532-simulator/Program"),
         .target(name: "I2CShim", path: "hardware/pn532-simulator/I2CShim"),
         // Years in minutes.
@@ -356,6 +369,7 @@ let package = Package(
         tests("ProgramTests", in: "Support", ["Program", "Linux", arguments, log, lifecycle]),
         tests("CodeWriterTests", in: "Support", ["CodeReader", "CodeWriter", "Luma"]),
         tests("PrintedSheetTests", in: "Support", ["PrintedSheet"]),
+        tests("RecordingTests", in: "Support", ["Recording"]),
         tests("OLEDTests", in: "Support", ["Addresses", "DisplaySimulator", "OLED", "ValueForms"]),
         tests("ObservedValueTests", in: "Protocol", ["ObservedValue"]),
         tests(
@@ -426,7 +440,10 @@ let package = Package(
         tests("LumaTests", in: "Vision", ["Geometry", "Luma", "SeededRandom"]),
         tests(
             "CameraTests", in: "Vision",
-            ["Addresses", "Camera", "CodeReader", "Linux", "Luma", "Scene", "TestProcesses"],
+            [
+                "Addresses", "AimPage", "Camera", "CameraRecording", "CodeReader", "CodeWriter", "Linux", "Luma", "ObservedValue",
+                "Recording", "Scene", "TestProcesses",
+            ],
             resources: [.copy("cameras")]),
         tests("OpticsTests", in: "Vision", ["CodeReader", "Luma", "ObservedValue", "Optics", "TestProcesses"]),
         tests("ReedSolomonTests", in: "Vision", ["ReedSolomon"]),
@@ -447,7 +464,10 @@ let package = Package(
         tests("NFCProtocolsTests", in: "NFC", ["NFCProtocols", "ChipSimulator"], resources: [.copy("cases")]),
         tests(
             "NFCReaderTests", in: "NFC",
-            ["TestProcesses", "WitnessLink", "NFCReader", "ChipSimulator", "Linux", log, lifecycle],
+            [
+                "TestProcesses", "WitnessLink", "NFCProtocols", "NFCReader", "ChipSimulator", "Linux", "ObservedValue",
+                "ReaderRecording", "Recording", log, lifecycle,
+            ],
             resources: [.copy("nfcpy")]),
         tests(
             "PresentationTests", in: "Device",

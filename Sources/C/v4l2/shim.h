@@ -184,6 +184,28 @@ static inline int srup_v4l2_control(srup_v4l2_device d, __u32 id, __s32 *least, 
     return 1;
 }
 
+// The next control after `id` (0: the first) that holds a number and can be changed; 0: there is none. Its name ends with a 0.
+static inline __u32 srup_v4l2_next_control(srup_v4l2_device d, __u32 id, char name[33], __s32 *least, __s32 *most,
+                                           __s32 *usual) {
+    struct v4l2_queryctrl q;
+    for (int tries = 0; tries < 256; tries++) {
+        memset(&q, 0, sizeof q);
+        q.id = id | V4L2_CTRL_FLAG_NEXT_CTRL;
+        if (srup_v4l2_ioctl(d, VIDIOC_QUERYCTRL, &q) != 0 || q.id <= id) return 0;
+        id = q.id;
+        if (q.flags & (V4L2_CTRL_FLAG_DISABLED | V4L2_CTRL_FLAG_READ_ONLY)) continue;
+        if (q.type != V4L2_CTRL_TYPE_INTEGER && q.type != V4L2_CTRL_TYPE_BOOLEAN && q.type != V4L2_CTRL_TYPE_MENU &&
+            q.type != V4L2_CTRL_TYPE_INTEGER_MENU) continue;
+        memcpy(name, q.name, 32);
+        name[32] = 0;
+        *least = q.minimum;
+        *most = q.maximum;
+        *usual = q.default_value;
+        return id;
+    }
+    return 0;
+}
+
 static inline int srup_v4l2_get(srup_v4l2_device d, __u32 id, __s32 *value) {
     struct v4l2_control c = {.id = id};
     if (srup_v4l2_ioctl(d, VIDIOC_G_CTRL, &c) != 0) return -1;

@@ -37,7 +37,7 @@ enum FirmwareQuestion {
 
     /// - Parameter descriptor: of a serial port, not blocking; it is set to the chip's ways.
     static func ask(serial descriptor: Int32, speed: Int) -> Answer {
-        guard set(descriptor, speed) else { return .silence }
+        guard SerialLine.set(descriptor, speed) else { return .silence }
         func converse(_ bytes: [UInt8]) -> [UInt8] {
             guard write(descriptor, bytes, bytes.count) == bytes.count else { return [] }
             return collect { received in
@@ -91,22 +91,6 @@ enum FirmwareQuestion {
             guard step(&received) else { break }
         }
         return received
-    }
-
-    private static func set(_ descriptor: Int32, _ speed: Int) -> Bool {
-        let speeds: [Int: Int32] = [
-            9600: B9600, 19200: B19200, 38400: B38400, 57600: B57600, 115_200: B115200, 230_400: B230400,
-            460_800: B460800,
-        ]
-        var settings = termios()
-        guard let code = speeds[speed], tcgetattr(descriptor, &settings) == 0 else { return false }
-        cfmakeraw(&settings)
-        cfsetspeed(&settings, speed_t(code))
-        settings.c_cflag |= tcflag_t(CREAD | CLOCAL)
-        settings.c_cflag &= ~tcflag_t(CSTOPB | PARENB)
-        guard tcsetattr(descriptor, TCSANOW, &settings) == 0 else { return false }
-        tcflush(descriptor, TCIOFLUSH)
-        return true
     }
 
     // MARK: Answers

@@ -125,16 +125,9 @@ public final class Reader {
         }
     }
 
-    /// libnfc does not claim a serial port: two programs would garble each other's frames.
     private static func claim(_ address: ReaderAddress) throws(ReaderError) -> Int32 {
         guard case .serial(let path, _) = address else { return -1 }
-        let descriptor = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ReaderAddress.failure(path, errno) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            throw .busy(path)
-        }
-        return descriptor
+        return try SerialLine.claim(path)
     }
 
     /// What is set for libnfc's tools must not send us to another device, or fill the log.

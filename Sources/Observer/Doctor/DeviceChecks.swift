@@ -18,21 +18,25 @@ public struct DeviceChecks: Sendable {
         "ov7251", "ov9281", "ov64a40", "arducam-pivariety",
     ]
 
+    /// The sensor of a camera module that is there; `nil`: none is.
+    public var sensor: String? {
+        Self.sensors.first { sensor in
+            root.names(in: "/sys/bus/i2c/drivers/\(sensor)").contains { $0.contains("-00") }
+        }
+    }
+
     /// A camera module on the ribbon cable needs the Pi's own program, or libcamera's compatibility layer, to be seen as a
     /// camera.
     public func cameraModule() -> Finding {
         let name = "camera module"
-        let found = Self.sensors.filter { sensor in
-            root.names(in: "/sys/bus/i2c/drivers/\(sensor)").contains { $0.contains("-00") }
-        }
+        let found = sensor
         let receivers = root.names(in: "/sys/class/video4linux")
             .compactMap { root.text("/sys/class/video4linux/\($0)/name") }
             .filter { $0.hasPrefix("unicam") || $0.hasPrefix("rp1-cfe") || $0.hasPrefix("rp1_cfe") }
-        guard !found.isEmpty || !receivers.isEmpty else {
+        guard found != nil || !receivers.isEmpty else {
             return Finding(name, .skipped, "none on the ribbon cable (USB cameras need none)")
         }
-        let sensor = found.first ?? "unknown sensor"
-        if found.isEmpty {
+        guard let sensor = found else {
             return Finding(
                 name, .warning, "its receiver is there, but no sensor answers",
                 remedy: "check the ribbon cable at both ends, and camera_auto_detect=1 in config.txt")

@@ -8,12 +8,14 @@ import Program
 struct EyeDoctor {
     private let root: FakeableRoot
     private let devices: DeviceChecks
+    private let support: SupportCheck
     private let witness: String
 
     init(_ root: FakeableRoot, witness: String) {
         self.root = root
         self.witness = witness
         devices = DeviceChecks(root)
+        support = SupportCheck(root)
     }
 
     /// - Parameter observers: none when the configuration is wrong: then any camera is looked for.
@@ -31,7 +33,11 @@ struct EyeDoctor {
 
     private func camera(_ camera: ObserverSettings.CameraSettings) -> [Finding] {
         var findings: [Finding] = []
-        if !camera.device.isFile { findings.append(devices.cameraModule()) }
+        if !camera.device.isFile {
+            findings.append(devices.cameraModule())
+            let isModule = camera.device == .module || devices.sensor != nil && camera.device == .automatic
+            findings.append(support.finding(isModule ? devices.sensor == "imx708" ? .focusingModule : .fixedModule : .usbCamera))
+        }
         if let path = path(camera.device, stable: "/dev/srup/camera0", first: "video") {
             findings.append(devices.access(to: path, group: "video", name: "camera file"))
         }
@@ -66,6 +72,11 @@ struct EyeDoctor {
                     "I2C", .skipped, "there is no I2C bus",
                     remedy: "for a reader on I2C: dtparam=i2c_arm=on in config.txt"))
         }
+        if let port {
+            findings.append(support.finding(Self.isOnHeader(port, realName(port)) ? .serialReader : .usbReader))
+        } else if bus != nil {
+            findings.append(support.finding(.i2cReader))
+        }
         let check = WitnessCheck(
             "reader", executable: witness, arguments: ["check", "nfc", "--json", "--device", nfc.device.description],
             limit: .seconds(15))
@@ -81,6 +92,12 @@ struct EyeDoctor {
             name.hasPrefix(prefix) && !name.dropFirst(prefix.count).isEmpty
                 && name.dropFirst(prefix.count).allSatisfy(\.isNumber)
         }.map { "/dev/" + $0 }
+    }
+
+    /// Whether a serial port is the header's and not a USB adapter's.
+    private static func isOnHeader(_ port: String, _ real: String) -> Bool {
+        ["/dev/ttyS", "/dev/ttyAMA", "/dev/serial0"].contains { port.hasPrefix($0) || real.hasPrefix($0) }
+            || port == "/dev/srup/pn532-serial"
     }
 
     /// "/dev/i2c-1" for "/dev/srup/pn532-i2c".

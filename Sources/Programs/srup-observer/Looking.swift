@@ -63,6 +63,15 @@ struct NFC: LookingCommand {
     var arguments: [String] = []
 }
 
+struct Record: LookingCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "record",
+        abstract: "Record a camera, a reader, or both in a file to send, without pictures or values; see \"record --help\".")
+
+    @Argument(parsing: .captureForPassthrough)
+    var arguments: [String] = []
+}
+
 struct TestSheet: LookingCommand {
     static let configuration = CommandConfiguration(
         commandName: "test-sheet",

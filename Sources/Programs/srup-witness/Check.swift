@@ -61,7 +61,7 @@ struct CheckCamera: ParsableCommand {
 
     private func describe(_ offer: CameraOffer, _ findings: inout Findings) {
         let formats = offer.formats.map { format in
-            "\(format.name)\(format.isUnderstood ? "" : " (not read here)") \(format.sizes.prefix(6).joined(separator: " "))"
+            "\(format.name)\(format.isUnderstood ? "" : " (not read here)") \(format.sizes.prefix(6).map(\.name).joined(separator: " "))"
                 + (format.sizes.count > 6 ? " …" : "")
         }
         findings.tell(Finding("camera driver", .ok, "\(offer.card) (\(offer.driver)) at \(offer.path)"))

@@ -175,6 +175,8 @@ struct NFCRead: ParsableCommand {
         var records: [Record]?
         /// Whether an observer would take notice.
         var candidate: Bool?
+        /// Of a test sheet's value, the edge in millimetres.
+        var test: Int?
         var reason: String?
     }
 
@@ -221,13 +223,16 @@ struct NFCRead: ParsableCommand {
                 ?? "\(record.format) \(record.type ?? "") (\(record.bytes) bytes)"
         }
         let event = isTaken ? "tap" : "refused"
+        let value = PresentedValue.find(in: tap.message)
+        let test = value.flatMap { TestValue($0)?.edge }
+        let kind = test.map { "a test sheet's value of \($0) mm" } ?? (value == nil ? "no 128-bit value" : "a 128-bit value")
         show(
             Line(
                 event: event, role: tap.role.rawValue, milliseconds: milliseconds, exchanges: tap.exchanges,
-                records: records, candidate: PresentedValue.find(in: tap.message) != nil,
+                records: records, candidate: value != nil, test: test,
                 reason: isTaken ? nil : "it holds no 128-bit value"),
             "\(event) (\(tap.role.rawValue), \(milliseconds) ms): \(texts.joined(separator: ", ").withoutControls)"
-                + (PresentedValue.find(in: tap.message) != nil ? " [a 128-bit value]" : " [no 128-bit value]"))
+                + " [\(kind)]")
     }
 
     private static func record(_ record: NDEFRecord) -> Line.Record {

@@ -16,7 +16,7 @@ struct SRUPWitness: ParsableCommand {
         version: Release.version,
         subcommands: [
             CameraWitness.self, NFC.self, Serve.self, Scan.self, Capture.self, Check.self, AimCommand.self,
-            TestSheetCommand.self,
+            TestSheetCommand.self, RecordCommand.self,
         ])
 }
 

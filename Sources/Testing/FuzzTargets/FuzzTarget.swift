@@ -30,6 +30,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case invitation
     /// Lines of local programs to a device's agent, and what participants say of themselves.
     case agent
+    /// Recorded sessions.
+    case recording
 
     /// Feeds one input.
     ///
@@ -54,6 +56,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .csr: try TextTargets.csr(input)
         case .invitation: try TextTargets.invitation(input)
         case .agent: try TextTargets.agent(input)
+        case .recording: try TextTargets.recording(input)
         }
     }
 }

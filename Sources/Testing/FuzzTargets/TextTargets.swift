@@ -3,6 +3,7 @@ import Agent
 import CertificateRequests
 import Invitations
 import Participant
+import Recording
 import SRUP
 import Settings
 import WitnessLink
@@ -93,6 +94,13 @@ enum TextTargets {
             throw Violation(description: "another identification: \(said)")
         }
         return order != nil || !identification.actions.isEmpty || identification.groups != nil
+    }
+
+    static func recording(_ input: [UInt8]) throws -> Bool {
+        guard let recording = try? Recording(parsing: input) else { return false }
+        guard let bytes = try? recording.bytes() else { throw Violation(description: "it was read and cannot be written") }
+        guard try Recording(parsing: bytes) == recording else { throw Violation(description: "came back changed") }
+        return true
     }
 
     static func csr(_ input: [UInt8]) throws -> Bool {

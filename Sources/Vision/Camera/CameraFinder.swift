@@ -96,6 +96,18 @@ enum CameraFinder {
         return UInt16(String(decoding: text.prefix(count).prefix { $0 != 10 }, as: UTF8.self), radix: 16)
     }
 
+    /// "046d:082d", the vendor's and the product's number of the camera behind a device file; `nil` when it is not on USB.
+    static func usb(of path: String) -> String? {
+        let name = resolved(path).split(separator: "/").last.map(String.init) ?? ""
+        let base = "/sys/class/video4linux/\(name)/device/../"
+        guard let vendor = number(base + "idVendor"), let product = number(base + "idProduct") else { return nil }
+        func digits(_ number: UInt16) -> String {
+            let text = String(number, radix: 16)
+            return String(repeating: "0", count: 4 - text.count) + text
+        }
+        return "\(digits(vendor)):\(digits(product))"
+    }
+
     /// A camera has a second device file for metadata, which captures nothing.
     private static func canCapture(_ path: String) -> Bool {
         var device = srup_v4l2_device()

@@ -1,6 +1,8 @@
 import ArgumentParser
 import ChipSimulator
 import Glibc
+import Linux
+import Recording
 
 @main
 struct PN532Simulator: ParsableCommand {
@@ -25,6 +27,11 @@ struct PN532Simulator: ParsableCommand {
         name: .customLong("i2c"),
         help: ArgumentHelp("A chip behind an I2C bus at this socket.", valueName: "name=socket"))
     var i2c: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "A chip that answers as one has answered while \"srup-observer record --reader\" ran, behind the port that --serial "
+                + "has for this name.", valueName: "name=recording"))
+    var replay: [String] = []
     @Option(help: ArgumentHelp("Put two into one field from the beginning.", valueName: "a,b"))
     var near: [String] = []
     @Option(help: "Where to take commands: the path of a Unix socket.")
@@ -53,7 +60,17 @@ struct PN532Simulator: ParsableCommand {
         let simulation = Simulation(
             isAirTimed: !(immediate || immediateAir), isFirmwareTimed: !(immediate || immediateFirmware))
         let isBusImmediate = immediate || immediateBus
+        let recordings = try replay.map(pair)
+        for (name, path) in recordings where try !serial.map(pair).contains(where: { $0.0 == name }) {
+            throw ValidationError("--replay \(name)=\(path): --serial has no port of this name")
+        }
         for (name, path) in try serial.map(pair) {
+            if let (_, file) = recordings.first(where: { $0.0 == name }) {
+                simulation.addRecorded(
+                    name, path: path, try recorded(file).line, speed: isBusImmediate ? 0 : speed,
+                    isTimed: !(immediate || immediateFirmware))
+                continue
+            }
             simulation.addSerial(name, path: path, speed: isBusImmediate ? 0 : speed)
         }
         for (name, path) in try i2c.map(pair) {
@@ -71,6 +88,16 @@ struct PN532Simulator: ParsableCommand {
         print("ready")
         fflush(nil)
         simulation.run()
+    }
+
+    private func recorded(_ path: String) throws -> Recording {
+        do {
+            let recording = try Recording(contentsOf: path)
+            guard recording.reader != nil else { throw ValidationError("\(path): there is no reader in it") }
+            return recording
+        } catch let error as RecordingError {
+            throw ValidationError("\(path): \(error)")
+        }
     }
 
     private func pair(_ text: String) throws -> (String, String) {

@@ -1,8 +1,12 @@
+import NFCProtocols
+
 /// Between chip and host.
 protocol ChipBus: AnyObject {
     /// Sends TFI and data to the host.
     func send(_ body: [UInt8])
     func sendError()
+    /// Sends bytes as they are.
+    func sendBytes(_ bytes: [UInt8])
     /// In bits a second.
     func setSpeed(_ speed: Int)
     /// Power down: woken by the host's next bytes.

@@ -1,5 +1,6 @@
 import Linux
 import Glibc
+import NFCProtocols
 
 /// The chip as an I2C slave behind a Unix socket: what the preloaded shim and the bridge's simulation connect to.
 ///
@@ -131,6 +132,8 @@ final class I2CPort: ChipBus {
     }
 
     func sendError() { frames.append(HostFrame.error) }
+
+    func sendBytes(_ bytes: [UInt8]) { frames.append(bytes) }
     func setSpeed(_ speed: Int) {}
     func sleep() {}
 }

@@ -1,11 +1,12 @@
 import CLinux
 import Glibc
+import NFCProtocols
 
 /// The chip's high speed UART on a pseudo terminal, with the time that bytes take.
 final class SerialPort: ChipBus {
     let path: String
     private let loop: EventLoop
-    private let chip: Chip
+    private let chip: any HostedChip
     private var terminal: Int32 = -1
     /// Held open: a pseudo terminal that nobody has open hangs up.
     private var keeper: Int32 = -1
@@ -26,7 +27,7 @@ final class SerialPort: ChipBus {
     private(set) var bytesMoved = 0
 
     /// - Parameter speed: in bits a second; 0: bytes take no time.
-    init(path: String, chip: Chip, speed: Int) {
+    init(path: String, chip: any HostedChip, speed: Int) {
         self.path = path
         self.chip = chip
         self.speed = speed
@@ -107,9 +108,14 @@ final class SerialPort: ChipBus {
                 faults.withoutAck -= 1
                 return
             }
+            guard body.first == 0xD4, body.count > 1 else {
+                write(HostFrame.ackBytes)
+                return sendError()
+            }
+            let command = Array(body.dropFirst())
+            guard chip.acknowledges(command) else { return }
             write(HostFrame.ackBytes)
-            guard body.first == 0xD4, body.count > 1 else { return sendError() }
-            chip.execute(Array(body.dropFirst()))
+            chip.execute(command)
         }
     }
 
@@ -119,6 +125,11 @@ final class SerialPort: ChipBus {
     }
 
     func sendError() { write(HostFrame.error) }
+
+    func sendBytes(_ bytes: [UInt8]) {
+        framesOut += 1
+        write(bytes)
+    }
 
     private func write(_ bytes: [UInt8]) {
         bytesMoved += bytes.count

@@ -1,4 +1,5 @@
 import NFCProtocols
+import Recording
 
 /// Chips, tags, and the field that they share.
 public final class Simulation {
@@ -7,6 +8,7 @@ public final class Simulation {
     private var chips: [String: Chip] = [:]
     private var serial: [String: SerialPort] = [:]
     private var i2c: [String: I2CPort] = [:]
+    private var recorded: [String: RecordedChip] = [:]
     private var control: ControlSocket?
 
     /// - Parameters:
@@ -22,6 +24,17 @@ public final class Simulation {
     public func addSerial(_ name: String, path: String, speed: Int) {
         let chip = Chip(name: name, field: field)
         chips[name] = chip
+        serial[name] = SerialPort(path: path, chip: chip, speed: speed)
+    }
+
+    /// A chip out of a recording, behind a serial port. It is in no field.
+    ///
+    /// - Parameters:
+    ///   - speed: in bits a second; 0: bytes take no time.
+    ///   - isTimed: whether the chip's answers take the time that they took.
+    public func addRecorded(_ name: String, path: String, _ line: [RecordedExchange], speed: Int, isTimed: Bool) {
+        let chip = RecordedChip(line, loop: loop, isTimed: isTimed)
+        recorded[name] = chip
         serial[name] = SerialPort(path: path, chip: chip, speed: speed)
     }
 
@@ -100,6 +113,11 @@ public final class Simulation {
             words.append("\(name).out=\(port.framesOut)")
             words.append("\(name).aborts=\(port.aborts)")
             words.append("\(name).bytes=\(port.bytesMoved)")
+        }
+        for (name, chip) in recorded.sorted(by: { $0.key < $1.key }) {
+            words.append("\(name).replayed=\(chip.progress.done)")
+            words.append("\(name).recorded=\(chip.progress.all)")
+            words.append("\(name).unknown=\(chip.unknown)")
         }
         for (name, port) in i2c.sorted(by: { $0.key < $1.key }) {
             words.append("\(name).transactions=\(port.transactions)")

@@ -1,4 +1,4 @@
-/// A frame between host and chip (NXP UM0701-02, section 6.2).
+/// A frame between a PN532 and its host (NXP UM0701-02, section 6.2).
 ///
 /// ```
 ///  00 00 FF  LEN LCS         TFI data DCS 00     normal: LEN + LCS = 0
@@ -6,17 +6,21 @@
 ///  00 00 FF  00 FF 00                            ACK
 ///  00 00 FF  FF 00 00                            NACK
 /// ```
-enum HostFrame: Equatable {
+public enum HostFrame: Sendable, Hashable {
     case ack
     case nack
     /// TFI and data.
     case information([UInt8])
 
-    static let ackBytes: [UInt8] = [0x00, 0x00, 0xFF, 0x00, 0xFF, 0x00]
+    /// An ACK on the line.
+    public static let ackBytes: [UInt8] = [0x00, 0x00, 0xFF, 0x00, 0xFF, 0x00]
+    /// A NACK on the line.
+    public static let nackBytes: [UInt8] = [0x00, 0x00, 0xFF, 0xFF, 0x00, 0x00]
     /// What the chip says to a command that it does not understand.
-    static let error: [UInt8] = [0x00, 0x00, 0xFF, 0x01, 0xFF, 0x7F, 0x81, 0x00]
+    public static let error: [UInt8] = [0x00, 0x00, 0xFF, 0x01, 0xFF, 0x7F, 0x81, 0x00]
 
-    static func bytes(_ body: [UInt8]) -> [UInt8] {
+    /// The frame on the line of TFI and data.
+    public static func bytes(_ body: [UInt8]) -> [UInt8] {
         let sum = body.reduce(UInt8(0)) { $0 &+ $1 }
         let tail: [UInt8] = [0 &- sum, 0x00]
         if body.count < 256 {
@@ -30,18 +34,31 @@ enum HostFrame: Equatable {
 }
 
 /// Finds frames in a stream of bytes, and the next one after garbage.
-struct HostFrameReader {
+public struct HostFrameReader: Sendable {
     private var bytes: [UInt8] = []
+    /// Bytes that were in no frame, nor before one (00, 55), since the beginning.
+    public private(set) var noise = 0
 
-    mutating func append(_ more: some Sequence<UInt8>) {
+    /// No byte has come yet.
+    public init() {}
+
+    /// Takes what has come.
+    public mutating func append(_ more: some Sequence<UInt8>) {
         bytes += more
     }
 
-    mutating func clear() {
+    /// Forgets what has come.
+    public mutating func clear() {
         bytes.removeAll()
     }
 
-    mutating func next() -> HostFrame? {
+    private mutating func remove(_ count: Int, isNoise: Bool = true) {
+        if isNoise { noise += bytes.prefix(count).count { $0 != 0x00 && $0 != 0x55 } }
+        bytes.removeFirst(count)
+    }
+
+    /// The next whole frame; `nil` when more has to come first.
+    public mutating func next() -> HostFrame? {
         while true {
             guard
                 let start = bytes.indices.first(where: {
@@ -49,17 +66,17 @@ struct HostFrameReader {
                 })
             else {
                 // What cannot be the beginning of a frame goes.
-                if bytes.count > 1 { bytes.removeFirst(bytes.count - 1) }
+                if bytes.count > 1 { remove(bytes.count - 1) }
                 return nil
             }
-            bytes.removeFirst(start)
+            remove(start)
             guard bytes.count >= 4 else { return nil }
             if bytes[2] == 0x00, bytes[3] == 0xFF {
-                bytes.removeFirst(4)
+                remove(4, isNoise: false)
                 return .ack
             }
             if bytes[2] == 0xFF, bytes[3] == 0x00 {
-                bytes.removeFirst(4)
+                remove(4, isNoise: false)
                 return .nack
             }
             let isExtended = bytes[2] == 0xFF && bytes[3] == 0xFF
@@ -70,13 +87,13 @@ struct HostFrameReader {
                 isExtended
                 ? bytes[4] &+ bytes[5] &+ bytes[6] == 0 && length <= 300 : bytes[2] &+ bytes[3] == 0 && length > 0
             guard isSound else {
-                bytes.removeFirst(2)
+                remove(2)
                 continue
             }
             guard bytes.count >= head + length + 1 else { return nil }
             let body = Array(bytes[head..<head + length])
             let sum = body.reduce(bytes[head + length]) { $0 &+ $1 }
-            bytes.removeFirst(head + length + 1)
+            remove(head + length + 1, isNoise: sum != 0)
             // The chip ignores a frame whose checksum is wrong.
             if sum == 0 { return .information(body) }
         }
