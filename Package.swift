@@ -441,7 +441,8 @@ let package = Package(
         tests(
             "CameraTests", in: "Vision",
             [
-                "Addresses", "AimPage", "Camera", "CameraRecording", "CodeReader", "CodeWriter", "Linux", "Luma", "ObservedValue",
+                "Addresses", "AimPage", "Camera", "CameraRecording", "CodeReader", "CodeWriter", "Linux", "Luma",
+                "ObservedValue",
                 "Recording", "Scene", "TestProcesses",
             ],
             resources: [.copy("cameras")]),

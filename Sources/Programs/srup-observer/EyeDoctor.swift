@@ -36,7 +36,8 @@ struct EyeDoctor {
         if !camera.device.isFile {
             findings.append(devices.cameraModule())
             let isModule = camera.device == .module || devices.sensor != nil && camera.device == .automatic
-            findings.append(support.finding(isModule ? devices.sensor == "imx708" ? .focusingModule : .fixedModule : .usbCamera))
+            findings.append(
+                support.finding(isModule ? devices.sensor == "imx708" ? .focusingModule : .fixedModule : .usbCamera))
         }
         if let path = path(camera.device, stable: "/dev/srup/camera0", first: "video") {
             findings.append(devices.access(to: path, group: "video", name: "camera file"))

@@ -66,7 +66,8 @@ struct NFC: LookingCommand {
 struct Record: LookingCommand {
     static let configuration = CommandConfiguration(
         commandName: "record",
-        abstract: "Record a camera, a reader, or both in a file to send, without pictures or values; see \"record --help\".")
+        abstract:
+            "Record a camera, a reader, or both in a file to send, without pictures or values; see \"record --help\".")
 
     @Argument(parsing: .captureForPassthrough)
     var arguments: [String] = []

@@ -18,6 +18,7 @@ struct SRUPObserver: AsyncParsableCommand {
             AcceptCommand.self,
             SignalCommand.self,
             Scan.self,
-            Capture.self, Aim.self, NFC.self, OpticsCommand.self, TestSheet.self, Record.self, Prepare.self, InstallUpdate.self,
+            Capture.self, Aim.self, NFC.self, OpticsCommand.self, TestSheet.self, Record.self, Prepare.self,
+            InstallUpdate.self,
         ])
 }

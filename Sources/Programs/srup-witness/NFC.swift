@@ -225,7 +225,8 @@ struct NFCRead: ParsableCommand {
         let event = isTaken ? "tap" : "refused"
         let value = PresentedValue.find(in: tap.message)
         let test = value.flatMap { TestValue($0)?.edge }
-        let kind = test.map { "a test sheet's value of \($0) mm" } ?? (value == nil ? "no 128-bit value" : "a 128-bit value")
+        let kind =
+            test.map { "a test sheet's value of \($0) mm" } ?? (value == nil ? "no 128-bit value" : "a 128-bit value")
         show(
             Line(
                 event: event, role: tap.role.rawValue, milliseconds: milliseconds, exchanges: tap.exchanges,

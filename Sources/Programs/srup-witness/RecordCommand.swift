@@ -36,15 +36,18 @@ struct RecordMake: ParsableCommand {
             Exit codes: 0 the file is written, 69 there was nothing to record.
             """)
 
-    @Option(help: ArgumentHelp("The camera: \(CameraAddress.forms).", valueName: "camera"), transform: Self.parsedCamera)
+    @Option(
+        help: ArgumentHelp("The camera: \(CameraAddress.forms).", valueName: "camera"), transform: Self.parsedCamera)
     var camera: CameraAddress?
-    @Option(help: ArgumentHelp("The reader: \(ReaderAddress.forms).", valueName: "reader"), transform: Self.parsedReader)
+    @Option(
+        help: ArgumentHelp("The reader: \(ReaderAddress.forms).", valueName: "reader"), transform: Self.parsedReader)
     var reader: ReaderAddress?
     @Option(help: ArgumentHelp("The picture size to ask the camera for.", valueName: "WxH"))
     var size = "1280x720"
     @Option(help: ArgumentHelp("Record each for so many seconds, 1 to 120.", valueName: "n"))
     var seconds = 10.0
-    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write; one that is there is replaced.", valueName: "file"))
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("The file to write; one that is there is replaced.", valueName: "file"))
     var output: String
 
     private static let parsedCamera: @Sendable (String) throws -> CameraAddress = { text in
@@ -57,7 +60,8 @@ struct RecordMake: ParsableCommand {
     func validate() throws {
         guard camera != nil || reader != nil else { throw ValidationError("say what to record: --camera, --reader") }
         guard (1...120).contains(seconds) else { throw ValidationError("--seconds must be from 1 to 120") }
-        guard let size = EyeOptions.parsed(size), (64...8192).contains(size.width), (64...8192).contains(size.height) else {
+        guard let size = EyeOptions.parsed(size), (64...8192).contains(size.width), (64...8192).contains(size.height)
+        else {
             throw ValidationError("--size must be like 1280x720")
         }
         if case .i2c = reader { throw ValidationError(Self.noLine) }

@@ -12,7 +12,8 @@ enum RecordingText {
 
     static func summary(_ line: [RecordedExchange], _ taps: [RecordedTap], blanked: Int) -> String {
         let tests = taps.count { $0.test != nil }
-        return "reader: \(line.count) frames; \(tests) taps with a test sheet's value; of \(blanked) contacts what was said is blanked"
+        return
+            "reader: \(line.count) frames; \(tests) taps with a test sheet's value; of \(blanked) contacts what was said is blanked"
     }
 
     /// Everything but the pictures' pixels.
@@ -37,7 +38,8 @@ enum RecordingText {
         for (index, frame) in recording.frames.enumerated() {
             let what =
                 frame.tests.isEmpty
-                ? "blanked" : "blanked but for a test sheet's codes of " + frame.tests.map { "\($0) mm" }.joined(separator: ", ")
+                ? "blanked"
+                : "blanked but for a test sheet's codes of " + frame.tests.map { "\($0) mm" }.joined(separator: ", ")
             lines.append("picture \(index + 1) at \(frame.ms) ms: \(frame.picture.count) bytes of PNG, \(what)")
         }
         if let tally = recording.tally { lines.append(summary(recording.frames, tally)) }

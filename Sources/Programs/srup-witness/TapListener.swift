@@ -52,7 +52,9 @@ final class TapListener {
             if case .exited = end, !goesOn() { break }
             if case .killed = end, goesOn() { problems.append("libnfc has ended its process; that is recorded") }
         }
-        if tee.isFull { problems.append("the line was busy: after \(SerialTee.maximumEvents) frames no more is recorded") }
+        if tee.isFull {
+            problems.append("the line was busy: after \(SerialTee.maximumEvents) frames no more is recorded")
+        }
         if let loss = tee.loss { problems.append("the reader's line was lost (\(loss)); what came before is recorded") }
     }
 

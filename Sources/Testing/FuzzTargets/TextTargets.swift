@@ -98,7 +98,9 @@ enum TextTargets {
 
     static func recording(_ input: [UInt8]) throws -> Bool {
         guard let recording = try? Recording(parsing: input) else { return false }
-        guard let bytes = try? recording.bytes() else { throw Violation(description: "it was read and cannot be written") }
+        guard let bytes = try? recording.bytes() else {
+            throw Violation(description: "it was read and cannot be written")
+        }
         guard try Recording(parsing: bytes) == recording else { throw Violation(description: "came back changed") }
         return true
     }

@@ -110,7 +110,8 @@ public struct CameraOffer: Sendable, Hashable {
         return sizes
     }
 
-    private static func rates(_ device: srup_v4l2_device, _ fourCC: UInt32, _ width: UInt32, _ height: UInt32) -> [Double]
+    private static func rates(_ device: srup_v4l2_device, _ fourCC: UInt32, _ width: UInt32, _ height: UInt32)
+        -> [Double]
     {
         func rate(_ interval: v4l2_fract) -> Double? {
             interval.numerator > 0 && interval.denominator > 0

@@ -74,7 +74,8 @@ public struct CameraRecorder {
             camera: try camera(source, width: width, height: height), frames: recorder.frames, tally: tally, loss: loss)
     }
 
-    private static func camera(_ source: any FrameSource, width: Int, height: Int) throws(CameraError) -> RecordedCamera {
+    private static func camera(_ source: any FrameSource, width: Int, height: Int) throws(CameraError) -> RecordedCamera
+    {
         var offer: CameraOffer?
         if let device = source as? V4L2Camera {
             // One that has just been unplugged offers nothing any more.

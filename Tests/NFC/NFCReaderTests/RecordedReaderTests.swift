@@ -12,9 +12,10 @@ import Testing
     /// All recordings that there are, those of users as well.
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../Recordings").standardizedFileURL.path
-    static let shipped = (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted().filter { name in
-        name.hasSuffix(".jsonl") && (try? Recording(contentsOf: "\(folder)/\(name)"))?.reader != nil
-    } ?? []
+    static let shipped =
+        (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted().filter { name in
+            name.hasSuffix(".jsonl") && (try? Recording(contentsOf: "\(folder)/\(name)"))?.reader != nil
+        } ?? []
 
     /// What a tap is made with: a tag, or a peer that presents a value.
     enum Manner: String, CaseIterable { case type2, type4, peer, card }
@@ -26,7 +27,8 @@ import Testing
         let file = readers.runner.path("session.jsonl")
         try readers.runner.start(
             "srup-observer",
-            ["record", "--reader", readers.chips.connstring("a"), "--seconds", "\(seconds)", "--output", file], as: "record")
+            ["record", "--reader", readers.chips.connstring("a"), "--seconds", "\(seconds)", "--output", file],
+            as: "record")
         func said(_ count: Int) -> Bool {
             let text = (try? String(contentsOfFile: readers.runner.path("log/record.log"), encoding: .utf8)) ?? ""
             return text.components(separatedBy: "reader: a tap gave").count > count
@@ -75,7 +77,9 @@ import Testing
         let text = (try? String(contentsOfFile: runner.path("log/read.log"), encoding: .utf8)) ?? ""
         return text.split(separator: "\n").compactMap { line in
             let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
-            guard let object, object["event"] as? String == "tap", let role = object["role"] as? String else { return nil }
+            guard let object, object["event"] as? String == "tap", let role = object["role"] as? String else {
+                return nil
+            }
             return "\(role) \(object["test"] as? Int ?? -1)"
         }
     }
@@ -173,7 +177,8 @@ import Testing
             [
                 LineEvent(ms: Double(2 * index), isFromHost: true, content: .frame(.information([0xD4] + exchange.0))),
                 LineEvent(ms: Double(2 * index), isFromHost: false, content: .frame(.ack)),
-                LineEvent(ms: Double(2 * index + 1), isFromHost: false, content: .frame(.information([0xD5] + exchange.1))),
+                LineEvent(
+                    ms: Double(2 * index + 1), isFromHost: false, content: .frame(.information([0xD5] + exchange.1))),
             ]
         }
     }
@@ -184,7 +189,9 @@ import Testing
         return []
     }
 
-    static let listed: ([UInt8], [UInt8]) = ([0x4A, 1, 0], [0x4B, 1, 1, 0x00, 0x44, 0x00, 7, 4, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6])
+    static let listed: ([UInt8], [UInt8]) = (
+        [0x4A, 1, 0], [0x4B, 1, 1, 0x00, 0x44, 0x00, 7, 4, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6]
+    )
 
     /// Reads of a Type 2 tag with this memory, and 12 bytes before it.
     static func tag(_ memory: [UInt8]) -> [([UInt8], [UInt8])] {
@@ -248,7 +255,8 @@ import Testing
 
     @Test func whatAnswersNothingThatWasAskedIsBlanked() {
         let exchanges: [([UInt8], [UInt8])] = [
-            ([0x40, 1, 0x30, 4], [0x41, 0] + Self.secret), ([0x02], [0x99] + Self.secret), ([0x60], [0x61] + Self.secret),
+            ([0x40, 1, 0x30, 4], [0x41, 0] + Self.secret), ([0x02], [0x99] + Self.secret),
+            ([0x60], [0x61] + Self.secret),
         ]
         let result = Blanking.of(Self.events(exchanges))
         let blank = [UInt8?](repeating: nil, count: 16)
@@ -275,7 +283,8 @@ import Testing
 
     static func put(_ message: [UInt8], _ ns: UInt8 = 0) -> [UInt8] {
         PDU.information(
-            dsap: 4, ssap: 32, ns: ns, nr: 0, information: SNEPHeader(code: 2, length: UInt32(message.count)).bytes + message
+            dsap: 4, ssap: 32, ns: ns, nr: 0,
+            information: SNEPHeader(code: 2, length: UInt32(message.count)).bytes + message
         ).bytes
     }
 
@@ -291,14 +300,16 @@ import Testing
 
     /// What else peers say.
     static let talks: [[[UInt8]]] = {
-        let part = PDU.information(dsap: 4, ssap: 32, ns: 1, nr: 0, information: [0x10, 0x02, 0, 0, 0, 30] + secret).bytes
+        let part = PDU.information(dsap: 4, ssap: 32, ns: 1, nr: 0, information: [0x10, 0x02, 0, 0, 0, 30] + secret)
+            .bytes
         let named = PDU.connect(dsap: 1, ssap: 32, PDU.Connect(service: "urn:nfc:xsn:acme:0123456789")).bytes
         let loose = PDU.unnumbered(dsap: 4, ssap: 32, information: secret).bytes
         let longer: [UInt8] = connect + [0x7F, 16] + secret
         return [
             [connect, put(message(secret))], [connect, put(test), put(message(secret), 1)],
             // A part of a message; a service's name; a PDU without a connection; bytes behind a PDU; no PDU at all.
-            [connect, put(test), part], [named, put(test)], [loose, put(test)], [longer, put(test)], [put(test), secret],
+            [connect, put(test), part], [named, put(test)], [loose, put(test)], [longer, put(test)],
+            [put(test), secret],
         ]
     }()
 

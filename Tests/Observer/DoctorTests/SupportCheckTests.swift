@@ -43,7 +43,8 @@ import Testing
             for (mark, boards) in zip(Self.marks, row.boards) {
                 for (board, model) in Self.models {
                     let finding = try finding(model, mark, eye)
-                    #expect(finding.state == (boards.contains(board) ? .ok : .warning), "\(board) \(name): \(finding.says)")
+                    #expect(
+                        finding.state == (boards.contains(board) ? .ok : .warning), "\(board) \(name): \(finding.says)")
                 }
             }
             // A machine without a device tree.
@@ -59,7 +60,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "Raspberry Pi 3 Model B Rev 1.2", "Raspberry Pi Compute Module 4 Rev 1.0", "Raspberry Pi 500 Rev 1.0", "Something else",
+        "Raspberry Pi 3 Model B Rev 1.2", "Raspberry Pi Compute Module 4 Rev 1.0", "Raspberry Pi 500 Rev 1.0",
+        "Something else",
     ])
     func ofOtherModelsNothingIsSaid(_ model: String) throws {
         #expect(try finding(model, nil, .usbCamera).state == .skipped)

@@ -65,13 +65,15 @@ import Testing
         let lines = bytes.split(separator: 10)
         let short = Array(lines.dropLast(2).joined(separator: [10])) + [10]
         #expect(throws: RecordingError.cut) { try Recording(parsing: short) }
-        let missing = Array((lines[..<5] + lines[6...]).joined(separator: [10])) + [10]
+        let missing = Array((lines[..<6] + lines[7...]).joined(separator: [10])) + [10]
         #expect(throws: RecordingError.cut) { try Recording(parsing: missing) }
     }
 
     @Test(arguments: [
-        ("", RecordingError.noRecording), ("rubbish", .noRecording), ("{}", .noRecording), (#"{"recording":2}"#, .version(2)),
-        (#"{"recording":-1}"#, .version(-1)), (#"{"recording":1e99}"#, .noRecording), (#"{"recording":"1"}"#, .noRecording),
+        ("", RecordingError.noRecording), ("rubbish", .noRecording), ("{}", .noRecording),
+        (#"{"recording":2}"#, .version(2)),
+        (#"{"recording":-1}"#, .version(-1)), (#"{"recording":1e99}"#, .noRecording),
+        (#"{"recording":"1"}"#, .noRecording),
     ])
     func aFirstLineThatSaysSomethingElseIsTold(_ head: String, _ error: RecordingError) {
         #expect(throws: error) { try Recording(parsing: Self.text([head, #"{"end":{"lines":1}}"#])) }
@@ -85,9 +87,16 @@ import Testing
         (#"{"frame":{"ms":1,"tests":[]}}"#, #""picture" is missing"#),
         (#"{"line":{"ms":1,"host":"d402"}}"#, "there is no reader for it"),
         (#"{"tap":{"ms":1,"role":"type2"}}"#, "there is no reader for it"),
-        (#"{"reader":{"speed":0}}"#, #""speed" is none"#), (#"{"reader":{"speed":"fast"}}"#, #""speed" is of another type"#),
-        (#"{"camera":{"driver":"d","card":"\u0007","formats":[],"controls":[],"format":"","width":1,"height":1}}"#, "a text is too long, or has other characters than printable ASCII"),
-        (#"{"camera":{"driver":"d","card":"c","formats":[],"controls":[],"format":"","width":9000,"height":1}}"#, "its size is none"),
+        (#"{"reader":{"speed":0}}"#, #""speed" is none"#),
+        (#"{"reader":{"speed":"fast"}}"#, #""speed" is of another type"#),
+        (
+            #"{"camera":{"driver":"d","card":"\u0007","formats":[],"controls":[],"format":"","width":1,"height":1}}"#,
+            "a text is too long, or has other characters than printable ASCII"
+        ),
+        (
+            #"{"camera":{"driver":"d","card":"c","formats":[],"controls":[],"format":"","width":9000,"height":1}}"#,
+            "its size is none"
+        ),
         (#"{"recording":1}"#, "it is a first or last line in the middle"),
         (#"{"other":1}"#, "it is none of camera, frame, frames, reader, line, tap"), ("[", "it is no JSON object"),
         ("", "it is no JSON object"),

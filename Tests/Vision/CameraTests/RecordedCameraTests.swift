@@ -17,9 +17,10 @@ import Testing
     /// All recordings that there are, those of users as well.
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../Recordings").standardizedFileURL.path
-    static let shipped = (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted().filter { name in
-        name.hasSuffix(".jsonl") && (try? Recording(contentsOf: "\(folder)/\(name)"))?.camera != nil
-    } ?? []
+    static let shipped =
+        (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted().filter { name in
+            name.hasSuffix(".jsonl") && (try? Recording(contentsOf: "\(folder)/\(name)"))?.camera != nil
+        } ?? []
 
     static let (width, height) = (640, 480)
 
@@ -103,7 +104,9 @@ import Testing
         guard let first = pictures.first?.picture else { return }
         var stream = Array("YUV4MPEG2 W\(first.width) H\(first.height) F20:1 Cmono\n".utf8)
         // A pipe is read once, and frames that nobody is ready for are passed over: it plays them four times.
-        for (picture, _) in pictures + pictures + pictures + pictures { stream += Array("FRAME\n".utf8) + picture.pixels }
+        for (picture, _) in pictures + pictures + pictures + pictures {
+            stream += Array("FRAME\n".utf8) + picture.pixels
+        }
         try Data(stream).write(to: URL(fileURLWithPath: runner.path("session.y4m")))
         #expect(try Self.seen(runner, "y4m:\(runner.path("session.y4m"))", frames: 12) == expected)
         let fifo = runner.path("fifo")
@@ -132,7 +135,8 @@ import Testing
         }
         try machine.plug(7, lines, name: camera.card)
         let output = try machine.witness([
-            "capture", "--json", "--device", "/dev/video7", "--size", "\(camera.width)x\(camera.height)", "--frames", "20",
+            "capture", "--json", "--device", "/dev/video7", "--size", "\(camera.width)x\(camera.height)", "--frames",
+            "20",
             "--seconds", "20",
         ])
         #expect(Self.tests(output.joined(separator: "\n")) == Self.expected(recording), "\(output)")
