@@ -55,7 +55,7 @@ struct Registrations: Sendable {
 
     /// What one address of this machine registers: below what the key service allows one at once.
     private static let perAddress = 250
-    private static let atOnce = 8
+    static let atOnce = 8
 
     /// - Returns: the identities, and how long each registration took, in seconds.
     /// - Throws: ``KeyServiceError``, ``CryptoError``.

@@ -9,33 +9,100 @@ struct LoadBenchmark: AsyncParsableCommand {
         commandName: "load-benchmark",
         abstract: "Plays many devices and observers to the real programs over TLS, and measures what a join costs.",
         discussion: """
-            Starts key service, Mosquitto and C2 server from the folder of programs; with two folders two networks, which are
-            measured in turn, "before" and "after". All devices register at the key service, connect and are looked up once;
-            what is measured then is joins of known identities that do not belong.
+            Starts key service, Mosquitto and C2 server from a folder of programs; with two folders two networks, which are
+            measured in turn, "before" and "after". All devices register at the real key service, connect, and are looked up
+            once by the C2 server; the joins that are measured are those of identities that it knows and that do not belong.
+
+            Without a scenario, simple and observed joins are measured. For them the limits of one sender and of joins under
+            way are lifted in c2.toml; all other scenarios have the usual limits, unless joins are measured in the same run.
             """)
 
-    @Option(parsing: .upToNextOption, help: "The folder with srup-c2 and libBrokerGuard.so; two: before and after.")
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "The folder with srup-c2 and libBrokerGuard.so; two: before and after. Default: the bench's own.",
+            valueName: "folder"))
     var programs: [String] = [ProgramRunner.ownFolder]
-    @Option(help: "How many devices.")
-    var devices = 200
+    @Option(parsing: .upToNextOption, help: "How many devices; several values are measured one after the other.")
+    var devices = [200]
     @Option(parsing: .upToNextOption, help: "How many ask at once; several values are measured one after the other.")
     var atOnce = [64]
-    @Option(help: "How many observers; each looks at 32 devices at once, and says VALID at once.")
+    @Option(help: "How many observers; each has 32 places and says VALID as soon as it is asked.")
     var observers = 8
-    @Flag(help: "Simple joins (default: simple and observed ones).")
-    var simple = false
-    @Flag(help: "Observed joins.")
-    var observed = false
-    @Option(help: "How often each is measured.")
+    @Option(help: "How often joins are measured in each case.")
     var rounds = 3
-    @Option(help: "Write everything to this file, as JSON.")
-    var json: String?
     @Option(help: "How many RSA keys the devices share.")
     var keys = 64
 
+    @Flag(help: "Scenario: simple joins.")
+    var simple = false
+    @Flag(help: "Scenario: observed joins. With --burst: the burst is of those.")
+    var observed = false
+    @Option(
+        help: ArgumentHelp(
+            "Scenario: so many devices ask at the same moment, once; how many are never answered.", valueName: "devices"))
+    var burst: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Scenario: so many identities that the server has never met ask at the same moment.", valueName: "devices"))
+    var firstJoins: Int?
+    @Option(
+        help: ArgumentHelp("Scenario: members send so many values a second in all.", valueName: "per second"))
+    var data: Double?
+    @Option(help: ArgumentHelp("How long members send values.", valueName: "seconds"))
+    var dataTime = 20.0
+    @Flag(help: "Scenario: all devices lose their connection at once and come back.")
+    var reconnectStorm = false
+    @Option(help: ArgumentHelp("Scenario: broker or c2 is ended and started again.", valueName: "broker|c2"))
+    var restart: [String] = []
+    @Option(help: ArgumentHelp("How long the scenarios after joins wait for answers.", valueName: "seconds"))
+    var wait = 60.0
+    @Flag(help: "Leave the server's limits as they are when joins are measured, too.")
+    var usualLimits = false
+
+    @Option(help: "Write everything to this file, as JSON.")
+    var json: String?
+
+    /// Whether joins are measured, of which kinds.
+    var kinds: [Bool] {
+        let others = burst != nil || firstJoins != nil || data != nil || reconnectStorm || !restart.isEmpty
+        if burst != nil, !simple { return [] }
+        if simple || observed { return [false, true].filter { $0 ? observed : simple } }
+        return others ? [] : [false, true]
+    }
+
+    /// The broker's configuration lets in no more.
+    private static let maximumConnections = 9_900
+
+    func validate() throws {
+        guard (1...2).contains(programs.count) else { throw ValidationError("--programs takes one folder or two") }
+        for folder in programs where !FileManager.default.isExecutableFile(atPath: folder + "/srup-c2") {
+            throw ValidationError("there is no srup-c2 in \(folder)")
+        }
+        guard let most = devices.max(), let least = devices.min(), least > 0, atOnce.allSatisfy({ $0 > 0 }) else {
+            throw ValidationError("--devices and --at-once take numbers above 0")
+        }
+        guard observers > 0 || !observed && !kinds.contains(true) else {
+            throw ValidationError("observed joins need --observers")
+        }
+        for number in [burst, firstJoins].compactMap({ $0 }) where number < 1 {
+            throw ValidationError("--burst and --first-joins take numbers above 0")
+        }
+        guard restart.allSatisfy({ ["broker", "c2"].contains($0) }) else {
+            throw ValidationError("--restart takes broker or c2")
+        }
+        guard rounds > 0, (1...1000).contains(keys), observers >= 0, data ?? 1 > 0, dataTime > 0, wait > 0 else {
+            throw ValidationError("--rounds, --keys, --data, --data-time and --wait take numbers above 0; --keys at most 1000")
+        }
+        let connections = max(most, burst ?? 0) + observers + (firstJoins ?? 0)
+        guard connections <= Self.maximumConnections else {
+            throw ValidationError("\(connections) connections are more than a broker takes: \(Self.maximumConnections) at most")
+        }
+    }
+
     func run() async throws {
         load_print_lines()
-        try Self.allowManyFiles()
+        try allowManyFiles()
         do {
             try await Bench(self).run()
         } catch let failure as ProgramRunner.Failure {
@@ -44,101 +111,15 @@ struct LoadBenchmark: AsyncParsableCommand {
         }
     }
 
-    /// Each connection is a descriptor here, and one in the broker, which inherits the limit.
-    private static func allowManyFiles() throws {
+    /// Each connection is a descriptor here, and one in a broker, which inherits the limit.
+    private func allowManyFiles() throws {
+        let wanted = (max(devices.max() ?? 0, burst ?? 0) + observers + (firstJoins ?? 0)) * programs.count + 200
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        guard limit.rlim_max >= wanted else {
+            throw ValidationError("\(wanted) descriptors are needed, and \(limit.rlim_max) are allowed: ulimit -Hn \(wanted)")
+        }
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    }
-}
-
-/// One run of the bench.
-struct Bench {
-    let options: LoadBenchmark
-
-    init(_ options: LoadBenchmark) { self.options = options }
-
-    /// Who asks for more than the server's usual limits is not what is measured.
-    private static let limits = [
-        "joins": 100_000, "joins_of_one_type": 100_000, "joins_by_one_observer": 100_000,
-        "messages_per_second": 100_000, "joins_per_minute": 100_000,
-    ]
-
-    func run() async throws {
-        let counter = ProgramRunner.ownFolder + "/libSyncCounter.so"
-        guard FileManager.default.fileExists(atPath: counter) else {
-            throw ProgramRunner.Failure(description: "\(counter) is missing: swift build --package-path Benchmarks --product SyncCounter")
-        }
-        guard (1...2).contains(options.programs.count) else {
-            throw ValidationError("--programs takes one folder or two")
-        }
-        let names = options.programs.count == 2 ? ["before", "after"] : ["programs"]
-        print("making \(options.keys) keys")
-        let pool = try KeyPool(options.keys)
-        var report = Report(
-            machine: Report.machineWords(), builds: [:], signaturesPerSecond: try pool.signaturesPerSecond())
-        print("machine: \(report.machine); one core signs \(Int(report.signaturesPerSecond)) times a second (RSA-2048)")
-        let loop = BrokerLoop()
-        var stages: [Stage] = []
-        defer { for stage in stages { stage.close() } }
-        for (name, folder) in zip(names, options.programs) {
-            let path = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
-            report.builds[name] = Self.build(path)
-            print("\(name): \(path), \(report.builds[name] ?? "?")")
-            let stage = try Stage(
-                try Programs(name, folder: path, counter: counter, limits: Self.limits), loop: loop, pool: pool)
-            stages.append(stage)
-            let begin = BrokerLoop.clock()
-            let before = stage.programs.usage()["key-service"] ?? Usage()
-            let seconds = try await stage.register(devices: options.devices, observers: options.observers)
-            var round = Round("registration", stage, atOnce: 8)
-            round.seconds = BrokerLoop.clock() - begin
-            round.succeeded = seconds.count
-            round.perSecond = Double(seconds.count) / round.seconds
-            round.set(latencies: seconds)
-            round.set(["key-service": (stage.programs.usage()["key-service"] ?? Usage()) - before], count: seconds.count)
-            report.rounds.append(round)
-            print(
-                String(
-                    format: "%@: %d registered, %.0f a second, median %.0f ms, key service CPU %.1f ms each", name, seconds.count,
-                    round.perSecond, round.median, round.cpu["key-service"] ?? 0))
-        }
-        for stage in stages {
-            try stage.bringObservers()
-            let took = try stage.connect(stage.devices)
-            print(String(format: "%@: %d devices connected in %.1f s", stage.name, stage.devices.count, took))
-            try stage.introduce(stage.devices)
-        }
-        print(Table.head())
-        let both = options.simple == options.observed
-        for kind in [false, true] where both || options.observed == kind {
-            for atOnce in options.atOnce {
-                for number in 0..<options.rounds {
-                    // Who begins is who ended: what the machine does meanwhile falls on both.
-                    for stage in number % 2 == 0 ? stages : stages.reversed() {
-                        let round = try Scenarios(stage: stage, signatures: report.signaturesPerSecond).joins(
-                            observed: kind, atOnce: atOnce)
-                        report.rounds.append(round)
-                        print(Table.line(round))
-                    }
-                }
-            }
-        }
-        for line in Table.comparison(report.rounds) { print(line) }
-        for stage in stages {
-            if let last = report.rounds.last(where: { $0.programs == stage.name }) { print(Table.memory(last)) }
-        }
-        if let json = options.json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            try encoder.encode(report).write(to: URL(fileURLWithPath: json))
-        }
-    }
-
-    private static func build(_ folder: String) -> String {
-        if folder.hasSuffix("/debug") { return "debug build" }
-        if folder.hasSuffix("/release") { return "release build" }
-        return "build not known"
     }
 }

@@ -29,6 +29,8 @@ struct Round: Codable {
     var memory: [String: Memory] = [:]
     /// Of the joins that one core's RSA signatures allow.
     var shareOfSignatures: Double?
+    /// Devices whose nonce was opened and is the one that their observer got.
+    var compared: Int?
     /// What else is measured in this scenario, with its unit in the name.
     var extra: [String: Double] = [:]
 
@@ -73,7 +75,10 @@ struct Round: Codable {
 /// Everything of one run.
 struct Report: Codable {
     var machine: String
+    /// Debug or release, of each set of programs.
     var builds: [String: String]
+    /// "usual", or "lifted" in c2.toml.
+    var limits = "usual"
     /// Of one core, in this run.
     var signaturesPerSecond: Double
     var rounds: [Round] = []

@@ -29,18 +29,18 @@ struct Scenarios {
         if stage.tally.wrong != wrong { round.extra["messages that were wrong"] = Double(stage.tally.wrong - wrong) }
     }
 
-    /// Everybody who does not belong asks, so many at once; afterwards they leave again.
+    /// Everybody asks, and nobody belongs yet; so many at once.
     func joins(observed: Bool, atOnce: Int) throws -> Round {
         var round = Round(observed ? "observed join" : "simple join", stage, atOnce: atOnce)
+        stage.areMixed()
+        let compared = stage.tally.compared
         try measured(&round) { round in
             let outcome = stage.ask(stage.devices, atOnce: atOnce, within: 600, body(observed))
             round.set(outcome, wanted: .joinSuccess)
             return round.succeeded
         }
+        if observed { round.compared = stage.tally.compared - compared }
         guard round.succeeded > 0 else { throw stage.failure("nobody was let in: \(round.answers)") }
-        let compared = stage.tally.compared
-        if observed { round.extra["nonces compared so far"] = Double(compared) }
-        try stage.resign(stage.devices)
         return round
     }
 
@@ -64,6 +64,7 @@ struct Scenarios {
     /// All ask at the same moment, and nobody asks again.
     func burst(observed: Bool, wait: Double) throws -> Round {
         var round = Round(observed ? "burst, observed" : "burst, simple", stage, atOnce: stage.devices.count)
+        stage.areMixed()
         try measured(&round) { round in
             let outcome = stage.ask(stage.devices, atOnce: stage.devices.count, within: wait, body(observed))
             round.set(outcome, wanted: .joinSuccess)

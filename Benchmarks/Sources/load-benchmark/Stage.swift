@@ -53,6 +53,14 @@ final class Stage {
         return seconds
     }
 
+    /// Registers devices that are not among those that are measured otherwise.
+    func registerApart(_ count: Int) async throws -> [Peer] {
+        let old = devices
+        defer { devices = old }
+        _ = try await register(devices: count, observers: 0)
+        return Array(devices[old.count...])
+    }
+
     /// Connects peers, so many at once.
     ///
     /// - Returns: how long it took, in seconds.
@@ -112,14 +120,36 @@ final class Stage {
         try waitForQuiet()
     }
 
+    /// What the devices are to the server.
+    private enum Standing { case out, members, mixed }
+    private var standing = Standing.out
+
+    /// Lets in all devices that do not belong.
+    func admit() throws {
+        guard standing != .members else { return }
+        standing = .mixed
+        let outcome = ask(devices, atOnce: 16, within: 600) { _ in .joinRequest }
+        guard outcome.statuses[.joinSuccess] == devices.count else {
+            throw failure("not all devices were let in: \(outcome.words)")
+        }
+        try waitForQuiet()
+        standing = .members
+    }
+
     /// Takes the devices out again, as they themselves wish: the next join is one of an identity that does not belong.
-    func resign(_ devices: [Peer]) throws {
+    func takeOutAll() throws {
+        if standing == .mixed { try admit() }
+        guard standing == .members else { return }
         let outcome = play(devices, atOnce: 32, within: 600) { $0.resign() }
         guard outcome.statuses[.resignSuccess] == devices.count else {
             throw failure("not all devices could resign: \(outcome.words)")
         }
         try waitForQuiet()
+        standing = .out
     }
+
+    /// Some have been let in.
+    func areMixed() { standing = .mixed }
 
     /// Waits until the server has no more to do for us: it commits nothing.
     func waitForQuiet(within limit: Double = 120) throws {
@@ -227,15 +257,6 @@ final class Stage {
         outcome.unanswered = open.count
         outcome.seconds = end - begin
         return outcome
-    }
-
-    /// Lets in all devices that do not belong.
-    func admit() throws {
-        let outcome = ask(devices, atOnce: 16, within: 600) { _ in .joinRequest }
-        guard outcome.statuses[.joinSuccess] == devices.count else {
-            throw failure("not all devices were let in: \(outcome.words)")
-        }
-        try waitForQuiet()
     }
 
     /// Publications that the broker has not confirmed.
