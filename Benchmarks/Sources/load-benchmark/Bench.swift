@@ -99,8 +99,10 @@ final class Bench {
         report.rounds.append(round)
         print(
             String(
-                format: "%@: %d registered, %.0f a second, median %.0f ms; key service: CPU %.1f ms, %.1f syncs each", stage.name,
-                seconds.count, round.perSecond, round.median, round.cpu["key-service"] ?? 0, round.syncs["key-service"] ?? 0))
+                format: "%@: %d registered, %.0f a second, median %.0f ms; key service: CPU %.1f ms, %.1f syncs each",
+                stage.name,
+                seconds.count, round.perSecond, round.median, round.cpu["key-service"] ?? 0,
+                round.syncs["key-service"] ?? 0))
     }
 
     private func note(_ round: Round) {

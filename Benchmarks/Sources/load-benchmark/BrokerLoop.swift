@@ -37,7 +37,8 @@ final class BrokerLoop {
     {
         let number = next
         next += 1
-        let connection = try MQTTConnection(place, number: number, certificate: certificate, clientID: clientID, topic: topic)
+        let connection = try MQTTConnection(
+            place, number: number, certificate: certificate, clientID: clientID, topic: topic)
         connections[number] = connection
         connection.loop = self
         load_epoll_set(epoll, connection.socket, number, Int32(LOAD_READABLE | LOAD_WRITABLE), 1)
@@ -247,7 +248,10 @@ final class MQTTConnection {
     }
 
     private func greet() {
-        send(0x10, Self.counted(Array("MQTT".utf8)) + [4, 0] + Self.number(Self.keepAlive) + Self.counted(Array(clientID.utf8)))
+        send(
+            0x10,
+            Self.counted(Array("MQTT".utf8)) + [4, 0] + Self.number(Self.keepAlive) + Self.counted(Array(clientID.utf8))
+        )
     }
 
     private func takePackets() {

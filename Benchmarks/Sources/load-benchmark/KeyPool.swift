@@ -59,7 +59,9 @@ struct Registrations: Sendable {
 
     /// - Returns: the identities, and how long each registration took, in seconds.
     /// - Throws: ``KeyServiceError``, ``CryptoError``.
-    func make(_ count: Int, type: String, firstAddress: Int) async throws -> (credentials: [Credential], seconds: [Double]) {
+    func make(_ count: Int, type: String, firstAddress: Int) async throws -> (
+        credentials: [Credential], seconds: [Double]
+    ) {
         try await withThrowingTaskGroup(of: (Credential, Double).self) { group in
             var (credentials, seconds): ([Credential], [Double]) = ([], [])
             for number in 0..<count {
@@ -71,7 +73,8 @@ struct Registrations: Sendable {
                 group.addTask {
                     let begin = BrokerLoop.clock()
                     let credential = try await register(
-                        type: type, key: pool.keys[number % pool.keys.count], from: "127.1.\(address / 250).\(address % 250 + 1)")
+                        type: type, key: pool.keys[number % pool.keys.count],
+                        from: "127.1.\(address / 250).\(address % 250 + 1)")
                     return (credential, BrokerLoop.clock() - begin)
                 }
             }

@@ -40,7 +40,8 @@ struct LoadBenchmark: AsyncParsableCommand {
     var observed = false
     @Option(
         help: ArgumentHelp(
-            "Scenario: so many devices ask at the same moment, once; how many are never answered.", valueName: "devices"))
+            "Scenario: so many devices ask at the same moment, once; how many are never answered.", valueName: "devices"
+        ))
     var burst: Int?
     @Option(
         help: ArgumentHelp(
@@ -53,7 +54,9 @@ struct LoadBenchmark: AsyncParsableCommand {
     var dataTime = 20.0
     @Flag(help: "Scenario: all devices lose their connection at once and come back.")
     var reconnectStorm = false
-    @Option(help: ArgumentHelp("Scenario: broker or c2 is ended and started again.", valueName: "broker|c2"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Scenario: broker or c2 is ended and started again.", valueName: "broker|c2"))
     var restart: [String] = []
     @Option(help: ArgumentHelp("How long the scenarios after joins wait for answers.", valueName: "seconds"))
     var wait = 60.0
@@ -92,11 +95,13 @@ struct LoadBenchmark: AsyncParsableCommand {
             throw ValidationError("--restart takes broker or c2")
         }
         guard rounds > 0, (1...1000).contains(keys), observers >= 0, data ?? 1 > 0, dataTime > 0, wait > 0 else {
-            throw ValidationError("--rounds, --keys, --data, --data-time and --wait take numbers above 0; --keys at most 1000")
+            throw ValidationError(
+                "--rounds, --keys, --data, --data-time and --wait take numbers above 0; --keys at most 1000")
         }
         let connections = max(most, burst ?? 0) + observers + (firstJoins ?? 0)
         guard connections <= Self.maximumConnections else {
-            throw ValidationError("\(connections) connections are more than a broker takes: \(Self.maximumConnections) at most")
+            throw ValidationError(
+                "\(connections) connections are more than a broker takes: \(Self.maximumConnections) at most")
         }
     }
 
@@ -117,7 +122,8 @@ struct LoadBenchmark: AsyncParsableCommand {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         guard limit.rlim_max >= wanted else {
-            throw ValidationError("\(wanted) descriptors are needed, and \(limit.rlim_max) are allowed: ulimit -Hn \(wanted)")
+            throw ValidationError(
+                "\(wanted) descriptors are needed, and \(limit.rlim_max) are allowed: ulimit -Hn \(wanted)")
         }
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)

@@ -115,7 +115,8 @@ final class Peer {
 
     private func received(_ payload: [UInt8]) {
         // Our own: one topic serves both ways.
-        guard payload.count > 18, payload[10..<18].reversed().reduce(UInt64(0), { $0 << 8 | UInt64($1) }) != id.value else {
+        guard payload.count > 18, payload[10..<18].reversed().reduce(UInt64(0), { $0 << 8 | UInt64($1) }) != id.value
+        else {
             return
         }
         guard let signed = try? SignedMessage(parsing: payload), signed.message.sender == credential.server,
@@ -137,7 +138,9 @@ final class Peer {
             if isAsking { tokens.insert(message.token) }
             if isSample, let nonce = try? envelope.openNonce(with: credential.key) { note(nonce, of: id) }
         case .observationRequest(let device, let envelope) where isObserver:
-            if Self.isSample(device), let nonce = try? envelope.openNonce(with: credential.key) { note(nonce, of: device) }
+            if Self.isSample(device), let nonce = try? envelope.openNonce(with: credential.key) {
+                note(nonce, of: device)
+            }
             say(.response(.observedJoinValid), message.token)
         case .data: break
         default: tally.wrong += 1
@@ -158,7 +161,8 @@ final class Peer {
     private func identify() {
         tally.identified += 1
         let words =
-            isObserver ? "load-observer 1 observations=32 session=\(session) eyes=camera" : "load-device 1 session=\(session)"
+            isObserver
+            ? "load-observer 1 observations=32 session=\(session) eyes=camera" : "load-device 1 session=\(session)"
         say(.data(id: Array(DataName.identification.utf8), value: Array(words.utf8)))
     }
 }

@@ -53,7 +53,8 @@ final class Programs {
         let (isReady, deadline) = (readiness(role), EventFollower.clock() + 120)
         while !isReady() {
             guard runner.isRunning(role), EventFollower.clock() < deadline else {
-                throw ProgramRunner.Failure(description: "\(role) does not start; its log ends:\n\(runner.tail(of: role))")
+                throw ProgramRunner.Failure(
+                    description: "\(role) does not start; its log ends:\n\(runner.tail(of: role))")
             }
             usleep(5_000)
         }
@@ -66,7 +67,8 @@ final class Programs {
         case "key-service": try launch("srup-c2", ["key-service"] + folder, as: role)
         case "broker": try launch("mosquitto", ["-c", runner.path("c2/mosquitto.conf")], as: role)
         default:
-            try launch("srup-c2", ["run"] + folder + ["--events", EventFollower.file("c2", on: runner)] + policies, as: role)
+            try launch(
+                "srup-c2", ["run"] + folder + ["--events", EventFollower.file("c2", on: runner)] + policies, as: role)
         }
     }
 
@@ -89,7 +91,8 @@ final class Programs {
         try runner.start(
             "env",
             [
-                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LD_PRELOAD=\(counter)", "SRUP_SYNC_COUNTS=\(runner.path("\(role).counts"))",
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LD_PRELOAD=\(counter)",
+                "SRUP_SYNC_COUNTS=\(runner.path("\(role).counts"))",
                 path,
             ] + arguments, as: role)
     }
@@ -172,7 +175,9 @@ struct Memory: Codable {
             var found: [Substring: Double] = [:]
             for line in text.split(separator: "\n") {
                 let words = line.split { $0 == " " || $0 == "\t" }
-                if words.count == 3, words[2] == "kB", let value = Double(words[1]) { found[words[0].dropLast()] = value / 1024 }
+                if words.count == 3, words[2] == "kB", let value = Double(words[1]) {
+                    found[words[0].dropLast()] = value / 1024
+                }
             }
             return found
         }

@@ -90,7 +90,8 @@ extension Report {
         let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         let model = text.split(separator: "\n").first { $0.hasPrefix("model name") }
             .map { $0.split(separator: ":").last?.trimmingCharacters(in: .whitespaces) ?? "" }
-        let load = ((try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8)) ?? "?").split(separator: " ").first ?? "?"
+        let load =
+            ((try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8)) ?? "?").split(separator: " ").first ?? "?"
         return "\(cores) cores (\(model ?? "?")), load \(load) at the start"
     }
 }
@@ -107,18 +108,22 @@ enum Table {
     }
 
     static func line(_ round: Round) -> String {
-        func of(_ values: [String: Double], _ role: String, _ digits: Int = 1) -> String { number(values[role], digits) }
+        func of(_ values: [String: Double], _ role: String, _ digits: Int = 1) -> String {
+            number(values[role], digits)
+        }
         let cells = [
             round.scenario, round.programs, "\(round.devices)", "\(round.atOnce)", number(round.perSecond),
             number(round.median), number(round.percentile99), of(round.cpu, "c2", 2), of(round.cpu, "broker", 2),
-            of(round.cpu, "bench", 2), "\(of(round.syncs, "c2", 2)), \(of(round.syncs, "broker", 2))", of(round.commits, "c2", 2),
+            of(round.cpu, "bench", 2), "\(of(round.syncs, "c2", 2)), \(of(round.syncs, "broker", 2))",
+            of(round.commits, "c2", 2),
             "\(of(round.kibibytes, "c2")), \(of(round.kibibytes, "broker"))", number(round.signatures),
             round.shareOfSignatures.map { String(format: "%.1f %%", $0 * 100) } ?? "-",
         ]
         var line = "| " + cells.joined(separator: " | ") + " |"
         let others = round.answers.filter { $0.value != round.succeeded }
         if round.unanswered > 0 || !others.isEmpty {
-            line += " answers: \(round.answers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))"
+            line +=
+                " answers: \(round.answers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))"
             line += ", none: \(round.unanswered)"
         }
         return line
@@ -141,7 +146,9 @@ enum Table {
     }
 
     private static func median(_ values: [Double]) -> Double? {
-        values.isEmpty ? nil : values.sorted()[values.count / 2]
+        let sorted = values.sorted()
+        guard !sorted.isEmpty else { return nil }
+        return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
     }
 
     /// The medians of the rounds of each case, and with two sets of programs, after divided by before.
@@ -162,7 +169,8 @@ enum Table {
         for key in order {
             guard let before = groups[key]?["before"], let after = groups[key]?["after"] else { continue }
             func ratio(_ value: (Round) -> Double?) -> String {
-                guard let old = median(before.compactMap(value)), let new = median(after.compactMap(value)), old > 0 else { return "-" }
+                guard let old = median(before.compactMap(value)), let new = median(after.compactMap(value)), old > 0
+                else { return "-" }
                 return String(format: "%.2f -> %.2f (x%.2f)", old, new, new / old)
             }
             lines.append(

@@ -22,7 +22,9 @@ struct Scenarios {
         let count = try play(&round)
         try stage.waitForQuiet()
         let after = usage()
-        round.set(after.compactMapValues { $0 }.reduce(into: [:]) { $0[$1.key] = $1.value - (before[$1.key] ?? Usage()) }, count: count)
+        round.set(
+            after.compactMapValues { $0 }.reduce(into: [:]) { $0[$1.key] = $1.value - (before[$1.key] ?? Usage()) },
+            count: count)
         round.signatures = Double(stage.tally.heard - heard) / Double(max(count, 1))
         if round.perSecond > 0 { round.shareOfSignatures = round.perSecond * round.signatures / signatures }
         round.memory = stage.programs.memory()
@@ -152,26 +154,27 @@ struct Scenarios {
             let begin = BrokerLoop.clock()
             var nextProbe = begin + 1
             var isProbing = false
-            stage.loop.run(until: {
-                let now = BrokerLoop.clock()
-                // Every device in turn.
-                while Double(sent) < (now - begin) * rate, now - begin < seconds {
-                    stage.devices[sent % stage.devices.count].say(.data(id: Array("load".utf8), value: value))
-                    sent += 1
-                }
-                if now >= nextProbe, !isProbing, now - begin < seconds {
-                    nextProbe = now + 1
-                    isProbing = true
-                    let peer = stage.devices[probes.count % stage.devices.count]
-                    peer.answered = { peer, _ in
-                        probes.append(BrokerLoop.clock() - peer.asked)
-                        isProbing = false
-                        peer.answered = nil
+            stage.loop.run(
+                until: {
+                    let now = BrokerLoop.clock()
+                    // Every device in turn.
+                    while Double(sent) < (now - begin) * rate, now - begin < seconds {
+                        stage.devices[sent % stage.devices.count].say(.data(id: Array("load".utf8), value: value))
+                        sent += 1
                     }
-                    peer.ask(.joinRequest)
-                }
-                return now - begin >= seconds && !isProbing && stage.unconfirmed == 0
-            }, within: seconds * 10 + 60)
+                    if now >= nextProbe, !isProbing, now - begin < seconds {
+                        nextProbe = now + 1
+                        isProbing = true
+                        let peer = stage.devices[probes.count % stage.devices.count]
+                        peer.answered = { peer, _ in
+                            probes.append(BrokerLoop.clock() - peer.asked)
+                            isProbing = false
+                            peer.answered = nil
+                        }
+                        peer.ask(.joinRequest)
+                    }
+                    return now - begin >= seconds && !isProbing && stage.unconfirmed == 0
+                }, within: seconds * 10 + 60)
             round.seconds = BrokerLoop.clock() - begin
             round.succeeded = sent
             round.perSecond = Double(sent) / round.seconds

@@ -31,7 +31,8 @@ final class Stage {
     }
 
     func failure(_ words: String) -> ProgramRunner.Failure {
-        ProgramRunner.Failure(description: "\(name): \(words)\nthe server's log ends:\n\(programs.runner.tail(of: "c2"))")
+        ProgramRunner.Failure(
+            description: "\(name): \(words)\nthe server's log ends:\n\(programs.runner.tail(of: "c2"))")
     }
 
     // MARK: Getting ready
@@ -242,17 +243,18 @@ final class Stage {
         }
         for peer in peers { peer.ask() }
         var next = begin + 0.5
-        loop.run(until: {
-            let now = BrokerLoop.clock()
-            if now >= next {
-                next = now + 0.5
-                for peer in peers where open.contains(peer.id) && now - peer.askedLast >= every {
-                    outcome.repeats += 1
-                    peer.ask(body(peer))
+        loop.run(
+            until: {
+                let now = BrokerLoop.clock()
+                if now >= next {
+                    next = now + 0.5
+                    for peer in peers where open.contains(peer.id) && now - peer.askedLast >= every {
+                        outcome.repeats += 1
+                        peer.ask(body(peer))
+                    }
                 }
-            }
-            return open.isEmpty
-        }, within: limit)
+                return open.isEmpty
+            }, within: limit)
         for peer in peers { peer.answered = nil }
         outcome.unanswered = open.count
         outcome.seconds = end - begin
@@ -306,24 +308,25 @@ final class Stage {
             } catch { again() }
         }
         var next = begin + 0.5
-        loop.run(until: {
-            let now = BrokerLoop.clock()
-            while let first = due.last, first.at <= now {
-                due.removeLast()
-                start(first.peer, first.tries)
-            }
-            if now >= next {
-                next = now + 0.5
-                for peer in peers
-                where connected.contains(peer.id) && open.contains(peer.id)
-                    && now - peer.askedLast >= Scenarios.repeatAfter
-                {
-                    outcome.repeats += 1
-                    peer.ask(.joinRequest)
+        loop.run(
+            until: {
+                let now = BrokerLoop.clock()
+                while let first = due.last, first.at <= now {
+                    due.removeLast()
+                    start(first.peer, first.tries)
                 }
-            }
-            return open.isEmpty && connected.count == peers.count
-        }, within: limit)
+                if now >= next {
+                    next = now + 0.5
+                    for peer in peers
+                    where connected.contains(peer.id) && open.contains(peer.id)
+                        && now - peer.askedLast >= Scenarios.repeatAfter
+                    {
+                        outcome.repeats += 1
+                        peer.ask(.joinRequest)
+                    }
+                }
+                return open.isEmpty && connected.count == peers.count
+            }, within: limit)
         for peer in peers { peer.answered = nil }
         outcome.unanswered = open.count
         outcome.seconds = end - begin
