@@ -21,9 +21,8 @@ final class Bench {
     func run() async throws {
         defer { for stage in stages { stage.close() } }
         try prepare()
-        for (index, count) in options.devices.sorted().enumerated() {
+        for count in options.devices.sorted() {
             try await grow(to: count)
-            if index == 0 { print(Table.head()) }
             try measureJoins()
             try await measureOthers()
         }
@@ -71,6 +70,7 @@ final class Bench {
     /// Registers and connects as many devices as there are to be.
     private func grow(to count: Int) async throws {
         let count = max(count, options.burst ?? 0)
+        let before = Dictionary(uniqueKeysWithValues: stages.map { ($0.name, $0.devices.count) })
         for stage in stages {
             let isFirst = stage.devices.isEmpty
             let observers = isFirst ? options.observers : 0
@@ -82,6 +82,12 @@ final class Bench {
             let took = try stage.connect(new)
             print(String(format: "%@: %d devices connected in %.1f s", stage.name, new.count, took))
             try stage.introduce(new)
+        }
+        // Later joins are a little cheaper, so these are no round of those.
+        for stage in stages where stage.devices.count > before[stage.name] ?? 0 && !options.kinds.isEmpty {
+            note(
+                try scenarios(stage).firstTime(
+                    Array(stage.devices[(before[stage.name] ?? 0)...]), atOnce: options.atOnce[0]))
         }
     }
 
@@ -106,6 +112,7 @@ final class Bench {
     }
 
     private func note(_ round: Round) {
+        if !report.rounds.contains(where: { $0.scenario != "registration" }) { print(Table.head()) }
         report.rounds.append(round)
         print(Table.line(round))
         if let extra = Table.extra(round) { print(extra) }

@@ -11,7 +11,8 @@ struct LoadBenchmark: AsyncParsableCommand {
         discussion: """
             Starts key service, Mosquitto and C2 server from a folder of programs; with two folders two networks, which are
             measured in turn, "before" and "after". All devices register at the real key service, connect, and are looked up
-            once by the C2 server; the joins that are measured are those of identities that it knows and that do not belong.
+            once by the C2 server; the joins that are measured are those of identities that it knows and that do not belong (each has been in and
+            has left; "the first" are those that have not).
 
             Without a scenario, simple and observed joins are measured. For them the limits of one sender and of joins under
             way are lifted in c2.toml; all other scenarios have the usual limits, unless joins are measured in the same run.

@@ -160,7 +160,7 @@ enum Table {
         }
         var order: [Case] = []
         var groups: [Case: [String: [Round]]] = [:]
-        for round in rounds where round.perSecond > 0 {
+        for round in rounds where round.perSecond > 0 && round.scenario != "registration" {
             let key = Case(scenario: round.scenario, devices: round.devices, atOnce: round.atOnce)
             if groups[key] == nil { order.append(key) }
             groups[key, default: [:]][round.programs, default: []].append(round)

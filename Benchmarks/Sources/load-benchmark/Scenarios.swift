@@ -46,6 +46,18 @@ struct Scenarios {
         return round
     }
 
+    /// Devices that have never been let in ask, so many at once, and leave again.
+    func firstTime(_ peers: [Peer], atOnce: Int) throws -> Round {
+        var round = Round("simple join, the first", stage, atOnce: atOnce)
+        try measured(&round) { round in
+            round.set(stage.ask(peers, atOnce: atOnce, within: 600, body(false)), wanted: .joinSuccess)
+            return round.succeeded
+        }
+        guard round.succeeded == peers.count else { throw stage.failure("not all were let in: \(round.answers)") }
+        try stage.resign(peers)
+        return round
+    }
+
     // MARK: What goes wrong when many come at once
 
     /// How often a device that was not answered asks again, in seconds (`Member.Behaviour.joinTimeout`).

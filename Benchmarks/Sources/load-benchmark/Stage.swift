@@ -141,12 +141,17 @@ final class Stage {
     func takeOutAll() throws {
         if standing == .mixed { try admit() }
         guard standing == .members else { return }
-        let outcome = play(devices, atOnce: 32, within: 600) { $0.resign() }
-        guard outcome.statuses[.resignSuccess] == devices.count else {
+        try resign(devices)
+        standing = .out
+    }
+
+    /// Has members leave.
+    func resign(_ members: [Peer]) throws {
+        let outcome = play(members, atOnce: 32, within: 600) { $0.resign() }
+        guard outcome.statuses[.resignSuccess] == members.count else {
             throw failure("not all devices could resign: \(outcome.words)")
         }
         try waitForQuiet()
-        standing = .out
     }
 
     /// Some have been let in.

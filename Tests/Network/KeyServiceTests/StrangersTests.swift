@@ -125,6 +125,12 @@ import Testing
             await #expect(throws: KeyServiceError.self) {
                 try await rig.client().register(DeviceID(0xA4), key: Self.key.get(), type: "x")
             }
+            // A client may say which of the machine's addresses it comes from.
+            var other = try rig.client()
+            other.source = "127.0.0.3"
+            _ = try await other.register(DeviceID(0xA4), key: Self.key.get(), type: "x")
+            other.source = "192.0.2.1"
+            await #expect(throws: KeyServiceError.self) { try await other.isActive() }
         }
     }
 
