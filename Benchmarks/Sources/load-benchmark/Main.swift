@@ -59,7 +59,10 @@ struct LoadBenchmark: AsyncParsableCommand {
         parsing: .upToNextOption,
         help: ArgumentHelp("Scenario: broker or c2 is ended and started again.", valueName: "broker|c2"))
     var restart: [String] = []
-    @Option(help: ArgumentHelp("How long the scenarios after joins wait for answers.", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp(
+            "After how long an answer in a burst is late, and how long the others wait for answers at least.",
+            valueName: "seconds"))
     var wait = 60.0
     @Flag(help: "Leave the server's limits as they are when joins are measured, too.")
     var usualLimits = false

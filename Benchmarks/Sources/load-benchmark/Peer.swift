@@ -35,8 +35,10 @@ final class Peer {
     final class Tally {
         /// The server's messages, each of which it has signed.
         var heard = 0
-        /// What did not verify, came twice or was not understood.
+        /// What did not verify or was not understood.
         var wrong = 0
+        /// What came again after a connection was lost, or out of order.
+        var repeated = 0
         /// Of every sixteenth device: both nonces were opened and are the same.
         var compared = 0
         var identified = 0
@@ -120,12 +122,16 @@ final class Peer {
             return
         }
         guard let signed = try? SignedMessage(parsing: payload), signed.message.sender == credential.server,
-            signed.isSigned(by: credential.serverKey), signed.message.sequence.value > heard
+            signed.isSigned(by: credential.serverKey)
         else {
             tally.wrong += 1
             return
         }
         let message = signed.message
+        guard message.sequence.value > heard else {
+            tally.repeated += 1
+            return
+        }
         heard = message.sequence.value
         tally.heard += 1
         switch message.body {

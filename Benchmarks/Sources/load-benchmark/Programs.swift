@@ -26,7 +26,19 @@ final class Programs {
         try start("key-service")
         try start("broker")
         try start("c2")
+        for role in Self.roles where !FileManager.default.fileExists(atPath: counts(role)) {
+            throw ProgramRunner.Failure(
+                description: "\(role) did not load \(counter): its waits for the disk would not be counted")
+        }
+        guard (usage()["c2"]?.commits ?? 0) > 0 else {
+            throw ProgramRunner.Failure(
+                description:
+                    "none of the C2 server's commits were counted: does srup-c2 link SQLite itself, or for another C library?"
+            )
+        }
     }
+
+    private func counts(_ role: String) -> String { runner.path("\(role).counts") }
 
     private func set(_ limits: [String: Int]) throws {
         var lines = try String(contentsOfFile: runner.path("c2/c2.toml"), encoding: .utf8).split(
@@ -92,7 +104,7 @@ final class Programs {
             "env",
             [
                 "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LD_PRELOAD=\(counter)",
-                "SRUP_SYNC_COUNTS=\(runner.path("\(role).counts"))",
+                "SRUP_SYNC_COUNTS=\(counts(role))",
                 path,
             ] + arguments, as: role)
     }
@@ -101,7 +113,7 @@ final class Programs {
     func usage() -> [String: Usage] {
         var all: [String: Usage] = [:]
         for role in Self.roles {
-            all[role] = Usage(process: runner.processIdentifier(role), counts: runner.path("\(role).counts"))
+            all[role] = Usage(process: runner.processIdentifier(role), counts: counts(role))
         }
         return all
     }

@@ -18,7 +18,7 @@ struct Scenarios {
 
     /// Measures what is used while something is done, until the server has come to rest.
     private func measured(_ round: inout Round, _ play: (inout Round) throws -> Int) throws {
-        let (before, heard, wrong) = (usage(), stage.tally.heard, stage.tally.wrong)
+        let (before, heard, wrong, repeated) = (usage(), stage.tally.heard, stage.tally.wrong, stage.tally.repeated)
         let count = try play(&round)
         try stage.waitForQuiet()
         let after = usage()
@@ -28,7 +28,10 @@ struct Scenarios {
         round.signatures = Double(stage.tally.heard - heard) / Double(max(count, 1))
         if round.perSecond > 0 { round.shareOfSignatures = round.perSecond * round.signatures / signatures }
         round.memory = stage.programs.memory()
-        if stage.tally.wrong != wrong { round.extra["messages that were wrong"] = Double(stage.tally.wrong - wrong) }
+        if stage.tally.wrong > wrong { round.extra["messages that were wrong"] = Double(stage.tally.wrong - wrong) }
+        if stage.tally.repeated > repeated {
+            round.extra["messages that came twice"] = Double(stage.tally.repeated - repeated)
+        }
     }
 
     /// Everybody asks, and nobody belongs yet; so many at once.
@@ -37,7 +40,7 @@ struct Scenarios {
         stage.areMixed()
         let compared = stage.tally.compared
         try measured(&round) { round in
-            let outcome = stage.ask(stage.devices, atOnce: atOnce, within: 600, body(observed))
+            let outcome = stage.ask(stage.devices, atOnce: atOnce, body(observed))
             round.set(outcome, wanted: .joinSuccess)
             return round.succeeded
         }
@@ -50,7 +53,7 @@ struct Scenarios {
     func firstTime(_ peers: [Peer], atOnce: Int) throws -> Round {
         var round = Round("simple join, the first", stage, atOnce: atOnce)
         try measured(&round) { round in
-            round.set(stage.ask(peers, atOnce: atOnce, within: 600, body(false)), wanted: .joinSuccess)
+            round.set(stage.ask(peers, atOnce: atOnce, body(false)), wanted: .joinSuccess)
             return round.succeeded
         }
         guard round.succeeded == peers.count else { throw stage.failure("not all were let in: \(round.answers)") }
@@ -75,15 +78,19 @@ struct Scenarios {
         }
     }
 
+    /// A request is lost when nothing has been answered for so many seconds.
+    private static let lost = 15.0
+
     /// All ask at the same moment, and nobody asks again.
     func burst(observed: Bool, wait: Double) throws -> Round {
         var round = Round(observed ? "burst, observed" : "burst, simple", stage, atOnce: stage.devices.count)
         stage.areMixed()
         try measured(&round) { round in
-            let outcome = stage.ask(stage.devices, atOnce: stage.devices.count, within: wait, body(observed))
+            let outcome = stage.ask(
+                stage.devices, atOnce: stage.devices.count, silence: Self.lost, body(observed))
             round.set(outcome, wanted: .joinSuccess)
             round.extra["never answered"] = Double(outcome.unanswered)
-            round.extra["waited s"] = wait
+            round.extra["answered after more than \(Int(wait)) s"] = Double(outcome.latencies.count { $0 > wait })
             return round.succeeded
         }
         return round
