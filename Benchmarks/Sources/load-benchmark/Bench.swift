@@ -24,6 +24,7 @@ final class Bench {
         for count in options.devices.sorted() {
             try await grow(to: count)
             try measureJoins()
+            if let burst = options.burst { try await grow(to: burst) }
             try await measureOthers()
         }
         for line in Table.comparison(report.rounds) { print(line) }
@@ -69,7 +70,6 @@ final class Bench {
 
     /// Registers and connects as many devices as there are to be.
     private func grow(to count: Int) async throws {
-        let count = max(count, options.burst ?? 0)
         let before = Dictionary(uniqueKeysWithValues: stages.map { ($0.name, $0.devices.count) })
         for stage in stages {
             let isFirst = stage.devices.isEmpty
