@@ -78,7 +78,7 @@ struct Scenarios {
         }
     }
 
-    /// A request is lost when nothing has been answered for so many seconds.
+    /// A request is lost when the server has done nothing for so many seconds.
     private static let lost = 15.0
 
     /// All ask at the same moment, and nobody asks again.
