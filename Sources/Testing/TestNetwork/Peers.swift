@@ -38,7 +38,7 @@ package final class TestServer {
         package struct Problem: Error {}
 
         package func lookUp(_ id: DeviceID) async throws -> DirectoryEntry? { nil }
-        package func belongs(_ id: DeviceID) {}
+        package func belong(_ ids: [DeviceID]) {}
         package func end(_ id: DeviceID, why: String, by name: String?, since: Double) throws {
             try state.withLock { state in
                 guard state.problem == nil else { throw Problem() }

@@ -23,6 +23,12 @@ public final class ParticipantStore: Sendable {
         database = try Database(path: path, migrations: Self.migrations, use: use)
     }
 
+    /// Gathers all that `body` writes here into one transaction (`Database.turn`). What is sent must wait for it:
+    /// ``Participant/afterwards``.
+    ///
+    /// - Throws: ``StorageError``: nothing was stored.
+    public func turn(_ body: () throws(StorageError) -> Void) throws(StorageError) { try database.turn(body) }
+
     // MARK: Settings of the identity
 
     /// A value that registration or use has left.
