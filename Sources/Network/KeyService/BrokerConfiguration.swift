@@ -54,7 +54,7 @@ public struct BrokerConfiguration: Sendable {
         # What waits for one participant at most. What is above that is dropped, and asked for again. A whole network may ask
         # the server at once.
         max_queued_messages 20000
-        max_queued_bytes 67108864
+        max_queued_bytes 8388608
         max_inflight_messages 256
         max_inflight_bytes 1048576
         """
