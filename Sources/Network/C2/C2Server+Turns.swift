@@ -28,7 +28,8 @@ extension C2Server {
             try gather(body)
             return true
         } catch {
-            causedLog.log(.error, about: "the state file", "what has just come or was due could not be stored: \(error)")
+            causedLog.log(
+                .error, about: "the state file", "what has just come or was due could not be stored: \(error)")
             _ = startOver()
             return false
         }

@@ -74,7 +74,8 @@ struct BrokerCommand: ParsableCommand {
         limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, enough))
         _ = setrlimit(files, &limit)
         if limit.rlim_cur < enough {
-            logger.notice("this process may have \(limit.rlim_cur) files open: not more than so many devices can connect")
+            logger.notice(
+                "this process may have \(limit.rlim_cur) files open: not more than so many devices can connect")
         }
     }
 

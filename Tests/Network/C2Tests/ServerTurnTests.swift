@@ -104,7 +104,9 @@ import Testing
             CREATE TRIGGER refuse BEFORE UPDATE ON peers BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END
             """)
         for number in 0..<5 as Range<UInt64> {
-            await server.server.handle([try request(Self.lamp, 0x100 + number), try request(Self.other, 0x100 + number)])
+            await server.server.handle([
+                try request(Self.lamp, 0x100 + number), try request(Self.other, 0x100 + number),
+            ])
             await server.server.tick()
         }
         await network.settle()

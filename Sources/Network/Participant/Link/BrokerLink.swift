@@ -165,7 +165,8 @@ public final class BrokerLink: Service, Sendable {
             let some = rest.prefix(Self.subscriptionsAtOnce).map { strdup($0) }
             rest = rest.dropFirst(some.count)
             mosquitto_subscribe_multiple(
-                client.pointer, nil, Int32(some.count), some, 1, isDeafToItself ? Int32(MQTT_SUB_OPT_NO_LOCAL.rawValue) : 0,
+                client.pointer, nil, Int32(some.count), some, 1,
+                isDeafToItself ? Int32(MQTT_SUB_OPT_NO_LOCAL.rawValue) : 0,
                 nil)
             for filter in some { free(filter) }
         }
@@ -312,7 +313,9 @@ public final class BrokerLink: Service, Sendable {
     private func connected(_ code: Int32) {
         guard code == 0 else {
             let words = isDeafToItself ? mosquitto_reason_string(code) : mosquitto_connack_string(code)
-            lastError.withLock { $0 = "the broker refused us: " + (words.map { String(cString: $0) } ?? "code \(code)") }
+            lastError.withLock {
+                $0 = "the broker refused us: " + (words.map { String(cString: $0) } ?? "code \(code)")
+            }
             return
         }
         state.withLock { $0.isAccepted = true }
