@@ -67,6 +67,7 @@ let package = Package(
         .library(name: "ClockShim", type: .dynamic, targets: ["ClockShim"]),
         .library(name: "SRUP", targets: ["SRUP"]),
         .library(name: "SRUPJSON", targets: ["SRUPJSON"]),
+        .library(name: "Participant", targets: ["Participant"]),
         .library(name: "TestProcesses", targets: ["TestProcesses"]),
         .library(name: "Camera", targets: ["Camera"]),
         .library(name: "Luma", targets: ["Luma"]),

@@ -107,7 +107,7 @@ extension C2Server {
     }
 
     func welcome(_ device: DeviceID, how: String, by name: String? = nil) throws {
-        directory.belongs(device)
+        newMembers.append(device)
         participant.audit("joined", "\(device): \(how)", about: device, by: name)
         occurred(.joined, device, why: how, by: name)
         notePhone(device)

@@ -4,6 +4,7 @@ import Logging
 import Participant
 import SRUP
 import ServiceLifecycle
+import Synchronization
 
 /// The C2 server: lets devices in by the operator's policy, asks observers, and believes only the one it has asked.
 ///
@@ -53,8 +54,15 @@ public actor C2Server: Service {
     var endings: [DeviceID: Ending] = [:]
     /// How many commands the broker was given.
     var controls: Int64 = 0
-    private var lookUps: Set<DeviceID> = []
-    private var unknown: [DeviceID: Duration] = [:]
+    var lookUps = LookUps()
+    /// What the key service has answered, until there is time for it.
+    nonisolated let found = Mutex<[LookUps.Found]>([])
+    var unknown: [DeviceID: Duration] = [:]
+    /// Who has come to belong in the present turn: ``turn(_:)``.
+    var newMembers: [DeviceID] = []
+    var isInTurn = false
+    /// What could not be stored has to be forgotten first: when that is tried; `nil`: there is nothing such.
+    var startsOverAt: Duration?
     private var nextLookAtOrders = Duration.zero
     private var announcedDisconnection = false
     /// After a backup was put back: whom to tell that our numbers have jumped ahead.
@@ -62,11 +70,12 @@ public actor C2Server: Service {
     private var nudges = SenderBudget<DeviceID>(burst: 3, perSecond: 1 / 30)
     nonisolated var logger: Logger { participant.logger }
 
-    /// How many identities are looked up at the key service at once.
-    private static let maximumLookUps = 16
     /// How long an identity that the key service does not know is not asked for again.
-    private static let unknownFor = Duration.seconds(5)
+    static let unknownFor = Duration.seconds(5)
+    /// So many events are taken up together at most.
+    private static let eventsAtOnce = 128
     /// How often the server looks at what is due, and how often at what the operator has said on the command line.
+    static let longestTurn = Duration.milliseconds(50)
     private static let (beat, ordersEvery) = (Duration.milliseconds(100), Duration.seconds(1))
 
     /// A server that begins with ``run()``.
@@ -99,6 +108,7 @@ public actor C2Server: Service {
         self.events = events
         evidenceRules = evidence
         self.time = time
+        events.tell(participant.afterwards)
         causedLog = BoundedLog(participant.logger, time: time)
         messageBudget = SenderBudget(burst: rules.limits.messageBurst, perSecond: rules.limits.messagesPerSecond)
         joinBudget = SenderBudget(burst: rules.limits.joinBurst, perSecond: rules.limits.joinsPerMinute / 60)
@@ -129,12 +139,35 @@ public actor C2Server: Service {
                 await time.wake(at: time.now() + Self.beat) {}.value
             }
         }
-        for await event in participant.link.events { handle(event) }
+        var arrivals = participant.link.events.makeAsyncIterator()
+        while case let events = await arrivals.all(atMost: Self.eventsAtOnce), !events.isEmpty { handle(events) }
         heart.cancel()
         sealLog(at: time.now(), isLast: true)
     }
 
-    package func handle(_ event: BrokerEvent) {
+    package func handle(_ event: BrokerEvent) { turn { take(event) } }
+
+    /// What has come together is stored together, but nobody waits longer for that than a few disk writes take. Where all of it
+    /// cannot be stored, each is tried by itself: one that never can takes no other with it.
+    package func handle(_ events: [BrokerEvent]) {
+        var rest = events[...]
+        while !rest.isEmpty {
+            let end = ContinuousClock.now + Self.longestTurn
+            var taken: [BrokerEvent] = []
+            let isStored = turn {
+                repeat {
+                    let event = rest.removeFirst()
+                    taken.append(event)
+                    take(event)
+                } while !rest.isEmpty && ContinuousClock.now < end
+            }
+            // Nothing was taken where the server has yet to start over.
+            if taken.isEmpty { return }
+            if !isStored && taken.count > 1 { for event in taken { turn { take(event) } } }
+        }
+    }
+
+    private func take(_ event: BrokerEvent) {
         switch event {
         case .connected:
             announcedDisconnection = false
@@ -160,22 +193,28 @@ public actor C2Server: Service {
         try participant.state.keepEvidence(of: participant.id, key: participant.key, now: participant.wallClock())
         try endAgain()
         try participant.resume()
-        for peer in try participant.state.joinedPeers() {
-            participant.link.subscribe("SRUP/\(peer.id.hex)")
-            directory.belongs(peer.id)
-        }
         try participant.state.dropEarlierRequests()
+        try gather { try takeUp() }
+        if try participant.state.hasLeaped() { toBeNudged = try participant.state.knownPeers().reversed() }
+    }
+
+    /// Takes up what is stored: members, and what is under way.
+    func takeUp() throws {
+        let members = try participant.state.members().map(\.id)
+        participant.link.subscribe(members.map { "SRUP/\($0.hex)" })
+        newMembers += members
         try tellBroker()
         try noteMembersNotYetCalled()
         try lookForCandidates()
         try resumeJoins()
         try resumeModerations()
         try resumeRollouts()
-        if try participant.state.hasLeaped() { toBeNudged = try participant.state.knownPeers().reversed() }
     }
 
     /// Does what is due.
-    package func tick() {
+    package func tick() { turn { doWhatIsDue() } }
+
+    private func doWhatIsDue() {
         let now = time.now()
         if now >= nextLookAtOrders {
             nextLookAtOrders = now + Self.ordersEvery
@@ -248,7 +287,7 @@ public actor C2Server: Service {
 
     // MARK: Receiving
 
-    private func received(_ payload: [UInt8], topic name: String) {
+    func received(_ payload: [UInt8], topic name: String) {
         do {
             guard let (signed, topic) = try participant.read(payload, topic: name) else { return }
             let sender = signed.message.sender
@@ -313,40 +352,6 @@ public actor C2Server: Service {
         for id in floods.over(at: now) where (try? participant.state.peer(id))??.isJoined == true {
             participant.link.subscribe("SRUP/\(id.hex)")
         }
-    }
-
-    /// Asks the key service for a sender that we have not met; its message is handled again afterwards.
-    private func lookUp(_ sender: DeviceID, payload: [UInt8], topic: String) throws {
-        if let since = unknown[sender], time.now() - since < Self.unknownFor { throw Rejection.unknownSender(sender) }
-        guard lookUps.count < Self.maximumLookUps else { throw Rejection.overloaded }
-        guard lookUps.insert(sender).inserted else { return }
-        Task {
-            do {
-                let found = try await directory.lookUp(sender)
-                try directoryAnswered(sender, found, payload: payload, topic: topic)
-            } catch {
-                lookUps.remove(sender)
-                // It may be our own disk: the error says what it is about.
-                causedLog.log(.warning, about: "looking up", "\(sender) could not be looked up: \(error)")
-            }
-        }
-    }
-
-    private func directoryAnswered(
-        _ sender: DeviceID, _ found: DirectoryEntry?, payload: [UInt8], topic: String
-    ) throws {
-        lookUps.remove(sender)
-        guard let found else {
-            if unknown.count > 1000 { unknown.removeAll() }
-            unknown[sender] = time.now()
-            participant.rejections.record(.unknownSender(sender))
-            return
-        }
-        unknown[sender] = nil
-        // Its signature has not been checked yet: noting the key of a registered identity is no favour to anybody.
-        try participant.state.remember(sender, key: found.key, type: found.type)
-        if let zone = found.zone { try state.set(zone: zone, of: sender) }
-        received(payload, topic: topic)
     }
 
     // MARK: Sending

@@ -199,8 +199,8 @@ public protocol KeyDirectory: Sendable {
     ///
     /// - Throws: when the key service cannot be asked.
     func lookUp(_ id: DeviceID) async throws -> DirectoryEntry?
-    /// An identity belongs to the network: it is kept, while others that never come in make room.
-    func belongs(_ id: DeviceID)
+    /// Identities belong to the network: they are kept, while others that never come in make room.
+    func belong(_ ids: [DeviceID])
 
     /// Ends an identity for good: neither its key nor a certificate is given from now on. On disk when the call returns; that it
     /// has ended already is no error.

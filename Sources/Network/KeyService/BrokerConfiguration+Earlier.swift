@@ -13,10 +13,27 @@ extension BrokerConfiguration {
                 both.append(both[index])
                 both[both.endIndex - 1].controlLibrary = nil
             }
-            return [first(isRoot: isRoot), second(isRoot: isRoot)] + both.map { $0.third(isRoot: isRoot) }
-                + [third(isRoot: isRoot, hasGroups: true)]
-                + both.map { $0.configuration(isRoot: isRoot) }
+            var texts = [first(isRoot: isRoot), second(isRoot: isRoot), third(isRoot: isRoot, hasGroups: true)]
+            for broker in both {
+                texts.append(broker.third(isRoot: isRoot))
+                texts.append(broker.fourth(isRoot: isRoot))
+                texts.append(broker.configuration(isRoot: isRoot))
+            }
+            return texts
         }
+    }
+
+    /// Before a whole network could ask at once.
+    private func fourth(isRoot: Bool) -> String {
+        configuration(
+            isRoot: isRoot, connections: 10000,
+            queueLines: """
+                # What waits for one participant at most. What is above that is dropped, and asked for again.
+                max_queued_messages 1000
+                max_queued_bytes 1048576
+                max_inflight_messages 20
+                max_inflight_bytes 131072
+                """)
     }
 
     /// The texts of the access list that are ours.

@@ -44,6 +44,22 @@ public struct BrokerConfiguration: Sendable {
     var configuration: String { configuration(isRoot: getuid() == 0) }
 
     func configuration(isRoot: Bool) -> String {
+        configuration(isRoot: isRoot, connections: Self.maximumConnections, queueLines: Self.queueLines)
+    }
+
+    /// So many participants may be connected at once.
+    public static let maximumConnections = 20000
+
+    private static let queueLines = """
+        # What waits for one participant at most. What is above that is dropped, and asked for again. A whole network may ask
+        # the server at once.
+        max_queued_messages 20000
+        max_queued_bytes 8388608
+        max_inflight_messages 256
+        max_inflight_bytes 1048576
+        """
+
+    func configuration(isRoot: Bool, connections: Int, queueLines: String) -> String {
         """
         # Mosquitto for a SRUP network, written by "srup-c2 init". Run it with: srup-c2 broker --folder \(folder)
         # (not: mosquitto -c …, which would keep a certificate after it has ended).
@@ -70,7 +86,7 @@ public struct BrokerConfiguration: Sendable {
         # SRUP uses QoS 0 and 1.
         max_qos 1
         # About 25 KiB each. More are refused, and those that are there stay.
-        max_connections 10000
+        max_connections \(connections)
 
         # What is published to a participant that is away waits for it, over a restart of the broker too.
         persistence true
@@ -80,11 +96,7 @@ public struct BrokerConfiguration: Sendable {
         # What is lost when the broker dies between two saves, participants ask for again.
         autosave_on_changes false
         autosave_interval 60
-        # What waits for one participant at most. What is above that is dropped, and asked for again.
-        max_queued_messages 1000
-        max_queued_bytes 1048576
-        max_inflight_messages 20
-        max_inflight_bytes 131072
+        \(queueLines)
         # Retained messages would stay for ever, and nobody here wants any.
         retain_available false
         # The largest SRUP message has 65535 bytes.

@@ -177,9 +177,21 @@ public final class KeyServiceState: Sendable {
     ///
     /// - Parameter now: seconds since 1970.
     /// - Throws: ``StorageError``.
-    public func markJoined(_ id: DeviceID, now: Double) throws(StorageError) {
-        try database.query(
-            "UPDATE identities SET joined = ? WHERE id = ? AND joined IS NULL", .real(now), .unsigned(id.value))
+    public func markJoined(_ ids: [DeviceID], now: Double) throws(StorageError) {
+        // Most have joined before: nobody is kept from writing for that.
+        var new: [DeviceID] = []
+        for id in ids {
+            let rows = try database.read(
+                "SELECT 1 FROM identities WHERE id = ? AND joined IS NULL", [.unsigned(id.value)])
+            if !rows.isEmpty { new.append(id) }
+        }
+        guard !new.isEmpty else { return }
+        try database.transaction { connection throws(StorageError) in
+            for id in new {
+                try connection.query(
+                    "UPDATE identities SET joined = ? WHERE id = ? AND joined IS NULL", .real(now), .unsigned(id.value))
+            }
+        }
     }
 
     /// Removes those that were registered at least `age` ago and have never joined; servers stay.

@@ -17,6 +17,8 @@ public final class EventLog: Sendable {
     private let file: Mutex<File>
     private static let maximumSize = 64 << 20
     private let common: [String: String]
+    /// When what happens in a transaction has happened; `nil`: at once.
+    private let afterwards = Mutex<Afterwards?>(nil)
 
     /// - Parameters:
     ///   - path: appended to; `nil` for none.
@@ -65,9 +67,17 @@ public final class EventLog: Sendable {
         file.withLock { if $0.descriptor >= 0 { close($0.descriptor) } }
     }
 
+    /// From now on events are written once what they tell of is stored.
+    public func tell(_ afterwards: Afterwards) { self.afterwards.withLock { $0 = afterwards } }
+
     /// Writes one event; `t` is CLOCK_MONOTONIC in seconds, the same for all processes of a machine.
     public func record(_ event: String, _ details: [String: String] = [:]) {
         guard !path.isEmpty else { return }
+        guard let afterwards = afterwards.withLock({ $0 }) else { return write(event, details) }
+        afterwards.run { self.write(event, details) }
+    }
+
+    private func write(_ event: String, _ details: [String: String]) {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         var line = details.merging(common) { own, _ in own }
@@ -77,7 +87,7 @@ public final class EventLog: Sendable {
         file.withLock { file in
             if file.size > Self.maximumSize { beginAnew(&file) }
             // One write for the line, so that lines of several processes in one file do not mix.
-            if file.descriptor >= 0 { file.size += max(0, write(file.descriptor, bytes, bytes.count)) }
+            if file.descriptor >= 0 { file.size += max(0, Glibc.write(file.descriptor, bytes, bytes.count)) }
         }
     }
 }

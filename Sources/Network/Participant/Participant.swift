@@ -22,6 +22,8 @@ public final class Participant: Sendable {
     public let logger: Logger
     /// For lines that peers, the broker or a full disk cause, as often as they like.
     public let causedLog: BoundedLog
+    /// Whether what is sent leaves at once, or when a transaction around it has been stored.
+    public let afterwards = Afterwards()
     /// Seconds since 1970; only for the audit log and for throwing away what is older than an hour.
     public let wallClock: @Sendable () -> Double
 
@@ -75,7 +77,7 @@ public final class Participant: Sendable {
             return try message.signed(with: key).bytes
         }
         logger.debug("sent \(body.type) to \(peer)")
-        link.publish(entry.payload, to: entry.topic, id: entry.id)
+        publish(entry)
     }
 
     /// Signs, stores and publishes a message to all members of a group of our own.
@@ -87,7 +89,11 @@ public final class Participant: Sendable {
             return try message.signed(with: key).bytes
         }
         logger.debug("sent \(body.type) to the group \(group)")
-        link.publish(entry.payload, to: entry.topic, id: entry.id)
+        publish(entry)
+    }
+
+    private func publish(_ entry: ParticipantStore.Outgoing) {
+        afterwards.run { [link] in link.publish(entry.payload, to: entry.topic, id: entry.id) }
     }
 
     /// Reads a message: the steps before the sender's key is needed.

@@ -91,7 +91,7 @@ struct Serve: AsyncParsableCommand {
             defer { withExtendedLifetime(lock) {} }
             let link = try BrokerLink(
                 identity.broker, clientID: identity.clientID, subscriptions: C2Server.subscriptions(identity.id),
-                logger: logger)
+                logger: logger, isDeafToItself: true)
             let participant = Participant(
                 id: identity.id, key: identity.key, state: state, link: link, logger: logger)
             let client = try Registrar.client(identity, folder: home, timeout: .seconds(5))
@@ -224,11 +224,12 @@ struct KeyServiceDirectory: KeyDirectory {
     let revocations: Revocations
     let logger: Logger
 
-    func belongs(_ id: DeviceID) {
+    func belong(_ ids: [DeviceID]) {
         do {
-            try identities.markJoined(id, now: Participant.systemTime())
+            try identities.markJoined(ids, now: Participant.systemTime())
         } catch {
-            logger.error("the key service's database could not be told that \(id) belongs: \(error)")
+            let names = ids.prefix(3).map(\.description).joined(separator: ", ") + (ids.count > 3 ? " …" : "")
+            logger.error("the key service's database could not be told that \(names) belong: \(error)")
         }
     }
 

@@ -11,9 +11,12 @@ public final class Database: Sendable {
         // Reached only under the lock; closed in deinit, when no other reference exists.
         let pointer: OpaquePointer
         let statements = Statements()
+        let turn = Turn()
     }
 
     private let handle: Mutex<Handle>
+    /// Held for a whole turn by the thread whose turn it is; everybody else takes it for one transaction.
+    private let turns = RecursiveLock()
     /// Of the SQLite file.
     public let path: String
 
@@ -68,7 +71,7 @@ public final class Database: Sendable {
         defer { sqlite3_close_v2(pointer) }
         let statements = Statements()
         defer { statements.finish() }
-        let connection = Connection(pointer: pointer, statements: statements, path: path)
+        let connection = Connection(pointer: pointer, statements: statements, turn: Turn(), path: path)
         try connection.query("VACUUM INTO ?", .text(copy))
     }
 
@@ -80,7 +83,7 @@ public final class Database: Sendable {
         defer { sqlite3_close_v2(pointer) }
         let statements = Statements()
         defer { statements.finish() }
-        let connection = Connection(pointer: pointer, statements: statements, path: path)
+        let connection = Connection(pointer: pointer, statements: statements, turn: Turn(), path: path)
         let words = try connection.query("PRAGMA quick_check(1)").first?.text(0)
         return words == "ok" ? nil : words ?? "it could not be checked"
     }
@@ -172,16 +175,49 @@ public final class Database: Sendable {
         _ body: (Connection) throws(StorageError) -> Result
     ) throws(StorageError) -> Result {
         try run { connection throws(StorageError) in
-            try connection.query("BEGIN IMMEDIATE")
+            let isPart = try connection.turn.takesWrite(connection)
             do throws(StorageError) {
+                try connection.query(isPart ? "SAVEPOINT part" : "BEGIN IMMEDIATE")
                 let result = try body(connection)
-                try connection.query("COMMIT")
+                try connection.query(isPart ? "RELEASE part" : "COMMIT")
                 return result
             } catch {
-                _ = try? connection.query("ROLLBACK")
+                if isPart { _ = try? connection.query("ROLLBACK TO part") }
+                _ = try? connection.query(isPart ? "RELEASE part" : "ROLLBACK")
+                connection.turn.failed(connection, error)
                 throw error
             }
         }
+    }
+
+    /// Gathers all that `body` writes into one transaction: each write to the disk's surface takes milliseconds, however
+    /// little it holds. Within it a ``transaction(_:)`` is a part that may fail by itself; afterwards all of it is on disk,
+    /// or nothing. Other threads wait until the turn is over, and see nothing of what has not been stored.
+    ///
+    /// `body` must not tell anybody what it has written: that is for afterwards. It blocks whoever else uses the file, and must
+    /// not wait for them.
+    ///
+    /// - Throws: ``StorageError``, of the disk or of `body`: nothing was stored, whatever the calls within have said.
+    public func turn(_ body: () throws(StorageError) -> Void) throws(StorageError) {
+        turns.lock()
+        defer { turns.unlock() }
+        var isWhole = false
+        locked { isWhole = $0.turn.begin() }
+        guard isWhole else { return try body() }
+        var failure: StorageError?
+        do throws(StorageError) {
+            try body()
+        } catch {
+            failure = error
+        }
+        locked { connection in
+            do throws(StorageError) {
+                try connection.turn.end(connection, failure)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// One statement in a transaction of its own.
@@ -189,7 +225,15 @@ public final class Database: Sendable {
     /// - Throws: ``StorageError``.
     @discardableResult
     public func query(_ sql: String, _ values: Value...) throws(StorageError) -> [Row] {
-        try run { connection throws(StorageError) in try connection.query(sql, values) }
+        try run { connection throws(StorageError) in
+            if !connection.onlyReads(sql) { _ = try connection.turn.takesWrite(connection) }
+            do throws(StorageError) {
+                return try connection.query(sql, values)
+            } catch {
+                connection.turn.failed(connection, error)
+                throw error
+            }
+        }
     }
 
     /// Reads, without the write lock that a transaction takes: nobody has to wait for it, and nothing is written.
@@ -217,7 +261,11 @@ public final class Database: Sendable {
     /// Not generic and not throwing: Swift 6.3.1 crashes when it specialises a generic typed-throws closure inside the
     /// lock's own.
     private func locked(_ body: (Connection) -> Void) {
-        handle.withLock { body(Connection(pointer: $0.pointer, statements: $0.statements, path: path)) }
+        turns.lock()
+        defer { turns.unlock() }
+        handle.withLock {
+            body(Connection(pointer: $0.pointer, statements: $0.statements, turn: $0.turn, path: path))
+        }
     }
 }
 
@@ -225,7 +273,18 @@ public final class Database: Sendable {
 public struct Connection {
     fileprivate let pointer: OpaquePointer
     fileprivate let statements: Statements
+    fileprivate let turn: Turn
     fileprivate let path: String
+
+    /// Whether no transaction is under way.
+    fileprivate var isAlone: Bool { sqlite3_get_autocommit(pointer) != 0 }
+
+    /// Whether a statement changes nothing. `false` for one that SQLite does not understand, too.
+    fileprivate func onlyReads(_ sql: String) -> Bool {
+        guard let statement = statements.statement(sql, pointer) else { return false }
+        defer { statements.giveBack(statement, sql) }
+        return sqlite3_stmt_readonly(statement) != 0
+    }
 
     /// Runs one statement and collects its rows.
     ///
@@ -265,10 +324,68 @@ public struct Connection {
     }
 }
 
+/// Many transactions gathered into one. Used under the database's lock.
+private final class Turn {
+    private enum State {
+        case none
+        /// Nothing has been written yet.
+        case open
+        /// In a transaction that has begun.
+        case begun
+        /// SQLite has rolled the transaction back by itself, as it may when the disk is full: with the first error.
+        case broken(StorageError)
+    }
+    private var state = State.none
+
+    /// `false` within a turn, which goes on.
+    func begin() -> Bool {
+        guard case .none = state else { return false }
+        state = .open
+        return true
+    }
+
+    /// Something is about to be written.
+    ///
+    /// - Returns: whether that is a part of a larger transaction.
+    func takesWrite(_ connection: Connection) throws(StorageError) -> Bool {
+        switch state {
+        case .none: return false
+        case .open:
+            try connection.query("BEGIN IMMEDIATE")
+            state = .begun
+            return true
+        case .begun: return true
+        case .broken(let error): throw error
+        }
+    }
+
+    /// A statement has failed: is the transaction still there? https://sqlite.org/c3ref/get_autocommit.html
+    func failed(_ connection: Connection, _ error: StorageError) {
+        if case .begun = state, connection.isAlone { state = .broken(error) }
+    }
+
+    /// - Parameter failure: why nothing is to be stored.
+    func end(_ connection: Connection, _ failure: StorageError?) throws(StorageError) {
+        defer { state = .none }
+        switch state {
+        case .none, .open: return
+        case .broken(let error): throw error
+        case .begun:
+            do throws(StorageError) {
+                if let failure { throw failure }
+                try connection.query("COMMIT")
+            } catch {
+                _ = try? connection.query("ROLLBACK")
+                throw error
+            }
+        }
+    }
+}
+
 /// Statements that were compiled once: compiling one costs about as much as running it. Used under the database's lock.
 private final class Statements {
     private var resting: [String: OpaquePointer] = [:]
-    private static let maximum = 64
+    private static let maximum = 256
 
     /// A statement that nobody uses; `nil` when SQLite does not understand it.
     func statement(_ sql: String, _ connection: OpaquePointer) -> OpaquePointer? {

@@ -196,7 +196,7 @@ final class Peer: Sendable {
         let deadline = ContinuousClock.now + .seconds(20)
         while ContinuousClock.now < deadline, rig.broker != nil { try await Task.sleep(for: .milliseconds(10)) }
         let size = try FileManager.default.attributesOfItem(atPath: store)[.size] as? Int ?? 0
-        #expect((100_000..<(4 << 20)).contains(size), "the store has \(size) bytes")
+        #expect((100_000..<(12 << 20)).contains(size), "the store has \(size) bytes")
         await rig.stop()
     }
 

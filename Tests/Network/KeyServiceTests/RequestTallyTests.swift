@@ -31,7 +31,7 @@ import Testing
             let counts = try state.counts()
             #expect(counts.all >= 2 && counts.joined <= counts.all)
             let (identity, _) = try Identity.load(from: folder)
-            try state.markJoined(identity.id, now: 5)
+            try state.markJoined([identity.id], now: 5)
             #expect(try state.counts().joined == counts.joined + 1)
         }
     }

@@ -125,6 +125,12 @@ import Testing
             await #expect(throws: KeyServiceError.self) {
                 try await rig.client().register(DeviceID(0xA4), key: Self.key.get(), type: "x")
             }
+            // A client may say which of the machine's addresses it comes from.
+            var other = try rig.client()
+            other.source = "127.0.0.3"
+            _ = try await other.register(DeviceID(0xA4), key: Self.key.get(), type: "x")
+            other.source = "192.0.2.1"
+            await #expect(throws: KeyServiceError.self) { try await other.isActive() }
         }
     }
 
@@ -135,7 +141,7 @@ import Testing
             let now = Date().timeIntervalSince1970
             // One that has joined, one that is young, three that are old; and the server.
             _ = try state.add(DeviceID(1), key: key, type: "x", isServer: false, now: now - 9_000)
-            try state.markJoined(DeviceID(1), now: now)
+            try state.markJoined([DeviceID(1)], now: now)
             _ = try state.add(DeviceID(2), key: key, type: "x", isServer: false, now: now - 60)
             for id in 3...5 {
                 _ = try state.add(
@@ -169,7 +175,7 @@ import Testing
         for id in 1...4 {
             _ = try state.add(DeviceID(UInt64(id)), key: key, type: "x", isServer: id == 4, now: Double(id))
         }
-        try state.markJoined(DeviceID(2), now: 10)
+        try state.markJoined([DeviceID(2)], now: 10)
         let folder = NSTemporaryDirectory() + "srup-ca-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try PrivateFile.makeFolder(folder)

@@ -1,3 +1,4 @@
+import Linux
 import Logging
 import SRUP
 import Synchronization
@@ -195,10 +196,42 @@ private enum StoredKey {
 
     @Test func aLinkThatStopsWaitsForNoReader() {
         let events = BrokerEvents()
-        for number in 0..<256 as Range<Int64> { events.send(.confirmed(number)) }
+        for number in 0..<16384 as Range<Int64> { events.send(.confirmed(number)) }
         // Full: another one would wait for a reader.
         events.release()
         for number in 0..<100 as Range<Int64> { events.send(.confirmed(number)) }
+    }
+
+    @Test(arguments: [0, 60_000])
+    func moreThanThereIsRoomForWaitsAndComesInItsOrder(bytes: Int) async {
+        let events = BrokerEvents()
+        let count = bytes == 0 ? 40_000 : 400
+        let sent = Mutex(0)
+        let payload = [UInt8](repeating: 0, count: bytes)
+        DetachedThread.start {
+            for number in 0..<count {
+                events.send(bytes == 0 ? .confirmed(Int64(number)) : .message(topic: "\(number)", payload: payload))
+                sent.withLock { $0 = number + 1 }
+            }
+            events.finish()
+        }
+        // Until it stands still: in number or in bytes there is no more room.
+        let most = bytes == 0 ? 16384 : (8 << 20) / bytes
+        while sent.withLock({ $0 }) < most - 10 { await Task.yield() }
+        var iterator = events.makeAsyncIterator()
+        var next = 0
+        while case let some = await iterator.all(atMost: 100), !some.isEmpty {
+            #expect(sent.withLock { $0 } <= next + most + some.count + 1)
+            for event in some {
+                switch event {
+                case .confirmed(let number): #expect(number == Int64(next))
+                case .message(let topic, _): #expect(topic == "\(next)")
+                default: Issue.record("something else came")
+                }
+                next += 1
+            }
+        }
+        #expect(next == count)
     }
 }
 

@@ -74,15 +74,19 @@ public final class BrokerLink: Service, Sendable {
         /// Certificate and authority as they were read for the last connection.
         var credentials: [String]?
         var hasEnded = false
-        /// Published and not confirmed, by our number; `handed` once libmosquitto has it.
-        var pending: [(id: Int64, topic: String, payload: [UInt8], handed: Bool)] = []
+        /// Published and not confirmed, by our numbers.
+        var pending: Set<Int64> = []
+        /// Those that libmosquitto does not have yet, in their order.
+        var waiting: [(id: Int64, topic: String, payload: [UInt8])] = []
         var numbers: [Int32: Int64] = [:]
-        var subscriptions: [String] = []
+        var subscriptions: Set<String> = []
     }
     private let state = Mutex(State())
     /// Under a lock of its own: libmosquitto may log while it is called with `state` locked.
     private let lastError = Mutex("")
     private let client: Client
+    /// Whether the broker is asked not to send back what we have published.
+    private let isDeafToItself: Bool
     private let wakeUp = WakeUp()
     private let causedLog: BoundedLog
 
@@ -97,12 +101,14 @@ public final class BrokerLink: Service, Sendable {
     ///   - clientID: names the persistent session at the broker; must be unique there.
     ///   - subscriptions: topic filters to hold from the start.
     ///   - isPersistent: whether the broker keeps what comes while we are away.
+    ///   - isDeafToItself: what we publish is not sent back to us, though we read that topic, too. It takes MQTT 5.
     /// - Throws: ``BrokerLinkError`` when a certificate or key file cannot be used.
     public init(
         _ address: BrokerAddress, clientID: String, subscriptions: [String], logger: Logger,
-        isPersistent: Bool = true
+        isPersistent: Bool = true, isDeafToItself: Bool = false
     ) throws(BrokerLinkError) {
         self.address = address
+        self.isDeafToItself = isDeafToItself
         causedLog = BoundedLog(logger)
         events = BrokerEvents()
         for file in [address.caFile, address.certificateFile, address.keyFile] where access(file, R_OK) != 0 {
@@ -110,7 +116,7 @@ public final class BrokerLink: Service, Sendable {
         }
         guard Self.initialised, let pointer = mosquitto_new(clientID, !isPersistent, nil) else { throw .noMemory }
         client = Client(pointer: pointer)
-        state.withLock { $0.subscriptions = subscriptions }
+        state.withLock { $0.subscriptions = Set(subscriptions) }
         let code = mosquitto_tls_set(
             pointer, address.caFile, nil, address.certificateFile, address.keyFile, MachineKey.callback)
         guard code == 0, mosquitto_tls_opts_set(pointer, 1, "tlsv1.2", nil) == 0 else {
@@ -118,7 +124,9 @@ public final class BrokerLink: Service, Sendable {
             throw .tls(Self.words(code))
         }
         mosquitto_threaded_set(pointer, true)
-        mosquitto_int_option(pointer, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V311)
+        mosquitto_int_option(
+            pointer, MOSQ_OPT_PROTOCOL_VERSION, isDeafToItself ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311)
+        if isDeafToItself { mosquitto_int_option(pointer, MOSQ_OPT_RECEIVE_MAXIMUM, Self.inflight) }
         mosquitto_int_option(pointer, MOSQ_OPT_TCP_NODELAY, 1)
     }
 
@@ -131,26 +139,43 @@ public final class BrokerLink: Service, Sendable {
     /// - Parameter id: the caller's number for it; a number that is still on its way is not published twice.
     public func publish(_ payload: [UInt8], to topic: String, id: Int64) {
         state.withLock { state in
-            guard !state.pending.contains(where: { $0.id == id }) else { return }
-            state.pending.append((id, topic, payload, false))
+            guard state.pending.insert(id).inserted else { return }
+            state.waiting.append((id, topic, payload))
             if state.isConnected { hand(&state) }
         }
     }
 
     /// Adds a subscription now and after every reconnection.
-    public func subscribe(_ filter: String) {
+    public func subscribe(_ filter: String) { subscribe([filter]) }
+
+    /// Adds many at once, now and after every reconnection.
+    public func subscribe(_ filters: [String]) {
         state.withLock { state in
-            guard !state.subscriptions.contains(filter) else { return }
-            state.subscriptions.append(filter)
-            if state.isConnected { mosquitto_subscribe(client.pointer, nil, filter, 1) }
+            let new = filters.filter { state.subscriptions.insert($0).inserted }
+            if state.isConnected { ask(for: new) }
+        }
+    }
+
+    /// So many subscriptions in one packet: some 20 KiB of it, and one answer for all.
+    private static let subscriptionsAtOnce = 500
+
+    private func ask(for filters: [String]) {
+        var rest = filters[...]
+        while !rest.isEmpty {
+            let some = rest.prefix(Self.subscriptionsAtOnce).map { strdup($0) }
+            rest = rest.dropFirst(some.count)
+            mosquitto_subscribe_multiple(
+                client.pointer, nil, Int32(some.count), some, 1,
+                isDeafToItself ? Int32(MQTT_SUB_OPT_NO_LOCAL.rawValue) : 0,
+                nil)
+            for filter in some { free(filter) }
         }
     }
 
     /// Ends a subscription.
     public func unsubscribe(_ filter: String) {
         state.withLock { state in
-            guard state.subscriptions.contains(filter) else { return }
-            state.subscriptions.removeAll { $0 == filter }
+            guard state.subscriptions.remove(filter) != nil else { return }
             if state.isConnected { mosquitto_unsubscribe(client.pointer, nil, filter) }
         }
     }
@@ -226,7 +251,7 @@ public final class BrokerLink: Service, Sendable {
             if hasTried {
                 code = mosquitto_reconnect(pointer)
             } else {
-                code = mosquitto_connect(pointer, address.host, Int32(address.port), 60)
+                code = connect()
                 // mosquitto_reconnect needs the host of an earlier mosquitto_connect, successful or not.
                 hasTried = true
             }
@@ -259,6 +284,21 @@ public final class BrokerLink: Service, Sendable {
         state.withLock { $0.hasEnded = true }
     }
 
+    /// MQTT 5 has no persistent session that lasts until further notice, but this: the session ends with the connection, unless
+    /// a time is given. 0xFFFFFFFF: never; the broker has an end of its own (`persistent_client_expiration`).
+    private func connect() -> Int32 {
+        var properties: OpaquePointer?
+        defer { mosquitto_property_free_all(&properties) }
+        if isDeafToItself {
+            mosquitto_property_add_int32(&properties, Int32(MQTT_PROP_SESSION_EXPIRY_INTERVAL.rawValue), .max)
+        }
+        return mosquitto_connect_bind_v5(
+            client.pointer, address.host, Int32(address.port), 60, nil, properties)
+    }
+
+    /// So many messages may be on their way to us at once.
+    private static let inflight: Int32 = 256
+
     private static let firstDelay = 0.5
     private static let longestDelay = 60.0
 
@@ -272,7 +312,10 @@ public final class BrokerLink: Service, Sendable {
 
     private func connected(_ code: Int32) {
         guard code == 0 else {
-            lastError.withLock { $0 = "the broker refused us: " + String(cString: mosquitto_connack_string(code)) }
+            let words = isDeafToItself ? mosquitto_reason_string(code) : mosquitto_connack_string(code)
+            lastError.withLock {
+                $0 = "the broker refused us: " + (words.map { String(cString: $0) } ?? "code \(code)")
+            }
             return
         }
         state.withLock { $0.isAccepted = true }
@@ -286,7 +329,7 @@ public final class BrokerLink: Service, Sendable {
             guard state.isAccepted else { return false }
             state.isAccepted = false
             state.isConnected = true
-            for filter in state.subscriptions { mosquitto_subscribe(client.pointer, nil, filter, 1) }
+            ask(for: Array(state.subscriptions))
             hand(&state)
             return true
         }
@@ -301,7 +344,7 @@ public final class BrokerLink: Service, Sendable {
     private func arrived(_ number: Int32) {
         let id = state.withLock { state -> Int64? in
             guard let id = state.numbers.removeValue(forKey: number) else { return nil }
-            state.pending.removeAll { $0.id == id }
+            state.pending.remove(id)
             return id
         }
         if let id { events.send(.confirmed(id)) }
@@ -310,22 +353,22 @@ public final class BrokerLink: Service, Sendable {
     /// Gives libmosquitto what it does not have yet. It keeps what it was given until the broker has confirmed it,
     /// over reconnections too.
     private func hand(_ state: inout State) {
-        for index in state.pending.indices where !state.pending[index].handed {
+        var kept: [(id: Int64, topic: String, payload: [UInt8])] = []
+        for entry in state.waiting {
             var number: Int32 = 0
-            let entry = state.pending[index]
             let code = mosquitto_publish(
                 client.pointer, &number, entry.topic, Int32(entry.payload.count), entry.payload, 1, false)
-            guard code == 0 || code == MOSQ_ERR_NO_CONN.rawValueInt32 else {
-                causedLog.log(
-                    .error, about: "publishing",
-                    "cannot publish to \(entry.topic): \(Self.words(code))")
+            if code == 0 {
+                state.numbers[number] = entry.id
                 continue
             }
-            if code == 0 {
-                state.pending[index].handed = true
-                state.numbers[number] = entry.id
+            kept.append(entry)
+            if code != MOSQ_ERR_NO_CONN.rawValueInt32 {
+                causedLog.log(
+                    .error, about: "publishing", "cannot publish to \(entry.topic): \(Self.words(code))")
             }
         }
+        state.waiting = kept
     }
 
     /// libmosquitto's words; it has none for all of its codes.
@@ -382,54 +425,6 @@ public final class BrokerLink: Service, Sendable {
         default:
             let words = Self.words(code)
             return "the connection to the broker at \(place) failed: \(words)\(detail.isEmpty ? "" : " (\(detail))")"
-        }
-    }
-}
-
-/// The link's events for one reader; at most 256 wait.
-public struct BrokerEvents: AsyncSequence, Sendable {
-    private let stream: AsyncStream<BrokerEvent>
-    private let continuation: AsyncStream<BrokerEvent>.Continuation
-    private let places: DispatchSemaphore
-
-    private static let capacity = 256
-
-    /// Without events; the link puts them in.
-    public init() {
-        (stream, continuation) = AsyncStream.makeStream()
-        places = DispatchSemaphore(value: 0)
-        for _ in 0..<Self.capacity { places.signal() }
-    }
-
-    /// Called on the link's thread; waits for a place.
-    public func send(_ event: BrokerEvent) {
-        places.wait()
-        continuation.yield(event)
-    }
-
-    /// Lets a waiting thread go on, for stopping.
-    func release() {
-        for _ in 0..<Self.capacity { places.signal() }
-    }
-
-    /// No more events come.
-    public func finish() {
-        continuation.finish()
-    }
-
-    /// Iterates over the events; for the one task that reads them.
-    public func makeAsyncIterator() -> Iterator { Iterator(base: stream.makeAsyncIterator(), places: places) }
-
-    /// Gives the events in their order, and the link room for another with each.
-    public struct Iterator: AsyncIteratorProtocol {
-        var base: AsyncStream<BrokerEvent>.AsyncIterator
-        let places: DispatchSemaphore
-
-        /// Waits for the next event; `nil` once the link has ended.
-        public mutating func next() async -> BrokerEvent? {
-            guard let event = await base.next() else { return nil }
-            places.signal()
-            return event
         }
     }
 }

@@ -11,10 +11,17 @@ public protocol MessageLink: Sendable {
     func publish(_ payload: [UInt8], to topic: String, id: Int64)
     /// Adds a subscription now and after every reconnection.
     func subscribe(_ filter: String)
+    /// Adds many at once.
+    func subscribe(_ filters: [String])
     func unsubscribe(_ filter: String)
 }
 
 extension BrokerLink: MessageLink {
     /// The broker's host.
     public var place: String { address.host }
+}
+
+extension MessageLink {
+    /// Adds many at once: each by itself, where the link knows no better.
+    public func subscribe(_ filters: [String]) { for filter in filters { subscribe(filter) } }
 }

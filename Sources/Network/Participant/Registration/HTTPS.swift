@@ -30,6 +30,8 @@ struct HTTPS: Sendable {
     var timeout: Duration = .seconds(20)
     /// `false` only for what is known by its own fingerprint.
     var verifies = true
+    /// The address of this machine that requests come from; `nil`: the system chooses.
+    var source: String?
 
     static let maximumBody = 64 << 10
 
@@ -69,6 +71,7 @@ struct HTTPS: Sendable {
         srup_curl_number(curl, CURLOPT_SSL_VERIFYPEER, verifies ? 1 : 0)
         srup_curl_number(curl, CURLOPT_SSL_VERIFYHOST, verifies ? 2 : 0)
         srup_curl_text(curl, CURLOPT_USERAGENT, "srup-observer")
+        if let source { srup_curl_text(curl, CURLOPT_INTERFACE, "host!" + source) }
         try believe(authority, curl)
         var headers: UnsafeMutablePointer<curl_slist>?
         defer { srup_curl_free_list(headers) }

@@ -12,7 +12,7 @@ import Foundation
 public struct KeyServiceClient: Sendable {
     /// The base, as in `https://c2.example.net:8443`, without `/KeyEx`.
     public let url: String
-    private let https: HTTPS
+    private var https: HTTPS
 
     /// - Parameter authorityFile: PEM file of the authority that signed the service's certificate; `nil`: the system's.
     /// - Throws: ``KeyServiceError/badURL(_:)``.
@@ -31,6 +31,13 @@ public struct KeyServiceClient: Sendable {
         if base.hasSuffix("/KeyEx") { base.removeLast("/KeyEx".count) }
         self.url = base
         https = HTTPS(authority: authority, timeout: timeout)
+    }
+
+    /// The address of this machine that requests come from; `nil`, as it is at first: the system chooses. A load bench plays
+    /// many machines, each of which has an address of its own at the key service.
+    public var source: String? {
+        get { https.source }
+        set { https.source = newValue }
     }
 
     /// Fetches the authority's certificate from a key service that is known by its address and that certificate's fingerprint
