@@ -91,6 +91,8 @@ let package = Package(
         library("COpenSSL", at: "openssl", pkgConfig: "openssl", apt: "libssl-dev"),
         library("CMosquitto", at: "mosquitto", pkgConfig: "libmosquitto", apt: "libmosquitto-dev"),
         library("CSQLite", at: "sqlite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+        // The server side alone: it does not go onto a Raspberry Pi.
+        library("CPostgres", at: "postgres", pkgConfig: "libpq", apt: "libpq-dev"),
         library("CZbar", at: "zbar", pkgConfig: "zbar", apt: "libzbar-dev"),
         library("CV4L2", at: "v4l2", pkgConfig: "libv4l2", apt: "libv4l-dev"),
         library("CPNG", at: "png", pkgConfig: "libpng", apt: "libpng-dev"),
@@ -124,6 +126,7 @@ let package = Package(
         room("OLED", in: "Support", ["Addresses", "CLinux", "Linux"]),
         room("Limits", in: "Support", [log]),
         room("Storage", in: "Support", ["CSQLite", "Linux"]),
+        room("PostgreSQL", in: "Support", ["CPostgres", "Storage"]),
         room("Settings", in: "Support", ["CTOML", "Linux"]),
         room(
             "Program", in: "Support",
