@@ -354,7 +354,7 @@ let package = Package(
         tests("LinuxTests", in: "Support", ["Linux", "Program", log, lifecycle]),
         tests("LimitsTests", in: "Support", ["Limits", log]),
         tests("AddressesTests", in: "Support", ["Addresses"]),
-        tests("StorageTests", in: "Support", ["Storage", "Linux"]),
+        tests("StorageTests", in: "Support", ["PostgreSQL", "Storage", "TestProcesses", "Linux"]),
         tests("SettingsTests", in: "Support", ["Settings"]),
         tests("ProgramTests", in: "Support", ["Program", "Linux", arguments, log, lifecycle]),
         tests("CodeWriterTests", in: "Support", ["CodeReader", "CodeWriter", "Luma"]),
@@ -389,6 +389,12 @@ let package = Package(
                 "ObservedValue",
                 "COpenSSL",
             ], resources: [.copy("webserver.py")]),
+        tests(
+            "StoresTests", in: "Network",
+            [
+                "C2", "Evidence", "KeyService", "Operators", "Participant", "PostgreSQL", "SRUP", "Storage",
+                "TestProcesses",
+            ]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "PhoneObserverTests", in: "Network",

@@ -257,7 +257,7 @@ public final class C2State: Sendable {
         try database.query(
             """
             SELECT device, observer, request, offer, observation, attempt, type, created, zone, quorum, roll_call
-            FROM pending ORDER BY created
+            FROM pending ORDER BY created, device
             """
         ).compactMap { row in
             guard let device = row.unsigned(0), let observer = row.unsigned(1),
@@ -336,7 +336,7 @@ public final class C2State: Sendable {
     ///
     /// - Throws: ``StorageError``.
     public func removals() throws(StorageError) -> [(id: DeviceID, by: String?)] {
-        try database.query("SELECT id, operator FROM removals ORDER BY since").compactMap { row in
+        try database.query("SELECT id, operator FROM removals ORDER BY since, id").compactMap { row in
             row.unsigned(0).map { (DeviceID($0), row.text(1)) }
         }
     }

@@ -196,7 +196,7 @@ extension KeyServiceState {
     ///
     /// - Throws: ``StorageError``.
     func namesToRefuse(now: Double) throws(StorageError) -> [DeviceID] {
-        try database.read("SELECT id FROM ended WHERE ends > ?", [.real(now)]).compactMap {
+        try database.read("SELECT id FROM ended WHERE ends > ? ORDER BY id", [.real(now)]).compactMap {
             $0.unsigned(0).map { DeviceID($0) }
         }
     }
