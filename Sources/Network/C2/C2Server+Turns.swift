@@ -4,8 +4,9 @@ import Storage
 
 /// Many steps, one transaction: what has come together is stored together, and only then told to anybody.
 ///
-/// Each store is a file of its own. They are committed one after the other, the participant's first: after a crash in between
-/// its counters, memberships and answers are ahead, as after a crash between two steps, and ``resumeJoins()`` understands that.
+/// On a database server the stores share a session, and this is one transaction over all of them. With SQLite each store is a
+/// file of its own. They are committed one after the other, the participant's first: after a crash in between its counters,
+/// memberships and answers are ahead, as after a crash between two steps, and ``resumeJoins()`` understands that.
 extension C2Server {
     /// Does what `body` does as one transaction. If that cannot be stored, nothing of it has happened: what is in memory is
     /// forgotten and taken up again from the disk, as after a restart.
@@ -14,13 +15,15 @@ extension C2Server {
         if let then = startsOverAt {
             // Before that nothing is taken: it would be judged by what is not so.
             guard time.now() >= then, startOver() else {
-                return causedLog.log(.error, about: "turns", "what comes is dropped until the state can be stored again")
+                return causedLog.log(
+                    .error, about: "turns", "what comes is dropped until the state can be stored again")
             }
         }
         do {
             try gather(body)
         } catch {
-            causedLog.log(.error, about: "the state file", "what has just come or was due could not be stored: \(error)")
+            causedLog.log(
+                .error, about: "the state file", "what has just come or was due could not be stored: \(error)")
             _ = startOver()
         }
     }

@@ -251,7 +251,9 @@ final class PostgreSQLEngine: StorageEngine {
     // MARK: Migrations
 
     func schema(of store: String) throws(StorageError) -> Int {
-        guard !store.isEmpty, store.utf8.allSatisfy({ (0x61...0x7A).contains($0) || $0 == 0x5F }) else {
+        guard !store.isEmpty,
+            store.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F })
+        else {
             throw .cannotOpen(path: place, why: "\"\(store)\" is no name for a schema")
         }
         let table = "\"\(store)\".schema_version"

@@ -34,7 +34,7 @@ public final class Database: Sendable {
     ///
     /// - Parameters:
     ///   - session: may be shared with other stores; what may be done is the session's.
-    ///   - store: the name of the schema; lower-case letters and `_`.
+    ///   - store: the name of the schema; lower-case letters, digits and `_`.
     ///   - migrations: SQL scripts, the same as for a file.
     /// - Throws: ``StorageError``.
     public init(in session: DatabaseSession, store: String, migrations: [String]) throws(StorageError) {

@@ -90,7 +90,8 @@ final class Stores: Sendable {
         pending.attempt = 2
         try state.save(pending)
         try state.save(
-            C2State.Moderation(device: Self.c, request: try token("m"), offer: try token("n"), type: "", created: 1), tries: 1)
+            C2State.Moderation(device: Self.c, request: try token("m"), offer: try token("n"), type: "", created: 1),
+            tries: 1)
         let again = try stores.c2()
         #expect(try again.pending() == [pending])
         #expect(try again.moderations().map(\.device) == [Self.c])
@@ -163,7 +164,8 @@ final class Stores: Sendable {
             standing.dropped = dropped
             try state.save(standing)
         }
-        #expect(try state.webhook()?.pending == 2 && state.webhook()?.dropped == 5 && stores.c2().newestOccurrence() == 3)
+        #expect(
+            try state.webhook()?.pending == 2 && state.webhook()?.dropped == 5 && stores.c2().newestOccurrence() == 3)
         try state.saw(Self.a, type: "lamp", by: Self.observer, now: Self.now)
         #expect(try state.failedRollCall(Self.a, why: "dark", now: Self.now + 1) == 1)
         #expect(try state.failedRollCall(Self.a, why: "dark", now: Self.now + 2) == 2)
@@ -183,7 +185,8 @@ final class Stores: Sendable {
         for index in 0..<60 {
             try state.save(
                 C2State.Moderation(
-                    device: Self.a, request: try token("\(index)"), offer: try token("o"), type: "", created: Double(index)),
+                    device: Self.a, request: try token("\(index)"), offer: try token("o"), type: "",
+                    created: Double(index)),
                 tries: 1)
         }
         let kept = try state.joins(limit: 100)
@@ -196,7 +199,8 @@ final class Stores: Sendable {
         let store = try stores.commands()
         let said = try token("said")
         #expect(
-            try store.note(.action, "3", to: [Self.a, Self.b, Self.c], in: group("hall"), token: said, by: "anna", now: 1) == 1)
+            try store.note(
+                .action, "3", to: [Self.a, Self.b, Self.c], in: group("hall"), token: said, by: "anna", now: 1) == 1)
         #expect(try store.answer(said, of: Self.b, kind: .action, .actionSuccess, now: 2)?.number == 2)
         #expect(try store.answer(said, of: Self.b, kind: .action, .actionSuccess, now: 2) == nil)
         #expect(try store.note(.identify, "", to: [Self.a], token: said, by: "anna", now: 3) == 4)
@@ -205,7 +209,9 @@ final class Stores: Sendable {
         #expect(try store.commands(before: 4, since: 2, limit: 5).map(\.number) == [3, 2])
         for index in 0..<70 { try store.keep("n\(index % 66)", [UInt8(index)], of: Self.a, now: Double(index)) }
         let latest = try store.latest(of: Self.a)
-        #expect(latest.count == 64 && latest.first { $0.name == "n1" }?.count == 2)
+        #expect(latest.count == 64 && latest.first { $0.name == "n1" }?.count == 1)
+        try store.keep("n1", [9], of: Self.a, now: 100)
+        #expect(try store.latest(of: Self.a).first { $0.name == "n1" }?.count == 2)
         for index in 0..<300 { try store.keep("x", [UInt8(index & 255)], of: Self.b, now: Double(index)) }
         #expect(try store.history(of: Self.b, "x", limit: 1000).count == 256)
         #expect(try store.latest(of: Self.b).map(\.count) == [300])
@@ -218,20 +224,23 @@ final class Stores: Sendable {
         #expect(try store.removeFromGroups(Self.a) && !store.removeFromGroups(Self.a))
         try store.destroy(group("hall"))
         try store.forget(Self.b)
-        #expect(try store.latest(of: Self.b).isEmpty && stores.commands().groups().map(\.id) == [try group("yard")])
+        #expect(try store.latest(of: Self.b).isEmpty)
+        #expect(try stores.commands().groups().map(\.id) == [try group("yard")])
     }
 
     @Test(arguments: Engine.here) func releasesAndRolloutsOutliveARestart(_ engine: Engine) throws {
         let stores = try Stores(engine)
         let store = try stores.updates()
         let new = UpdateStore.NewRelease(
-            type: "lamp", version: "1.2", url: "https://x/m", digest: "d", manifest: nil, payload: "p", size: nil, file: "f",
+            type: "lamp", version: "1.2", url: "https://x/m", digest: "d", manifest: nil, payload: "p", size: nil,
+            file: "f",
             isThere: false, expires: nil)
         #expect(try store.add(new, by: "anna", now: 1) == 1)
         #expect(try store.add(new, by: "anna", now: 2) == nil)
         try store.isThere(payload: "p", file: "f")
         let release = try #require(try store.release(1))
-        #expect(release.isThere && release.size == nil && store.release(2) == nil)
+        #expect(release.isThere && release.size == nil)
+        #expect(try store.release(2) == nil)
         var plan = RolloutPlan(.type("lamp"))
         plan.includesLater = true
         var rollout = try #require(
@@ -241,7 +250,9 @@ final class Stores: Sendable {
         let again = try stores.updates()
         for onlyOpen in [true, false] {
             let found = try #require(try again.rollouts(limit: 5, onlyOpen: onlyOpen, now: Self.now + 2).first)
-            #expect(found.devices == rollout.devices && found.seed == .max && found.plan == plan && found.state == rollout.state)
+            #expect(
+                found.devices == rollout.devices && found.seed == .max && found.plan == plan
+                    && found.state == rollout.state)
         }
         #expect(try again.rollout(rollout.number, now: Self.now)?.version == "1.2" && again.rollout(99, now: 1) == nil)
         try again.forget(Self.a)
@@ -264,7 +275,8 @@ final class Stores: Sendable {
             let request = ParticipantStore.Request(
                 token: try token(text), kind: .duty, peer: Self.a, subject: index == 2 ? nil : DeviceID(UInt64(index)))
             #expect(
-                try state.accept(SequenceNumber(100 + UInt64(index)), from: Self.a, version: .v5, opening: request) == nil)
+                try state.accept(SequenceNumber(100 + UInt64(index)), from: Self.a, version: .v5, opening: request)
+                    == nil)
         }
         let admission = ParticipantStore.Admission(.severally("two"), try token("j"))
         let sent = try state.enqueue(
@@ -284,7 +296,8 @@ final class Stores: Sendable {
         #expect(try again.kind(of: token("z"), from: Self.a) == .duty)
         #expect(try again.unconfirmed(now: Self.now + 1).map(\.payload) == [sent.payload] && !again.isAllConfirmed())
         try again.confirmed(sent.id)
-        #expect(try again.isAllConfirmed() && again.joinedPeers().map(\.id) == [Self.a] && again.knownPeers() == [Self.a])
+        #expect(
+            try again.isAllConfirmed() && again.joinedPeers().map(\.id) == [Self.a] && again.knownPeers() == [Self.a])
         try again.drop(.duty, except: token("z"))
         try again.dropEarlierRequests()
         #expect(try again.requests(.duty).count == 1)
@@ -296,8 +309,9 @@ final class Stores: Sendable {
             #expect(try again.countPeers(query) == again.peers(query, limit: 10).count)
             return try again.peers(query, limit: 10).map(\.id)
         }
-        #expect(try find("lamp") == [Self.a] && find("b9D0") == [Self.a] && find("door") == [Self.a] && find("9d0").isEmpty)
-        #expect(try find("ffff") == [Self.c] && find("%").isEmpty && find("told") == [Self.a])
+        for text in ["lamp", "b9D0", "door", "told"] { #expect(try find(text) == [Self.a], "\(text)") }
+        #expect(try find("ffff") == [Self.c])
+        for text in ["9d0", "%"] { #expect(try find(text) == [], "\(text)") }
         #expect(try again.peer(Self.a)?.identification == "told\0\u{F0000}")
         var among = ParticipantStore.PeerQuery()
         (among.among, among.type, among.isJoined) = ([Self.a, Self.b], "Lamp", true)
@@ -333,7 +347,8 @@ final class Stores: Sendable {
         let key = try Self.key.get()
         let log = try stores.participant()
         try log.audit("first", "Ümlaut 100% \0", about: Self.c, by: "Anna", now: 1)
-        #expect(try log.auditLog(last: 5, containing: "100% ").count == 1 && log.auditLog(last: 5, containing: "_").isEmpty)
+        #expect(
+            try log.auditLog(last: 5, containing: "100% ").count == 1 && log.auditLog(last: 5, containing: "_").isEmpty)
         #expect(try log.auditLog(last: 5, containing: "anna").first?.detail == "Ümlaut 100% \0")
         let store = try stores.participant()
         try store.keepEvidence(of: Self.a, key: key, now: 1000)
@@ -359,7 +374,8 @@ final class Stores: Sendable {
         #expect(report.isGood, "\(report.problems.prefix(3))")
         #expect(report.last == 13 && report.sealed == 13)
         #expect(try store.auditLog(last: 3, before: 12).map(\.id) == [11, 10, 9])
-        #expect(try store.auditLog(last: 3, about: Self.c).count == 1 && store.lastEvidence(before: 2010, among: 9) == 4)
+        #expect(
+            try store.auditLog(last: 3, about: Self.c).count == 1 && store.lastEvidence(before: 2010, among: 9) == 4)
         try store.dropEvidence(through: 5, now: 2200)
         report = try verified()
         #expect(report.isGood && report.first == 6, "\(report.problems.prefix(3))")
@@ -371,7 +387,8 @@ final class Stores: Sendable {
         try store.keepEvidence(of: Self.a, key: key, now: 1000)
         let signed = try (1...70).map { number in
             try Message(
-                version: .preferred, sequence: SequenceNumber(number), sender: Self.b, token: .random(), body: .resignRequest
+                version: .preferred, sequence: SequenceNumber(number), sender: Self.b, token: .random(),
+                body: .resignRequest
             ).signed(with: key)
         }
         for one in signed {
@@ -403,9 +420,11 @@ final class Stores: Sendable {
             }
         }
         #expect(throws: StorageError.self) { try turn(fails: true) }
-        #expect(try stores.participant().auditLog(last: 5).isEmpty && stores.c2().occurrences(after: 0, limit: 5).isEmpty)
+        #expect(
+            try stores.participant().auditLog(last: 5).isEmpty && stores.c2().occurrences(after: 0, limit: 5).isEmpty)
         try turn(fails: false)
-        #expect(try stores.participant().auditLog(last: 5).count == 1 && stores.commands().latest(of: Self.a).count == 1)
+        #expect(
+            try stores.participant().auditLog(last: 5).count == 1 && stores.commands().latest(of: Self.a).count == 1)
     }
 
     // MARK: The key service
@@ -418,29 +437,38 @@ final class Stores: Sendable {
         #expect(try state.add(Self.a, key: key, type: "lamp", isServer: true, now: Self.now))
         #expect(try !state.add(Self.a, key: key, type: "lamp", isServer: true, now: Self.now))
         #expect(try state.add(Self.c, key: others[0], type: "lamp", isServer: false, now: Self.now))
-        guard case .full = try state.register(
-            Self.b, key: others[1], type: "", zone: "hall", now: Self.now, maximum: 2, minimumAge: .seconds(60)),
+        guard
+            case .full = try state.register(
+                Self.b, key: others[1], type: "", zone: "hall", now: Self.now, maximum: 2, minimumAge: .seconds(60)),
             case .added = try state.register(
-                Self.b, key: others[1], type: "", zone: "hall", now: Self.now + 61, maximum: 2, minimumAge: .seconds(60))
+                Self.b, key: others[1], type: "", zone: "hall", now: Self.now + 61, maximum: 2, minimumAge: .seconds(60)
+            )
         else {
             Issue.record("the oldest did not make room")
             return
         }
         let again = try stores.keys()
-        #expect(try again.entry(Self.b)?.zone == "hall" && again.entry(Self.c) == nil && again.server(with: key) == Self.a)
+        #expect(
+            try again.entry(Self.b)?.zone == "hall" && again.entry(Self.c) == nil && again.server(with: key) == Self.a)
         #expect(try again.counts() == (2, 0) && again.count() == 2)
         let folder = FileManager.default.temporaryDirectory.path + "/ca-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let certificate = try Authority.create(in: folder, name: "test").client(Self.b, key: others[1])
         let today = Date().timeIntervalSince1970
-        #expect(try again.record(certificate, of: Self.b, now: today) && again.record(certificate, of: Self.b, now: today))
+        #expect(
+            try again.record(certificate, of: Self.b, now: today) && again.record(certificate, of: Self.b, now: today))
         #expect(try !again.record(certificate, of: Self.c, now: today))
         try again.markJoined([Self.b, Self.c], now: Self.now)
         #expect(try again.registration(Self.b)?.joined == Self.now && again.registration(Self.b)?.certified == today)
         let first = try #require(try again.registrations(atMost: 1).first)
-        #expect(try again.registrations(after: first).map(\.id) == [Self.b] && again.registrations(neverJoined: true).isEmpty)
-        #expect(try again.end(Self.b, why: "lost", by: "anna", now: today) && !again.end(Self.b, why: "", by: nil, now: today))
+        #expect(
+            try again.registrations(after: first).map(\.id) == [Self.b]
+                && again.registrations(neverJoined: true).isEmpty)
+        #expect(
+            try again.end(Self.b, why: "lost", by: "anna", now: today)
+                && !again.end(Self.b, why: "", by: nil, now: today))
         #expect(try again.revoked(now: today, atMost: 10).count == 1 && again.namesToRefuse(now: today) == [Self.b])
         #expect(try again.unlisted().map(\.key) == [others[1].digest] && again.openEndings().count == 1)
         try again.markListed([Self.b], now: today)
@@ -449,7 +477,9 @@ final class Stores: Sendable {
         #expect(try again.ended(Self.b)?.isConfirmed == true && again.allEnded().count == 1)
         #expect(try again.ended(after: Self.b, limit: 5).isEmpty && again.ended(after: nil, limit: 5).count == 1)
         if case .ended = try again.register(
-            Self.c, key: others[1], type: "", now: today, maximum: 9, minimumAge: .zero) {} else {
+            Self.c, key: others[1], type: "", now: today, maximum: 9, minimumAge: .zero)
+        {
+        } else {
             Issue.record("a key that has ended was taken")
         }
         #expect(try again.runOut([[1], [2]], now: today).isEmpty)
@@ -472,7 +502,9 @@ final class Stores: Sendable {
         #expect(throws: OperatorError.self) { try store.remove(anna) }
         let credential = try #require(try store.credential(anna))
         var texts: [String] = []
-        for index in 0..<22 { texts.append(try store.beginSession(credential, place: "here", now: Self.now + Double(index))) }
+        for index in 0..<22 {
+            texts.append(try store.beginSession(credential, place: "here", now: Self.now + Double(index)))
+        }
         #expect(try store.sessions(of: anna, now: Self.now + 30).count == 20)
         #expect(try store.session(texts[0], now: Self.now + 30) == nil)
         let session = try #require(try store.session(texts[21], now: Self.now + 90))
