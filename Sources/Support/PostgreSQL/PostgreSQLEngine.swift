@@ -9,11 +9,13 @@ extension DatabaseSession {
     /// - Parameters:
     ///   - use: ``Database/Use/look`` for who only reports.
     ///   - patience: so long one transaction waits for a server to come back, or for another to take its place.
+    ///   - answer: so long one statement waits for its answer; then the connection is given up.
     /// - Throws: ``StorageError``.
     public convenience init(
-        _ address: PostgreSQLAddress, use: Database.Use = .change, patience: Duration = .seconds(5)
+        _ address: PostgreSQLAddress, use: Database.Use = .change, patience: Duration = .seconds(5),
+        answer: Duration = .seconds(30)
     ) throws(StorageError) {
-        self.init(try PostgreSQLEngine(address, use, patience: patience), use: use)
+        self.init(try PostgreSQLEngine(address, use, patience: patience, answer: answer), use: use)
     }
 }
 
@@ -25,7 +27,7 @@ extension DatabaseSession {
 final class PostgreSQLEngine: StorageEngine {
     private let address: PostgreSQLAddress
     private let use: Database.Use
-    private let patience: Duration
+    private let patience, answer: Duration
     private var link: PostgreSQLLink?
 
     /// To be sent before the next statement.
@@ -51,11 +53,12 @@ final class PostgreSQLEngine: StorageEngine {
     var place: String { address.place }
     let forgivesFailures = false
 
-    init(_ address: PostgreSQLAddress, _ use: Database.Use, patience: Duration) throws(StorageError) {
+    init(_ address: PostgreSQLAddress, _ use: Database.Use, patience: Duration, answer: Duration) throws(StorageError) {
         self.address = address
         self.use = use
         self.patience = patience
-        link = try PostgreSQLLink(address, use)
+        self.answer = answer
+        link = try PostgreSQLLink(address, use, answer)
     }
 
     // MARK: The connection
@@ -65,7 +68,7 @@ final class PostgreSQLEngine: StorageEngine {
         let end = ContinuousClock.now + patience
         while true {
             do throws(StorageError) {
-                let new = try PostgreSQLLink(address, use)
+                let new = try PostgreSQLLink(address, use, answer)
                 link = new
                 return new
             } catch {

@@ -8,13 +8,14 @@ final class PostgreSQLLink {
     private let address: PostgreSQLAddress
     private var place: String { address.place }
 
-    /// So long a statement may take, in milliseconds; the server ends it before.
-    static let (patience, serversPatience) = (30_000, 20_000)
+    /// So long a statement may take.
+    private let patience: Duration
     /// Migrations take as long as they take, within reason.
-    static let longestMigration = 3_600_000
+    static let longestMigration = Duration.seconds(3600)
 
-    init(_ address: PostgreSQLAddress, _ use: Database.Use) throws(StorageError) {
+    init(_ address: PostgreSQLAddress, _ use: Database.Use, _ patience: Duration) throws(StorageError) {
         self.address = address
+        self.patience = patience
         let options = Array(address.options)
         // Ends with NULL; libpq copies all of it.
         let keys = options.map { strdup($0.key) } + [nil]
@@ -47,7 +48,9 @@ final class PostgreSQLLink {
             throw .cannotOpen(path: place, why: "the server is older than PostgreSQL 13")
         }
         var settings = [
-            "standard_conforming_strings = on", "lock_timeout = 5000", "statement_timeout = \(Self.serversPatience)",
+            "standard_conforming_strings = on", "lock_timeout = 5000",
+            // The server ends it before nobody waits for it here any more.
+            "statement_timeout = \(Int(patience / .milliseconds(1) * 2 / 3) + 1)",
             // Whoever stands still in a transaction keeps all others from writing.
             "idle_in_transaction_session_timeout = 60000",
         ]
@@ -77,20 +80,20 @@ final class PostgreSQLLink {
     /// - Returns: what the last one has done, in the server's words.
     /// - Throws: ``StorageError/lost(place:why:)`` when the connection has ended, and this must not be used any more.
     @discardableResult
-    func script(_ sql: String, patience: Int = PostgreSQLLink.patience) throws(StorageError) -> String {
+    func script(_ sql: String, patience: Duration? = nil) throws(StorageError) -> String {
         let results = try send(sql, patience: patience)
         defer { results.forEach { PQclear($0) } }
         for result in results { try check(result, sql) }
         return results.last.flatMap { PQcmdStatus($0) }.map { String(cString: $0) } ?? ""
     }
 
-    private func send(_ sql: String, patience: Int = PostgreSQLLink.patience) throws(StorageError) -> [OpaquePointer] {
+    private func send(_ sql: String, patience: Duration? = nil) throws(StorageError) -> [OpaquePointer] {
         // With a parameter list, even an empty one, the results could be binary, but there could be one statement only.
-        try answers(PQsendQuery(pointer, sql), patience)
+        try answers(PQsendQuery(pointer, sql), patience ?? self.patience)
     }
 
     func prepare(_ name: String, _ sql: String, _ types: [UInt32]) throws(StorageError) {
-        let results = try answers(PQsendPrepare(pointer, name, sql, Int32(types.count), types), Self.patience)
+        let results = try answers(PQsendPrepare(pointer, name, sql, Int32(types.count), types), patience)
         defer { results.forEach { PQclear($0) } }
         for result in results { try check(result, sql) }
     }
@@ -114,7 +117,7 @@ final class PostgreSQLLink {
                 pointer, name, Int32(values.count), starts, bytes.map { Int32($0?.count ?? 0) },
                 values.map { _ in 1 }, 1)
         }
-        return try rows(of: answers(sent, Self.patience), sql)
+        return try rows(of: answers(sent, patience), sql)
     }
 
     private func rows(of results: [OpaquePointer], _ sql: String) throws(StorageError) -> [Row] {
@@ -161,12 +164,12 @@ final class PostgreSQLLink {
     // MARK: Waiting
 
     /// Everything that the server answers to what was sent.
-    private func answers(_ sent: Int32, _ patience: Int) throws(StorageError) -> [OpaquePointer] {
+    private func answers(_ sent: Int32, _ patience: Duration) throws(StorageError) -> [OpaquePointer] {
         guard sent == 1 else {
             guard PQstatus(pointer) == CONNECTION_OK else { throw .lost(place: place, why: failure) }
             throw .refused(place: place, state: "54000", why: failure, statement: "")
         }
-        let end = ContinuousClock.now + .milliseconds(patience)
+        let end = ContinuousClock.now + patience
         var results: [OpaquePointer] = []
         do throws(StorageError) {
             while true {

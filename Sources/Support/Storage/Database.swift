@@ -74,9 +74,6 @@ public final class Database: Sendable {
         return done
     }
 
-    /// So often a transaction is run when others are in its way.
-    private static let maximumTries = 5
-
     /// Runs `body` in one transaction: all of it is on disk afterwards, or nothing.
     ///
     /// No other program writes the same store in the meantime. `body` may be run again, when a server has rolled back what it
@@ -98,7 +95,7 @@ public final class Database: Sendable {
                     return result
                 } catch {
                     connection.dropWriting(isPart, error)
-                    guard !isPart, error.isCollision, tries < Self.maximumTries else { throw error }
+                    guard connection.mayBeRunAgain(after: error), tries < Connection.maximumTries else { throw error }
                     tries += 1
                 }
             }
@@ -212,17 +209,27 @@ public struct Connection {
                 throw error
             }
         }
-        var isPart = false
-        do throws(StorageError) {
-            isPart = try beginWriting()
-            let rows = try query(sql, values)
-            try endWriting(isPart)
-            return rows
-        } catch {
-            dropWriting(isPart, error)
-            throw error
+        var tries = 1
+        while true {
+            var isPart = false
+            do throws(StorageError) {
+                isPart = try beginWriting()
+                let rows = try query(sql, values)
+                try endWriting(isPart)
+                return rows
+            } catch {
+                dropWriting(isPart, error)
+                guard mayBeRunAgain(after: error), tries < Self.maximumTries else { throw error }
+                tries += 1
+            }
         }
     }
+
+    /// So often a transaction is run when others are in its way.
+    fileprivate static let maximumTries = 5
+
+    /// Not as a part of a turn, of which more has been rolled back than this.
+    fileprivate func mayBeRunAgain(after error: StorageError) -> Bool { error.isCollision && !turn.isUnderWay }
 
     /// - Returns: whether it is a part of a larger transaction.
     fileprivate func beginWriting() throws(StorageError) -> Bool {

@@ -146,6 +146,24 @@ struct PostgreSQLTests {
         #expect(try values(database) == ["one", "two"])
     }
 
+    @Test func aServerThatStandsStillIsNotWaitedForForEver() throws {
+        let server = try PostgresServer()
+        let address = try PostgreSQLAddress(server.makeDatabase())
+        let session = try DatabaseSession(address, patience: .seconds(1), answer: .seconds(2))
+        let database = try Database(in: session, store: "shelf", migrations: [Self.table])
+        try put("one", database)
+        server.freeze(true)
+        let words = why {
+            try database.transaction { connection throws(StorageError) in
+                _ = try connection.query("INSERT INTO shelf (value) VALUES ('two')")
+            }
+        }
+        #expect(!words.isEmpty)
+        server.freeze(false)
+        let later = try DatabaseSession(address, patience: .seconds(60))
+        #expect(try values(Database(in: later, store: "shelf", migrations: [Self.table])) == ["one"])
+    }
+
     // MARK: Others
 
     @Test func whoeverHasWrittenForTooLongIsNotWaitedForForEver() throws {
