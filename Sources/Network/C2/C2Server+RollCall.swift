@@ -126,13 +126,12 @@ extension C2Server {
 
     /// Members from before there were roll calls, or from a backup: their time begins now.
     func noteMembersNotYetCalled() throws {
-        for peer in try participant.state.joinedPeers() {
-            guard let way = peer.admission?.way, let type = peer.type, try state.presence(of: peer.id) == nil else {
-                continue
-            }
+        for (id, type, way) in try participant.state.members() {
+            guard let way, let type else { continue }
             switch way {
             case .observed, .severally:
-                try state.saw(peer.id, type: type, by: nil, now: participant.wallClock())
+                guard try state.presence(of: id) == nil else { continue }
+                try state.saw(id, type: type, by: nil, now: participant.wallClock())
             case .simple, .human, .trusted: break
             }
         }

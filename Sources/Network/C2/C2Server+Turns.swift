@@ -10,21 +10,29 @@ import Storage
 extension C2Server {
     /// Does what `body` does as one transaction. If that cannot be stored, nothing of it has happened: what is in memory is
     /// forgotten and taken up again from the disk, as after a restart.
-    func turn(_ body: () -> Void) {
-        guard !isInTurn else { return body() }
+    ///
+    /// - Returns: whether it was stored.
+    @discardableResult
+    func turn(_ body: () -> Void) -> Bool {
+        guard !isInTurn else {
+            body()
+            return true
+        }
         if let then = startsOverAt {
             // Before that nothing is taken: it would be judged by what is not so.
             guard time.now() >= then, startOver() else {
-                return causedLog.log(
-                    .error, about: "turns", "what comes is dropped until the state can be stored again")
+                causedLog.log(.error, about: "turns", "what comes is dropped until the state can be stored again")
+                return false
             }
         }
         do {
             try gather(body)
+            return true
         } catch {
             causedLog.log(
                 .error, about: "the state file", "what has just come or was due could not be stored: \(error)")
             _ = startOver()
+            return false
         }
     }
 

@@ -147,14 +147,23 @@ public actor C2Server: Service {
 
     package func handle(_ event: BrokerEvent) { turn { take(event) } }
 
-    /// What has come together is stored together, but nobody waits longer for that than a few disk writes take.
-    private func handle(_ events: [BrokerEvent]) {
+    /// What has come together is stored together, but nobody waits longer for that than a few disk writes take. Where all of it
+    /// cannot be stored, each is tried by itself: one that never can takes no other with it.
+    package func handle(_ events: [BrokerEvent]) {
         var rest = events[...]
         while !rest.isEmpty {
             let end = ContinuousClock.now + Self.longestTurn
-            turn {
-                repeat { take(rest.removeFirst()) } while !rest.isEmpty && ContinuousClock.now < end
+            var taken: [BrokerEvent] = []
+            let isStored = turn {
+                repeat {
+                    let event = rest.removeFirst()
+                    taken.append(event)
+                    take(event)
+                } while !rest.isEmpty && ContinuousClock.now < end
             }
+            // Nothing was taken where the server has yet to start over.
+            if taken.isEmpty { return }
+            if !isStored && taken.count > 1 { for event in taken { turn { take(event) } } }
         }
     }
 
@@ -191,7 +200,7 @@ public actor C2Server: Service {
 
     /// Takes up what is stored: members, and what is under way.
     func takeUp() throws {
-        let members = try participant.state.joinedPeers().map(\.id)
+        let members = try participant.state.members().map(\.id)
         participant.link.subscribe(members.map { "SRUP/\($0.hex)" })
         newMembers += members
         try tellBroker()

@@ -124,16 +124,26 @@ public struct Authority: Sendable {
     ///
     /// - Throws: ``AuthorityError``.
     public func server(_ key: PublicKey, hosts: [String]) throws -> String {
+        try key.withOpenSSL { try server($0, "digitalSignature,keyEncipherment", hosts) }
+    }
+
+    /// The same for a key of ECDSA.
+    ///
+    /// - Throws: ``AuthorityError``.
+    public func server(_ key: borrowing TLSKey, hosts: [String]) throws -> String {
+        try server(key.pointer, "digitalSignature", hosts)
+    }
+
+    private func server(_ key: OpaquePointer, _ usage: String, _ hosts: [String]) throws -> String {
         guard let first = hosts.first, hosts.allSatisfy(Self.isHost) else { throw AuthorityError.badHost(hosts) }
         let names = hosts.map { (Self.isAddress($0) ? "IP:" : "DNS:") + $0 }
         return try Self.issue(
-            subject: [("O", "SRUP"), ("CN", String(first.prefix(64)))], key: key, days: Self.days, by: certificate,
-            signer: self.key,
+            subject: [("O", "SRUP"), ("CN", String(first.prefix(64)))], openSSLKey: key, days: Self.days,
+            by: certificate, signer: self.key,
             extensions: [
-                (NID_basic_constraints, "critical,CA:FALSE"),
-                (NID_key_usage, "critical,digitalSignature,keyEncipherment"), (NID_ext_key_usage, "serverAuth"),
-                (NID_subject_alt_name, names.joined(separator: ",")), (NID_subject_key_identifier, "hash"),
-                (NID_authority_key_identifier, "keyid"),
+                (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,\(usage)"),
+                (NID_ext_key_usage, "serverAuth"), (NID_subject_alt_name, names.joined(separator: ",")),
+                (NID_subject_key_identifier, "hash"), (NID_authority_key_identifier, "keyid"),
             ], now: clock())
     }
 
@@ -207,6 +217,17 @@ public struct Authority: Sendable {
         subject: [(String, String)], key: PublicKey, days: Int, by issuerPEM: String?, signer: PrivateKey,
         extensions: [(Int32, String)], now: Double
     ) throws -> String {
+        try key.withOpenSSL { key in
+            try issue(
+                subject: subject, openSSLKey: key, days: days, by: issuerPEM, signer: signer, extensions: extensions,
+                now: now)
+        }
+    }
+
+    private static func issue(
+        subject: [(String, String)], openSSLKey key: OpaquePointer, days: Int, by issuerPEM: String?,
+        signer: PrivateKey, extensions: [(Int32, String)], now: Double
+    ) throws -> String {
         guard let certificate = X509_new() else { throw AuthorityError.openSSL("memory") }
         defer { X509_free(certificate) }
         let issuer = try issuerPEM.map { try CertificateRequestReader.certificate($0) }
@@ -218,7 +239,7 @@ public struct Authority: Sendable {
             X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, value, -1, -1, 0)
         }
         X509_set_issuer_name(certificate, issuer.map { X509_get_subject_name($0) } ?? name)
-        _ = key.withOpenSSL { X509_set_pubkey(certificate, $0) }
+        X509_set_pubkey(certificate, key)
         for (kind, value) in extensions {
             guard srup_x509_extend(certificate, issuer ?? certificate, kind, value) == 1 else {
                 ERR_clear_error()

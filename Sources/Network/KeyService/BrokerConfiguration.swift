@@ -44,8 +44,11 @@ public struct BrokerConfiguration: Sendable {
     var configuration: String { configuration(isRoot: getuid() == 0) }
 
     func configuration(isRoot: Bool) -> String {
-        configuration(isRoot: isRoot, connections: 20000, queueLines: Self.queueLines)
+        configuration(isRoot: isRoot, connections: Self.maximumConnections, queueLines: Self.queueLines)
     }
+
+    /// So many participants may be connected at once.
+    public static let maximumConnections = 20000
 
     private static let queueLines = """
         # What waits for one participant at most. What is above that is dropped, and asked for again. A whole network may ask

@@ -36,6 +36,7 @@ struct BrokerCommand: ParsableCommand {
             Program.complain("Mosquitto is not installed (looked for \(Self.places.joined(separator: ", ")))")
             throw ExitCode(Program.Code.unavailable.rawValue)
         }
+        raiseFileLimit(logger)
         StopSignals.take()
         // From this thread, the first: the broker ends with it (libBrokerGuard.so).
         setenv("SRUP_BROKER_KEEPER", "\(getpid())", 1)
@@ -61,6 +62,19 @@ struct BrokerCommand: ParsableCommand {
             if ChildProcess.wait(broker, until: .now + .seconds(StopSignals.came ? 9 : 60)) == nil {
                 logger.error("the broker did not end in time and was killed")
             }
+        }
+    }
+
+    /// A connection is an open file, and a shell gives a process 1,024 of them unless it asks for more.
+    private func raiseFileLimit(_ logger: Logger) {
+        var limit = rlimit()
+        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(files, &limit) == 0 else { return }
+        let enough = rlim_t(BrokerConfiguration.maximumConnections + 1000)
+        limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, enough))
+        _ = setrlimit(files, &limit)
+        if limit.rlim_cur < enough {
+            logger.notice("this process may have \(limit.rlim_cur) files open: not more than so many devices can connect")
         }
     }
 

@@ -100,10 +100,9 @@ struct NewFolder {
         let authority = try Authority.create(in: folder, name: "SRUP authority of \(host[0])")
         print("making certificates for \(host.joined(separator: ", "))")
         for name in ["https", "broker"] {
-            let key = try PrivateKey.generate()
-            try key.pem.withBytes { try PrivateFile.write($0, to: "\(folder)/\(name).key") }
-            try PrivateFile.write(
-                try authority.server(try key.publicKey, hosts: host), to: "\(folder)/\(name).crt", mode: 0o644)
+            let key = try TLSKey()
+            try key.pem().withBytes { try PrivateFile.write($0, to: "\(folder)/\(name).key") }
+            try PrivateFile.write(try authority.server(key, hosts: host), to: "\(folder)/\(name).crt", mode: 0o644)
         }
         print("making the C2 server's identity")
         let id = DeviceID.random()

@@ -25,9 +25,10 @@ package final class TestServer {
         package var groups: [GroupID: [DeviceID]] { told.withLock { $0 } }
     }
 
-    /// The key service's book, which knows nobody but who has ended.
+    /// The key service's book, which knows who was registered there and who has ended.
     package final class Book: KeyDirectory {
         private struct State {
+            var types: [DeviceID: String] = [:]
             var ended: [EndedIdentity] = []
             var open: Set<DeviceID> = []
             var confirmed: Set<DeviceID> = []
@@ -37,7 +38,12 @@ package final class TestServer {
         private let state = Mutex(State())
         package struct Problem: Error {}
 
-        package func lookUp(_ id: DeviceID) async throws -> DirectoryEntry? { nil }
+        /// Somebody whom the server is to find when it asks.
+        package func register(_ id: DeviceID, type: String) { state.withLock { $0.types[id] = type } }
+
+        package func lookUp(_ id: DeviceID) async throws -> DirectoryEntry? {
+            state.withLock { $0.types[id] }.map { DirectoryEntry(key: TestNetwork.publicKey(id), type: $0) }
+        }
         package func belong(_ ids: [DeviceID]) {}
         package func end(_ id: DeviceID, why: String, by name: String?, since: Double) throws {
             try state.withLock { state in

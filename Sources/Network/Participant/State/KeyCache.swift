@@ -5,8 +5,8 @@ import Synchronization
 /// message.
 final class KeyCache: Sendable {
     private let keys = Mutex<[String: PublicKey]>([:])
-    /// A key takes some 4 KiB with its contexts.
-    private static let maximum = 1024
+    /// A key takes some 4 KiB with its contexts: 16 MiB at most, where so many peers are at work.
+    private static let maximum = 4096
 
     /// The key in `pem`; `nil` when it is none.
     func key(_ pem: String) -> PublicKey? {

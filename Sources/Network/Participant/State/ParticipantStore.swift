@@ -156,6 +156,15 @@ public final class ParticipantStore: Sendable {
     /// - Throws: ``StorageError``.
     public func joinedPeers() throws(StorageError) -> [Peer] { try peers(where: "joined = 1", []) }
 
+    /// Who belongs, of which type and since which way in; without keys: reading a key costs more than all the rest of a peer.
+    ///
+    /// - Throws: ``StorageError``.
+    public func members() throws(StorageError) -> [(id: DeviceID, type: String?, way: Admission.Way?)] {
+        try database.read("SELECT id, type, admission FROM peers WHERE joined = 1 ORDER BY id").compactMap { row in
+            row.unsigned(0).map { (DeviceID($0), row.text(1), row.text(2).flatMap { Admission.Way(rawValue: $0) }) }
+        }
+    }
+
     func peers(where condition: String, _ values: [Value], limit: Int = Int(Database.noLimit)) throws(StorageError)
         -> [Peer]
     {
