@@ -92,6 +92,8 @@ let package = Package(
         library("COpenSSL", at: "openssl", pkgConfig: "openssl", apt: "libssl-dev"),
         library("CMosquitto", at: "mosquitto", pkgConfig: "libmosquitto", apt: "libmosquitto-dev"),
         library("CSQLite", at: "sqlite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+        // The server side alone: it does not go onto a Raspberry Pi.
+        library("CPostgres", at: "postgres", pkgConfig: "libpq", apt: "libpq-dev"),
         library("CZbar", at: "zbar", pkgConfig: "zbar", apt: "libzbar-dev"),
         library("CV4L2", at: "v4l2", pkgConfig: "libv4l2", apt: "libv4l-dev"),
         library("CPNG", at: "png", pkgConfig: "libpng", apt: "libpng-dev"),
@@ -127,6 +129,7 @@ let package = Package(
         room("OLED", in: "Support", ["Addresses", "CLinux", "Linux"]),
         room("Limits", in: "Support", [log]),
         room("Storage", in: "Support", ["CSQLite", "Linux"]),
+        room("PostgreSQL", in: "Support", ["CPostgres", "Storage"]),
         room("Settings", in: "Support", ["CTOML", "Linux"]),
         room(
             "Program", in: "Support",
@@ -365,7 +368,7 @@ let package = Package(
         tests("LinuxTests", in: "Support", ["Linux", "Program", log, lifecycle]),
         tests("LimitsTests", in: "Support", ["Limits", log]),
         tests("AddressesTests", in: "Support", ["Addresses"]),
-        tests("StorageTests", in: "Support", ["Storage", "Linux"]),
+        tests("StorageTests", in: "Support", ["PostgreSQL", "Storage", "TestProcesses", "Linux"]),
         tests("SettingsTests", in: "Support", ["Settings"]),
         tests("ProgramTests", in: "Support", ["Program", "Linux", arguments, log, lifecycle]),
         tests("CodeWriterTests", in: "Support", ["CodeReader", "CodeWriter", "Luma"]),
@@ -401,6 +404,12 @@ let package = Package(
                 "ObservedValue",
                 "COpenSSL",
             ], resources: [.copy("webserver.py")]),
+        tests(
+            "StoresTests", in: "Network",
+            [
+                "C2", "Evidence", "KeyService", "Operators", "Participant", "PostgreSQL", "SRUP", "Storage",
+                "TestProcesses",
+            ]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "PhoneObserverTests", in: "Network",

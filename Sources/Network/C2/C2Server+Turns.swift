@@ -4,8 +4,9 @@ import Storage
 
 /// Many steps, one transaction: what has come together is stored together, and only then told to anybody.
 ///
-/// Each store is a file of its own. They are committed one after the other, the participant's first: after a crash in between
-/// its counters, memberships and answers are ahead, as after a crash between two steps, and ``resumeJoins()`` understands that.
+/// On a database server the stores share a session, and this is one transaction over all of them. With SQLite each store is a
+/// file of its own. They are committed one after the other, the participant's first: after a crash in between its counters,
+/// memberships and answers are ahead, as after a crash between two steps, and ``resumeJoins()`` understands that.
 extension C2Server {
     /// Does what `body` does as one transaction. If that cannot be stored, nothing of it has happened: what is in memory is
     /// forgotten and taken up again from the disk, as after a restart.

@@ -157,12 +157,15 @@ extension C2State {
 
     // MARK: Waiting for a person
 
+    private static let putModeration = Database.put(
+        into: "moderations", key: ["device"], ["request", "offer", "type", "created"])
+
     /// - Parameter tries: how many values the device has been sent with this one.
     /// - Throws: ``StorageError``.
     public func save(_ moderation: Moderation, tries: Int) throws(StorageError) {
         try database.transaction { connection throws(StorageError) in
             try connection.query(
-                "INSERT OR REPLACE INTO moderations VALUES (?, ?, ?, ?, ?)", .unsigned(moderation.device.value),
+                Self.putModeration, .unsigned(moderation.device.value),
                 .blob(moderation.request.bytes), .blob(moderation.offer.bytes), .text(moderation.type),
                 .real(moderation.created))
             try Self.log(
@@ -209,8 +212,8 @@ extension C2State {
     func set(_ policy: JoinPolicy?, for type: String, by name: String, now: Double) throws(StorageError) {
         if let policy {
             try database.query(
-                "INSERT OR REPLACE INTO policies VALUES (?, ?, ?, ?)", .text(type), .text(policy.rawValue),
-                .text(name), .real(now))
+                Database.put(into: "policies", key: ["type"], ["policy", "operator", "since"]), .text(type),
+                .text(policy.rawValue), .text(name), .real(now))
         } else {
             try database.query("DELETE FROM policies WHERE type = ?", .text(type))
         }

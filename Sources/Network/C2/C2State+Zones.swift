@@ -87,8 +87,8 @@ extension C2State {
     /// - Throws: ``StorageError``.
     func set(zone: String?, for type: String, by name: String, now: Double) throws(StorageError) {
         try database.query(
-            "INSERT OR REPLACE INTO type_zones VALUES (?, ?, ?, ?)", .text(type), zone.map { .text($0) } ?? .null,
-            .text(name), .real(now))
+            Database.put(into: "type_zones", key: ["type"], ["zone", "operator", "since"]), .text(type),
+            zone.map { .text($0) } ?? .null, .text(name), .real(now))
     }
 
     /// Goes back to what `c2.toml` says about a device type.
@@ -121,7 +121,7 @@ extension C2State {
         guard try zone != self.zone(of: device) else { return }
         if let zone {
             try database.query(
-                "INSERT OR REPLACE INTO device_zones VALUES (?, ?)", .unsigned(device.value), .text(zone))
+                Database.put(into: "device_zones", key: ["device"], ["zone"]), .unsigned(device.value), .text(zone))
         } else {
             try database.query("DELETE FROM device_zones WHERE device = ?", .unsigned(device.value))
         }
@@ -153,8 +153,10 @@ extension C2State {
     /// - Throws: ``StorageError``.
     func saw(_ device: DeviceID, type: String, by observer: DeviceID?, now: Double) throws(StorageError) {
         try database.query(
-            "INSERT OR REPLACE INTO roll_calls VALUES (?, ?, ?, ?, ?, 0, NULL)", .unsigned(device.value), .text(type),
-            observer.map { .unsigned($0.value) } ?? .null, .real(now), .real(now))
+            Database.put(
+                into: "roll_calls", key: ["device"], ["type", "observer", "seen", "tried", "failures", "why"]),
+            .unsigned(device.value), .text(type), observer.map { .unsigned($0.value) } ?? .null, .real(now), .real(now),
+            0, .null)
     }
 
     /// A device has failed a roll call.

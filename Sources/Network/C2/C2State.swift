@@ -75,102 +75,109 @@ public final class C2State: Sendable {
     /// - Parameter use: ``Database/Use/look`` for who only reports.
     /// - Throws: ``StorageError``.
     public init(path: String, use: Database.Use = .change) throws(StorageError) {
-        database = try Database(
-            path: path,
-            migrations: [
-                """
-                CREATE TABLE pending (
-                    device INTEGER PRIMARY KEY,
-                    observer INTEGER NOT NULL,
-                    request BLOB NOT NULL,
-                    offer BLOB NOT NULL,
-                    observation BLOB NOT NULL,
-                    attempt INTEGER NOT NULL
-                );
-                CREATE TABLE trusted (id INTEGER PRIMARY KEY, since REAL NOT NULL);
-                """,
-                """
-                ALTER TABLE pending ADD COLUMN type TEXT NOT NULL DEFAULT '';
-                ALTER TABLE pending ADD COLUMN created REAL NOT NULL DEFAULT 0;
-                CREATE TABLE asked (
-                    token BLOB PRIMARY KEY,
-                    observer INTEGER NOT NULL,
-                    device INTEGER NOT NULL,
-                    until REAL NOT NULL
-                );
-                CREATE TABLE observers (id INTEGER PRIMARY KEY, observations INTEGER NOT NULL, session TEXT);
-                CREATE TABLE removals (id INTEGER PRIMARY KEY, since REAL NOT NULL);
-                """,
-                """
-                CREATE TABLE moderations (
-                    device INTEGER PRIMARY KEY,
-                    request BLOB NOT NULL,
-                    offer BLOB NOT NULL,
-                    type TEXT NOT NULL,
-                    created REAL NOT NULL
-                );
-                CREATE TABLE joins (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT,
-                    request BLOB NOT NULL UNIQUE,
-                    device INTEGER NOT NULL,
-                    type TEXT NOT NULL,
-                    observer INTEGER,
-                    began REAL NOT NULL,
-                    tries INTEGER NOT NULL,
-                    ended REAL,
-                    outcome TEXT,
-                    why TEXT,
-                    operator TEXT
-                );
-                CREATE INDEX joins_of ON joins (device, id);
-                CREATE TABLE policies (type TEXT PRIMARY KEY, policy TEXT NOT NULL, operator TEXT NOT NULL, since REAL NOT NULL);
-                """,
-                """
-                CREATE TABLE occurrences (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT,
-                    time REAL NOT NULL,
-                    kind TEXT NOT NULL,
-                    device INTEGER NOT NULL,
-                    type TEXT,
-                    outcome TEXT,
-                    why TEXT,
-                    operator TEXT,
-                    observer INTEGER
-                );
-                CREATE TABLE webhook (
-                    only INTEGER PRIMARY KEY CHECK (only = 1),
-                    told INTEGER NOT NULL,
-                    succeeded REAL,
-                    failed REAL,
-                    problem TEXT,
-                    dropped INTEGER NOT NULL DEFAULT 0
-                );
-                ALTER TABLE removals ADD COLUMN operator TEXT;
-                CREATE TABLE ended (id INTEGER PRIMARY KEY, since REAL NOT NULL, why TEXT NOT NULL, operator TEXT);
-                """,
-                """
-                ALTER TABLE pending ADD COLUMN zone TEXT;
-                ALTER TABLE pending ADD COLUMN quorum TEXT NOT NULL DEFAULT '1';
-                ALTER TABLE pending ADD COLUMN roll_call INTEGER NOT NULL DEFAULT 0;
-                ALTER TABLE joins ADD COLUMN way TEXT NOT NULL DEFAULT 'observed';
-                UPDATE joins SET way = 'human' WHERE observer IS NULL;
-                CREATE TABLE serves (observer INTEGER NOT NULL, zone TEXT NOT NULL, PRIMARY KEY (observer, zone));
-                CREATE TABLE eyes (observer INTEGER PRIMARY KEY, told TEXT, set_to TEXT);
-                CREATE TABLE type_zones (type TEXT PRIMARY KEY, zone TEXT, operator TEXT NOT NULL, since REAL NOT NULL);
-                CREATE TABLE device_zones (device INTEGER PRIMARY KEY, zone TEXT NOT NULL);
-                CREATE TABLE roll_calls (
-                    device INTEGER PRIMARY KEY,
-                    type TEXT NOT NULL,
-                    observer INTEGER,
-                    seen REAL NOT NULL,
-                    tried REAL NOT NULL,
-                    failures INTEGER NOT NULL DEFAULT 0,
-                    why TEXT
-                );
-                CREATE INDEX roll_calls_due ON roll_calls (type, seen);
-                """,
-            ], use: use)
+        database = try Database(path: path, migrations: Self.migrations, use: use)
     }
+
+    /// On a database server.
+    ///
+    /// - Throws: ``StorageError``.
+    public init(in session: DatabaseSession) throws(StorageError) {
+        database = try Database(in: session, store: "c2_state", migrations: Self.migrations)
+    }
+
+    private static let migrations = [
+        """
+        CREATE TABLE pending (
+            device INTEGER PRIMARY KEY,
+            observer INTEGER NOT NULL,
+            request BLOB NOT NULL,
+            offer BLOB NOT NULL,
+            observation BLOB NOT NULL,
+            attempt INTEGER NOT NULL
+        );
+        CREATE TABLE trusted (id INTEGER PRIMARY KEY, since REAL NOT NULL);
+        """,
+        """
+        ALTER TABLE pending ADD COLUMN type TEXT NOT NULL DEFAULT '';
+        ALTER TABLE pending ADD COLUMN created REAL NOT NULL DEFAULT 0;
+        CREATE TABLE asked (
+            token BLOB PRIMARY KEY,
+            observer INTEGER NOT NULL,
+            device INTEGER NOT NULL,
+            until REAL NOT NULL
+        );
+        CREATE TABLE observers (id INTEGER PRIMARY KEY, observations INTEGER NOT NULL, session TEXT);
+        CREATE TABLE removals (id INTEGER PRIMARY KEY, since REAL NOT NULL);
+        """,
+        """
+        CREATE TABLE moderations (
+            device INTEGER PRIMARY KEY,
+            request BLOB NOT NULL,
+            offer BLOB NOT NULL,
+            type TEXT NOT NULL,
+            created REAL NOT NULL
+        );
+        CREATE TABLE joins (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            request BLOB NOT NULL UNIQUE,
+            device INTEGER NOT NULL,
+            type TEXT NOT NULL,
+            observer INTEGER,
+            began REAL NOT NULL,
+            tries INTEGER NOT NULL,
+            ended REAL,
+            outcome TEXT,
+            why TEXT,
+            operator TEXT
+        );
+        CREATE INDEX joins_of ON joins (device, id);
+        CREATE TABLE policies (type TEXT PRIMARY KEY, policy TEXT NOT NULL, operator TEXT NOT NULL, since REAL NOT NULL);
+        """,
+        """
+        CREATE TABLE occurrences (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            time REAL NOT NULL,
+            kind TEXT NOT NULL,
+            device INTEGER NOT NULL,
+            type TEXT,
+            outcome TEXT,
+            why TEXT,
+            operator TEXT,
+            observer INTEGER
+        );
+        CREATE TABLE webhook (
+            "only" INTEGER PRIMARY KEY CHECK ("only" = 1),
+            told INTEGER NOT NULL,
+            succeeded REAL,
+            failed REAL,
+            problem TEXT,
+            dropped INTEGER NOT NULL DEFAULT 0
+        );
+        ALTER TABLE removals ADD COLUMN operator TEXT;
+        CREATE TABLE ended (id INTEGER PRIMARY KEY, since REAL NOT NULL, why TEXT NOT NULL, operator TEXT);
+        """,
+        """
+        ALTER TABLE pending ADD COLUMN zone TEXT;
+        ALTER TABLE pending ADD COLUMN quorum TEXT NOT NULL DEFAULT '1';
+        ALTER TABLE pending ADD COLUMN roll_call INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE joins ADD COLUMN way TEXT NOT NULL DEFAULT 'observed';
+        UPDATE joins SET way = 'human' WHERE observer IS NULL;
+        CREATE TABLE serves (observer INTEGER NOT NULL, zone TEXT NOT NULL, PRIMARY KEY (observer, zone));
+        CREATE TABLE eyes (observer INTEGER PRIMARY KEY, told TEXT, set_to TEXT);
+        CREATE TABLE type_zones (type TEXT PRIMARY KEY, zone TEXT, operator TEXT NOT NULL, since REAL NOT NULL);
+        CREATE TABLE device_zones (device INTEGER PRIMARY KEY, zone TEXT NOT NULL);
+        CREATE TABLE roll_calls (
+            device INTEGER PRIMARY KEY,
+            type TEXT NOT NULL,
+            observer INTEGER,
+            seen REAL NOT NULL,
+            tried REAL NOT NULL,
+            failures INTEGER NOT NULL DEFAULT 0,
+            why TEXT
+        );
+        CREATE INDEX roll_calls_due ON roll_calls (type, seen);
+        """,
+    ]
 
     // MARK: Joins under way
 
@@ -179,14 +186,17 @@ public final class C2State: Sendable {
         try database.transaction { connection throws(StorageError) in try Self.save(pending, connection) }
     }
 
+    private static let putPending = Database.put(
+        into: "pending", key: ["device"],
+        [
+            "observer", "request", "offer", "observation", "attempt", "type", "created", "zone", "quorum", "roll_call",
+        ])
+    private static let putAsked = Database.put(into: "asked", key: ["token"], ["observer", "device", "until"])
+
     private static func save(_ pending: Pending, _ connection: Connection) throws(StorageError) {
         // Two columns of earlier releases: whom the device has named, or 0; the one request, where there is one.
         try connection.query(
-            """
-            INSERT OR REPLACE INTO pending
-                (device, observer, request, offer, observation, attempt, type, created, zone, quorum, roll_call)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, .unsigned(pending.device.value), .unsigned(pending.named?.value ?? 0),
+            putPending, .unsigned(pending.device.value), .unsigned(pending.named?.value ?? 0),
             .blob(pending.request.bytes), .blob(pending.offer.bytes),
             .blob((pending.asks.count == 1 ? pending.asks[0].token : pending.offer).bytes),
             .integer(Int64(pending.attempt)), .text(pending.type), .real(pending.created),
@@ -205,8 +215,8 @@ public final class C2State: Sendable {
             try Self.save(pending, connection)
             for ask in pending.asks {
                 try connection.query(
-                    "INSERT OR REPLACE INTO asked VALUES (?, ?, ?, ?)", .blob(ask.token.bytes),
-                    .unsigned(ask.observer.value), .unsigned(pending.device.value), .real(until))
+                    Self.putAsked, .blob(ask.token.bytes), .unsigned(ask.observer.value),
+                    .unsigned(pending.device.value), .real(until))
             }
         }
     }
@@ -247,7 +257,7 @@ public final class C2State: Sendable {
         try database.query(
             """
             SELECT device, observer, request, offer, observation, attempt, type, created, zone, quorum, roll_call
-            FROM pending ORDER BY created
+            FROM pending ORDER BY created, device
             """
         ).compactMap { row in
             guard let device = row.unsigned(0), let observer = row.unsigned(1),
@@ -294,7 +304,7 @@ public final class C2State: Sendable {
     /// - Throws: ``StorageError``.
     public func save(_ observer: Observer) throws(StorageError) {
         try database.query(
-            "INSERT OR REPLACE INTO observers VALUES (?, ?, ?)", .unsigned(observer.id.value),
+            Database.put(into: "observers", key: ["id"], ["observations", "session"]), .unsigned(observer.id.value),
             .integer(Int64(observer.observations)), observer.session.map { .text($0) } ?? .null)
     }
 
@@ -317,8 +327,8 @@ public final class C2State: Sendable {
         try database.transaction { connection throws(StorageError) in
             try connection.query("DELETE FROM trusted WHERE id = ?", .unsigned(id.value))
             try connection.query(
-                "INSERT OR REPLACE INTO removals (id, since, operator) VALUES (?, ?, ?)", .unsigned(id.value),
-                .real(now), name.map { .text($0) } ?? .null)
+                Database.put(into: "removals", key: ["id"], ["since", "operator"]), .unsigned(id.value), .real(now),
+                name.map { .text($0) } ?? .null)
         }
     }
 
@@ -326,7 +336,7 @@ public final class C2State: Sendable {
     ///
     /// - Throws: ``StorageError``.
     public func removals() throws(StorageError) -> [(id: DeviceID, by: String?)] {
-        try database.query("SELECT id, operator FROM removals ORDER BY since").compactMap { row in
+        try database.query("SELECT id, operator FROM removals ORDER BY since, id").compactMap { row in
             row.unsigned(0).map { (DeviceID($0), row.text(1)) }
         }
     }
@@ -340,7 +350,8 @@ public final class C2State: Sendable {
     ///
     /// - Throws: ``StorageError``.
     public func trust(_ observer: DeviceID, now: Double) throws(StorageError) {
-        try database.query("INSERT OR IGNORE INTO trusted VALUES (?, ?)", .unsigned(observer.value), .real(now))
+        try database.query(
+            "INSERT INTO trusted VALUES (?, ?) ON CONFLICT DO NOTHING", .unsigned(observer.value), .real(now))
     }
 
     /// - Throws: ``StorageError``.
@@ -363,7 +374,8 @@ public final class C2State: Sendable {
     func noteEnded(_ identity: EndedIdentity) throws(StorageError) {
         guard try !hasEnded(identity.id) else { return }
         try database.query(
-            "INSERT OR IGNORE INTO ended VALUES (?, ?, ?, ?)", .unsigned(identity.id.value), .real(identity.since),
+            "INSERT INTO ended VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", .unsigned(identity.id.value),
+            .real(identity.since),
             .text(identity.why), identity.by.map { .text($0) } ?? .null)
     }
 

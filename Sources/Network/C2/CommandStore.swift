@@ -9,49 +9,56 @@ public final class CommandStore: Sendable {
     /// - Parameter use: ``Database/Use/look`` for who only reports.
     /// - Throws: ``StorageError``.
     public init(path: String, use: Database.Use = .change) throws(StorageError) {
-        database = try Database(
-            path: path,
-            migrations: [
-                """
-                CREATE TABLE commands (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT,
-                    token BLOB NOT NULL,
-                    device INTEGER NOT NULL,
-                    in_group TEXT,
-                    kind TEXT NOT NULL,
-                    detail TEXT NOT NULL,
-                    operator TEXT NOT NULL,
-                    sent REAL NOT NULL,
-                    answered REAL,
-                    status INTEGER
-                );
-                CREATE INDEX commands_by_token ON commands (token, device);
-                CREATE INDEX commands_of ON commands (device, id);
-                CREATE TABLE readings (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT,
-                    device INTEGER NOT NULL,
-                    name TEXT NOT NULL,
-                    value BLOB NOT NULL,
-                    received REAL NOT NULL
-                );
-                CREATE INDEX readings_of ON readings (device, name, id);
-                CREATE INDEX readings_by_device ON readings (device, id);
-                CREATE TABLE latest (
-                    device INTEGER NOT NULL,
-                    name TEXT NOT NULL,
-                    value BLOB NOT NULL,
-                    received REAL NOT NULL,
-                    count INTEGER NOT NULL,
-                    PRIMARY KEY (device, name)
-                ) WITHOUT ROWID;
-                CREATE TABLE groups (id TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID;
-                CREATE TABLE group_members (
-                    in_group TEXT NOT NULL, device INTEGER NOT NULL, since REAL NOT NULL, PRIMARY KEY (in_group, device)
-                ) WITHOUT ROWID;
-                CREATE INDEX groups_of ON group_members (device);
-                """
-            ], use: use)
+        database = try Database(path: path, migrations: Self.migrations, use: use)
     }
+
+    /// On a database server.
+    ///
+    /// - Throws: ``StorageError``.
+    public init(in session: DatabaseSession) throws(StorageError) {
+        database = try Database(in: session, store: "commands", migrations: Self.migrations)
+    }
+
+    private static let migrations = [
+        """
+        CREATE TABLE commands (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            token BLOB NOT NULL,
+            device INTEGER NOT NULL,
+            in_group TEXT,
+            kind TEXT NOT NULL,
+            detail TEXT NOT NULL,
+            operator TEXT NOT NULL,
+            sent REAL NOT NULL,
+            answered REAL,
+            status INTEGER
+        );
+        CREATE INDEX commands_by_token ON commands (token, device);
+        CREATE INDEX commands_of ON commands (device, id);
+        CREATE TABLE readings (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            device INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            value BLOB NOT NULL,
+            received REAL NOT NULL
+        );
+        CREATE INDEX readings_of ON readings (device, name, id);
+        CREATE INDEX readings_by_device ON readings (device, id);
+        CREATE TABLE latest (
+            device INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            value BLOB NOT NULL,
+            received REAL NOT NULL,
+            count INTEGER NOT NULL,
+            PRIMARY KEY (device, name)
+        ) WITHOUT ROWID;
+        CREATE TABLE groups (id TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID;
+        CREATE TABLE group_members (
+            in_group TEXT NOT NULL, device INTEGER NOT NULL, since REAL NOT NULL, PRIMARY KEY (in_group, device)
+        ) WITHOUT ROWID;
+        CREATE INDEX groups_of ON group_members (device);
+        """
+    ]
 
     // MARK: What was sent
 
@@ -194,12 +201,12 @@ public final class CommandStore: Sendable {
             try connection.query(
                 """
                 INSERT INTO latest VALUES (?, ?, ?, ?, 1) ON CONFLICT (device, name)
-                DO UPDATE SET value = excluded.value, received = excluded.received, count = count + 1
+                DO UPDATE SET value = excluded.value, received = excluded.received, count = latest.count + 1
                 """, id, .text(name), .blob(value), .real(now))
             try connection.query(
                 """
                 DELETE FROM latest WHERE device = ?1 AND name IN
-                (SELECT name FROM latest WHERE device = ?1 ORDER BY received DESC, name LIMIT -1 OFFSET ?2)
+                (SELECT name FROM latest WHERE device = ?1 ORDER BY received DESC, name LIMIT \(Database.noLimit) OFFSET ?2)
                 """, id, .integer(Self.maximumNames))
             let row = try connection.query(
                 "INSERT INTO readings (device, name, value, received) VALUES (?, ?, ?, ?) RETURNING id", id,
@@ -304,8 +311,8 @@ public final class CommandStore: Sendable {
             }
             guard try count("group_members") < Self.maximumMembers else { return false }
             try connection.query(
-                "INSERT OR IGNORE INTO group_members VALUES (?, ?, ?)", .text(group.text), .unsigned(device.value),
-                .real(now))
+                "INSERT INTO group_members VALUES (?, ?, ?) ON CONFLICT DO NOTHING", .text(group.text),
+                .unsigned(device.value), .real(now))
             return true
         }
     }

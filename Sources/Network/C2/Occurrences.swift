@@ -93,11 +93,11 @@ extension C2State {
         }
     }
 
-    /// The number of the newest occurrence there ever was; 0 before the first.
+    /// The number of the newest occurrence there ever was, which is always kept; 0 before the first.
     ///
     /// - Throws: ``StorageError``.
     public func newestOccurrence() throws(StorageError) -> Int64 {
-        try database.read("SELECT seq FROM sqlite_sequence WHERE name = 'occurrences'").first?.integer(0) ?? 0
+        try database.read("SELECT max(id) FROM occurrences").first?.integer(0) ?? 0
     }
 
     // MARK: The webhook
@@ -143,7 +143,8 @@ extension C2State {
     /// - Throws: ``StorageError``.
     public func save(_ standing: WebhookStanding) throws(StorageError) {
         try database.query(
-            "INSERT OR REPLACE INTO webhook (only, told, succeeded, failed, problem, dropped) VALUES (1, ?, ?, ?, ?, ?)",
+            Database.put(
+                into: "webhook", key: ["\"only\""], ["told", "succeeded", "failed", "problem", "dropped"]), 1,
             .integer(standing.told), standing.succeeded.map { .real($0) } ?? .null,
             standing.failed.map { .real($0) } ?? .null, standing.problem.map { .text($0) } ?? .null,
             .integer(standing.dropped))

@@ -98,7 +98,7 @@ extension KeyServiceState {
     func unlisted() throws(StorageError) -> [Ended] { try ended(where: "listed IS NULL") }
 
     private func ended(
-        where condition: String, _ values: Value..., limit: Int = -1
+        where condition: String, _ values: Value..., limit: Int = Int(Database.noLimit)
     ) throws(StorageError) -> [Ended] {
         try database.read(
             """
@@ -132,8 +132,10 @@ extension KeyServiceState {
     /// - Throws: ``StorageError``.
     public func markClosed(_ id: DeviceID, confirmed: Bool, now: Double) throws(StorageError) {
         try database.query(
-            "UPDATE ended SET closed = ?, confirmed = max(confirmed, ?) WHERE id = ? AND closed IS NULL", .real(now),
-            .integer(confirmed ? 1 : 0), .unsigned(id.value))
+            """
+            UPDATE ended SET closed = ?, confirmed = CASE WHEN ? = 1 THEN 1 ELSE confirmed END
+            WHERE id = ? AND closed IS NULL
+            """, .real(now), .integer(confirmed ? 1 : 0), .unsigned(id.value))
     }
 
     // MARK: Certificates
@@ -155,7 +157,7 @@ extension KeyServiceState {
                 ).first?.integer(0) ?? 0 < Self.maximumCertificates
             else { return false }
             try connection.query(
-                "INSERT OR REPLACE INTO certificates VALUES (?, ?, ?)", .blob(serial), .unsigned(id.value),
+                Database.put(into: "certificates", key: ["serial"], ["id", "ends"]), .blob(serial), .unsigned(id.value),
                 .real(dates.end))
             try connection.query(
                 "UPDATE identities SET certified = ? WHERE id = ? AND certified IS NULL", .real(now),
@@ -194,7 +196,7 @@ extension KeyServiceState {
     ///
     /// - Throws: ``StorageError``.
     func namesToRefuse(now: Double) throws(StorageError) -> [DeviceID] {
-        try database.read("SELECT id FROM ended WHERE ends > ?", [.real(now)]).compactMap {
+        try database.read("SELECT id FROM ended WHERE ends > ? ORDER BY id", [.real(now)]).compactMap {
             $0.unsigned(0).map { DeviceID($0) }
         }
     }

@@ -50,47 +50,54 @@ public final class KeyServiceState: Sendable {
 
     /// - Throws: ``StorageError``.
     public init(path: String) throws(StorageError) {
-        database = try Database(
-            path: path,
-            migrations: [
-                """
-                CREATE TABLE identities (
-                    id INTEGER PRIMARY KEY,
-                    public_key TEXT NOT NULL,
-                    type TEXT NOT NULL,
-                    server INTEGER NOT NULL,
-                    registered REAL NOT NULL
-                );
-                """,
-                // Of those who were there before, nobody knows whether they have joined: they stay.
-                """
-                ALTER TABLE identities ADD COLUMN certified REAL;
-                ALTER TABLE identities ADD COLUMN joined REAL;
-                UPDATE identities SET joined = registered;
-                CREATE INDEX identities_server ON identities (server);
-                CREATE INDEX identities_unjoined ON identities (registered) WHERE joined IS NULL AND server = 0;
-                """,
-                """
-                CREATE TABLE certificates (serial BLOB PRIMARY KEY, id INTEGER NOT NULL, ends REAL NOT NULL);
-                CREATE INDEX certificates_of ON certificates (id);
-                CREATE TABLE ended (
-                    id INTEGER PRIMARY KEY,
-                    since REAL NOT NULL,
-                    key BLOB,
-                    type TEXT NOT NULL,
-                    why TEXT NOT NULL,
-                    operator TEXT,
-                    ends REAL NOT NULL,
-                    listed REAL,
-                    closed REAL,
-                    confirmed INTEGER NOT NULL DEFAULT 0
-                );
-                CREATE INDEX ended_key ON ended (key);
-                CREATE INDEX ended_open ON ended (since) WHERE closed IS NULL;
-                """,
-                "ALTER TABLE identities ADD COLUMN zone TEXT",
-            ])
+        database = try Database(path: path, migrations: Self.migrations)
     }
+
+    /// On a database server.
+    ///
+    /// - Throws: ``StorageError``.
+    public init(in session: DatabaseSession) throws(StorageError) {
+        database = try Database(in: session, store: "key_service", migrations: Self.migrations)
+    }
+
+    private static let migrations = [
+        """
+        CREATE TABLE identities (
+            id INTEGER PRIMARY KEY,
+            public_key TEXT NOT NULL,
+            type TEXT NOT NULL,
+            server INTEGER NOT NULL,
+            registered REAL NOT NULL
+        );
+        """,
+        // Of those who were there before, nobody knows whether they have joined: they stay.
+        """
+        ALTER TABLE identities ADD COLUMN certified REAL;
+        ALTER TABLE identities ADD COLUMN joined REAL;
+        UPDATE identities SET joined = registered;
+        CREATE INDEX identities_server ON identities (server);
+        CREATE INDEX identities_unjoined ON identities (registered) WHERE joined IS NULL AND server = 0;
+        """,
+        """
+        CREATE TABLE certificates (serial BLOB PRIMARY KEY, id INTEGER NOT NULL, ends REAL NOT NULL);
+        CREATE INDEX certificates_of ON certificates (id);
+        CREATE TABLE ended (
+            id INTEGER PRIMARY KEY,
+            since REAL NOT NULL,
+            key BLOB,
+            type TEXT NOT NULL,
+            why TEXT NOT NULL,
+            operator TEXT,
+            ends REAL NOT NULL,
+            listed REAL,
+            closed REAL,
+            confirmed INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE INDEX ended_key ON ended (key);
+        CREATE INDEX ended_open ON ended (since) WHERE closed IS NULL;
+        """,
+        "ALTER TABLE identities ADD COLUMN zone TEXT",
+    ]
 
     /// How many identities there are, and how many of them have ever joined.
     ///

@@ -22,7 +22,7 @@ extension OperatorStore {
             try connection.query(
                 """
                 DELETE FROM sessions WHERE id IN
-                    (SELECT id FROM sessions WHERE operator = ? ORDER BY used DESC, id DESC LIMIT -1 OFFSET ?)
+                    (SELECT id FROM sessions WHERE operator = ? ORDER BY used DESC, id DESC LIMIT \(Database.noLimit) OFFSET ?)
                 """, .integer(credential.id), .integer(Int64(Self.maximumSessions - 1)))
             try connection.query(
                 "INSERT INTO sessions (hash, operator, secret, created, used, place) VALUES (?, ?, ?, ?, ?, ?)",

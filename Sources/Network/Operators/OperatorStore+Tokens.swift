@@ -107,11 +107,10 @@ extension OperatorStore {
     /// - Throws: ``OperatorError``.
     public func removeToken(_ number: Int64, of name: OperatorName? = nil) throws(OperatorError) {
         try change { connection throws(StorageError) in
+            let isTheirs = name == nil ? "" : " AND operator = (SELECT id FROM operators WHERE name = ?)"
             let gone = try connection.query(
-                """
-                DELETE FROM tokens WHERE id = ?
-                    AND (? IS NULL OR operator = (SELECT id FROM operators WHERE name = ?)) RETURNING id
-                """, .integer(number), name.map { .text($0.text) } ?? .null, name.map { .text($0.text) } ?? .null)
+                "DELETE FROM tokens WHERE id = ?\(isTheirs) RETURNING id",
+                [.integer(number)] + (name.map { [.text($0.text)] } ?? []))
             return gone.isEmpty ? .unknownNumber(number) : nil
         }
     }

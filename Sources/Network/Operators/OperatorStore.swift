@@ -42,47 +42,64 @@ public final class OperatorStore: Sendable {
     ) throws(StorageError) {
         self.lifetimes = lifetimes
         self.cost = cost
-        database = try Database(
-            path: path,
-            migrations: [
-                """
-                CREATE TABLE operators (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT,
-                    name TEXT NOT NULL UNIQUE,
-                    role TEXT NOT NULL,
-                    n INTEGER NOT NULL,
-                    r INTEGER NOT NULL,
-                    p INTEGER NOT NULL,
-                    salt BLOB NOT NULL,
-                    hash BLOB NOT NULL,
-                    created REAL NOT NULL,
-                    password_set REAL NOT NULL,
-                    disabled INTEGER NOT NULL DEFAULT 0
-                );
-                CREATE TABLE sessions (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT,
-                    hash BLOB NOT NULL UNIQUE,
-                    operator INTEGER NOT NULL REFERENCES operators (id) ON DELETE CASCADE,
-                    secret BLOB NOT NULL,
-                    created REAL NOT NULL,
-                    used REAL NOT NULL,
-                    place TEXT NOT NULL
-                );
-                CREATE INDEX sessions_of ON sessions (operator);
-                CREATE TABLE tokens (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT,
-                    hash BLOB NOT NULL UNIQUE,
-                    operator INTEGER NOT NULL REFERENCES operators (id) ON DELETE CASCADE,
-                    label TEXT NOT NULL,
-                    role TEXT NOT NULL,
-                    created REAL NOT NULL,
-                    used REAL,
-                    expires REAL
-                );
-                CREATE INDEX tokens_of ON tokens (operator);
-                """
-            ], use: use)
+        database = try Database(path: path, migrations: Self.migrations, use: use)
     }
+
+    /// On a database server.
+    ///
+    /// - Throws: ``StorageError``.
+    public convenience init(
+        in session: DatabaseSession, lifetimes: Lifetimes = Lifetimes()
+    ) throws(StorageError) {
+        try self.init(in: session, lifetimes: lifetimes, cost: .usual)
+    }
+
+    init(
+        in session: DatabaseSession, lifetimes: Lifetimes = Lifetimes(), cost: PasswordCost
+    ) throws(StorageError) {
+        self.lifetimes = lifetimes
+        self.cost = cost
+        database = try Database(in: session, store: "operators", migrations: Self.migrations)
+    }
+
+    private static let migrations = [
+        """
+        CREATE TABLE operators (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            role TEXT NOT NULL,
+            n INTEGER NOT NULL,
+            r INTEGER NOT NULL,
+            p INTEGER NOT NULL,
+            salt BLOB NOT NULL,
+            hash BLOB NOT NULL,
+            created REAL NOT NULL,
+            password_set REAL NOT NULL,
+            disabled INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE TABLE sessions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            hash BLOB NOT NULL UNIQUE,
+            operator INTEGER NOT NULL REFERENCES operators (id) ON DELETE CASCADE,
+            secret BLOB NOT NULL,
+            created REAL NOT NULL,
+            used REAL NOT NULL,
+            place TEXT NOT NULL
+        );
+        CREATE INDEX sessions_of ON sessions (operator);
+        CREATE TABLE tokens (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            hash BLOB NOT NULL UNIQUE,
+            operator INTEGER NOT NULL REFERENCES operators (id) ON DELETE CASCADE,
+            label TEXT NOT NULL,
+            role TEXT NOT NULL,
+            created REAL NOT NULL,
+            used REAL,
+            expires REAL
+        );
+        CREATE INDEX tokens_of ON tokens (operator);
+        """
+    ]
 
     // MARK: Operators
 

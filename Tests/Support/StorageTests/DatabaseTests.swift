@@ -4,7 +4,7 @@ import Storage
 import Testing
 
 /// A folder that goes with the test.
-final class Scratch {
+final class Scratch: Sendable {
     let path = URL(fileURLWithPath: NSTemporaryDirectory()).path + "/storage-\(UUID().uuidString)"
     init() throws {
         try FileManager.default.createDirectory(
@@ -38,15 +38,6 @@ func permissions(_ path: String) -> mode_t {
         _ migrations: [String] = [first], _ use: Database.Use = .change
     ) throws(StorageError) -> Database {
         try Database(path: path, migrations: migrations, use: use)
-    }
-
-    private func why<Result>(_ body: () throws -> Result) -> String {
-        do {
-            _ = try body()
-            return ""
-        } catch {
-            return "\(error)"
-        }
     }
 
     // MARK: Migrations

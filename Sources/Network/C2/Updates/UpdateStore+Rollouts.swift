@@ -57,13 +57,21 @@ extension UpdateStore {
         }
     }
 
+    private static let putDevice = Database.put(
+        into: "rollout_devices", key: ["rollout", "device"],
+        [
+            "position", "phase", "token", "tries", "since", "not_before", "told", "is_heard", "was_named", "asked",
+            "proof",
+            "status", "why",
+        ])
+
     private static func save(
         _ devices: [RolloutDevice], of number: Int64, _ connection: Connection
     ) throws(StorageError) {
         for device in devices {
             try connection.query(
-                "INSERT OR REPLACE INTO rollout_devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                .integer(number), .unsigned(device.id.value), .count(device.position), .text(device.phase.rawValue),
+                putDevice, .integer(number), .unsigned(device.id.value), .count(device.position),
+                .text(device.phase.rawValue),
                 device.token.map { .blob($0.bytes) } ?? .null, .count(device.tries), .real(device.since),
                 .real(device.notBefore), .optional(device.told), .flag(device.isHeard), .flag(device.wasNamed),
                 .optional(device.asked), .optional(device.proof?.rawValue),
@@ -91,7 +99,7 @@ extension UpdateStore {
         let condition =
             onlyOpen
             ? """
-            AND (state IN ('running', 'paused') OR includes_later AND state = 'finished' OR ended > ?3 - 86400
+            AND (state IN ('running', 'paused') OR includes_later = 1 AND state = 'finished' OR ended > ?3 - 86400
             OR EXISTS (SELECT 1 FROM rollout_devices
             WHERE rollout = rollouts.id AND phase IN ('initiated', 'activated', 'away')))
             """ : "AND ?3 IS NOT NULL"

@@ -11,74 +11,81 @@ public final class UpdateStore: Sendable {
     /// - Parameter use: ``Database/Use/look`` for who only reports.
     /// - Throws: ``StorageError``.
     public init(path: String, use: Database.Use = .change) throws(StorageError) {
-        database = try Database(
-            path: path,
-            migrations: [
-                """
-                CREATE TABLE releases (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT,
-                    type TEXT NOT NULL,
-                    version TEXT NOT NULL,
-                    url TEXT NOT NULL,
-                    digest TEXT NOT NULL,
-                    manifest TEXT,
-                    payload TEXT NOT NULL,
-                    size INTEGER,
-                    file TEXT,
-                    is_there INTEGER NOT NULL,
-                    expires REAL,
-                    added REAL NOT NULL,
-                    operator TEXT NOT NULL,
-                    withdrawn INTEGER NOT NULL DEFAULT 0,
-                    UNIQUE (digest, type)
-                );
-                CREATE TABLE rollouts (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT,
-                    release INTEGER NOT NULL REFERENCES releases (id),
-                    kind TEXT NOT NULL,
-                    target TEXT NOT NULL,
-                    canary INTEGER NOT NULL,
-                    shares TEXT NOT NULL,
-                    success_share INTEGER NOT NULL,
-                    failure_share INTEGER NOT NULL,
-                    failures INTEGER,
-                    includes_later INTEGER NOT NULL,
-                    under_way INTEGER NOT NULL,
-                    starts_per_minute INTEGER NOT NULL,
-                    download_time REAL NOT NULL,
-                    activation_time REAL NOT NULL,
-                    tries INTEGER NOT NULL,
-                    takes_silence INTEGER NOT NULL,
-                    seed INTEGER NOT NULL,
-                    created REAL NOT NULL,
-                    operator TEXT NOT NULL,
-                    state TEXT NOT NULL,
-                    step INTEGER NOT NULL,
-                    why TEXT NOT NULL,
-                    ended REAL
-                );
-                CREATE TABLE rollout_devices (
-                    rollout INTEGER NOT NULL REFERENCES rollouts (id),
-                    device INTEGER NOT NULL,
-                    position INTEGER NOT NULL,
-                    phase TEXT NOT NULL,
-                    token BLOB,
-                    tries INTEGER NOT NULL,
-                    since REAL NOT NULL,
-                    not_before REAL NOT NULL,
-                    told REAL,
-                    is_heard INTEGER NOT NULL,
-                    was_named INTEGER NOT NULL,
-                    asked REAL,
-                    proof TEXT,
-                    status INTEGER,
-                    why TEXT NOT NULL,
-                    PRIMARY KEY (rollout, device)
-                ) WITHOUT ROWID;
-                CREATE INDEX rollouts_of ON rollout_devices (device);
-                """
-            ], use: use)
+        database = try Database(path: path, migrations: Self.migrations, use: use)
     }
+
+    /// On a database server.
+    ///
+    /// - Throws: ``StorageError``.
+    public init(in session: DatabaseSession) throws(StorageError) {
+        database = try Database(in: session, store: "updates", migrations: Self.migrations)
+    }
+
+    private static let migrations = [
+        """
+        CREATE TABLE releases (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            type TEXT NOT NULL,
+            version TEXT NOT NULL,
+            url TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            manifest TEXT,
+            payload TEXT NOT NULL,
+            size INTEGER,
+            file TEXT,
+            is_there INTEGER NOT NULL,
+            expires REAL,
+            added REAL NOT NULL,
+            operator TEXT NOT NULL,
+            withdrawn INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (digest, type)
+        );
+        CREATE TABLE rollouts (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            release INTEGER NOT NULL REFERENCES releases (id),
+            kind TEXT NOT NULL,
+            target TEXT NOT NULL,
+            canary INTEGER NOT NULL,
+            shares TEXT NOT NULL,
+            success_share INTEGER NOT NULL,
+            failure_share INTEGER NOT NULL,
+            failures INTEGER,
+            includes_later INTEGER NOT NULL,
+            under_way INTEGER NOT NULL,
+            starts_per_minute INTEGER NOT NULL,
+            download_time REAL NOT NULL,
+            activation_time REAL NOT NULL,
+            tries INTEGER NOT NULL,
+            takes_silence INTEGER NOT NULL,
+            seed INTEGER NOT NULL,
+            created REAL NOT NULL,
+            operator TEXT NOT NULL,
+            state TEXT NOT NULL,
+            step INTEGER NOT NULL,
+            why TEXT NOT NULL,
+            ended REAL
+        );
+        CREATE TABLE rollout_devices (
+            rollout INTEGER NOT NULL REFERENCES rollouts (id),
+            device INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            phase TEXT NOT NULL,
+            token BLOB,
+            tries INTEGER NOT NULL,
+            since REAL NOT NULL,
+            not_before REAL NOT NULL,
+            told REAL,
+            is_heard INTEGER NOT NULL,
+            was_named INTEGER NOT NULL,
+            asked REAL,
+            proof TEXT,
+            status INTEGER,
+            why TEXT NOT NULL,
+            PRIMARY KEY (rollout, device)
+        ) WITHOUT ROWID;
+        CREATE INDEX rollouts_of ON rollout_devices (device);
+        """
+    ]
 
     // MARK: Releases
 
@@ -139,9 +146,9 @@ public final class UpdateStore: Sendable {
             guard count < Self.maximumReleases else { return nil }
             return try connection.query(
                 """
-                INSERT OR IGNORE INTO releases
+                INSERT INTO releases
                 (type, version, url, digest, manifest, payload, size, file, is_there, expires, added, operator)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id
                 """, .text(new.type), .text(new.version), .text(new.url), .text(new.digest), .optional(new.manifest),
                 .text(new.payload), new.size.map { .integer($0) } ?? .null, .optional(new.file),
                 .integer(new.isThere ? 1 : 0), .optional(new.expires), .real(now), .text(name)

@@ -91,7 +91,7 @@ extension ParticipantStore {
         }
         if !text.isEmpty {
             let pattern = text.replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_")
-            let columns = ["event", "detail", "operator"].map { $0 + " LIKE ? ESCAPE '\\'" }
+            let columns = ["event", "detail", "operator"].map { "lower(\($0)) LIKE lower(?) ESCAPE '\\'" }
             conditions.append("(\(columns.joined(separator: " OR ")))")
             values += columns.map { _ in .text("%\(pattern)%") }
         }

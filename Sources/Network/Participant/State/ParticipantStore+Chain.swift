@@ -35,7 +35,7 @@ extension ParticipantStore {
             try connection.query("DELETE FROM seals WHERE kind = 'anchor'")
             try Self.insert(new, connection)
             try connection.query(
-                "INSERT OR REPLACE INTO settings VALUES (?, ?)", .text(Self.setting), .text(name))
+                Self.putSetting, .text(Self.setting), .text(name))
             let words =
                 before == nil
                 ? "the log is chained from here on; lines before were taken in as they were found"
@@ -161,10 +161,13 @@ extension ParticipantStore {
         return seal
     }
 
+    private static let putSeal = Database.put(
+        into: "seals", key: ["kind", "number"], ["server", "hash", "time", "key", "signature"])
+
     static func insert(_ seal: Seal, _ connection: Connection) throws(StorageError) {
         try connection.query(
-            "INSERT OR REPLACE INTO seals VALUES (?, ?, ?, ?, ?, ?, ?)", .text(seal.kind.rawValue),
-            .unsigned(seal.number), .unsigned(seal.server.value), .blob(seal.hash), .integer(seal.milliseconds),
+            putSeal, .text(seal.kind.rawValue), .unsigned(seal.number), .unsigned(seal.server.value), .blob(seal.hash),
+            .integer(seal.milliseconds),
             .blob(seal.key), .blob(seal.signature))
     }
 

@@ -122,20 +122,24 @@ extension ParticipantStore {
         _ bytes: [UInt8], _ token: Token, _ kind: EvidenceKind, about subject: UInt64?, key: [UInt8], isOurs: Bool,
         _ now: Double, _ connection: Connection
     ) throws(StorageError) {
-        let about: Value = subject.map { .unsigned($0) } ?? .null
         let row = try connection.query(
             """
             INSERT INTO evidence (subject, kind, token, ours, time, key, bytes) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id
-            """, about, .text(kind.rawValue), .blob(token.bytes), .integer(isOurs ? 1 : 0), .real(now), .blob(key),
+            """, subject.map { .unsigned($0) } ?? .null, .text(kind.rawValue), .blob(token.bytes),
+            .integer(isOurs ? 1 : 0), .real(now), .blob(key),
             .blob(bytes)
         ).first
         try connection.query(
             """
             DELETE FROM evidence WHERE id IN (SELECT id FROM evidence
-            WHERE line IS NULL AND subject IS ? AND kind = ? ORDER BY id DESC LIMIT -1 OFFSET ?)
-            """, about, .text(kind.rawValue), .integer(Int64(maximumOfOne)))
+            WHERE line IS NULL AND \(isAbout(subject)) AND kind = ? ORDER BY id DESC LIMIT \(Database.noLimit) OFFSET ?)
+            """, about(subject) + [.text(kind.rawValue), .integer(Int64(maximumOfOne))])
         if (row?.integer(0) ?? 0) % sweepEvery == 0 { try sweep(now, connection) }
     }
+
+    /// A condition that an index serves with every engine, and the value in it.
+    private static func isAbout(_ subject: UInt64?) -> String { subject == nil ? "subject IS NULL" : "subject = ?" }
+    private static func about(_ subject: UInt64?) -> [Value] { subject.map { [.unsigned($0)] } ?? [] }
 
     /// Who has most of what waits loses it first: nobody else's does.
     private static func sweep(_ now: Double, _ connection: Connection) throws(StorageError) {
@@ -153,12 +157,12 @@ extension ParticipantStore {
                 """
             ).first
             guard let most, let count = most.integer(2) else { return }
-            let about: Value = most.integer(0).map { .integer($0) } ?? .null
+            let subject = most.unsigned(0)
             try connection.query(
                 """
                 DELETE FROM evidence WHERE id IN (SELECT id FROM evidence
-                WHERE line IS NULL AND subject IS ? AND kind = ? ORDER BY id LIMIT ?)
-                """, about, .text(most.text(1) ?? ""), .integer(max(1, count / 2)))
+                WHERE line IS NULL AND \(isAbout(subject)) AND kind = ? ORDER BY id LIMIT ?)
+                """, about(subject) + [.text(most.text(1) ?? ""), .integer(max(1, count / 2))])
             surplus -= max(1, count / 2)
         }
     }
@@ -178,8 +182,9 @@ extension ParticipantStore {
         // What is about nobody is a group's, and is told at once.
         guard let kind = EvidenceKind(event: event), subject != nil || event == "sent" else { return [] }
         let rows = try connection.query(
-            "SELECT id, key, bytes FROM evidence WHERE line IS NULL AND subject IS ? AND kind = ? ORDER BY id",
-            subject.map { .unsigned($0.value) } ?? .null, .text(kind.rawValue))
+            """
+            SELECT id, key, bytes FROM evidence WHERE line IS NULL AND \(isAbout(subject?.value)) AND kind = ? ORDER BY id
+            """, about(subject?.value) + [.text(kind.rawValue)])
         let found = rows.compactMap { row -> (row: Int64, part: EvidenceLine.SignedPart)? in
             guard let id = row.integer(0), let key = row.blob(1), let bytes = row.blob(2) else { return nil }
             return (id, EvidenceLine.SignedPart(bytes: bytes, key: key))

@@ -30,7 +30,8 @@ extension ParticipantStore {
         try database.query(
             """
             INSERT INTO groups (server, id, received) VALUES (?, ?, ?)
-            ON CONFLICT (server, id) DO UPDATE SET received = max(received, excluded.received)
+            ON CONFLICT (server, id) DO UPDATE SET received =
+            CASE WHEN excluded.received > groups.received THEN excluded.received ELSE groups.received END
             """, .unsigned(server.value), .text(group.text), .integer(Int64(clamping: number.value)))
     }
 
@@ -92,7 +93,8 @@ extension ParticipantStore {
         let outcome = try database.transaction {
             connection throws(StorageError) -> Result<Outgoing, ParticipantError> in
             try connection.query(
-                "INSERT OR IGNORE INTO groups (server, id) VALUES (?, ?)", .unsigned(server.value), .text(group.text))
+                "INSERT INTO groups (server, id) VALUES (?, ?) ON CONFLICT DO NOTHING", .unsigned(server.value),
+                .text(group.text))
             let row = try connection.query(
                 "SELECT sent FROM groups WHERE server = ? AND id = ?", .unsigned(server.value), .text(group.text)
             ).first

@@ -61,7 +61,7 @@ extension ParticipantStore {
         if !query.text.isEmpty {
             conditions.append(
                 """
-                (instr(printf('%x', id), lower(?)) = 1
+                (instr(to_hex(id), lower(?)) = 1
                 OR instr(lower(coalesce(type, '') || ' ' || coalesce(note, '') || ' ' || coalesce(told, '')), lower(?)) > 0)
                 """)
             values += [.text(query.text), .text(query.text)]
@@ -73,8 +73,10 @@ extension ParticipantStore {
     ///
     /// - Throws: ``StorageError``.
     public func types() throws(StorageError) -> [(type: String, members: Int)] {
-        try database.read("SELECT type, sum(joined) FROM peers WHERE type IS NOT NULL GROUP BY type ORDER BY type")
-            .compactMap { row in row.text(0).map { ($0, Int(row.integer(1) ?? 0)) } }
+        try database.read(
+            "SELECT type, CAST(sum(joined) AS BIGINT) FROM peers WHERE type IS NOT NULL GROUP BY type ORDER BY type"
+        )
+        .compactMap { row in row.text(0).map { ($0, Int(row.integer(1) ?? 0)) } }
     }
 
     /// Keeps what a peer has answered to an ID_REQUEST.
@@ -119,7 +121,7 @@ extension ParticipantStore {
             try connection.query(
                 "UPDATE groups SET sent = sent + ? WHERE sent < ?", .unsigned(Self.leap), .integer(1 << 62))
             try connection.query("DELETE FROM outbox")
-            try connection.query("INSERT OR REPLACE INTO settings VALUES ('leaped', '1')")
+            try connection.query(Self.putSetting, "leaped", "1")
             guard try Self.isChained(connection) else { return }
             try Self.append(
                 "restored", "a backup was put back: lines that were written after it are not in this log", about: nil,

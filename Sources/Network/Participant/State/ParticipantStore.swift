@@ -23,6 +23,15 @@ public final class ParticipantStore: Sendable {
         database = try Database(path: path, migrations: Self.migrations, use: use)
     }
 
+    /// On a database server.
+    ///
+    /// - Throws: ``StorageError``.
+    public init(in session: DatabaseSession) throws(StorageError) {
+        database = try Database(in: session, store: "participant", migrations: Self.migrations)
+    }
+
+    static let putSetting = Database.put(into: "settings", key: ["name"], ["value"])
+
     /// Gathers all that `body` writes here into one transaction (`Database.turn`). What is sent must wait for it:
     /// ``Participant/afterwards``.
     ///
@@ -43,7 +52,7 @@ public final class ParticipantStore: Sendable {
     /// - Throws: ``StorageError``.
     public func set(_ name: String, to value: String?) throws(StorageError) {
         if let value {
-            try database.query("INSERT OR REPLACE INTO settings VALUES (?, ?)", .text(name), .text(value))
+            try database.query(Self.putSetting, .text(name), .text(value))
         } else {
             try database.query("DELETE FROM settings WHERE name = ?", .text(name))
         }
@@ -156,7 +165,9 @@ public final class ParticipantStore: Sendable {
         }
     }
 
-    func peers(where condition: String, _ values: [Value], limit: Int = -1) throws(StorageError) -> [Peer] {
+    func peers(where condition: String, _ values: [Value], limit: Int = Int(Database.noLimit)) throws(StorageError)
+        -> [Peer]
+    {
         try database.read(
             """
             SELECT id, public_key, type, version, joined, sent, received, admission, admission_token, answered, heard, told, note
@@ -227,7 +238,7 @@ public final class ParticipantStore: Sendable {
 
     private static func insertPeer(_ id: DeviceID, _ connection: Connection) throws(StorageError) {
         try connection.query(
-            "INSERT OR IGNORE INTO peers (id, version) VALUES (?, ?)", .unsigned(id.value),
+            "INSERT INTO peers (id, version) VALUES (?, ?) ON CONFLICT DO NOTHING", .unsigned(id.value),
             .integer(Int64(ProtocolVersion.preferred.rawValue)))
     }
 
@@ -423,8 +434,12 @@ public final class ParticipantStore: Sendable {
 
     static func insert(_ request: Request, _ connection: Connection) throws(StorageError) {
         try connection.query(
-            "INSERT OR REPLACE INTO requests (token, kind, peer, subject, detail) VALUES (?, ?, ?, ?, ?)",
-            .blob(request.token.bytes), .text(request.kind.rawValue), .unsigned(request.peer.value),
+            """
+            INSERT INTO requests (token, kind, peer, subject, detail, number)
+            VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM requests))
+            ON CONFLICT (token) DO UPDATE SET kind = excluded.kind, peer = excluded.peer, subject = excluded.subject,
+            detail = excluded.detail, number = excluded.number
+            """, .blob(request.token.bytes), .text(request.kind.rawValue), .unsigned(request.peer.value),
             request.subject.map { .unsigned($0.value) } ?? .null, request.detail.map { .text($0) } ?? .null)
     }
 
@@ -433,7 +448,7 @@ public final class ParticipantStore: Sendable {
     /// - Throws: ``StorageError``.
     public func requests(_ kind: Request.Kind) throws(StorageError) -> [Request] {
         try database.query(
-            "SELECT token, peer, subject, detail FROM requests WHERE kind = ? ORDER BY rowid", .text(kind.rawValue)
+            "SELECT token, peer, subject, detail FROM requests WHERE kind = ? ORDER BY number", .text(kind.rawValue)
         )
         .compactMap { row in
             guard let token = row.blob(0).flatMap({ Token($0) }), let peer = row.unsigned(1) else { return nil }
@@ -517,6 +532,11 @@ public final class ParticipantStore: Sendable {
         ALTER TABLE requests ADD COLUMN detail TEXT;
         """,
         evidenceTables,
+        """
+        ALTER TABLE requests ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+        UPDATE requests SET number = rowid; -- SQLite only
+        CREATE INDEX requests_in_order ON requests (number);
+        """,
     ]
 }
 
