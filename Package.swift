@@ -110,6 +110,8 @@ let package = Package(
         .target(name: "CNFCSleep", path: "Sources/C/nfcsleep"),
         // What links it wipes all memory that it frees: the programs that come to know a nonce.
         .target(name: "CWiping", path: "Sources/C/wiping"),
+        // What links it keeps its heap small: what runs for years on a small board, and does little at a time.
+        .target(name: "CSmallHeap", path: "Sources/C/smallheap"),
         // Loaded by Mosquitto. It needs nothing of Swift's, which the linker would bring along.
         .target(
             name: "BrokerGuard", path: "Sources/C/brokerguard",
@@ -262,7 +264,7 @@ let package = Package(
                 "ValueForms", "ObservedValue", "Addresses", "OLED", "Invitations",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
                 "Acceptance", "Doctor", "PackageInstall",
-                "Signals", "Linux", "Optics", "CWiping", log, lifecycle, arguments,
+                "Signals", "Linux", "Optics", "CSmallHeap", "CWiping", log, lifecycle, arguments,
             ]),
         program(
             "srup-device",
@@ -270,7 +272,7 @@ let package = Package(
                 "Addresses", "CodeWriter", "SRUP", "Invitations", "Linux", "Participant", "JoiningDevice",
                 "Presentation", "Agent", "Updates",
                 "Settings",
-                "Program", "Storage", "CWiping", log, lifecycle,
+                "Program", "Storage", "CSmallHeap", "CWiping", log, lifecycle,
                 arguments,
             ]),
         program(
