@@ -50,6 +50,10 @@ let fast: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 /// Loaded into foreign programs: nothing of Swift's comes along.
 let preloaded: [LinkerSetting] = [.unsafeFlags(["-static-stdlib", "-nostartfiles", "-Xlinker", "--as-needed"])]
 
+/// With the C++ library inside, of which little is used: from this folder, which has it for static linking alone (deploy/release).
+let ownStandardLibrary: [LinkerSetting] =
+    Context.environment["SRUP_STATIC_CXX"].map { [.unsafeFlags(["-L\($0)", "-Xclang-linker", "-static-libgcc"])] } ?? []
+
 let package = Package(
     name: "srup-observer",
     products: [
@@ -102,7 +106,7 @@ let package = Package(
         .systemLibrary(name: "CLinux", path: "Sources/C/linux"),
         .systemLibrary(name: "CGPIO", path: "Sources/C/gpio"),
         .systemLibrary(name: "CFramebuffer", path: "Sources/C/framebuffer"),
-        .target(name: "CTOML", path: "Sources/C/toml"),
+        .target(name: "CTOML", path: "Sources/C/toml", linkerSettings: ownStandardLibrary),
         // Loaded when they are first used, not linked: deploy/packages/build knows of them by their file names.
         .target(name: "CLazy", path: "Sources/C/lazy"),
         .target(name: "CCurl", dependencies: ["CLazy"], path: "Sources/C/curl"),
