@@ -50,6 +50,10 @@ let fast: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 /// Loaded into foreign programs: nothing of Swift's comes along.
 let preloaded: [LinkerSetting] = [.unsafeFlags(["-static-stdlib", "-nostartfiles", "-Xlinker", "--as-needed"])]
 
+/// With the C++ library inside, of which little is used: from this folder, which has it for static linking alone (deploy/release).
+let ownStandardLibrary: [LinkerSetting] =
+    Context.environment["SRUP_STATIC_CXX"].map { [.unsafeFlags(["-L\($0)", "-Xclang-linker", "-static-libgcc"])] } ?? []
+
 let package = Package(
     name: "srup-observer",
     products: [
@@ -105,7 +109,7 @@ let package = Package(
         .systemLibrary(name: "CLinux", path: "Sources/C/linux"),
         .systemLibrary(name: "CGPIO", path: "Sources/C/gpio"),
         .systemLibrary(name: "CFramebuffer", path: "Sources/C/framebuffer"),
-        .target(name: "CTOML", path: "Sources/C/toml"),
+        .target(name: "CTOML", path: "Sources/C/toml", linkerSettings: ownStandardLibrary),
         // Loaded when they are first used, not linked: deploy/packages/build knows of them by their file names.
         .target(name: "CLazy", path: "Sources/C/lazy"),
         .target(name: "CCurl", dependencies: ["CLazy"], path: "Sources/C/curl"),
@@ -113,6 +117,8 @@ let package = Package(
         .target(name: "CNFCSleep", path: "Sources/C/nfcsleep"),
         // What links it wipes all memory that it frees: the programs that come to know a nonce.
         .target(name: "CWiping", path: "Sources/C/wiping"),
+        // What links it keeps its heap small: what runs for years on a small board, and does little at a time.
+        .target(name: "CSmallHeap", path: "Sources/C/smallheap"),
         // Loaded by Mosquitto. It needs nothing of Swift's, which the linker would bring along.
         .target(
             name: "BrokerGuard", path: "Sources/C/brokerguard",
@@ -279,7 +285,7 @@ let package = Package(
                 "ValueForms", "ObservedValue", "Addresses", "OLED", "Invitations",
                 "Keeper", "SRUP", "Participant", "Observation", "WitnessLink", "Settings", "Program", "Storage",
                 "Acceptance", "Doctor", "PackageInstall",
-                "Signals", "Linux", "Optics", "CWiping", log, lifecycle, arguments,
+                "Signals", "Linux", "Optics", "CSmallHeap", "CWiping", log, lifecycle, arguments,
             ]),
         program(
             "srup-device",
@@ -287,7 +293,7 @@ let package = Package(
                 "Addresses", "CodeWriter", "SRUP", "Invitations", "Linux", "Participant", "JoiningDevice",
                 "Presentation", "Agent", "Updates",
                 "Settings",
-                "Program", "Storage", "CWiping", log, lifecycle,
+                "Program", "Storage", "CSmallHeap", "CWiping", log, lifecycle,
                 arguments,
             ]),
         program(
