@@ -17,6 +17,8 @@ final class SimulatedDevice {
         var takes = Duration.zero
         /// Whether it names its version when it is asked what it is.
         var namesVersion = true
+        /// Whether it says what it is as our programs do, which answer ACTIVATE.
+        var isOurs = false
         var protocolVersion = ProtocolVersion.v5
     }
 
@@ -60,7 +62,8 @@ final class SimulatedDevice {
             if manners.activation != .activateFail { version = offered }
             if let status = manners.activation { try say(.response(status), message.token) }
         case .idRequest:
-            let text = manners.namesVersion ? "lamp \(version)" : "pySRUP version 2.0"
+            let text =
+                (manners.namesVersion ? "lamp \(version)" : "pySRUP version 2.0") + (manners.isOurs ? " session=1f" : "")
             try say(.data(id: Array(DataName.identification.utf8), value: Array(text.utf8)), .random())
         default: break
         }

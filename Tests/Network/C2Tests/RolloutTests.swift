@@ -134,6 +134,32 @@ import Testing
         }
     }
 
+    /// An observer's new version runs, and says so, while root has not decided yet whether it stays.
+    @Test(arguments: [Status.activateSuccess, .activateFail, nil])
+    func whoIsOnTrialCountsByItsAnswer(_ answer: Status?) async throws {
+        let scene = try await RolloutScene(20)
+        defer { scene.network.close() }
+        for device in scene.devices { (device.manners.activation, device.manners.isOurs) = (nil, true) }
+        let number = try await scene.start { $0.activationTime = 300 }
+        await scene.network.advance(by: .seconds(120))
+        let before = try await scene.rollout(number)
+        let first = before.devices[0]
+        #expect(first.phase == .activated && first.isOnTrial)
+        #expect(before.devices[1...].allSatisfy { $0.phase == .waiting }, "nobody follows a version on trial")
+        if let answer {
+            let device = try scene.device(first.id)
+            for other in scene.devices { other.manners.activation = answer }
+            try device.say(.response(answer), try #require(device.tokens(.activate).first))
+        }
+        await scene.network.advance(by: .seconds(answer == nil ? 190 : 20))
+        let found = try await scene.rollout(number)
+        switch answer {
+        case .activateFail: #expect(found.state == .stopped && found.devices[0].phase == .failed)
+        case .activateSuccess: #expect(found.devices[0].phase == .updated && found.devices[0].proof == .answer)
+        default: #expect(found.devices[0].phase == .updated && found.devices[0].proof == .identification)
+        }
+    }
+
     @Test func silenceAfterActivateIsAFailureUnlessItIsTaken() async throws {
         let scene = try await RolloutScene(1)
         defer { scene.network.close() }

@@ -1,3 +1,4 @@
+import Participant
 import SRUP
 
 /// What makes a rollout go on: time, answers, operators.
@@ -49,7 +50,9 @@ extension Rollout {
         case .initiated where age >= plan.downloadTime:
             again(device.id, "no answer to INITIATE in \(Int(plan.downloadTime)) s", now)
         case .activated where age >= plan.activationTime:
-            if plan.takesSilence, device.isHeard {
+            if device.isOnTrial {
+                succeed(device.id, .identification, now)
+            } else if plan.takesSilence, device.isHeard {
                 succeed(device.id, .unconfirmed, now)
             } else {
                 let words = device.isHeard ? "it is here, and has not answered ACTIVATE" : "not heard since ACTIVATE"
@@ -107,7 +110,7 @@ extension Rollout {
             }
             change(id) { device in
                 (device.phase, device.since, device.status, device.asked) = (.activated, now, status, nil)
-                (device.isHeard, device.why) = (false, "")
+                (device.isHeard, device.isOnTrial, device.why) = (false, false, "")
             }
             return [.activate(id, token)]
         case (.initiated, .updateFailHTTPError), (.initiated, .updateFailServer), (.initiated, .updateFailFile),
@@ -137,13 +140,23 @@ extension Rollout {
         return []
     }
 
-    /// A device has said what it is.
+    /// A device has said what it is. One whose programs answer ACTIVATE may name the new version while that is still on trial,
+    /// and go back: its answer decides, and the name only where no answer has come in time.
     mutating func identified(_ id: DeviceID, _ text: String, _ now: Double) {
-        guard let device = device(id), device.phase == .activated, !device.wasNamed, Self.names(version, text) else {
+        guard let device = device(id), device.phase == .activated, !device.wasNamed else { return }
+        guard Self.names(version, text) else {
+            if device.isOnTrial { change(id) { $0.isOnTrial = false } }
             return
         }
-        succeed(id, .identification, now)
+        if Self.answersActivate(text) {
+            if !device.isOnTrial { change(id) { $0.isOnTrial = true } }
+        } else {
+            succeed(id, .identification, now)
+        }
     }
+
+    /// Whether what a device says of itself is how our programs say it: they answer ACTIVATE when the trial is over.
+    static func answersActivate(_ text: String) -> Bool { Identification(text).session != nil }
 
     /// Whether a text names a version as a word of its own.
     static func names(_ version: String, _ text: String) -> Bool {

@@ -52,6 +52,8 @@ public struct RolloutDevice: Sendable, Hashable {
     public internal(set) var isHeard = false
     /// Whether its identification had named the version before ACTIVATE: then it proves nothing.
     public internal(set) var wasNamed = false
+    /// Whether it has named the version since ACTIVATE, and still owes the answer. Not stored: after a restart it is asked again.
+    public internal(set) var isOnTrial = false
     /// When it was last asked what it is, in seconds since 1970.
     public internal(set) var asked: Double?
     /// How it is known that it runs the release.
