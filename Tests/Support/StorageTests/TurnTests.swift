@@ -136,7 +136,8 @@ import Testing
     @Test func whoLooksDoesNotWaitForATurnAndSeesWhatIsStored() throws {
         let database = database
         try put("before")
-        let (entered, seen) = (Mutex(false), Mutex<[String]?>(nil))
+        let entered = Mutex(false)
+        let seen = Mutex<[String]?>(nil)
         // A thread of its own: this one blocks until it has looked.
         Thread.detachNewThread {
             while !entered.withLock({ $0 }) { usleep(1000) }
