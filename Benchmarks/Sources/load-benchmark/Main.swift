@@ -140,6 +140,7 @@ struct LoadBenchmark: AsyncParsableCommand {
 
     func run() async throws {
         load_print_lines()
+        load_survive_lost_connections()
         try allowManyFiles()
         do {
             try await Bench(self).run()
