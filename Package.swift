@@ -77,6 +77,7 @@ let package = Package(
         .library(name: "Luma", targets: ["Luma"]),
         .library(name: "CodeReader", targets: ["CodeReader"]),
         .library(name: "Scene", targets: ["Scene"]),
+        .library(name: "SeededRandom", targets: ["SeededRandom"]),
     ],
     traits: [
         .trait(name: "Server", description: "The key service and the C2 server, with their web stack."),

@@ -26,6 +26,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Participant", package: "srup-observer"),
                 .product(name: "SRUP", package: "srup-observer"),
+                .product(name: "SeededRandom", package: "srup-observer"),
                 .product(name: "TestProcesses", package: "srup-observer"),
             ], swiftSettings: [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         .target(name: "CLoad", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),

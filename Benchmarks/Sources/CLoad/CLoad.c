@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -132,5 +133,10 @@ int load_connect(int port) {
     errno = problem;
     return -1;
 }
+
+static void do_nothing(int signal) { (void)signal; }
+
+// A handler, not SIG_IGN: programs that are started from here would inherit that.
+void load_survive_lost_connections(void) { signal(SIGPIPE, do_nothing); }
 
 void load_print_lines(void) { setvbuf(stdout, NULL, _IOLBF, 0); }

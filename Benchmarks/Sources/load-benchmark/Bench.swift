@@ -34,7 +34,11 @@ final class Bench {
             }
         }
         try save()
+        if report.rounds.contains(where: { $0.findings?.isEmpty == false }) { throw Findings() }
     }
+
+    /// Something that must hold does not.
+    struct Findings: Error {}
 
     private func prepare() throws {
         let counter = ProgramRunner.ownFolder + "/libSyncCounter.so"
@@ -52,7 +56,10 @@ final class Bench {
             let path = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
             report.builds[name] = Self.build(path)
             print("\(name): \(path), \(report.builds[name] ?? "?"), limits: \(report.limits)")
-            let programs = try Programs(name, folder: path, counter: counter, limits: limits)
+            let programs = try Programs(
+                name, folder: path, counter: counter, limits: limits,
+                arguments: options.kill == nil
+                    ? [] : ["--observation-timeout", "\(KillScenario.observationTimeout)"])
             stages.append(try Stage(programs, loop: loop, pool: pool))
         }
     }
@@ -149,8 +156,23 @@ final class Bench {
             }
             if let rate = options.data { note(try scenarios(stage).data(perSecond: rate, seconds: options.dataTime)) }
             if options.reconnectStorm { note(try scenarios(stage).reconnectStorm(wait: max(options.wait, 300))) }
+            if let plan = options.killPlan {
+                let round = try await KillScenario(stage: stage, plan: plan).run()
+                note(round)
+                for line in Table.kills(round) { print(line) }
+                if round.findings?.isEmpty == false { keep(stage, plan) }
+            }
             for role in options.restart { note(try scenarios(stage).restart(role, wait: max(options.wait, 600))) }
         }
+    }
+
+    /// Who looks for the cause needs the server's logs and files.
+    private func keep(_ stage: Stage, _ plan: KillScenario.Plan) {
+        let place = FileManager.default.temporaryDirectory.path + "/load-kill-\(plan.seed)-\(UUID().uuidString.prefix(4))"
+        do {
+            try FileManager.default.copyItem(atPath: stage.programs.runner.folder, toPath: place)
+            print("the server's logs and files are kept in \(place), its keys among them")
+        } catch { print("the server's logs could not be kept in \(place): \(error)") }
     }
 
     private func save() throws {

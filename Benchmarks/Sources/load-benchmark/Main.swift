@@ -61,6 +61,21 @@ struct LoadBenchmark: AsyncParsableCommand {
     var restart: [String] = []
     @Option(
         help: ArgumentHelp(
+            """
+            Scenario: while devices are let in, resign, ask again and register, c2, broker and key-service are killed (SIGKILL) \
+            so many times at random, and started again a second later. Then everything must be as if nothing had happened.
+            """, valueName: "times"))
+    var kill: Int?
+    @Option(help: ArgumentHelp("The time between two kills, on average.", valueName: "seconds"))
+    var killEvery = 10.0
+    @Option(help: "With --kill: what is played is drawn from this number. Default: another one each time, which is printed.")
+    var seed: UInt64?
+    @Option(
+        help: ArgumentHelp(
+            "With --kill: after how long a device asks again that was not answered. srup-device: 20.", valueName: "seconds"))
+    var askAgain = 20.0
+    @Option(
+        help: ArgumentHelp(
             "After how long an answer in a burst is late, and how long the others wait for answers at least.",
             valueName: "seconds"))
     var wait = 60.0
@@ -72,11 +87,21 @@ struct LoadBenchmark: AsyncParsableCommand {
 
     /// Whether joins are measured, of which kinds.
     var kinds: [Bool] {
-        let others = burst != nil || firstJoins != nil || data != nil || reconnectStorm || !restart.isEmpty
+        let others = burst != nil || firstJoins != nil || data != nil || reconnectStorm || !restart.isEmpty || kill != nil
         if burst != nil, !simple { return [] }
         if simple || observed { return [false, true].filter { $0 ? observed : simple } }
         return others ? [] : [false, true]
     }
+
+    var killPlan: KillScenario.Plan? {
+        kill.map {
+            KillScenario.Plan(
+                kills: $0, every: killEvery, seed: seed ?? .random(in: 0...999_999), askAgain: askAgain,
+                rest: max(wait, 300))
+        }
+    }
+
+    private var newcomers: Int { kill == nil ? 0 : Newcomers.most }
 
     /// The broker's configuration lets in no more.
     private static let maximumConnections = 9_900
@@ -102,7 +127,11 @@ struct LoadBenchmark: AsyncParsableCommand {
             throw ValidationError(
                 "--rounds, --keys, --data, --data-time and --wait take numbers above 0; --keys at most 1000")
         }
-        let connections = max(most, burst ?? 0) + observers + (firstJoins ?? 0)
+        guard kill ?? 1 > 0, killEvery > 0, askAgain > 0 else {
+            throw ValidationError("--kill, --kill-every and --ask-again take numbers above 0")
+        }
+        guard kill == nil || programs.count == 1 else { throw ValidationError("--kill takes one folder of programs") }
+        let connections = max(most, burst ?? 0) + observers + (firstJoins ?? 0) + newcomers
         guard connections <= Self.maximumConnections else {
             throw ValidationError(
                 "\(connections) connections are more than a broker takes: \(Self.maximumConnections) at most")
@@ -111,18 +140,21 @@ struct LoadBenchmark: AsyncParsableCommand {
 
     func run() async throws {
         load_print_lines()
+        load_survive_lost_connections()
         try allowManyFiles()
         do {
             try await Bench(self).run()
         } catch let failure as ProgramRunner.Failure {
             print("error: \(failure)")
             throw ExitCode(1)
+        } catch is Bench.Findings {
+            throw ExitCode(1)
         }
     }
 
     /// Each connection is a descriptor here, and one in a broker, which inherits the limit.
     private func allowManyFiles() throws {
-        let wanted = (max(devices.max() ?? 0, burst ?? 0) + observers + (firstJoins ?? 0)) * programs.count + 200
+        let wanted = (max(devices.max() ?? 0, burst ?? 0) + observers + (firstJoins ?? 0) + newcomers) * programs.count + 200
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         guard limit.rlim_max >= wanted else {

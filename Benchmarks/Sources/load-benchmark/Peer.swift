@@ -9,8 +9,14 @@ final class Peer {
     /// Our number, and the server's last.
     private var sent: UInt64 = 0
     private var heard: UInt64 = 0
-    /// Of what was asked and not answered: an answer to an earlier request counts, as with a real device.
+    /// Of what was asked last and not answered, and of the nonces that came for it.
     private var tokens: Set<Token> = []
+    /// Of what was asked before that: an answer to it counts, too, as with a real device (`Member.take`).
+    private var earlier: [Token] = []
+    /// Whether the server's last answer that counted was that we belong.
+    private(set) var isMember = false
+    /// Whether it was given on this connection: an observer does not look at what has waited at the broker.
+    private var isConfirmed = false
     /// When it was asked first, and last.
     private(set) var (asked, askedLast) = (0.0, 0.0)
     /// Signed before it is wanted, so that the signature is not part of what is measured.
@@ -18,6 +24,10 @@ final class Peer {
     private var session = ""
     /// The server's answer to what was asked.
     var answered: ((Peer, Status) -> Void)?
+    /// An observer is to look at a device, and has the request's token. `nil`: it says VALID at once.
+    var looks: ((Peer, Token, DeviceID) -> Void)?
+    /// Every message of the server, where that matters. Then nonces are not compared: some are lost on the way.
+    var record: NumberRecord?
     /// A nonce that was opened, to be compared with the observer's.
     private(set) var nonce: Nonce?
     private let tally: Tally
@@ -52,8 +62,14 @@ final class Peer {
             place, certificate: credential.certificate, clientID: "SRUP Client: \(id.hex)",
             topic: Topic.member(id).description)
         session = String(UInt32.random(in: .min ... .max), radix: 16)
+        isConfirmed = false
         self.connection = connection
-        connection.handler = { [weak self] event in
+        tell(changed)
+    }
+
+    /// Whom to tell from now on what becomes of the connection: `nil` when it is ready, or why it was lost.
+    func tell(_ changed: @escaping (Peer, String?) -> Void) {
+        connection?.handler = { [weak self] event in
             guard let self else { return }
             switch event {
             case .ready: changed(self, nil)
@@ -91,7 +107,8 @@ final class Peer {
         self.prepared = nil
         askedLast = BrokerLoop.clock()
         if tokens.isEmpty { asked = askedLast }
-        tokens.insert(prepared.token)
+        supersede()
+        tokens = [prepared.token]
         connection?.publish(prepared.payload, to: Topic.joins(server: credential.server, from: id).description)
     }
 
@@ -101,10 +118,25 @@ final class Peer {
     }
 
     /// Forgets what was asked: nobody waits for the answer any more.
-    func giveUp() { tokens.removeAll() }
+    func giveUp() {
+        tokens.removeAll()
+        earlier.removeAll()
+    }
+
+    /// As many as a real device keeps.
+    private static let maximumEarlier = 64
+
+    private func supersede() {
+        earlier += tokens
+        earlier.removeFirst(max(0, earlier.count - Self.maximumEarlier))
+        tokens.removeAll()
+    }
 
     func resign() {
         let fresh = Token.random()
+        askedLast = BrokerLoop.clock()
+        if tokens.isEmpty { asked = askedLast }
+        earlier.removeAll()
         tokens = [fresh]
         say(.resignRequest, fresh)
     }
@@ -128,6 +160,7 @@ final class Peer {
             return
         }
         let message = signed.message
+        record?.note(message.sequence.value, payload)
         guard message.sequence.value > heard else {
             tally.repeated += 1
             return
@@ -135,22 +168,40 @@ final class Peer {
         heard = message.sequence.value
         tally.heard += 1
         switch message.body {
-        case .response(let status) where tokens.contains(message.token):
-            tokens.removeAll()
-            answered?(self, status)
-        case .response: break
+        case .response(let status): ends(message.token, status)
         case .idRequest: identify()
         case .observedJoinResponse(let envelope):
-            if isAsking { tokens.insert(message.token) }
-            if isSample, let nonce = try? envelope.openNonce(with: credential.key) { note(nonce, of: id) }
+            // Who belongs and asks nothing is to show again that it is there; the answer to that counts.
+            if isAsking { tokens.insert(message.token) } else if isMember { earlier.append(message.token) }
+            if isSample, record == nil, let nonce = try? envelope.openNonce(with: credential.key) { note(nonce, of: id) }
         case .observationRequest(let device, let envelope) where isObserver:
-            if Self.isSample(device), let nonce = try? envelope.openNonce(with: credential.key) {
+            guard isConfirmed else { break }
+            if Self.isSample(device), record == nil, let nonce = try? envelope.openNonce(with: credential.key) {
                 note(nonce, of: device)
             }
-            say(.response(.observedJoinValid), message.token)
+            if let looks { looks(self, message.token, device) } else { say(.response(.observedJoinValid), message.token) }
         case .data: break
         default: tally.wrong += 1
         }
+    }
+
+    /// As a real device judges an answer (`Member.end`).
+    private func ends(_ token: Token, _ status: Status) {
+        let isCurrent = tokens.contains(token)
+        if !isCurrent {
+            guard let index = earlier.firstIndex(of: token) else { return }
+            earlier.remove(at: index)
+            // The answer to the later request decides, unless this one lets us in.
+            guard status == .joinSuccess || tokens.isEmpty && status != .resignSuccess else { return }
+        }
+        let wasAsking = isAsking
+        if isCurrent { tokens.removeAll() } else { supersede() }
+        switch status {
+        case .joinSuccess: (isMember, isConfirmed) = (true, true)
+        case .joinRefused, .joinFail, .resignSuccess: (isMember, isConfirmed) = (false, false)
+        default: break
+        }
+        if wasAsking { answered?(self, status) }
     }
 
     private var isSample: Bool { Self.isSample(id) }

@@ -8,19 +8,20 @@ final class Programs {
     let runner: ProgramRunner
     let loopback: LoopbackNetwork
     private let counter: String
-    private let policies: [String]
+    private let arguments: [String]
 
     static let roles = ["c2", "broker", "key-service"]
 
     /// - Parameters:
     ///   - limits: lines of `[limits]` in c2.toml.
     ///   - counter: the library that counts syncs.
-    init(_ name: String, folder: String, counter: String, limits: [String: Int]) throws {
+    ///   - arguments: more of "srup-c2 run".
+    init(_ name: String, folder: String, counter: String, limits: [String: Int], arguments: [String] = []) throws {
         self.name = name
         self.counter = counter
         runner = try ProgramRunner(binaries: folder)
         loopback = try LoopbackNetwork(runner)
-        policies = ["--policy", "load=simple"]
+        self.arguments = ["--policy", "load=simple"] + arguments
         try loopback.prepare()
         try set(limits)
         try start("key-service")
@@ -80,7 +81,7 @@ final class Programs {
         case "broker": try launch("mosquitto", ["-c", runner.path("c2/mosquitto.conf")], as: role)
         default:
             try launch(
-                "srup-c2", ["run"] + folder + ["--events", EventFollower.file("c2", on: runner)] + policies, as: role)
+                "srup-c2", ["run"] + folder + ["--events", EventFollower.file("c2", on: runner)] + arguments, as: role)
         }
     }
 

@@ -33,6 +33,9 @@ struct Round: Codable {
     var compared: Int?
     /// What else is measured in this scenario, with its unit in the name.
     var extra: [String: Double] = [:]
+    /// Of the scenario that kills programs, and what did not hold afterwards.
+    var kills: [KillScenario.Kill]?
+    var findings: [String]?
 
     init(_ scenario: String, _ stage: Stage, atOnce: Int) {
         self.scenario = scenario
@@ -134,6 +137,20 @@ enum Table {
         guard !round.extra.isEmpty else { return nil }
         let words = round.extra.sorted { $0.key < $1.key }.map { "\($0.key): \(number($0.value))" }
         return "\(round.scenario), \(round.programs), \(round.devices) devices: " + words.joined(separator: "; ")
+    }
+
+    /// What became of each kind of kill, and what did not hold.
+    static func kills(_ round: Round) -> [String] {
+        guard let kills = round.kills else { return [] }
+        var lines = ["| killed | times | up again, median s | worst | nobody answered, median s | worst |", "|---|---|---|---|---|---|"]
+        for role in Programs.roles {
+            let own = kills.filter { $0.role == role }
+            let (ready, silence) = (own.compactMap(\.ready), own.map(\.silence))
+            let cells = [median(ready), ready.max(), median(silence), silence.max()].map { number($0, 2) }
+            lines.append("| \(role) | \(own.count) | " + cells.joined(separator: " | ") + " |")
+        }
+        let findings = round.findings ?? []
+        return lines + findings.map { "FINDING: \($0)" } + ["\(kills.count) kills, \(findings.count) findings"]
     }
 
     static func memory(_ round: Round) -> String {

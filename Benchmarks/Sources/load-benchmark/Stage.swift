@@ -37,12 +37,23 @@ final class Stage {
 
     // MARK: Getting ready
 
+    /// The way to the key service.
+    var registrations: Registrations {
+        Registrations(pool: pool, url: programs.loopback.url, authority: programs.runner.path("c2/ca.crt"))
+    }
+
+    /// A device that was registered otherwise.
+    func add(_ credential: Credential) -> Peer {
+        let peer = Peer(credential, isObserver: false, tally: tally)
+        devices.append(peer)
+        return peer
+    }
+
     /// Registers identities; they are not connected yet.
     ///
     /// - Returns: how long each registration took, in seconds.
     func register(devices count: Int, observers observerCount: Int) async throws -> [Double] {
-        let registrations = Registrations(
-            pool: pool, url: programs.loopback.url, authority: programs.runner.path("c2/ca.crt"))
+        let registrations = registrations
         var seconds: [Double] = []
         for (count, type, isObserver) in [(observerCount, "observer", true), (count, "load", false)] where count > 0 {
             let made = try await registrations.make(count, type: type, firstAddress: addresses)

@@ -106,9 +106,12 @@ extension C2Server {
         try welcome(device, how: how, by: name)
     }
 
-    func welcome(_ device: DeviceID, how: String, by name: String? = nil) throws {
+    /// - Parameter answer: of a join that was found answered after a restart: the log may have its line already.
+    func welcome(_ device: DeviceID, how: String, by name: String? = nil, answer: Token? = nil) throws {
         newMembers.append(device)
-        participant.audit("joined", "\(device): \(how)", about: device, by: name)
+        if try answer.map({ try !participant.state.hasLine("joined", with: $0) }) ?? true {
+            participant.audit("joined", "\(device): \(how)", about: device, by: name)
+        }
         occurred(.joined, device, why: how, by: name)
         notePhone(device)
         changed(.device, device)

@@ -128,7 +128,10 @@ extension C2Server {
                 // Answered, and the crash came before anything else.
                 let status: Status = peer?.isJoined == true ? .joinSuccess : .joinFail
                 end(moderation.device, ending(status, why: "before the restart"))
-                if peer?.isJoined == true { try welcome(moderation.device, how: "by a person, before the restart") }
+                if peer?.isJoined == true {
+                    try welcome(
+                        moderation.device, how: "by a person, before the restart", answer: moderation.offer)
+                }
                 continue
             }
             let age = Duration.seconds(max(0, min(wall - moderation.created, 86400)))

@@ -381,7 +381,7 @@ extension C2Server {
                     ?? "several have seen it before the restart"
                 answered(join.device, .joinSuccess, why: how)
                 try state.saw(join.device, type: join.type, by: join.named, now: participant.wallClock())
-                try welcome(join.device, how: how)
+                try welcome(join.device, how: how, answer: join.offer)
             }
             return
         }

@@ -49,7 +49,8 @@ public final class Participant: Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    /// Gives the link what an earlier run could not deliver. To be called once, before anything is sent.
+    /// Gives the link what is stored and was not confirmed, from an earlier run or from a turn of which only a part was stored.
+    /// To be called before anything else is sent; what the link has already it does not send twice.
     ///
     /// - Throws: ``StorageError``.
     public func resume() throws {

@@ -119,6 +119,54 @@ import Testing
         #expect(try server.isMember(Self.other))
     }
 
+    /// As a crash between the two commits of a turn: the participant's file has it, the joins' file has not. Here SQLite refuses
+    /// the latter's COMMIT, by a constraint that is checked there only.
+    private func refuseCommits(_ server: TestServer) throws {
+        for statement in [
+            "PRAGMA foreign_keys = ON", "CREATE TABLE parents (id INTEGER PRIMARY KEY)",
+            "CREATE TABLE children (parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)",
+            "CREATE TRIGGER refuse AFTER DELETE ON pending BEGIN INSERT INTO children VALUES (1); END",
+        ] { try server.state.database.query(statement) }
+    }
+
+    private func joinedLines(_ server: TestServer, _ device: DeviceID) throws -> Int {
+        try server.participant.state.auditLog(last: 100, about: device).count { $0.event == "joined" }
+    }
+
+    @Test func aVerdictWhoseTurnOnlyOneFileHasTakesEffectOnce() async throws {
+        let network = try TestNetwork()
+        defer { network.close() }
+        let server = try await TestServer(network)
+        let (observer, device) = (try Puppet(DeviceID(0x20), network), try Puppet(DeviceID(0x30), network))
+        try server.know(observer.id, type: "observer")
+        try server.state.trust(observer.id, now: 0)
+        try server.know(device.id, type: "sensor")
+        try observer.ask(.joinRequest)
+        await network.settle()
+        try device.ask(.observedJoinRequest(observer: observer.id))
+        await network.settle()
+        let asked = try #require(observer.heard.last { if case .observationRequest = $0.body { true } else { false } })
+
+        try refuseCommits(server)
+        try observer.say(.response(.observedJoinValid), asked.token)
+        await network.settle()
+        #expect(try server.isMember(device.id))
+        #expect(try !server.state.pending().isEmpty)
+        try server.state.database.query("DROP TRIGGER refuse")
+        // It starts over by itself, and once more after a crash.
+        for _ in 0..<3 {
+            await network.advance(by: .seconds(2))
+            await server.server.tick()
+        }
+        await network.settle()
+        #expect(try server.state.pending().isEmpty)
+        #expect(try server.isMember(device.id))
+        #expect(device.answers.last == .joinSuccess)
+        #expect(try joinedLines(server, device.id) == 1)
+        try await server.restart()
+        #expect(try joinedLines(server, device.id) == 1)
+    }
+
     // MARK: Senders that the server has not met
 
     @Test func allThatAskAtOnceAreLookedUpOneAfterTheOther() async throws {

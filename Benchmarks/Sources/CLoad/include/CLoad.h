@@ -36,3 +36,6 @@ int load_connect(int port);
 
 // Each line is written as soon as it is complete, to a file or a pipe, too.
 void load_print_lines(void);
+
+// OpenSSL writes to connections whose other end may have been killed: that is an error of the write, not our end.
+void load_survive_lost_connections(void);

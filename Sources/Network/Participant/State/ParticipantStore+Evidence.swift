@@ -81,6 +81,18 @@ extension ParticipantStore {
     /// After how many messages all are looked at.
     private static let sweepEvery: Int64 = 64
 
+    /// Whether a line of this event has a message of our own with this token beside it.
+    ///
+    /// - Throws: ``StorageError``.
+    public func hasLine(_ event: String, with token: Token) throws(StorageError) -> Bool {
+        try !database.read(
+            """
+            SELECT 1 FROM evidence JOIN audit ON audit.id = evidence.line
+            WHERE evidence.ours = 1 AND evidence.token = ? AND audit.event = ? LIMIT 1
+            """, [.blob(token.bytes), .text(event)]
+        ).isEmpty
+    }
+
     /// Keeps a message that was taken, in the transaction of its number.
     func keep(_ signed: SignedMessage, key: PublicKey, now: Double, _ connection: Connection) throws(StorageError) {
         guard isKeepingEvidence else { return }
