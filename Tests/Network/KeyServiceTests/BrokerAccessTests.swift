@@ -315,6 +315,8 @@ final class Peer: Sendable {
         for _ in 0..<5 { server.publish("SRUP/groups/lamps") }
         server.publish("SRUP/a1")
         #expect(await member.wait { $0.count == before + 1 })
+        // One identity has one connection: these would come back in the middle of the questions below.
+        for peer in [member, stranger] { await peer.stop() }
         #expect(try granted(rig, a, ["SRUP/groups/lamps"]) == [128])
         #expect(try granted(rig, c, ["SRUP/groups/new", "SRUP/groups/lamps"]) == [0, 128])
         // A file that is gone lets nobody in; garbage in it neither.
@@ -327,7 +329,7 @@ final class Peer: Sendable {
         }
         try PrivateFile.write("# x\nzz a1\n\nlamps a1\nlamps a0", to: rig.folder + "/groups")
         #expect(try granted(rig, a, ["SRUP/groups/lamps"]) == [0])
-        for peer in [server, monitor, member, stranger] { await peer.stop() }
+        for peer in [server, monitor] { await peer.stop() }
         await rig.stop()
     }
 
