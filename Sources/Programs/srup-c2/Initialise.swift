@@ -156,6 +156,8 @@ struct KeyServiceCommand: AsyncParsableCommand {
             var policy = KeyServicePolicy(
                 brokerHost: SettingsForm.inURL(settings.host), brokerPort: settings.brokerPort, server: identity.id)
             policy.isActive = settings.isOpen
+            policy.maximumIdentities = settings.identities
+            policy.registrations = settings.registrations(from: policy.registrations)
             let authority = try Authority(folder: folder)
             let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
             let server = try KeyServiceServer(

@@ -1,5 +1,6 @@
 import C2
 import Console
+import KeyService
 import Linux
 import Logging
 import Releases
@@ -11,6 +12,10 @@ struct ServerSettings {
     var host = "localhost"
     var bind = "0.0.0.0"
     var keyServicePort = 8443
+    /// How many identities the key service keeps at most.
+    var identities = 100_000
+    /// How many registrations a minute one address may make in the long run.
+    var registrationsPerMinute = 30
     var brokerPort = 8883
     var pages = PagesSettings()
     var isOpen = true
@@ -64,6 +69,10 @@ struct ServerSettings {
         settings.logLevel = try file.choice("log", default: LogWord.info).level
         settings.keyServicePort = try file.integer("key_service.port", default: 8443, in: 1...65535)
         settings.isOpen = try file.boolean("key_service.open", default: true)
+        settings.identities = try file.integer(
+            "key_service.identities", default: settings.identities, in: 100...10_000_000)
+        settings.registrationsPerMinute = try file.integer(
+            "key_service.registrations_per_minute", default: settings.registrationsPerMinute, in: 1...1_000_000)
         settings.brokerPort = try file.integer("broker.port", default: 8883, in: 1...65535)
         settings.rules.tries = try file.integer("observation.tries", default: settings.rules.tries, in: 1...20)
         settings.rules.observationTimeout = try file.duration(
@@ -228,6 +237,14 @@ struct ServerSettings {
         evidence.archive = megabytes == 0 ? nil : folder + "/server/audit"
     }
 
+    /// How often one address may register.
+    ///
+    /// - Parameter usual: how often without a word of the configuration's; so many may come at once in any case.
+    func registrations(from usual: Rate) -> Rate {
+        let burst = max(usual.burst, 10 * Double(registrationsPerMinute))
+        return Rate(burst: burst, perSecond: Double(registrationsPerMinute) / 60)
+    }
+
     static func text(host: String, bind: String, keyServicePort: Int, brokerPort: Int, pagesPort: Int) -> String {
         """
         # The C2 server, its key service and its broker. Written by "srup-c2 init"; change it as you like.
@@ -240,6 +257,8 @@ struct ServerSettings {
         [key_service]
         port = \(keyServicePort)
         open = true                  # false: no new registrations
+        identities = 100000          # kept at most; the oldest that have never joined make room
+        registrations_per_minute = 30  # from one address, in the long run; 300 may come at once
 
         [broker]
         port = \(brokerPort)

@@ -53,6 +53,9 @@ final class PostgreSQLEngine: StorageEngine {
     var place: String { address.place }
     let forgivesFailures = false
 
+    /// A second connection for each program would be one more of the server's, of which it has a hundred.
+    func reader() -> (any StorageEngine)? { nil }
+
     init(_ address: PostgreSQLAddress, _ use: Database.Use, patience: Duration, answer: Duration) throws(StorageError) {
         self.address = address
         self.use = use

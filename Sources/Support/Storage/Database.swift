@@ -123,11 +123,12 @@ public final class Database: Sendable {
         try run { connection throws(StorageError) in try connection.statement(sql, values) }
     }
 
-    /// Reads, without the write lock that a transaction takes: nobody has to wait for it, and nothing is written.
+    /// Reads, without the write lock that a transaction takes: nobody has to wait for it, and nothing is written. Nor does it
+    /// wait for another thread's turn: it sees what has been stored.
     ///
     /// - Throws: ``StorageError``.
     public func read(_ sql: String, _ values: [Value] = []) throws(StorageError) -> [Row] {
-        try run { connection throws(StorageError) in try connection.read(sql, values) }
+        try run(isReading: true) { connection throws(StorageError) in try connection.read(sql, values) }
     }
 
     /// For `LIMIT` where there is only an `OFFSET`: more rows than any store has.
@@ -144,11 +145,11 @@ public final class Database: Sendable {
     }
 
     private func run<Result: Sendable>(
-        _ body: (Connection) throws(StorageError) -> Result
+        isReading: Bool = false, _ body: (Connection) throws(StorageError) -> Result
     ) throws(StorageError) -> Result {
         var outcome: Swift.Result<Result, StorageError>?
         let store = store
-        session.locked { engine, turn in
+        enter(isReading) { engine, turn in
             do throws(StorageError) {
                 outcome = .success(try body(Connection(engine: engine, turn: turn, store: store)))
             } catch {
@@ -157,6 +158,10 @@ public final class Database: Sendable {
         }
         guard let outcome else { throw .cannotOpen(path: path, why: "the body of a transaction did not run") }
         return try outcome.get()
+    }
+
+    private func enter(_ isReading: Bool, _ body: (any StorageEngine, Turn) -> Void) {
+        if isReading { session.lockedForReading(body) } else { session.locked(body) }
     }
 }
 

@@ -12,6 +12,13 @@ public final class DatabaseSession: Sendable {
     }
 
     private let handle: Mutex<Handle>
+    /// For reads while another thread has its turn; opened when one is needed.
+    private let reading = Mutex(Reading())
+    private struct Reading: @unchecked Sendable {
+        // Reached only under the lock.
+        var engine: (any StorageEngine)?
+    }
+
     /// Held for a whole turn by the thread whose turn it is; everybody else takes it for one transaction.
     private let turns = RecursiveLock()
     /// Where the tables are, for people.
@@ -33,7 +40,7 @@ public final class DatabaseSession: Sendable {
     /// - Throws: ``StorageError``.
     public func turn(_ body: () throws(StorageError) -> Void) throws(StorageError) {
         turns.lock()
-        defer { turns.unlock() }
+        defer { turns.unlockForOthers() }
         var isWhole = false
         locked { _, turn in isWhole = turn.begin() }
         guard isWhole else { return try body() }
@@ -59,6 +66,27 @@ public final class DatabaseSession: Sendable {
         turns.lock()
         defer { turns.unlock() }
         handle.withLock { body($0.engine, $0.turn) }
+    }
+
+    /// For a read. While another thread has its turn, by a connection of its own, where the engine has one: what is looked at
+    /// does not wait for what is stored.
+    func lockedForReading(_ body: (any StorageEngine, Turn) -> Void) {
+        guard use == .change, !turns.tryLock() else {
+            locked(body)
+            return use == .change ? turns.unlock() : ()
+        }
+        if !isRead(body) { locked(body) }
+    }
+
+    private func isRead(_ body: (any StorageEngine, Turn) -> Void) -> Bool {
+        reading.withLock { reading in
+            if reading.engine == nil {
+                reading = handle.withLock { Reading(engine: (try? $0.engine.reader()) ?? nil) }
+            }
+            guard let engine = reading.engine else { return false }
+            body(engine, Turn())
+            return true
+        }
     }
 }
 

@@ -22,6 +22,16 @@ final class SQLiteEngine: StorageEngine {
         }
     }
 
+    /// Beside one that writes: in a write-ahead log readers and the writer do not wait for each other.
+    private init(readingBeside path: String) throws(StorageError) {
+        place = path
+        pointer = try Self.open(path, path, SQLITE_OPEN_READWRITE)
+        Self.addFunctions(pointer)
+        _ = try query("PRAGMA query_only=ON")
+    }
+
+    func reader() throws(StorageError) -> (any StorageEngine)? { try SQLiteEngine(readingBeside: place) }
+
     deinit {
         statements.finish()
         sqlite3_close_v2(pointer)

@@ -16,6 +16,9 @@ public protocol StorageEngine: AnyObject {
     /// Whether a statement changes nothing.
     func onlyReads(_ sql: String) -> Bool
 
+    /// Another connection to the same tables, which only reads, and sees what has been stored; `nil` where there is none.
+    func reader() throws(StorageError) -> (any StorageEngine)?
+
     /// Runs one statement, in the transaction that is under way or in none, and collects its rows.
     func query(_ sql: String, _ values: [Value], of store: String) throws(StorageError) -> [Row]
 

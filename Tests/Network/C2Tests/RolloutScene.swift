@@ -63,7 +63,8 @@ final class SimulatedDevice {
             if let status = manners.activation { try say(.response(status), message.token) }
         case .idRequest:
             let text =
-                (manners.namesVersion ? "lamp \(version)" : "pySRUP version 2.0") + (manners.isOurs ? " session=1f" : "")
+                (manners.namesVersion ? "lamp \(version)" : "pySRUP version 2.0")
+                + (manners.isOurs ? " session=1f" : "")
             try say(.data(id: Array(DataName.identification.utf8), value: Array(text.utf8)), .random())
         default: break
         }

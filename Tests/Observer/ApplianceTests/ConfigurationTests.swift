@@ -65,6 +65,7 @@ import Testing
             ("host = \"c2\"\n[broker]\nport = 0", 3, "broker.port", "from 1 to 65535"),
             ("host = \"c2\"\n[broker]\nport = 8443", 3, "broker.port", "not be that of the key service"),
             ("host = \"c2\"\n[key_service]\nport = 70000", 3, "key_service.port", "from 1 to 65535"),
+            ("host = \"c2\"\n[key_service]\nidentities = 5", 3, "key_service.identities", "from 100 to 10000000"),
             ("host = \"c2\"\n[policy]\nsensor = \"yes\"", 3, "policy.sensor", "\"observed\""),
             ("host = \"c2\"\n[policy]\n\"v1.2\" = \"yes\"", 3, "policy.\"v1.2\"", "\"observed\""),
             ("host = \"c2\"\n[policy]\n\"\\u00e9\" = \"simple\"", 3, "policy.\"é\"", "no device can have this type"),

@@ -211,7 +211,8 @@ struct PostgreSQLTests {
             try connection.query("UPDATE t SET n = n + 1 WHERE id = 2")
         }
         while !done.withLock({ $0 }) { usleep(10_000) }
-        #expect(runs.withLock { $0 } == 2)
+        // On a slow machine the other one is still there when it is run again.
+        #expect(runs.withLock { $0 } >= 2)
         #expect(try databases[0].read("SELECT n FROM t ORDER BY id").map { $0.integer(0) } == [11, 11])
     }
 

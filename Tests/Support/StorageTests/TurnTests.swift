@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Storage
 import Synchronization
@@ -130,5 +131,48 @@ import Testing
         try database.query("PRAGMA max_page_count = 100000")
         try database.turn { () throws(StorageError) in try put(large) }
         #expect(try values(other).count == 1)
+    }
+
+    @Test func whoLooksDoesNotWaitForATurnAndSeesWhatIsStored() throws {
+        let database = database
+        try put("before")
+        let entered = Mutex(false)
+        let seen = Mutex<[String]?>(nil)
+        // A thread of its own: this one blocks until it has looked.
+        Thread.detachNewThread {
+            while !entered.withLock({ $0 }) { usleep(1000) }
+            let rows = try? database.read("SELECT value FROM shelf ORDER BY id")
+            seen.withLock { $0 = rows?.compactMap { $0.text(0) } ?? ["nothing"] }
+        }
+        try database.turn { () throws(StorageError) in
+            try put("in the turn")
+            entered.withLock { $0 = true }
+            // It would never come while this thread has its turn.
+            while seen.withLock({ $0 == nil }) { usleep(1000) }
+            // The turn itself sees what it has written.
+            #expect((try? values(database)) == ["before", "in the turn"])
+        }
+        #expect(seen.withLock { $0 } == ["before"])
+        #expect(try values(database) == ["before", "in the turn"])
+    }
+
+    @Test func nobodyIsKeptWaitingByTurnsThatFollowEachOther() throws {
+        let database = database
+        let isDone = Mutex(false)
+        Thread.detachNewThread {
+            _ = try? database.query("INSERT INTO shelf (value) VALUES ('writer')")
+            isDone.withLock { $0 = true }
+        }
+        var turns = 0
+        while !isDone.withLock({ $0 }) {
+            try database.turn { () throws(StorageError) in
+                try put("turn \(turns)")
+                usleep(2000)
+            }
+            turns += 1
+            if turns > 5000 { break }
+        }
+        #expect(isDone.withLock { $0 }, "after \(turns) turns")
+        #expect(try values(other).contains("writer"))
     }
 }
