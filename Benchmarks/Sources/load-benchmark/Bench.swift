@@ -168,11 +168,11 @@ final class Bench {
 
     /// Who looks for the cause needs the server's logs and files.
     private func keep(_ stage: Stage, _ plan: KillScenario.Plan) {
-        let place = FileManager.default.temporaryDirectory.path + "/load-kill-\(plan.seed)-\(UUID().uuidString.prefix(4))"
-        do {
-            try FileManager.default.copyItem(atPath: stage.programs.runner.folder, toPath: place)
-            print("the server's logs and files are kept in \(place), its keys among them")
-        } catch { print("the server's logs could not be kept in \(place): \(error)") }
+        let place =
+            FileManager.default.temporaryDirectory.path + "/load-kill-\(plan.seed)-\(UUID().uuidString.prefix(4))"
+        // cp passes over the sockets, and says so.
+        let code = try? stage.programs.runner.run("cp", ["-r", stage.programs.runner.folder + "/.", place], as: "keep")
+        print("the server's logs and files are in \(place), its keys among them\(code == 0 ? "" : " (but sockets)")")
     }
 
     private func save() throws {

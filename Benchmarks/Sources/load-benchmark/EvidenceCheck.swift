@@ -47,14 +47,16 @@ struct EvidenceCheck {
     }
 
     private mutating func take(_ line: Line) {
-        guard let device = line.about.flatMap({ DeviceID(hex: $0) }), ["joined", "verdict"].contains(line.event) else {
-            return
-        }
+        guard let device = line.about.flatMap({ DeviceID(hex: $0) }) else { return }
         let messages = line.messages.compactMap { part in
             Self.bytes(part.bytes).flatMap { try? SignedMessage(parsing: $0).message }
         }
         for message in messages { note(message, device, line) }
-        if line.event == "verdict" { looks += 1 } else { admitted(device, messages, line) }
+        switch line.event {
+        case "verdict": looks += 1
+        case "joined": admitted(device, messages, line)
+        default: break
+        }
     }
 
     private mutating func note(_ message: Message, _ device: DeviceID, _ line: Line) {

@@ -18,7 +18,9 @@ extension KillScenario {
         for peer in stage.peers {
             guard let record = peer.record else { continue }
             for number in record.reused { found("two messages to \(peer.id) carry the number \(number)") }
-            for number in record.fallen { found("a new message to \(peer.id) has the number \(number), below an earlier one") }
+            for number in record.fallen {
+                found("a new message to \(peer.id) has the number \(number), below an earlier one")
+            }
         }
     }
 

@@ -185,7 +185,8 @@ final class KillScenario {
             if stage.programs.runner.isRunning(role) { return false }
             if !restarts.contains(where: { $0.role == role }) {
                 findings.append(
-                    "\(role) ends by itself after kill \(kill + 1); its log ends:\n\(stage.programs.runner.tail(of: role))")
+                    "\(role) ends by itself after kill \(kill + 1); its log ends:\n\(stage.programs.runner.tail(of: role))"
+                )
                 restarts.append((role, now + Self.restartAfter, kill))
             }
             return true
@@ -269,7 +270,8 @@ final class KillScenario {
         request(
             peer,
             isObserved
-                ? .observedJoinRequest(observer: stage.observers[random.below(stage.observers.count)].id) : .joinRequest)
+                ? .observedJoinRequest(observer: stage.observers[random.below(stage.observers.count)].id) : .joinRequest
+        )
     }
 
     /// Who does not belong any more is not answered when it resigns again: it asks to be let in, and is told where it is.

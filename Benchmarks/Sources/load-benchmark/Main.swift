@@ -68,11 +68,14 @@ struct LoadBenchmark: AsyncParsableCommand {
     var kill: Int?
     @Option(help: ArgumentHelp("The time between two kills, on average.", valueName: "seconds"))
     var killEvery = 10.0
-    @Option(help: "With --kill: what is played is drawn from this number. Default: another one each time, which is printed.")
+    @Option(
+        help: "With --kill: what is played is drawn from this number. Default: another one each time, which is printed."
+    )
     var seed: UInt64?
     @Option(
         help: ArgumentHelp(
-            "With --kill: after how long a device asks again that was not answered. srup-device: 20.", valueName: "seconds"))
+            "With --kill: after how long a device asks again that was not answered. srup-device: 20.",
+            valueName: "seconds"))
     var askAgain = 20.0
     @Option(
         help: ArgumentHelp(
@@ -87,7 +90,8 @@ struct LoadBenchmark: AsyncParsableCommand {
 
     /// Whether joins are measured, of which kinds.
     var kinds: [Bool] {
-        let others = burst != nil || firstJoins != nil || data != nil || reconnectStorm || !restart.isEmpty || kill != nil
+        let others =
+            burst != nil || firstJoins != nil || data != nil || reconnectStorm || !restart.isEmpty || kill != nil
         if burst != nil, !simple { return [] }
         if simple || observed { return [false, true].filter { $0 ? observed : simple } }
         return others ? [] : [false, true]
@@ -154,7 +158,8 @@ struct LoadBenchmark: AsyncParsableCommand {
 
     /// Each connection is a descriptor here, and one in a broker, which inherits the limit.
     private func allowManyFiles() throws {
-        let wanted = (max(devices.max() ?? 0, burst ?? 0) + observers + (firstJoins ?? 0) + newcomers) * programs.count + 200
+        let wanted =
+            (max(devices.max() ?? 0, burst ?? 0) + observers + (firstJoins ?? 0) + newcomers) * programs.count + 200
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         guard limit.rlim_max >= wanted else {

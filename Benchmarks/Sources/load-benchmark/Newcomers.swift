@@ -21,7 +21,8 @@ final class Newcomers: Sendable {
             for number in 0..<Self.maximum {
                 do {
                     // From addresses that nobody else here has.
-                    let made = try await self.registrations.make(1, type: "load", firstAddress: 250 * 200 + number / 100)
+                    let made = try await self.registrations.make(
+                        1, type: "load", firstAddress: 250 * 200 + number / 100)
                     self.state.withLock { $0.made += made.credentials }
                 } catch {
                     // It takes another identity the next time.

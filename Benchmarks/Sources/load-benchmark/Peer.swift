@@ -173,13 +173,19 @@ final class Peer {
         case .observedJoinResponse(let envelope):
             // Who belongs and asks nothing is to show again that it is there; the answer to that counts.
             if isAsking { tokens.insert(message.token) } else if isMember { earlier.append(message.token) }
-            if isSample, record == nil, let nonce = try? envelope.openNonce(with: credential.key) { note(nonce, of: id) }
+            if isSample, record == nil, let nonce = try? envelope.openNonce(with: credential.key) {
+                note(nonce, of: id)
+            }
         case .observationRequest(let device, let envelope) where isObserver:
             guard isConfirmed else { break }
             if Self.isSample(device), record == nil, let nonce = try? envelope.openNonce(with: credential.key) {
                 note(nonce, of: device)
             }
-            if let looks { looks(self, message.token, device) } else { say(.response(.observedJoinValid), message.token) }
+            if let looks {
+                looks(self, message.token, device)
+            } else {
+                say(.response(.observedJoinValid), message.token)
+            }
         case .data: break
         default: tally.wrong += 1
         }

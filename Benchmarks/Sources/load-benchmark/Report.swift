@@ -142,7 +142,10 @@ enum Table {
     /// What became of each kind of kill, and what did not hold.
     static func kills(_ round: Round) -> [String] {
         guard let kills = round.kills else { return [] }
-        var lines = ["| killed | times | up again, median s | worst | nobody answered, median s | worst |", "|---|---|---|---|---|---|"]
+        var lines = [
+            "| killed | times | up again, median s | worst | nobody answered, median s | worst |",
+            "|---|---|---|---|---|---|",
+        ]
         for role in Programs.roles {
             let own = kills.filter { $0.role == role }
             let (ready, silence) = (own.compactMap(\.ready), own.map(\.silence))

@@ -56,6 +56,26 @@ import Testing
         #expect(joined.messages[0].token == verdict.messages[1].token)
     }
 
+    @Test func whoAsksMeanwhileWhetherItBelongsLosesNoMessage() async throws {
+        let scene = try await Scene()
+        defer { scene.network.close() }
+        let device = try scene.device(0xD1)
+        try await scene.observe(device, .observedJoinValid)
+        // As a member that is to be looked at again, and has connected anew.
+        try device.ask(.observedJoinRequest(observer: scene.observer.id))
+        await scene.network.settle()
+        try device.ask(.joinRequest)
+        await scene.network.settle()
+        #expect(device.answers.count == 2)
+        try scene.answer(.observedJoinValid)
+        await scene.network.settle()
+        let records = try records(scene)
+        let report = verified(records)
+        #expect(report.isGood && report.bare == 0, "\(report.problems)")
+        let verdict = try #require(line("verdict", about: device.id, records))
+        #expect(verdict.messages.last?.sender == scene.observer.id)
+    }
+
     @Test func whoIsNotLetInHasALineWithTheVerdict() async throws {
         let scene = try await Scene()
         defer { scene.network.close() }

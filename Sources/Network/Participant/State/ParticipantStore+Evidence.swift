@@ -108,14 +108,31 @@ extension ParticipantStore {
             ).first?.unsigned(0)
             subject = asked ?? subject
         } else if kind == .join {
-            // It begins anew: what was said before has led to nothing.
-            try connection.query(
-                "DELETE FROM evidence WHERE line IS NULL AND subject = ? AND kind = ?", .unsigned(subject),
-                .text(kind.rawValue))
+            try Self.dropWaiting(before: message.body, of: subject, connection)
         }
         try Self.remember(key, connection)
         try Self.insert(
             signed.bytes, message.token, kind, about: subject, key: key.digest, isOurs: false, now, connection)
+    }
+
+    /// A new join begins anew: what was said before has led to nothing. But who asks for a simple join may be looked at all the while,
+    /// as a member that has connected anew: then only what was asked and answered goes.
+    private static func dropWaiting(
+        before request: Body, of subject: UInt64, _ connection: Connection
+    ) throws(StorageError) {
+        let waiting = "line IS NULL AND subject = ? AND kind = ?"
+        let values: [Value] = [.unsigned(subject), .text(EvidenceKind.join.rawValue)]
+        // A value that nobody has answered for.
+        let open = "SELECT token FROM evidence WHERE \(waiting) GROUP BY token HAVING min(ours) = 1 LIMIT 1"
+        guard case .joinRequest = request, try !connection.query(open, values).isEmpty else {
+            try connection.query("DELETE FROM evidence WHERE \(waiting)", values)
+            return
+        }
+        try connection.query(
+            """
+            DELETE FROM evidence WHERE \(waiting) AND token IN
+                (SELECT token FROM evidence WHERE \(waiting) GROUP BY token HAVING min(ours) < max(ours))
+            """, values + values)
     }
 
     /// Keeps a message of our own, in the transaction of its number.
