@@ -376,7 +376,8 @@ extension C2Server {
     }
 
     func changed(_ subject: Change.Subject, _ device: DeviceID?) {
-        changes.tell(Change(subject: subject, device: device))
+        // Whoever hears of it looks at what is stored.
+        participant.afterwards.run { [changes] in changes.tell(Change(subject: subject, device: device)) }
     }
 
     func known(_ id: DeviceID) throws(OperationError) {

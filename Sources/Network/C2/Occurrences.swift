@@ -159,10 +159,11 @@ extension C2Server {
     ) {
         do {
             let type = try type ?? participant.state.peer(device)?.type
-            occurrences.tell(
-                try state.note(
-                    kind, device, type: type?.withoutControls, ending, why: why, by: name, observer: observer,
-                    now: participant.wallClock()))
+            let number = try state.note(
+                kind, device, type: type?.withoutControls, ending, why: why, by: name, observer: observer,
+                now: participant.wallClock())
+            // Whoever hears of it looks at what is stored.
+            participant.afterwards.run { [occurrences] in occurrences.tell(number) }
         } catch {
             causedLog.log(.error, about: "the state file", "an occurrence cannot be noted: \(error)")
         }
