@@ -71,11 +71,14 @@ public final class DatabaseSession: Sendable {
     /// For a read. While another thread has its turn, by a connection of its own, where the engine has one: what is looked at
     /// does not wait for what is stored.
     func lockedForReading(_ body: (any StorageEngine, Turn) -> Void) {
-        guard use == .change, !turns.tryLock() else {
-            locked(body)
-            return use == .change ? turns.unlock() : ()
+        // Who only looks has no turns.
+        if use == .look { return locked(body) }
+        guard turns.tryLock() else {
+            if !isRead(body) { locked(body) }
+            return
         }
-        if !isRead(body) { locked(body) }
+        defer { turns.unlock() }
+        locked(body)
     }
 
     private func isRead(_ body: (any StorageEngine, Turn) -> Void) -> Bool {
