@@ -40,6 +40,7 @@ struct BrokerCommand: ParsableCommand {
         StopSignals.take()
         // From this thread, the first: the broker ends with it (libBrokerGuard.so).
         setenv("SRUP_BROKER_KEEPER", "\(getpid())", 1)
+        var isAnew = false
         while !StopSignals.came {
             let broker: pid_t
             do {
@@ -50,6 +51,8 @@ struct BrokerCommand: ParsableCommand {
                 }
                 try revocations.prepareStart()
                 broker = try ChildProcess.start(mosquitto, ["-c", configuration])
+                if isAnew { logger.notice("the broker was started anew, its process is \(broker)") }
+                isAnew = true
             } catch {
                 throw Program.failure(error)
             }
