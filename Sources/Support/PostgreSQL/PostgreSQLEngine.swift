@@ -367,20 +367,32 @@ final class PostgreSQLEngine: StorageEngine {
     private static let rowsAtOnce = 256
 
     func lastNumber(of table: StoredTable, in store: String) throws(StorageError) -> Int64? {
-        guard let sequence = try sequence(of: table, in: store) else { return nil }
+        guard let (_, sequence) = try sequence(of: table, in: store) else { return nil }
         let row = try query("SELECT last_value, is_called FROM \(sequence)", [], of: store).first
         return row?.integer(1) == 1 ? row?.integer(0) : 0
     }
 
     func setLastNumber(_ number: Int64, of table: StoredTable, in store: String) throws(StorageError) {
-        guard let sequence = try sequence(of: table, in: store) else { return }
-        _ = try query("SELECT setval(?::regclass, ?)", [.text(sequence), .integer(number)], of: store)
+        guard let (column, sequence) = try sequence(of: table, in: store) else { return }
+        // SQLite goes on above the highest row, too, where it remembers no number.
+        let highest = try query("SELECT max(\"\(column)\") FROM \"\(table.name)\"", [], of: store).first?.integer(0) ?? 0
+        guard max(number, highest) > 0 else { return }
+        _ = try query("SELECT setval(?::regclass, ?)", [.text(sequence), .integer(max(number, highest))], of: store)
     }
 
-    private func sequence(of table: StoredTable, in store: String) throws(StorageError) -> String? {
-        guard table.columns.contains("id") else { return nil }
+    /// The column that a table numbers by itself, and where it counts.
+    private func sequence(
+        of table: StoredTable, in store: String
+    ) throws(StorageError) -> (column: String, sequence: String)? {
+        let columns = try query(
+            """
+            SELECT a.attname::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+            JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = ? AND c.relname = ? AND a.attidentity <> '' AND NOT a.attisdropped
+            """, [.text(store), .text(table.name)], of: store)
+        guard let column = columns.first?.text(0) else { return nil }
         return try query(
-            "SELECT pg_get_serial_sequence(?, 'id')", [.text("\"\(store)\".\"\(table.name)\"")], of: store
-        ).first?.text(0)
+            "SELECT pg_get_serial_sequence(?, ?)", [.text("\"\(store)\".\"\(table.name)\""), .text(column)], of: store
+        ).first?.text(0).map { (column, $0) }
     }
 }

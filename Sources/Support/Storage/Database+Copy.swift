@@ -25,7 +25,7 @@ extension Database {
     public func isEmpty() throws(StorageError) -> Bool {
         try run { connection throws(StorageError) in
             for table in try connection.engine.tables(of: connection.store) {
-                guard try connection.query("SELECT 1 FROM \(table.name) LIMIT 1").isEmpty else { return false }
+                guard try connection.query("SELECT 1 FROM \"\(table.name)\" LIMIT 1").isEmpty else { return false }
             }
             return true
         }
@@ -40,17 +40,15 @@ extension Connection {
             throw .cannotOpen(
                 path: engine.place, why: "it does not hold the same tables as \(source.engine.place)")
         }
-        for table in tables.reversed() { try query("DELETE FROM \(table.name)") }
+        for table in tables.reversed() { try query("DELETE FROM \"\(table.name)\"") }
         var count = 0
         for table in tables {
-            let places = table.columns.map { _ in "?" }.joined(separator: ", ")
-            let insertion = "INSERT INTO \(table.name) (\(table.columns.joined(separator: ", "))) VALUES (\(places))"
             try source.engine.eachRow(of: table, in: source.store) { rows throws(StorageError) in
-                for row in rows { try query(insertion, row.values) }
+                for row in rows { try query(table.insertion, row.values) }
                 count += rows.count
             }
-            let last = try source.engine.lastNumber(of: table, in: source.store)
-            if let last, last > 0 { try engine.setLastNumber(last, of: table, in: store) }
+            let last = try source.engine.lastNumber(of: table, in: source.store) ?? 0
+            try engine.setLastNumber(last, of: table, in: store)
         }
         return count
     }

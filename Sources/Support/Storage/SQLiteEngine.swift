@@ -213,7 +213,7 @@ final class SQLiteEngine: StorageEngine {
     }
 
     func setLastNumber(_ number: Int64, of table: StoredTable, in store: String) throws(StorageError) {
-        guard try givesNumbers(table) else { return }
+        guard try givesNumbers(table), number > 0 else { return }
         try query("DELETE FROM sqlite_sequence WHERE name = ?", [.text(table.name)])
         try query("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", [.text(table.name), .integer(number)])
     }

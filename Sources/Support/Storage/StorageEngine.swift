@@ -68,7 +68,7 @@ public protocol StorageEngine: AnyObject {
     /// though its row may be gone.
     func lastNumber(of table: StoredTable, in store: String) throws(StorageError) -> Int64?
 
-    /// Sees to it that a table which gives numbers goes on above this one.
+    /// Sees to it that a table which gives numbers goes on above this one, and above those that its rows have.
     func setLastNumber(_ number: Int64, of table: StoredTable, in store: String) throws(StorageError)
 }
 
@@ -86,5 +86,13 @@ public struct StoredTable: Sendable, Hashable {
     }
 
     /// The statement that reads all of it.
-    public var selection: String { "SELECT \(columns.joined(separator: ", ")) FROM \(name)" }
+    public var selection: String { "SELECT \(columnList) FROM \"\(name)\"" }
+
+    /// The statement that puts a row into it, with a value for each column.
+    var insertion: String {
+        "INSERT INTO \"\(name)\" (\(columnList)) VALUES (\(columns.map { _ in "?" }.joined(separator: ", ")))"
+    }
+
+    // In quotes: what is a plain name to one engine is a word of the language to another.
+    private var columnList: String { columns.map { "\"\($0)\"" }.joined(separator: ", ") }
 }

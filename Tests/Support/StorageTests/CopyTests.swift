@@ -11,7 +11,7 @@ import Testing
         CREATE TABLE parents (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, number REAL, bytes BLOB);
         CREATE TABLE children (
             id INTEGER PRIMARY KEY, parent INTEGER NOT NULL REFERENCES parents (id) ON DELETE CASCADE, note TEXT);
-        CREATE TABLE keyed (key BLOB PRIMARY KEY, value INTEGER) WITHOUT ROWID;
+        CREATE TABLE keyed (key BLOB PRIMARY KEY, value INTEGER, "only" TEXT) WITHOUT ROWID;
         """
     ]
     static let ways = Engine.here.flatMap { from in Engine.here.map { (from, $0) } }
@@ -26,7 +26,7 @@ import Testing
                     "INSERT INTO children (id, parent, note) VALUES (?, ?, ?)", .integer(-Int64(index)),
                     .integer(Int64(index)), index % 2 == 0 ? .null : .text(""))
             }
-            try connection.query("INSERT INTO keyed VALUES (?, ?)", .blob([]), .unsigned(.max))
+            try connection.query("INSERT INTO keyed (key, value) VALUES (?, ?)", .blob([]), .unsigned(.max))
             try connection.query("DELETE FROM parents WHERE id = ?", .integer(Int64(rows)))
         }
     }
@@ -49,6 +49,12 @@ import Testing
         // The last row is gone, and its number with it.
         try target.query("INSERT INTO parents (name) VALUES ('next')")
         #expect(try target.read("SELECT id FROM parents WHERE name = 'next'").first?.integer(0) == 701)
+        // One that remembers no number goes on above its highest.
+        try target.query("INSERT INTO children (id, parent) VALUES (900, 1)")
+        let third = try Shelf(to).open(Self.migrations)
+        try target.copied { _ = try third.takeOver(target) }
+        try third.query("INSERT INTO children (parent) VALUES (1)")
+        #expect(try third.read("SELECT max(id) FROM children").first?.integer(0) == 901)
         // A second time: the same again.
         try source.copied { _ = try target.takeOver(source) }
         #expect(try content(target) == content(source))
