@@ -208,11 +208,9 @@ struct DatabaseServerTests {
 
     // MARK: Several cells
 
-    @Test func newOnesAreSharedAmongCellsAndEachIsAnsweredInItsOwn() throws {
-        let runner = try ProgramRunner()
-        defer { runner.close() }
-        let loopback = try network(runner)
-        try loopback.startServer(Self.simple)
+    /// A second cell beside the first: its folder, its broker and its server.
+    private func startNorth(_ loopback: LoopbackNetwork, _ arguments: [String]) throws {
+        let runner = loopback.runner
         let ports = try (0..<3).map { _ in "\(try ProgramRunner.freePort())" }
         let made = try said(
             runner,
@@ -221,14 +219,88 @@ struct DatabaseServerTests {
                 "--broker-port", ports[0], "--key-service-port", ports[1], "--pages-port", ports[2],
             ])
         #expect(made.code == 0, "\(made)")
-        #expect(try said(runner, ["cell", "new", "north", "--host", "h", "--to", runner.path("x")]).code == 1)
         try runner.start("mosquitto", ["-c", runner.path("north/mosquitto.conf")], as: "broker-north")
+        try startServerOfNorth(loopback, arguments)
+    }
+
+    private func startServerOfNorth(_ loopback: LoopbackNetwork, _ arguments: [String]) throws {
         let begin = EventFollower.clock()
-        try runner.start(
+        try loopback.runner.start(
             "srup-c2",
-            ["run", "--folder", runner.path("north"), "--events", EventFollower.file("north", on: runner)] + Self.simple,
-            as: "north")
+            ["run", "--folder", loopback.runner.path("north"), "--events", EventFollower.file("north", on: loopback.runner)]
+                + arguments, as: "north")
         try loopback.events.wait(for: "north", ["connected"], since: begin, within: 90)
+    }
+
+    /// All that register from now on belong to this cell.
+    private func onlyOpen(_ cell: String, _ runner: ProgramRunner) throws {
+        for name in ["main", "north"] {
+            #expect(try said(runner, ["cell", name == cell ? "open" : "close", name]).code == 0)
+        }
+        // So long the key service goes by what it knows.
+        usleep(5_100_000)
+    }
+
+    @Test func anObserverOfAnotherCellVouchesByWayOfItsOwnServer() throws {
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try network(runner)
+        let rules = ["--policy", "lamp=observed", "--policy", "observer=trusted", "--observation-timeout", "20"]
+        try loopback.startServer(rules)
+        try startNorth(loopback, rules)
+        let camera = try loopback.makeCamera("camera")
+        try onlyOpen("north", runner)
+        try loopback.registerObserver("observer", camera: "fifo:\(camera)", settings: LoopbackNetwork.patient)
+        let observer = try #require(loopback.identities["observer"])
+        #expect(try said(runner, ["trust", observer], in: "north").code == 0)
+        try loopback.startObserver("observer")
+        try loopback.events.wait(for: "observer", ["joined"], within: 90)
+        try onlyOpen("main", runner)
+        for name in ["early", "lamp", "liar", "late"] { try loopback.registerDevice(name, type: "lamp") }
+
+        // Trusted in its own cell alone it does not vouch in another.
+        var begin = EventFollower.clock()
+        try loopback.startDevice("early", ["--once", "--observer", observer])
+        #expect(try loopback.answer(to: "early", since: begin) == "JOIN_FAIL")
+        #expect(try said(runner, ["trust", observer]).code == 0)
+        try loopback.startScene(on: camera, picture: loopback.picture("lamp"))
+        begin = EventFollower.clock()
+        try loopback.startDevice("lamp", ["--once", "--observer", observer])
+        #expect(
+            try loopback.answer(to: "lamp", since: begin) == "JOIN_SUCCESS",
+            "\(runner.tail(of: "c2"))\n\(runner.tail(of: "north"))\n\(runner.tail(of: "observer"))")
+        runner.stop("scene")
+        let log = try said(runner, ["audit", "show"], in: "north").text
+        #expect(log.contains("for another cell"), "\(log)")
+
+        // Another value is a lie wherever it is seen.
+        begin = EventFollower.clock()
+        try loopback.showLater(loopback.picture("lamp"), on: camera, before: "liar") {
+            try loopback.startDevice("liar", ["--once", "--observer", observer])
+        }
+        #expect(try loopback.answer(to: "liar", since: begin) == "JOIN_FAIL")
+        runner.stop("scene")
+
+        // Its server is away when the device asks, and back in time.
+        runner.kill9("north")
+        begin = EventFollower.clock()
+        try loopback.startScene(on: camera, picture: loopback.picture("late"))
+        try loopback.startDevice("late", ["--once", "--observer", observer])
+        try loopback.events.wait(for: "c2", ["observation-requested"], since: begin, within: 60)
+        try startServerOfNorth(loopback, rules)
+        #expect(try loopback.answer(to: "late", since: begin, within: 120) == "JOIN_SUCCESS")
+        #expect(
+            try PostgresServer.shared.get().sql("SELECT count(*) FROM errands.errands", at: loopback.database ?? "") == "0")
+        for folder in ["c2", "north"] { #expect(try said(runner, ["audit", "verify"], in: folder).code == 0) }
+    }
+
+    @Test func newOnesAreSharedAmongCellsAndEachIsAnsweredInItsOwn() throws {
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try network(runner)
+        try loopback.startServer(Self.simple)
+        try startNorth(loopback, Self.simple)
+        #expect(try said(runner, ["cell", "new", "north", "--host", "h", "--to", runner.path("x")]).code == 1)
         // The key service has had its look at the cells before there were two.
         try loopback.registerDevice("first", type: "lamp")
         usleep(5_100_000)
