@@ -274,8 +274,12 @@ struct DatabaseServerTests {
         #expect(log.contains("for another cell"), "\(log)")
 
         // Another value is a lie wherever it is seen.
+        let other = runner.path("other.png")
+        try runner.must(
+            "srup-device", ["show", String(repeating: "0123456789abcdef", count: 2), "--present", "png:\(other)"],
+            as: "show")
         begin = EventFollower.clock()
-        try loopback.showLater(loopback.picture("lamp"), on: camera, before: "liar") {
+        try loopback.showLater(other, on: camera, before: "liar") {
             try loopback.startDevice("liar", ["--once", "--observer", observer])
         }
         #expect(try loopback.answer(to: "liar", since: begin) == "JOIN_FAIL")
@@ -287,11 +291,20 @@ struct DatabaseServerTests {
         try loopback.startScene(on: camera, picture: loopback.picture("late"))
         try loopback.startDevice("late", ["--once", "--observer", observer])
         try loopback.events.wait(for: "c2", ["observation-requested"], since: begin, within: 60)
+        // Whoever writes into the database is not the observer, whose signature that takes.
+        let forged = "UPDATE errands.errands SET state = 2, status = \(0x60) RETURNING 1"
+        #expect(try PostgresServer.shared.get().sql(forged, at: loopback.database ?? "").hasPrefix("1"))
+        try wait("it is not believed", runner) {
+            try String(contentsOfFile: runner.path("log/c2.log"), encoding: .utf8).contains("which has not signed that")
+        }
         try startServerOfNorth(loopback, rules)
         #expect(try loopback.answer(to: "late", since: begin, within: 120) == "JOIN_SUCCESS")
         #expect(
             try PostgresServer.shared.get().sql("SELECT count(*) FROM errands.errands", at: loopback.database ?? "") == "0")
-        for folder in ["c2", "north"] { #expect(try said(runner, ["audit", "verify"], in: folder).code == 0) }
+        for folder in ["c2", "north"] {
+            let (code, text) = try said(runner, ["audit", "verify"], in: folder)
+            #expect(code == 0, "\(folder): \(text)")
+        }
     }
 
     @Test func newOnesAreSharedAmongCellsAndEachIsAnsweredInItsOwn() throws {
