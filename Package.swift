@@ -303,8 +303,10 @@ let package = Package(
         program(
             "srup-c2",
             [
-                "Cells", "CodeWriter", "Evidence", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant", "C2",
-                "KeyService", "PostgreSQL", "HTTPServing", "Releases", "Operators", "Console", "PhoneObserver", "Doctor", "Settings",
+                "Cells", "CodeWriter", "Evidence", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant",
+                "C2",
+                "KeyService", "PostgreSQL", "HTTPServing", "Releases", "Operators", "Console", "PhoneObserver",
+                "Doctor", "Settings",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),

@@ -54,7 +54,8 @@ extension C2Server {
         } catch let rejection as Rejection {
             participant.rejections.record(rejection)
         } catch {
-            causedLog.log(.error, about: answer.observer, "the answer of \(answer.observer) could not be taken: \(error)")
+            causedLog.log(
+                .error, about: answer.observer, "the answer of \(answer.observer) could not be taken: \(error)")
         }
     }
 
@@ -68,7 +69,8 @@ extension C2Server {
         else {
             causedLog.log(
                 .warning, about: answer.observer,
-                "another cell's server says \(answer.status) for \(answer.observer), which has not signed that: it counts as FAILED")
+                "another cell's server says \(answer.status) for \(answer.observer), which has not signed that: it counts as FAILED"
+            )
             return .observedJoinFail
         }
         if let join = joins.join(asking: answer.observer, answer.token)?.join {
@@ -102,7 +104,8 @@ extension C2Server {
         guard try state.trusted().contains(observer), try participant.state.peer(observer)?.isJoined == true else {
             causedLog.log(
                 .notice, about: observer,
-                "another cell asks \(observer) to look at \(errand.device), and it is no trusted observer that has joined here")
+                "another cell asks \(observer) to look at \(errand.device), and it is no trusted observer that has joined here"
+            )
             return try neighbours.answer(errand.token, .observedJoinFail, nil)
         }
         // It waits where it is, as long as somebody waits for it.

@@ -112,7 +112,8 @@ struct Serve: AsyncParsableCommand {
                 directory: KeyServiceDirectory(
                     client: client, identities: try stores.keyService(), cell: settings.database?.cell,
                     revocations: revocations, logger: logger),
-                neighbours: try stores.neighbours(), updates: try ReleaseShelf(settings, stores), rules: rules, events: events,
+                neighbours: try stores.neighbours(), updates: try ReleaseShelf(settings, stores), rules: rules,
+                events: events,
                 evidence: settings.evidence)
             logger.notice("C2 server \(identity.id)")
             for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
@@ -263,7 +264,8 @@ struct KeyServiceDirectory: KeyDirectory {
         if let known = try identities.entry(id) {
             guard isHere(known.cell) else {
                 // Its counters are another server's.
-                logger.notice("\(id) belongs to the cell \"\(known.cell ?? CellBook.usual)\", and came to this one's broker")
+                logger.notice(
+                    "\(id) belongs to the cell \"\(known.cell ?? CellBook.usual)\", and came to this one's broker")
                 return nil
             }
             return DirectoryEntry(key: known.key, type: known.type, zone: known.zone)
@@ -282,7 +284,8 @@ struct TurnOfDuty {
     let isFromAnother: Bool
 
     /// Waits for the cell, if somebody works it; `nil` where there is no database server.
-    static func begun(_ stores: ServerStores, _ settings: ServerSettings, _ logger: Logger) async throws -> TurnOfDuty? {
+    static func begun(_ stores: ServerStores, _ settings: ServerSettings, _ logger: Logger) async throws -> TurnOfDuty?
+    {
         guard let place = stores.database, let book = try stores.cells() else { return nil }
         try book.put(place.cell, host: settings.host, port: settings.brokerPort)
         guard let lease = try await LeaseKeeper.take(place.cell, as: stores.holder, from: book, logger: logger) else {

@@ -375,7 +375,8 @@ final class PostgreSQLEngine: StorageEngine {
     func setLastNumber(_ number: Int64, of table: StoredTable, in store: String) throws(StorageError) {
         guard let (column, sequence) = try sequence(of: table, in: store) else { return }
         // SQLite goes on above the highest row, too, where it remembers no number.
-        let highest = try query("SELECT max(\"\(column)\") FROM \"\(table.name)\"", [], of: store).first?.integer(0) ?? 0
+        let highest =
+            try query("SELECT max(\"\(column)\") FROM \"\(table.name)\"", [], of: store).first?.integer(0) ?? 0
         guard max(number, highest) > 0 else { return }
         _ = try query("SELECT setval(?::regclass, ?)", [.text(sequence), .integer(max(number, highest))], of: store)
     }

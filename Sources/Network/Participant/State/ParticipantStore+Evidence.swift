@@ -153,7 +153,8 @@ extension ParticipantStore {
     ///
     /// - Throws: ``StorageError``.
     public func exchange(_ token: Token) throws(StorageError) -> (question: [UInt8], answer: [UInt8])? {
-        let rows = try database.read("SELECT ours, bytes FROM evidence WHERE token = ? ORDER BY id", [.blob(token.bytes)])
+        let rows = try database.read(
+            "SELECT ours, bytes FROM evidence WHERE token = ? ORDER BY id", [.blob(token.bytes)])
         guard let question = rows.last(where: { $0.integer(0) == 1 })?.blob(1),
             let answer = rows.last(where: { $0.integer(0) == 0 })?.blob(1)
         else { return nil }
