@@ -439,8 +439,8 @@ let package = Package(
         tests(
             "KeyServiceTests", in: "Network",
             [
-                "KeyService", "HTTPServing", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage",
-                "COpenSSL", log, web("Hummingbird"),
+                "KeyService", "HTTPServing", "Limits", "Linux", "Participant", "PostgreSQL", "SRUP", "TestProcesses",
+                "Storage", "COpenSSL", log, web("Hummingbird"),
             ]),
         tests("ObservationTests", in: "Observer", ["ObservedValue", "Observation", "WitnessLink", log]),
         tests("WitnessLinkTests", in: "Observer", ["WitnessLink", "Linux", log]),

@@ -3,6 +3,7 @@ import C2
 import Cells
 import Console
 import KeyService
+import Limits
 import Logging
 import Operators
 import Participant
@@ -111,7 +112,7 @@ struct Serve: AsyncParsableCommand {
                 access: GroupFile(folder: folder.folder),
                 directory: KeyServiceDirectory(
                     client: client, identities: try stores.keyService(), cell: settings.database?.cell,
-                    revocations: revocations, logger: logger),
+                    revocations: revocations, logger: logger, causedLog: BoundedLog(logger)),
                 neighbours: try stores.neighbours(), updates: try ReleaseShelf(settings, stores), rules: rules,
                 events: events,
                 evidence: settings.evidence)
@@ -232,6 +233,8 @@ struct KeyServiceDirectory: KeyDirectory {
     /// What the broker is told of who has ended.
     let revocations: Revocations
     let logger: Logger
+    /// For lines that strangers cause.
+    let causedLog: BoundedLog
 
     func belong(_ ids: [DeviceID]) {
         do {
@@ -264,7 +267,8 @@ struct KeyServiceDirectory: KeyDirectory {
         if let known = try identities.entry(id) {
             guard isHere(known.cell) else {
                 // Its counters are another server's.
-                logger.notice(
+                causedLog.log(
+                    .notice, about: id,
                     "\(id) belongs to the cell \"\(known.cell ?? CellBook.usual)\", and came to this one's broker")
                 return nil
             }
