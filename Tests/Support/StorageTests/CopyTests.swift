@@ -122,7 +122,7 @@ struct FenceTests {
         let book = try Database(
             in: DatabaseSession(address), store: "book",
             migrations: [
-                "CREATE TABLE turns (name TEXT PRIMARY KEY, epoch INTEGER); INSERT INTO turns VALUES ('one', 7)"
+                "CREATE TABLE turns (name TEXT PRIMARY KEY, epoch INTEGER, note TEXT); INSERT INTO turns VALUES ('one', 7, NULL)"
             ])
         func fence(_ epoch: Int64) -> Fence {
             Fence(
@@ -134,7 +134,14 @@ struct FenceTests {
         // While a transaction is under way, nobody moves the fence.
         try first.transaction { connection throws(StorageError) in
             try connection.query("INSERT INTO shelf (value) VALUES ('b')")
-            #expect(why { try book.query("UPDATE turns SET epoch = 8") }.contains("writing the same for too long"))
+            #expect(
+                why {
+                    try book.transaction { connection throws(StorageError) in
+                        _ = try connection.query("SELECT 1 FROM turns WHERE name = 'one' FOR UPDATE")
+                    }
+                }.contains("writing the same for too long"))
+            // What else is in the row is not held.
+            #expect(why { try book.query("UPDATE turns SET note = 'still there'") } == "")
         }
         try book.query("UPDATE turns SET epoch = 8")
         for body in [
