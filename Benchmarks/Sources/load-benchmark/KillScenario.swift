@@ -155,10 +155,10 @@ final class KillScenario {
     // MARK: Kills
 
     private func killOne() {
-        let running = Programs.roles.filter(stage.programs.runner.isRunning)
+        let running = stage.programs.killable
         guard !running.isEmpty else { return }
         let role = running[random.below(running.count)]
-        stage.programs.runner.kill9(role)
+        stage.programs.kill(role)
         let now = BrokerLoop.clock()
         kills.append(Kill(role: role, at: now - begin))
         restarts.append((role, now + Self.restartAfter, kills.count - 1))
@@ -182,7 +182,7 @@ final class KillScenario {
                 return true
             }
             // Killed once more, or it has ended by itself.
-            if stage.programs.runner.isRunning(role) { return false }
+            if stage.programs.isRunning(role) { return false }
             if !restarts.contains(where: { $0.role == role }) {
                 findings.append(
                     "\(role) ends by itself after kill \(kill + 1); its log ends:\n\(stage.programs.runner.tail(of: role))"
