@@ -91,7 +91,12 @@ public enum ValueWords {
     }
 
     static func bits(_ value: UnsafeRawBufferPointer, from start: Int, count: Int) -> Int {
-        (start..<start + count).reduce(0) { $0 << 1 | Int(value[$1 / 8] >> (7 - $1 % 8) & 1) }
+        var number = 0
+        for place in start..<start + count {
+            let bit = value[place / 8] >> (7 - place % 8) & 1
+            number = number << 1 | Int(bit)
+        }
+        return number
     }
 }
 

@@ -77,7 +77,6 @@ enum SSD1306 {
 
         /// - Throws: ``OLEDError``.
         init(_ address: OLEDAddress) throws(OLEDError) {
-            self.address = address
             let opened = open(address.path, O_RDWR | O_CLOEXEC | O_NOCTTY)
             guard opened >= 0 else { throw OLEDError(address, errno) }
             guard srup_i2c_choose(opened, Int32(address.address)) == 0 else {
@@ -85,6 +84,8 @@ enum SSD1306 {
                 close(opened)
                 throw OLEDError(address, code)
             }
+            // Both at the end: Swift 6.2 fails on what throws when a part of it is set already.
+            self.address = address
             descriptor = opened
         }
 
