@@ -65,6 +65,8 @@ public actor C2Server: Service {
     /// Who has come to belong in the present turn: ``turn(_:)``.
     var newMembers: [DeviceID] = []
     var isInTurn = false
+    /// Signs what a turn sends.
+    let crew: SigningCrew
     /// What could not be stored has to be forgotten first: when that is tried; `nil`: there is nothing such.
     var startsOverAt: Duration?
     private var nextLookAtOrders = Duration.zero
@@ -97,11 +99,13 @@ public actor C2Server: Service {
     ///   - time: the clock for all deadlines; tests pass their own.
     public init(
         _ participant: Participant, state: C2State, commands: CommandStore, access: any BrokerAccess,
-        directory: any KeyDirectory, neighbours: (any Neighbours)? = nil, updates: ReleaseShelf? = nil, rules: C2Rules, events: EventLog,
+        directory: any KeyDirectory, neighbours: (any Neighbours)? = nil, updates: ReleaseShelf? = nil, rules: C2Rules,
+        events: EventLog,
         evidence: EvidenceRules = .init(),
         time: Timekeeper = .monotonic
     ) {
         self.participant = participant
+        crew = SigningCrew(participant.key)
         self.state = state
         self.commands = commands
         self.access = access
