@@ -303,8 +303,10 @@ let package = Package(
         program(
             "srup-c2",
             [
-                "Cells", "CodeWriter", "Evidence", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant", "C2",
-                "KeyService", "PostgreSQL", "HTTPServing", "Releases", "Operators", "Console", "PhoneObserver", "Doctor", "Settings",
+                "Cells", "CodeWriter", "Evidence", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant",
+                "C2",
+                "KeyService", "PostgreSQL", "HTTPServing", "Releases", "Operators", "Console", "PhoneObserver",
+                "Doctor", "Settings",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),
@@ -437,8 +439,8 @@ let package = Package(
         tests(
             "KeyServiceTests", in: "Network",
             [
-                "KeyService", "HTTPServing", "Limits", "Linux", "Participant", "SRUP", "TestProcesses", "Storage",
-                "COpenSSL", log, web("Hummingbird"),
+                "KeyService", "HTTPServing", "Limits", "Linux", "Participant", "PostgreSQL", "SRUP", "TestProcesses",
+                "Storage", "COpenSSL", log, web("Hummingbird"),
             ]),
         tests("ObservationTests", in: "Observer", ["ObservedValue", "Observation", "WitnessLink", log]),
         tests("WitnessLinkTests", in: "Observer", ["WitnessLink", "Linux", log]),

@@ -57,7 +57,7 @@ final class Bench {
             report.builds[name] = Self.build(path)
             print("\(name): \(path), \(report.builds[name] ?? "?"), limits: \(report.limits)")
             let programs = try Programs(
-                name, folder: path, counter: counter, limits: limits,
+                name, folder: path, counter: counter, limits: limits, isOnDatabase: options.postgres,
                 arguments: options.kill == nil
                     ? [] : ["--observation-timeout", "\(KillScenario.observationTimeout)"])
             stages.append(try Stage(programs, loop: loop, pool: pool))

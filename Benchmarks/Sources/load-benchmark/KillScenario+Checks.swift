@@ -81,6 +81,7 @@ extension KillScenario {
             "messages that came twice": Double(stage.tally.repeated),
             "let in, by the server's log": Double(evidence.admissions), "of them observed": Double(evidence.observed),
             "verdicts": Double(evidence.looks), "at rest after s": rest,
+            "ended while the database was down": Double(endedWithoutDatabase),
         ]
         return round
     }

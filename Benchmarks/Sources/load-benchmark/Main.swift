@@ -82,6 +82,12 @@ struct LoadBenchmark: AsyncParsableCommand {
             "After how long an answer in a burst is late, and how long the others wait for answers at least.",
             valueName: "seconds"))
     var wait = 60.0
+    @Flag(
+        help: """
+            The server side keeps its stores on a PostgreSQL server, which --kill kills, too. Not for programs of before \
+            that was possible.
+            """)
+    var postgres = false
     @Flag(help: "Leave the server's limits as they are when joins are measured, too.")
     var usualLimits = false
 

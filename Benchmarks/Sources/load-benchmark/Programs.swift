@@ -9,18 +9,26 @@ final class Programs {
     let loopback: LoopbackNetwork
     private let counter: String
     private let arguments: [String]
+    /// Where the server side keeps its stores; `nil`: in files.
+    private let database: PostgresServer?
 
     static let roles = ["c2", "broker", "key-service"]
 
     /// - Parameters:
     ///   - limits: lines of `[limits]` in c2.toml.
     ///   - counter: the library that counts syncs.
+    ///   - isOnDatabase: whether a PostgreSQL server of its own keeps the stores; its syncs are not counted.
     ///   - arguments: more of "srup-c2 run".
-    init(_ name: String, folder: String, counter: String, limits: [String: Int], arguments: [String] = []) throws {
+    init(
+        _ name: String, folder: String, counter: String, limits: [String: Int], isOnDatabase: Bool = false,
+        arguments: [String] = []
+    ) throws {
         self.name = name
         self.counter = counter
         runner = try ProgramRunner(binaries: folder)
         loopback = try LoopbackNetwork(runner)
+        database = isOnDatabase ? try PostgresServer() : nil
+        loopback.database = try database?.makeDatabase()
         self.arguments = ["--policy", "load=simple"] + arguments
         try loopback.prepare()
         try set(limits)
@@ -31,7 +39,7 @@ final class Programs {
             throw ProgramRunner.Failure(
                 description: "\(role) did not load \(counter): its waits for the disk would not be counted")
         }
-        guard (usage()["c2"]?.commits ?? 0) > 0 else {
+        guard isOnDatabase || (usage()["c2"]?.commits ?? 0) > 0 else {
             throw ProgramRunner.Failure(
                 description:
                     "none of the C2 server's commits were counted: does srup-c2 link SQLite itself, or for another C library?"
@@ -73,8 +81,28 @@ final class Programs {
         }
     }
 
+    private static let database = "database"
+
+    /// What can be killed now.
+    var killable: [String] {
+        Self.roles.filter(runner.isRunning) + (database?.isRunning == true ? [Self.database] : [])
+    }
+
+    /// As a crash.
+    func kill(_ role: String) {
+        if role == Self.database { database?.crash() } else { runner.kill9(role) }
+    }
+
+    func isRunning(_ role: String) -> Bool {
+        role == Self.database ? database?.isRunning == true : runner.isRunning(role)
+    }
+
     /// Starts a program.
     func launch(_ role: String) throws {
+        if role == Self.database {
+            try database?.start()
+            return
+        }
         let folder = ["--folder", runner.path("c2")]
         switch role {
         case "key-service": try launch("srup-c2", ["key-service"] + folder, as: role)
@@ -90,6 +118,7 @@ final class Programs {
 
     /// Whether a program that was just started listens, or is connected.
     func readiness(_ role: String) -> () -> Bool {
+        if role == Self.database { return { self.database?.isRunning == true } }
         if role == "c2" {
             _ = loopback.events.news()
             return { self.loopback.events.news().contains { $0.who == "c2" && $0.name == "connected" } }

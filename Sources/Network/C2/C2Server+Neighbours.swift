@@ -50,12 +50,34 @@ extension C2Server {
 
     private func take(_ answer: ErrandAnswer) {
         do {
-            try verdict(answer.status, from: answer.observer, answer.token)
+            try verdict(try proven(answer), from: answer.observer, answer.token)
         } catch let rejection as Rejection {
             participant.rejections.record(rejection)
         } catch {
-            causedLog.log(.error, about: answer.observer, "the answer of \(answer.observer) could not be taken: \(error)")
+            causedLog.log(
+                .error, about: answer.observer, "the answer of \(answer.observer) could not be taken: \(error)")
         }
+    }
+
+    /// What the observer itself has said, by its signature. Another server's word alone is no more than that nothing was seen.
+    private func proven(_ answer: ErrandAnswer) throws -> Status {
+        guard answer.status != .observedJoinFail || answer.messages != nil else { return .observedJoinFail }
+        guard let messages = answer.messages, let key = try neighbours?.key(of: answer.observer),
+            let signed = try? SignedMessage(parsing: messages.answer), signed.isSigned(by: key),
+            signed.message.sender == answer.observer, signed.message.token == answer.token,
+            case .response(answer.status) = signed.message.body
+        else {
+            causedLog.log(
+                .warning, about: answer.observer,
+                "another cell's server says \(answer.status) for \(answer.observer), which has not signed that: it counts as FAILED"
+            )
+            return .observedJoinFail
+        }
+        if let join = joins.join(asking: answer.observer, answer.token)?.join {
+            try participant.state.keepExchange(
+                question: messages.question, answer: signed, key: key, about: join.device, now: participant.wallClock())
+        }
+        return answer.status
     }
 
     // MARK: For other cells
@@ -78,12 +100,13 @@ extension C2Server {
 
     private func look(_ errand: Errand, _ now: Duration, _ neighbours: any Neighbours) throws {
         let observer = errand.observer
-        guard errand.timeLeft > .zero else { return try neighbours.answer(errand.token, .observedJoinFail) }
+        guard errand.timeLeft > .zero else { return try neighbours.answer(errand.token, .observedJoinFail, nil) }
         guard try state.trusted().contains(observer), try participant.state.peer(observer)?.isJoined == true else {
             causedLog.log(
                 .notice, about: observer,
-                "another cell asks \(observer) to look at \(errand.device), and it is no trusted observer that has joined here")
-            return try neighbours.answer(errand.token, .observedJoinFail)
+                "another cell asks \(observer) to look at \(errand.device), and it is no trusted observer that has joined here"
+            )
+            return try neighbours.answer(errand.token, .observedJoinFail, nil)
         }
         // It waits where it is, as long as somebody waits for it.
         guard roster.isFree(observer, at: now) else { return }
@@ -112,7 +135,10 @@ extension C2Server {
 
     private func ends(_ token: Token, _ status: Status) throws {
         guard let look = lent.removeValue(forKey: token) else { return }
-        try neighbours?.answer(token, status)
+        let messages = try participant.state.exchange(token).map {
+            ErrandAnswer.Messages(question: $0.question, answer: $0.answer)
+        }
+        try neighbours?.answer(token, status, messages)
         _ = roster.answered(look.observer, token)
         askNext(look.observer)
     }

@@ -100,8 +100,7 @@ extension C2Server {
         endings = [:]
         rollouts = [:]
         do {
-            // Where only some of the files were stored, there may be answers that have not left.
-            try participant.resume()
+            // Where only some of the files were stored, there may be answers that have not left: they do now.
             try gather { try takeUp() }
         } catch {
             causedLog.log(.error, about: "starting over", "the state cannot be taken up again: \(error)")

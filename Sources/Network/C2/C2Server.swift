@@ -202,14 +202,18 @@ public actor C2Server: Service {
         for warning in rules.warnings { logger.warning("\(warning)") }
         try participant.state.keepEvidence(of: participant.id, key: participant.key, now: participant.wallClock())
         try endAgain()
-        try participant.resume()
         try participant.state.dropEarlierRequests()
         try gather { try takeUp() }
         if try participant.state.hasLeaped() { toBeNudged = try participant.state.knownPeers().reversed() }
     }
 
-    /// Takes up what is stored: members, and what is under way.
+    /// Takes up what is stored: members, and what is under way. What is to be sent yet leaves before anything new.
     func takeUp() throws {
+        // A database server may still be storing what an earlier connection of ours has left, which nobody had an answer to.
+        for store in [participant.state.database, state.database, commands.database, shelf?.store.database] {
+            try store?.claim()
+        }
+        try participant.resume()
         let members = try participant.state.members().map(\.id)
         participant.link.subscribe(members.map { "SRUP/\($0.hex)" })
         newMembers += members

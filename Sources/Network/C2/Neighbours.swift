@@ -22,7 +22,7 @@ public protocol Neighbours: Sendable {
     /// What observers here were asked by other cells and have not answered.
     func underWay() throws(StorageError) -> [Errand]
     /// The observer has answered, or cannot.
-    func answer(_ token: Token, _ status: Status) throws(StorageError)
+    func answer(_ token: Token, _ status: Status, _ messages: ErrandAnswer.Messages?) throws(StorageError)
 }
 
 /// One look at a device by an observer of another cell.
@@ -56,11 +56,28 @@ public struct ErrandAnswer: Sendable, Hashable {
     public let observer: DeviceID
     /// What it says; FAILED also when it could not be asked.
     public let status: Status
+    /// The request that its server has sent it, and its answer, each as it was signed: nobody but the observer can say VALID.
+    public let messages: Messages?
+
+    /// What was said on the wire.
+    public struct Messages: Sendable, Hashable {
+        /// The server's request.
+        public let question: [UInt8]
+        /// The observer's answer.
+        public let answer: [UInt8]
+
+        /// A request and its answer.
+        public init(question: [UInt8], answer: [UInt8]) {
+            self.question = question
+            self.answer = answer
+        }
+    }
 
     /// An answer.
-    public init(token: Token, observer: DeviceID, status: Status) {
+    public init(token: Token, observer: DeviceID, status: Status, messages: Messages?) {
         self.token = token
         self.observer = observer
         self.status = status
+        self.messages = messages
     }
 }

@@ -17,7 +17,7 @@ public final class CellChooser: Sendable {
     private let known = Mutex(Known())
 
     /// So long what is known counts.
-    private static let freshness = Duration.seconds(5)
+    private static let freshness = Duration.seconds(2)
 
     /// - Parameter counts: how many each cell has; with `nil`, those that were there before there were several.
     public init(_ book: CellBook, counts: @escaping @Sendable () throws(StorageError) -> [String?: Int]) {

@@ -56,7 +56,9 @@ public final class ErrandBook: Sendable {
             envelope BLOB NOT NULL,
             until REAL NOT NULL,
             state INTEGER NOT NULL,
-            status INTEGER
+            status INTEGER,
+            question BLOB,
+            answer BLOB
         );
         CREATE INDEX errands_of_asker ON errands (asker, state);
         CREATE INDEX errands_of_worker ON errands (worker, state);
@@ -79,10 +81,22 @@ public final class ErrandBook: Sendable {
             .blob(errand.envelope), .real(errand.timeLeft / .seconds(1)), .integer(State.asked.rawValue))
     }
 
+    /// What has become of an errand.
+    public struct Answer: Sendable, Hashable {
+        /// Of the request.
+        public let token: [UInt8]
+        /// Who looked, or should have.
+        public let observer: UInt64
+        /// As on the wire.
+        public let status: UInt8
+        /// What was signed: the request, and the answer; `nil` where the observer was not asked.
+        public let question, answer: [UInt8]?
+    }
+
     /// Takes away what has been answered, and what is long over.
     ///
     /// - Throws: ``StorageError``.
-    public func takeAnswers() throws(StorageError) -> [(token: [UInt8], observer: UInt64, status: UInt8)] {
+    public func takeAnswers() throws(StorageError) -> [Answer] {
         // Most often there is nothing: that is no write.
         let isThere = try database.read(
             "SELECT 1 FROM errands WHERE asker = ? AND (state = ? OR until < \(Self.now) - ?) LIMIT 1",
@@ -91,13 +105,14 @@ public final class ErrandBook: Sendable {
         return try database.query(
             """
             DELETE FROM errands WHERE asker = ? AND (state = ? OR until < \(Self.now) - ?)
-            RETURNING token, observer, state, status
+            RETURNING token, observer, state, status, question, answer
             """, .text(cell), .integer(State.answered.rawValue), .real(Self.kept / .seconds(1))
         ).compactMap { row in
             guard row.integer(2) == State.answered.rawValue, let token = row.blob(0), let observer = row.unsigned(1),
                 let status = row.integer(3).flatMap({ UInt8(exactly: $0) })
             else { return nil }
-            return (token, observer, status)
+            return Answer(
+                token: token, observer: observer, status: status, question: row.blob(4), answer: row.blob(5))
         }
     }
 
@@ -140,10 +155,14 @@ public final class ErrandBook: Sendable {
 
     /// The observer has answered, or cannot.
     ///
+    /// - Parameter signed: the request and the answer, where there are both.
     /// - Throws: ``StorageError``.
-    public func answer(_ token: [UInt8], _ status: UInt8) throws(StorageError) {
+    public func answer(
+        _ token: [UInt8], _ status: UInt8, signed: (question: [UInt8], answer: [UInt8])?
+    ) throws(StorageError) {
         try database.query(
-            "UPDATE errands SET state = ?, status = ? WHERE token = ? AND worker = ?",
-            .integer(State.answered.rawValue), .integer(Int64(status)), .blob(token), .text(cell))
+            "UPDATE errands SET state = ?, status = ?, question = ?, answer = ? WHERE token = ? AND worker = ?",
+            .integer(State.answered.rawValue), .integer(Int64(status)), signed.map { .blob($0.question) } ?? .null,
+            signed.map { .blob($0.answer) } ?? .null, .blob(token), .text(cell))
     }
 }

@@ -55,7 +55,7 @@ public final class Participant: Sendable {
     /// - Throws: ``StorageError``.
     public func resume() throws {
         for entry in try state.unconfirmed(now: wallClock()) {
-            link.publish(entry.payload, to: entry.topic, id: entry.id)
+            afterwards.run { [link] in link.publish(entry.payload, to: entry.topic, id: entry.id) }
         }
     }
 

@@ -298,11 +298,12 @@ enum Archive {
             throw Failure(description: "c2.toml in it names a database in a way that is not understood")
         }
         print(
-            "note: this was kept in a database; here it is in files. \"srup-c2 database move\" puts it into an empty one")
+            "note: this was kept in a database; here it is in files. \"srup-c2 database move\" puts it into an empty one"
+        )
     }
 
     /// The broker's configuration names its files with the folder.
-    private static func move(_ part: String, from before: String, to folder: String) throws {
+    static func move(_ part: String, from before: String, to folder: String) throws {
         guard before != folder, before.hasPrefix("/") else { return }
         for name in ["mosquitto.conf", "acl"] {
             let text = try String(contentsOfFile: part + "/" + name, encoding: .utf8)

@@ -72,10 +72,13 @@ private struct NewCell: ParsableCommand {
     @Argument(help: ArgumentHelp("Its name: \(ServerSettings.cellForm).", valueName: "name"))
     var name: String
     @Option(
-        help: ArgumentHelp("How devices reach its machine; may be given several times, the first is told.", valueName: "name"))
+        help: ArgumentHelp(
+            "How devices reach its machine; may be given several times, the first is told.", valueName: "name"))
     var host: [String]
     @Option(help: ArgumentHelp("The folder to make.", valueName: "dir"))
     var to: String
+    @Option(help: ArgumentHelp("Where the folder will be on its machine; without it, where it is made.", valueName: "dir"))
+    var place: String?
     @Option(help: ArgumentHelp("The address to listen on.", valueName: "address"))
     var bind = "0.0.0.0"
     @Option(help: ArgumentHelp("The broker's port.", valueName: "port"))
@@ -86,6 +89,7 @@ private struct NewCell: ParsableCommand {
     var pagesPort = 8444
 
     func validate() throws {
+        guard place?.hasPrefix("/") ?? true else { throw ValidationError("--place is an absolute path") }
         guard CellBook.isName(name) else { throw ValidationError("a cell's name is \(ServerSettings.cellForm)") }
         try NewFolder.check(host, bind, [brokerPort, keyServicePort, pagesPort])
     }
@@ -101,8 +105,11 @@ private struct NewCell: ParsableCommand {
                 hosts: host, bind: bind, brokerPort: brokerPort, keyServicePort: keyServicePort, pagesPort: pagesPort,
                 database: try ServerSettings.addressText(stores.folder)
             ).makeCell(name, in: to, of: stores)
+            let place = place ?? to
+            try Archive.move(to, from: to, to: place)
             print(
-                "\(to) is the folder of the cell \"\(name)\": move it to its machine, and there: srup-c2 up --folder \(to)")
+                "\(to) is the folder of the cell \"\(name)\": move it to its machine, and there: srup-c2 up --folder \(place)"
+            )
         } catch {
             throw Program.failure(error)
         }
@@ -131,7 +138,8 @@ private struct ListCells: ParsableCommand {
         let (book, stores) = try folder.book()
         do {
             let counts = Dictionary(
-                try stores.keyService().countsByCell().map { ($0.key ?? CellBook.usual, $0.value) }) { $0 + $1 }
+                try stores.keyService().countsByCell().map { ($0.key ?? CellBook.usual, $0.value) }
+            ) { $0 + $1 }
             for cell in try book.cells() {
                 let line = Line(
                     cell: cell.name, broker: "\(SettingsForm.inURL(cell.host)):\(cell.port)",
@@ -163,7 +171,7 @@ private struct OpenCell: ParsableCommand {
 
     func run() throws {
         try folder.change(name) { try $0.set(name, isOpen: true) }
-        print("\(name) takes new ones (within 5 s)")
+        print("\(name) takes new ones (within 2 s)")
     }
 }
 
@@ -176,7 +184,7 @@ private struct CloseCell: ParsableCommand {
 
     func run() throws {
         try folder.change(name) { try $0.set(name, isOpen: false) }
-        print("nobody new is given to \(name) (within 5 s)")
+        print("nobody new is given to \(name) (within 2 s)")
     }
 }
 

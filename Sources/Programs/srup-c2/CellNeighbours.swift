@@ -28,7 +28,12 @@ struct CellNeighbours: Neighbours {
     func takeAnswers() throws(StorageError) -> [ErrandAnswer] {
         try errands.takeAnswers().compactMap { answer in
             guard let token = Token(answer.token), let status = Status(rawValue: answer.status) else { return nil }
-            return ErrandAnswer(token: token, observer: DeviceID(answer.observer), status: status)
+            var messages: ErrandAnswer.Messages?
+            if let question = answer.question, let bytes = answer.answer {
+                messages = .init(question: question, answer: bytes)
+            }
+            return ErrandAnswer(
+                token: token, observer: DeviceID(answer.observer), status: status, messages: messages)
         }
     }
 
@@ -40,8 +45,11 @@ struct CellNeighbours: Neighbours {
 
     func begun(_ token: Token) throws(StorageError) { try errands.begin(token.bytes) }
 
-    func answer(_ token: Token, _ status: Status) throws(StorageError) {
-        try errands.answer(token.bytes, status.rawValue)
+    func answer(
+        _ token: Token, _ status: Status, _ messages: ErrandAnswer.Messages?
+    ) throws(StorageError) {
+        try errands.answer(
+            token.bytes, status.rawValue, signed: messages.map { (question: $0.question, answer: $0.answer) })
     }
 
     private static func errand(_ row: ErrandBook.Errand) -> Errand? {

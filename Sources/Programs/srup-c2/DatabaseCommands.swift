@@ -123,7 +123,8 @@ private struct Mover {
         try PrivateFile.makeFolder(folder + "/" + Self.aside)
         for file in Self.files { try putAside(file) }
         print(
-            "all is in \(target.database?.address.place ?? "?") now, and c2.toml says so; the files are in \(folder)/\(Self.aside)")
+            "all is in \(target.database?.address.place ?? "?") now, and c2.toml says so; the files are in \(folder)/\(Self.aside)"
+        )
     }
 
     /// SQLite's own files beside one go with it.

@@ -219,7 +219,9 @@ struct KeyServiceCommand: AsyncParsableCommand {
             if let cells = try stores.cells() {
                 let chooser = CellChooser(cells) { () throws(StorageError) in try state.countsByCell() }
                 policy.cell = { zone in
-                    try chooser.choose(zone).map { CellPlace(name: $0.name, host: SettingsForm.inURL($0.host), port: $0.port) }
+                    try chooser.choose(zone).map {
+                        CellPlace(name: $0.name, host: SettingsForm.inURL($0.host), port: $0.port)
+                    }
                 }
             }
             let server = try KeyServiceServer(

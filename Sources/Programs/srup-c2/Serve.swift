@@ -3,6 +3,7 @@ import C2
 import Cells
 import Console
 import KeyService
+import Limits
 import Logging
 import Operators
 import Participant
@@ -111,8 +112,9 @@ struct Serve: AsyncParsableCommand {
                 access: GroupFile(folder: folder.folder),
                 directory: KeyServiceDirectory(
                     client: client, identities: try stores.keyService(), cell: settings.database?.cell,
-                    revocations: revocations, logger: logger),
-                neighbours: try stores.neighbours(), updates: try ReleaseShelf(settings, stores), rules: rules, events: events,
+                    revocations: revocations, logger: logger, causedLog: BoundedLog(logger)),
+                neighbours: try stores.neighbours(), updates: try ReleaseShelf(settings, stores), rules: rules,
+                events: events,
                 evidence: settings.evidence)
             logger.notice("C2 server \(identity.id)")
             for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
@@ -231,6 +233,8 @@ struct KeyServiceDirectory: KeyDirectory {
     /// What the broker is told of who has ended.
     let revocations: Revocations
     let logger: Logger
+    /// For lines that strangers cause.
+    let causedLog: BoundedLog
 
     func belong(_ ids: [DeviceID]) {
         do {
@@ -263,7 +267,9 @@ struct KeyServiceDirectory: KeyDirectory {
         if let known = try identities.entry(id) {
             guard isHere(known.cell) else {
                 // Its counters are another server's.
-                logger.notice("\(id) belongs to the cell \"\(known.cell ?? CellBook.usual)\", and came to this one's broker")
+                causedLog.log(
+                    .notice, about: id,
+                    "\(id) belongs to the cell \"\(known.cell ?? CellBook.usual)\", and came to this one's broker")
                 return nil
             }
             return DirectoryEntry(key: known.key, type: known.type, zone: known.zone)
@@ -282,7 +288,8 @@ struct TurnOfDuty {
     let isFromAnother: Bool
 
     /// Waits for the cell, if somebody works it; `nil` where there is no database server.
-    static func begun(_ stores: ServerStores, _ settings: ServerSettings, _ logger: Logger) async throws -> TurnOfDuty? {
+    static func begun(_ stores: ServerStores, _ settings: ServerSettings, _ logger: Logger) async throws -> TurnOfDuty?
+    {
         guard let place = stores.database, let book = try stores.cells() else { return nil }
         try book.put(place.cell, host: settings.host, port: settings.brokerPort)
         guard let lease = try await LeaseKeeper.take(place.cell, as: stores.holder, from: book, logger: logger) else {

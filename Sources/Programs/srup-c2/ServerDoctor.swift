@@ -62,7 +62,8 @@ struct ServerDoctor: AsyncParsableCommand {
 
     private static func databases(_ folder: String, _ settings: ServerSettings) -> [Finding] {
         if let place = settings.database { return [database(folder, place)] }
-        return ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db", "server/updates.db"].map { name in
+        return ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db", "server/updates.db"].map {
+            name in
             let path = folder + "/" + name
             // The server makes its own at its first start.
             guard PublicFile.isThere(path) else { return Finding(name, .skipped, "it is not there yet") }

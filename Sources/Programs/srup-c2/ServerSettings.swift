@@ -296,101 +296,101 @@ struct ServerSettings {
         let place = database.map { "database = \(quoted($0))" } ?? "# database = \(quoted(example))"
         let part = cell.map { "cell = \(quoted($0))" } ?? "# cell = \"main\""
         return """
-        # The C2 server, its key service and its broker. Written by "srup-c2 init"; change it as you like.
-        # Read again on SIGHUP (systemctl reload): log, open, [policy], [zones], [roll_call], [observation], [data], [limits]; the rest at the next start.
-        # (After a change of host, bind or broker.port: srup-c2 init in a new folder, since certificates name the host.)
-        host = "\(host)"             # as devices reach this machine
-        bind = "\(bind)"
-        log = "info"                 # debug, info, notice, warning, error
-        \(place)   # in place of files in this folder (docs/scale.md)
-        \(part)              # which part of the network is worked from here, where several share the database
+            # The C2 server, its key service and its broker. Written by "srup-c2 init"; change it as you like.
+            # Read again on SIGHUP (systemctl reload): log, open, [policy], [zones], [roll_call], [observation], [data], [limits]; the rest at the next start.
+            # (After a change of host, bind or broker.port: srup-c2 init in a new folder, since certificates name the host.)
+            host = "\(host)"             # as devices reach this machine
+            bind = "\(bind)"
+            log = "info"                 # debug, info, notice, warning, error
+            \(place)   # in place of files in this folder (docs/scale.md)
+            \(part)              # which part of the network is worked from here, where several share the database
 
-        [key_service]
-        port = \(keyServicePort)
-        open = true                  # false: no new registrations
-        identities = 100000          # kept at most; the oldest that have never joined make room
-        registrations_per_minute = 30  # from one address, in the long run; 300 may come at once
+            [key_service]
+            port = \(keyServicePort)
+            open = true                  # false: no new registrations
+            identities = 100000          # kept at most; the oldest that have never joined make room
+            registrations_per_minute = 30  # from one address, in the long run; 300 may come at once
 
-        [broker]
-        port = \(brokerPort)
+            [broker]
+            port = \(brokerPort)
 
-        # Pages for operators (srup-c2 operator add), over HTTPS.
-        [pages]
-        on = true
-        port = \(pagesPort)
-        # bind = "127.0.0.1"         # elsewhere than the rest
-        # name = "Greenhouse 3"      # on every page; without it, the host
-        idle = "1 h"                 # a session that is not used ends
-        phone = true                 # an operator's phone may be an observer, while its page is open
+            # Pages for operators (srup-c2 operator add), over HTTPS.
+            [pages]
+            on = true
+            port = \(pagesPort)
+            # bind = "127.0.0.1"         # elsewhere than the rest
+            # name = "Greenhouse 3"      # on every page; without it, the host
+            idle = "1 h"                 # a session that is not used ends
+            phone = true                 # an operator's phone may be an observer, while its page is open
 
-        # Programs (srup-c2 token add) ask at the pages' port, below /api.
-        [api]
-        calls_per_second = 50        # of one token, in the long run
+            # Programs (srup-c2 token add) ask at the pages' port, below /api.
+            [api]
+            calls_per_second = 50        # of one token, in the long run
 
-        # Another server that is told what happens (docs/api.md).
-        # [webhook]
-        # url = "https://hooks.example.net/srup"
-        # secret_file = "webhook.secret"   # openssl rand -hex 32; mode 0600
-        # ca = "hooks-ca.crt"              # who has signed its certificate; without it, the system's authorities
+            # Another server that is told what happens (docs/api.md).
+            # [webhook]
+            # url = "https://hooks.example.net/srup"
+            # secret_file = "webhook.secret"   # openssl rand -hex 32; mode 0600
+            # ca = "hooks-ca.crt"              # who has signed its certificate; without it, the system's authorities
 
-        # Releases that devices are updated to (docs/rollouts.md).
-        [updates]
-        # release_keys = ["64 hexadecimal digits"]   # whose manifests are taken (srup-release key); without, those of any key
-        total_size = 4096            # MB, of all files that are served
-        downloads_per_address = 8    # at once
+            # Releases that devices are updated to (docs/rollouts.md).
+            [updates]
+            # release_keys = ["64 hexadecimal digits"]   # whose manifests are taken (srup-release key); without, those of any key
+            total_size = 4096            # MB, of all files that are served
+            downloads_per_address = 8    # at once
 
-        # How devices come in, by the type they register with. Everybody can register, and with any type, so:
-        #   simple    whoever says that type is in
-        #   trusted   after: srup-c2 trust <identity>
-        #   observed  when a trusted observer has seen the device
-        #             (observed by 2, observed by camera and tap, observed by 3 with person: when several have)
-        #   human     when a person has compared what the device shows
-        #   refuse    never
-        [policy]
-        otherwise = "observed"       # all types that are not named here
-        observer = "trusted"         # observers vouch for others: by name only
+            # How devices come in, by the type they register with. Everybody can register, and with any type, so:
+            #   simple    whoever says that type is in
+            #   trusted   after: srup-c2 trust <identity>
+            #   observed  when a trusted observer has seen the device
+            #             (observed by 2, observed by camera and tap, observed by 3 with person: when several have)
+            #   human     when a person has compared what the device shows
+            #   refuse    never
+            [policy]
+            otherwise = "observed"       # all types that are not named here
+            observer = "trusted"         # observers vouch for others: by name only
 
-        [observation]
-        tries = 3                    # FAILED is tried again with a fresh nonce, up to this many tries in all
-        timeout = "90 s"             # how long an observer may take
-        # rest = "180 s"             # how long after that an observer that looks at one device at a time is left alone:
-                                     # timeout and rest together must be longer than it ever looks
-        tell_observer = true         # tell a device by whom it must be observed; a reference device needs false
+            [observation]
+            tries = 3                    # FAILED is tried again with a fresh nonce, up to this many tries in all
+            timeout = "90 s"             # how long an observer may take
+            # rest = "180 s"             # how long after that an observer that looks at one device at a time is left alone:
+                                         # timeout and rest together must be longer than it ever looks
+            tell_observer = true         # tell a device by whom it must be observed; a reference device needs false
 
-        # In which zone the devices of a type are to be: the observers that serve it (srup-c2 zone serve) look at them.
-        [zones]
-        # lamp = "hall"
+            # In which zone the devices of a type are to be: the observers that serve it (srup-c2 zone serve) look at them.
+            [zones]
+            # lamp = "hall"
 
-        # Devices that an observer has seen show themselves again, so long after they were seen last; * is for all other types.
-        [roll_call]
-        failures = 0                 # so many in a row put a device out; 0: it is only shown
-        at_once = 4                  # under way at once
-        [roll_call.every]
-        # lamp = "24 h"
+            # Devices that an observer has seen show themselves again, so long after they were seen last; * is for all other types.
+            [roll_call]
+            failures = 0                 # so many in a row put a device out; 0: it is only shown
+            at_once = 4                  # under way at once
+            [roll_call.every]
+            # lamp = "24 h"
 
-        [moderation]                 # joins that a person decides
-        time = "1 h"                 # how long one waits; then the device is told to ask again
-        values_per_hour = 30         # of one identity, in the long run
+            [moderation]                 # joins that a person decides
+            time = "1 h"                 # how long one waits; then the device is told to ask again
+            values_per_hour = 30         # of one identity, in the long run
 
-        # What values (DATA) are, by their names, where a device of ours does not say so itself: int8 to int64, float32,
-        # float64, string, bytes; int is int32, float is float64, as the reference implementation sends them.
-        [data]
-        # temperature = "float64"
+            # What values (DATA) are, by their names, where a device of ours does not say so itself: int8 to int64, float32,
+            # float64, string, bytes; int is int32, float is float64, as the reference implementation sends them.
+            [data]
+            # temperature = "float64"
 
-        [limits]                     # who asks for more than this pays for it alone
-        joins = 256                  # under way at once
-        joins_of_one_type = 160
-        joins_by_one_observer = 96
-        longest_join = "15 min"
-        messages_per_second = 10     # of one sender
-        joins_per_minute = 30        # of one identity
+            [limits]                     # who asks for more than this pays for it alone
+            joins = 256                  # under way at once
+            joins_of_one_type = 160
+            joins_by_one_observer = 96
+            longest_join = "15 min"
+            messages_per_second = 10     # of one sender
+            joins_per_minute = 30        # of one identity
 
-        [audit]                      # what is kept as evidence (docs/evidence.md)
-        lines = 100000
-        # days = 365                 # older lines go, too
-        archive_megabytes = 1024     # of older lines, in server/audit; 0: none
+            [audit]                      # what is kept as evidence (docs/evidence.md)
+            lines = 100000
+            # days = 365                 # older lines go, too
+            archive_megabytes = 1024     # of older lines, in server/audit; 0: none
 
-        """
+            """
     }
 }
 

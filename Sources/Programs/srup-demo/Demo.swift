@@ -16,6 +16,7 @@ struct Demo: ParsableCommand {
             libnfc drives simulated PN532 chips; with --reader and --device-reader they are real ones, and you tap.
             With --people there is no observer: a device shows words in this terminal, and you let it in on the operator's page.
             With --update twenty devices are updated: a good release, a bad one, and a rollout that stops by itself.
+            With --cells three cells share a PostgreSQL database: servers are killed and frozen, and others take their place.
 
             Exit codes: 0 the three verdicts (or updates) came out as they must, 1 they did not, 128 and the signal's number: it was \
             stopped (141: nobody reads what it tells). Nothing is left running then, and of the folder nothing but with --keep.
@@ -36,6 +37,10 @@ struct Demo: ParsableCommand {
     var people = false
     @Flag(help: "Update devices: a good release, a bad one, and a rollout that stops by itself.")
     var update = false
+    @Flag(help: "Three cells on a PostgreSQL database: a server is killed, another takes its place.")
+    var cells = false
+    @Option(help: "With --cells: how often a server is killed.")
+    var kills = 4
     @Option(help: ArgumentHelp("Keep everything (logs, state, pictures) in this folder.", valueName: "dir"))
     var keep: String?
 
@@ -49,6 +54,10 @@ struct Demo: ParsableCommand {
         }
         guard !update || (!nfc && camera == nil && !people) else {
             throw ValidationError("--update has no observer: leave --nfc, --camera and --people away")
+        }
+        guard (1...1000).contains(kills) else { throw ValidationError("--kills must be from 1 to 1000") }
+        guard !cells || (!nfc && camera == nil && !people && !update) else {
+            throw ValidationError("--cells is a demo of its own: leave the others away")
         }
         guard !nfc || camera == nil else { throw ValidationError("--nfc and --camera exclude each other") }
     }
@@ -117,6 +126,7 @@ struct Demo: ParsableCommand {
             runner.close()
             _exit(128 + SIGPIPE)
         }
+        guard !cells else { return try CellsDemo(runner: runner, story: story, kills: kills).play() }
         guard !people else { return try PeopleDemo(loopback: loopback, story: story).play() }
         guard !update else { return try UpdateDemo(loopback: loopback, story: story).play() }
         story.chapter("Setting the stage")

@@ -29,8 +29,9 @@ public struct Fence: Sendable {
     /// The statement that fails when this program's time is over.
     let statement: String
 
-    /// Holds a row of a table: as long as a transaction of this program is under way, nobody changes it, and once it was
-    /// changed, nothing is stored.
+    /// Holds a row of a table: as long as a transaction of this program is under way, whoever wants to change the number waits, and
+    /// once it was changed, nothing is stored. Who changes it locks the row first (`SELECT … FOR UPDATE`); other columns may be
+    /// changed all the while.
     ///
     /// - Parameters:
     ///   - table: with its schema.
@@ -41,7 +42,7 @@ public struct Fence: Sendable {
             (table + key + value + number + why).utf8.allSatisfy { $0 != 0x27 && $0 != 0x24 && $0 != 0x5C },
             "a fence's words are no one else's")
         statement = """
-            DO $$ BEGIN PERFORM 1 FROM \(table) WHERE \(key) = '\(value)' AND \(number) = \(expected) FOR SHARE; \
+            DO $$ BEGIN PERFORM 1 FROM \(table) WHERE \(key) = '\(value)' AND \(number) = \(expected) FOR KEY SHARE; \
             IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = '\(StorageError.fenceState)', MESSAGE = '\(why)'; END IF; END $$
             """
     }
@@ -375,7 +376,8 @@ final class PostgreSQLEngine: StorageEngine {
     func setLastNumber(_ number: Int64, of table: StoredTable, in store: String) throws(StorageError) {
         guard let (column, sequence) = try sequence(of: table, in: store) else { return }
         // SQLite goes on above the highest row, too, where it remembers no number.
-        let highest = try query("SELECT max(\"\(column)\") FROM \"\(table.name)\"", [], of: store).first?.integer(0) ?? 0
+        let highest =
+            try query("SELECT max(\"\(column)\") FROM \"\(table.name)\"", [], of: store).first?.integer(0) ?? 0
         guard max(number, highest) > 0 else { return }
         _ = try query("SELECT setval(?::regclass, ?)", [.text(sequence), .integer(max(number, highest))], of: store)
     }

@@ -123,6 +123,15 @@ public final class Database: Sendable {
     /// - Throws: ``StorageError``, of the disk or of `body`: nothing was stored, whatever the calls within have said.
     public func turn(_ body: () throws(StorageError) -> Void) throws(StorageError) { try session.turn(body) }
 
+    /// Within a ``turn(_:)``: from here to its end nobody else writes this store, and what anybody has been writing has come to its
+    /// end, one way or the other. A server may still be storing the transaction of a connection that was given up; only after
+    /// this, what is read is all that there is.
+    ///
+    /// - Throws: ``StorageError``, when somebody else goes on writing for too long, too.
+    public func claim() throws(StorageError) {
+        try run { connection throws(StorageError) in try connection.claimForTurn() }
+    }
+
     /// One statement in a transaction of its own.
     ///
     /// - Throws: ``StorageError``.
@@ -244,6 +253,17 @@ public struct Connection {
 
     /// Not as a part of a turn, of which more has been rolled back than this.
     fileprivate func mayBeRunAgain(after error: StorageError) -> Bool { error.isCollision && !turn.isUnderWay }
+
+    fileprivate func claimForTurn() throws(StorageError) {
+        do throws(StorageError) {
+            guard try turn.takesWrite(engine, isShared ? nil : store) else { return }
+            // What is claimed with the next statement is claimed now.
+            _ = try engine.query("SELECT 1", [], of: store)
+        } catch {
+            turn.failed(engine, error)
+            throw error
+        }
+    }
 
     /// - Returns: whether it is a part of a larger transaction.
     fileprivate func beginWriting() throws(StorageError) -> Bool {

@@ -93,6 +93,9 @@ public final class PostgresServer: Sendable {
         throw ProgramRunner.Failure(description: "the server does not answer:\n\(logTail)")
     }
 
+    /// Whether it was started and has not been ended.
+    public var isRunning: Bool { process.withLock { $0 != nil } }
+
     /// Ends it at once, and all that belongs to it, as a power cut does.
     public func crash() {
         guard let process = process.withLock({ $0.take() }) else { return }

@@ -29,7 +29,9 @@ struct DatabaseServerTests {
         try loopback.events.wait(for: name, ["joined"], since: begin, within: limit)
     }
 
-    private func wait(_ what: String, _ runner: ProgramRunner, within seconds: Int = 60, _ isSo: () throws -> Bool) throws {
+    private func wait(_ what: String, _ runner: ProgramRunner, within seconds: Int = 60, _ isSo: () throws -> Bool)
+        throws
+    {
         let end = ContinuousClock.now + .seconds(seconds)
         while try !isSo() {
             guard ContinuousClock.now < end else {
@@ -50,7 +52,9 @@ struct DatabaseServerTests {
         for name in ["lamp", "other"] { try loopback.registerDevice(name, type: "lamp") }
         try join(loopback, "lamp")
         let ids = try #require(loopback.identities["lamp"])
-        for words in [["devices"], ["identities"], ["audit", "show"], ["doctor"], ["database", "show"], ["cell", "list"]] {
+        for words in [
+            ["devices"], ["identities"], ["audit", "show"], ["doctor"], ["database", "show"], ["cell", "list"],
+        ] {
             let (code, text) = try said(runner, words)
             #expect(code == 0 || words == ["doctor"], "\(words): \(text)")
             if words == ["devices"] || words == ["identities"] { #expect(text.contains(ids), "\(text)") }
@@ -95,7 +99,8 @@ struct DatabaseServerTests {
         runner.stop("key-service")
         let before = (try said(runner, ["devices"]).text, try said(runner, ["identities"]).text)
         let wrong = try said(runner, ["database", "move", "postgresql://srup@/nothing?host=/nowhere"])
-        #expect(wrong.code == 1 && FileManager.default.fileExists(atPath: runner.path("c2/server/state.db")), "\(wrong)")
+        #expect(
+            wrong.code == 1 && FileManager.default.fileExists(atPath: runner.path("c2/server/state.db")), "\(wrong)")
         let moved = try said(runner, ["database", "move", database])
         #expect(moved.code == 0 && moved.text.contains("c2.toml says so"), "\(moved)")
         #expect(FileManager.default.fileExists(atPath: runner.path("c2/before-database/state.db")))
@@ -124,7 +129,8 @@ struct DatabaseServerTests {
     private func second(_ runner: ProgramRunner) throws {
         let file = runner.path("c2/c2.toml")
         // On one machine they would want the same port.
-        let text = try String(contentsOfFile: file, encoding: .utf8).replacing("[pages]\non = true", with: "[pages]\non = false")
+        let text = try String(contentsOfFile: file, encoding: .utf8).replacing(
+            "[pages]\non = true", with: "[pages]\non = false")
         try text.write(toFile: file, atomically: true, encoding: .utf8)
         try FileManager.default.copyItem(atPath: runner.path("c2"), toPath: runner.path("other"))
     }
@@ -132,10 +138,12 @@ struct DatabaseServerTests {
     private func startSecond(_ runner: ProgramRunner) throws {
         try runner.start(
             "srup-c2",
-            ["run", "--folder", runner.path("other"), "--events", EventFollower.file("other", on: runner)] + Self.simple,
+            ["run", "--folder", runner.path("other"), "--events", EventFollower.file("other", on: runner)]
+                + Self.simple,
             as: "other")
         try wait("it waits", runner) {
-            (try? String(contentsOfFile: runner.path("log/other.log"), encoding: .utf8))?.contains("waits to take its place")
+            (try? String(contentsOfFile: runner.path("log/other.log"), encoding: .utf8))?.contains(
+                "waits to take its place")
                 == true
         }
     }
@@ -143,7 +151,8 @@ struct DatabaseServerTests {
     private func sent(_ database: String, to id: String) throws -> Int {
         let value = UInt64(id, radix: 16).map { Int64(bitPattern: $0) } ?? 0
         return Int(
-            try PostgresServer.shared.get().sql("SELECT sent FROM participant.peers WHERE id = \(value)", at: database)) ?? 0
+            try PostgresServer.shared.get().sql("SELECT sent FROM participant.peers WHERE id = \(value)", at: database))
+            ?? 0
     }
 
     @Test func aServerThatDiesIsReplacedAndNoNumberIsUsedTwice() throws {
@@ -169,7 +178,8 @@ struct DatabaseServerTests {
         #expect(try said(runner, ["audit", "verify"], in: "other").code == 0)
         // Stopped in order, the first one has it back at once.
         try runner.start(
-            "srup-c2", ["run", "--folder", runner.path("c2"), "--events", EventFollower.file("c2", on: runner)] + Self.simple,
+            "srup-c2",
+            ["run", "--folder", runner.path("c2"), "--events", EventFollower.file("c2", on: runner)] + Self.simple,
             as: "c2")
         try wait("it waits", runner) { runner.tail(of: "c2").contains("waits to take its place") }
         runner.stop("other")
@@ -195,11 +205,14 @@ struct DatabaseServerTests {
         try loopback.events.wait(for: "other", ["connected"], since: begin, within: 60)
         try join(loopback, "lamp")
         let database = try #require(loopback.database)
-        let log = { try PostgresServer.shared.get().sql("SELECT count(*), max(id) FROM participant.audit", at: database) }
+        let log = {
+            try PostgresServer.shared.get().sql("SELECT count(*), max(id) FROM participant.audit", at: database)
+        }
         let before = try log()
         kill(frozen, SIGCONT)
         try wait("the first one ends", runner) { !runner.isRunning("c2") }
-        #expect(runner.tail(of: "c2").contains("another server works the cell \"main\" now"), "\(runner.tail(of: "c2"))")
+        #expect(
+            runner.tail(of: "c2").contains("another server works the cell \"main\" now"), "\(runner.tail(of: "c2"))")
         #expect(try log() == before)
         // The other one is not disturbed.
         try join(loopback, "lamp")
@@ -208,11 +221,9 @@ struct DatabaseServerTests {
 
     // MARK: Several cells
 
-    @Test func newOnesAreSharedAmongCellsAndEachIsAnsweredInItsOwn() throws {
-        let runner = try ProgramRunner()
-        defer { runner.close() }
-        let loopback = try network(runner)
-        try loopback.startServer(Self.simple)
+    /// A second cell beside the first: its folder, its broker and its server.
+    private func startNorth(_ loopback: LoopbackNetwork, _ arguments: [String]) throws {
+        let runner = loopback.runner
         let ports = try (0..<3).map { _ in "\(try ProgramRunner.freePort())" }
         let made = try said(
             runner,
@@ -221,17 +232,108 @@ struct DatabaseServerTests {
                 "--broker-port", ports[0], "--key-service-port", ports[1], "--pages-port", ports[2],
             ])
         #expect(made.code == 0, "\(made)")
-        #expect(try said(runner, ["cell", "new", "north", "--host", "h", "--to", runner.path("x")]).code == 1)
         try runner.start("mosquitto", ["-c", runner.path("north/mosquitto.conf")], as: "broker-north")
+        try startServerOfNorth(loopback, arguments)
+    }
+
+    private func startServerOfNorth(_ loopback: LoopbackNetwork, _ arguments: [String]) throws {
         let begin = EventFollower.clock()
-        try runner.start(
+        try loopback.runner.start(
             "srup-c2",
-            ["run", "--folder", runner.path("north"), "--events", EventFollower.file("north", on: runner)] + Self.simple,
-            as: "north")
+            [
+                "run", "--folder", loopback.runner.path("north"), "--events",
+                EventFollower.file("north", on: loopback.runner),
+            ]
+                + arguments, as: "north")
         try loopback.events.wait(for: "north", ["connected"], since: begin, within: 90)
+    }
+
+    /// All that register from now on belong to this cell.
+    private func onlyOpen(_ cell: String, _ runner: ProgramRunner) throws {
+        for name in ["main", "north"] {
+            #expect(try said(runner, ["cell", name == cell ? "open" : "close", name]).code == 0)
+        }
+        // So long the key service goes by what it knows.
+        usleep(2_100_000)
+    }
+
+    @Test func anObserverOfAnotherCellVouchesByWayOfItsOwnServer() throws {
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try network(runner)
+        let rules = ["--policy", "lamp=observed", "--policy", "observer=trusted", "--observation-timeout", "20"]
+        try loopback.startServer(rules)
+        try startNorth(loopback, rules)
+        let camera = try loopback.makeCamera("camera")
+        try onlyOpen("north", runner)
+        try loopback.registerObserver("observer", camera: "fifo:\(camera)", settings: LoopbackNetwork.patient)
+        let observer = try #require(loopback.identities["observer"])
+        #expect(try said(runner, ["trust", observer], in: "north").code == 0)
+        try loopback.startObserver("observer")
+        try loopback.events.wait(for: "observer", ["joined"], within: 90)
+        try onlyOpen("main", runner)
+        for name in ["early", "lamp", "liar", "late"] { try loopback.registerDevice(name, type: "lamp") }
+
+        // Trusted in its own cell alone it does not vouch in another.
+        var begin = EventFollower.clock()
+        try loopback.startDevice("early", ["--once", "--observer", observer])
+        #expect(try loopback.answer(to: "early", since: begin) == "JOIN_FAIL")
+        #expect(try said(runner, ["trust", observer]).code == 0)
+        try loopback.startScene(on: camera, picture: loopback.picture("lamp"))
+        begin = EventFollower.clock()
+        try loopback.startDevice("lamp", ["--once", "--observer", observer])
+        #expect(
+            try loopback.answer(to: "lamp", since: begin) == "JOIN_SUCCESS",
+            "\(runner.tail(of: "c2"))\n\(runner.tail(of: "north"))\n\(runner.tail(of: "observer"))")
+        runner.stop("scene")
+        let log = try said(runner, ["audit", "show"], in: "north").text
+        #expect(log.contains("for another cell"), "\(log)")
+
+        // Another value is a lie wherever it is seen.
+        let other = runner.path("other.png")
+        try runner.must(
+            "srup-device", ["show", String(repeating: "0123456789abcdef", count: 2), "--present", "png:\(other)"],
+            as: "show")
+        begin = EventFollower.clock()
+        try loopback.showLater(other, on: camera, before: "liar") {
+            try loopback.startDevice("liar", ["--once", "--observer", observer])
+        }
+        #expect(try loopback.answer(to: "liar", since: begin) == "JOIN_FAIL")
+        runner.stop("scene")
+
+        // Its server is away when the device asks, and back in time.
+        runner.kill9("north")
+        begin = EventFollower.clock()
+        try loopback.startScene(on: camera, picture: loopback.picture("late"))
+        try loopback.startDevice("late", ["--once", "--observer", observer])
+        try loopback.events.wait(for: "c2", ["observation-requested"], since: begin, within: 60)
+        // Whoever writes into the database is not the observer, whose signature that takes.
+        let forged = "UPDATE errands.errands SET state = 2, status = \(0x60) RETURNING 1"
+        #expect(try PostgresServer.shared.get().sql(forged, at: loopback.database ?? "").hasPrefix("1"))
+        try wait("it is not believed", runner) {
+            try String(contentsOfFile: runner.path("log/c2.log"), encoding: .utf8).contains("which has not signed that")
+        }
+        try startServerOfNorth(loopback, rules)
+        #expect(try loopback.answer(to: "late", since: begin, within: 120) == "JOIN_SUCCESS")
+        #expect(
+            try PostgresServer.shared.get().sql("SELECT count(*) FROM errands.errands", at: loopback.database ?? "")
+                == "0")
+        for folder in ["c2", "north"] {
+            let (code, text) = try said(runner, ["audit", "verify"], in: folder)
+            #expect(code == 0, "\(folder): \(text)")
+        }
+    }
+
+    @Test func newOnesAreSharedAmongCellsAndEachIsAnsweredInItsOwn() throws {
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try network(runner)
+        try loopback.startServer(Self.simple)
+        try startNorth(loopback, Self.simple)
+        #expect(try said(runner, ["cell", "new", "north", "--host", "h", "--to", runner.path("x")]).code == 1)
         // The key service has had its look at the cells before there were two.
         try loopback.registerDevice("first", type: "lamp")
-        usleep(5_100_000)
+        usleep(2_100_000)
         let names = ["one", "two", "three", "four"]
         for name in names { try loopback.registerDevice(name, type: "lamp") }
         for name in names + ["first"] { try join(loopback, name) }
@@ -245,7 +347,7 @@ struct DatabaseServerTests {
         #expect(members.1.split(separator: "\n").count >= 2, "\(members.1)")
         // Closed: all go to the other one.
         #expect(try said(runner, ["cell", "close", "main"]).code == 0)
-        usleep(5_100_000)
+        usleep(2_100_000)
         for name in ["five", "six"] {
             try loopback.registerDevice(name, type: "lamp")
             try join(loopback, name)

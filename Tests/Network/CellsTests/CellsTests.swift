@@ -53,7 +53,8 @@ struct CellsTests {
     @Test func whoWasThoughtDeadStoresNothing() throws {
         func shelf(_ lease: CellBook.Lease) throws -> Database {
             try Database(
-                in: DatabaseSession(address, prefix: CellBook.prefix(of: lease.cell), fence: lease.fence), store: "shelf",
+                in: DatabaseSession(address, prefix: CellBook.prefix(of: lease.cell), fence: lease.fence),
+                store: "shelf",
                 migrations: ["CREATE TABLE shelf (value TEXT)"])
         }
         let first = try #require(try book.take("main", as: "a", for: .zero))
@@ -61,7 +62,8 @@ struct CellsTests {
         try frozen.query("INSERT INTO shelf VALUES ('before')")
         let second = try #require(try book.take("main", as: "b", for: Self.long))
         let error = #expect(throws: StorageError.self) { try frozen.query("INSERT INTO shelf VALUES ('after')") }
-        #expect(error?.isFenced == true && "\(error.map { "\($0)" } ?? "")".contains("another server works the cell now"))
+        #expect(
+            error?.isFenced == true && "\(error.map { "\($0)" } ?? "")".contains("another server works the cell now"))
         try shelf(second).query("INSERT INTO shelf VALUES ('other')")
         #expect(try frozen.read("SELECT value FROM shelf ORDER BY value").map { $0.text(0) } == ["before", "other"])
     }

@@ -21,7 +21,9 @@ import Testing
 
     private func conf() throws -> String { try PublicFile.read(folder + "/mosquitto.conf") }
     private func acl() throws -> String { try PublicFile.read(folder + "/acl") }
-    private func upgrade() throws -> [String] { try configuration.upgrade(authority: authority, state: state, host: "localhost") }
+    private func upgrade() throws -> [String] {
+        try configuration.upgrade(authority: authority, state: state, host: "localhost")
+    }
 
     /// As version 0.1 wrote them (a folder made by it, but for its path).
     private func writeOld(_ edit: (String) -> String = { $0 }, acl: (String) -> String = { $0 }) throws {

@@ -528,4 +528,42 @@ final class Stores: Sendable {
         try store.remove(ben)
         #expect(try store.tokens().isEmpty)
     }
+
+    // MARK: Several servers
+
+    @Test(arguments: Engine.here) func whoTakesOverJumpsAndForgetsNothing(_ engine: Engine) throws {
+        let stores = try Stores(engine)
+        let state = try stores.participant()
+        try state.remember(Self.a, key: try Self.key.get().publicKey, type: "lamp")
+        _ = try state.accept(SequenceNumber(200), from: Self.a, version: .v5, now: Self.now)
+        let sent = try state.enqueue(to: Self.a, topic: .member(Self.a), now: Self.now) { _, _ in [1] }
+        let before = try #require(try state.peer(Self.a)?.lastSent)
+        // One to whom nothing was sent has no number to jump from.
+        try state.remember(Self.b, key: try Self.key.get().publicKey, type: "lamp")
+        try state.jumpAhead()
+        let again = try stores.participant()
+        #expect(try again.peer(Self.a)?.lastSent.value == before.value + 1 << 20)
+        #expect(try again.peer(Self.a)?.lastReceived.value == 200 && again.peer(Self.b)?.lastSent.value == 0)
+        // What is stored and was not confirmed still has to leave, and nobody is told of a backup.
+        #expect(try again.unconfirmed(now: Self.now + 1).map(\.id) == [sent.id] && !again.hasLeaped())
+    }
+
+    @Test(arguments: Engine.here) func eachCellHasItsOwn(_ engine: Engine) throws {
+        let state = try Stores(engine).keys()
+        let keys = try (0..<3).map { _ in try PrivateKey.generate().publicKey }
+        for (index, cell) in ([nil, "north", "north"] as [String?]).enumerated() {
+            let outcome = try state.register(
+                DeviceID(UInt64(index + 1)), key: keys[index], type: "lamp", cell: cell, now: Self.now, maximum: 10,
+                minimumAge: .zero)
+            guard case .added = outcome else {
+                Issue.record("\(outcome)")
+                continue
+            }
+        }
+        _ = try state.add(Self.observer, key: try Self.key.get().publicKey, type: "C2", isServer: true, now: Self.now)
+        #expect(try state.countsByCell() == [nil: 1, "north": 2])
+        #expect(try state.entry(DeviceID(2))?.cell == "north" && state.entry(DeviceID(1))?.cell == nil)
+        for id in [1, 2] as [UInt64] { try state.end(DeviceID(id), why: "lost", by: "anna", now: Self.now) }
+        #expect(try state.openEndings().map(\.cell) == [nil, "north"])
+    }
 }

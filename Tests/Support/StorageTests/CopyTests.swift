@@ -21,7 +21,8 @@ import Testing
             for index in 1...rows {
                 try connection.query(
                     "INSERT INTO parents (name, number, bytes) VALUES (?, ?, ?)", .text("n\(index)\0ü'"),
-                    index % 3 == 0 ? .null : .real(Double(index) / 3), index % 5 == 0 ? .null : .blob([0, UInt8(index % 256)]))
+                    index % 3 == 0 ? .null : .real(Double(index) / 3),
+                    index % 5 == 0 ? .null : .blob([0, UInt8(index % 256)]))
                 try connection.query(
                     "INSERT INTO children (id, parent, note) VALUES (?, ?, ?)", .integer(-Int64(index)),
                     .integer(Int64(index)), index % 2 == 0 ? .null : .text(""))
@@ -120,9 +121,12 @@ struct FenceTests {
         let address = try PostgreSQLAddress(PostgresServer.shared.get().makeDatabase())
         let book = try Database(
             in: DatabaseSession(address), store: "book",
-            migrations: ["CREATE TABLE turns (name TEXT PRIMARY KEY, epoch INTEGER); INSERT INTO turns VALUES ('one', 7)"])
+            migrations: [
+                "CREATE TABLE turns (name TEXT PRIMARY KEY, epoch INTEGER, note TEXT); INSERT INTO turns VALUES ('one', 7, NULL)"
+            ])
         func fence(_ epoch: Int64) -> Fence {
-            Fence(table: "book.turns", key: "name", value: "one", number: "epoch", is: epoch, why: "somebody else is it")
+            Fence(
+                table: "book.turns", key: "name", value: "one", number: "epoch", is: epoch, why: "somebody else is it")
         }
         let first = try Database(
             in: DatabaseSession(address, fence: fence(7)), store: "shelf", migrations: [Self.shelfTable])
@@ -130,12 +134,22 @@ struct FenceTests {
         // While a transaction is under way, nobody moves the fence.
         try first.transaction { connection throws(StorageError) in
             try connection.query("INSERT INTO shelf (value) VALUES ('b')")
-            #expect(why { try book.query("UPDATE turns SET epoch = 8") }.contains("writing the same for too long"))
+            #expect(
+                why {
+                    try book.transaction { connection throws(StorageError) in
+                        _ = try connection.query("SELECT 1 FROM turns WHERE name = 'one' FOR UPDATE")
+                    }
+                }.contains("writing the same for too long"))
+            // What else is in the row is not held.
+            #expect(why { try book.query("UPDATE turns SET note = 'still there'") } == "")
         }
         try book.query("UPDATE turns SET epoch = 8")
         for body in [
             { try first.query("INSERT INTO shelf (value) VALUES ('c')") },
-            { try first.transaction { connection throws(StorageError) in _ = try connection.query("DELETE FROM shelf") } },
+            {
+                try first.transaction { connection throws(StorageError) in _ = try connection.query("DELETE FROM shelf")
+                }
+            },
             { try first.turn { () throws(StorageError) in try first.query("DELETE FROM shelf") } },
         ] as [() throws -> Any] {
             let error = #expect(throws: StorageError.self) { _ = try body() }

@@ -40,6 +40,30 @@ struct PostgreSQLTests {
         #expect(try values(database) == ["one", "three", "two"])
     }
 
+    @Test func whoClaimsAStoreWaitsForWhatIsStillBeingStored() throws {
+        let shelf = try Shelf(.postgres)
+        let (database, earlier) = (try shelf.open([Self.table]), try shelf.open([Self.table]))
+        let (isWriting, mayEnd) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        // As a server that goes on with the transaction of a program which has given up its connection.
+        let thread = Thread {
+            try? earlier.transaction { connection throws(StorageError) in
+                try connection.query("INSERT INTO shelf (value) VALUES ('late')")
+                isWriting.signal()
+                mayEnd.wait()
+            }
+        }
+        thread.start()
+        isWriting.wait()
+        #expect(try values(database) == [])
+        DispatchQueue.global().asyncAfter(deadline: .now() + 0.3) { mayEnd.signal() }
+        try database.turn { () throws(StorageError) in
+            try database.claim()
+            #expect(try values(database) == ["late"])
+            try put("new", database)
+        }
+        #expect(try values(database) == ["late", "new"])
+    }
+
     @Test func aTransactionWhoseConnectionEndsHasFailedAndTheNextOneGoesOn() throws {
         let shelf = try Shelf(.postgres)
         let database = try shelf.open([Self.table])
