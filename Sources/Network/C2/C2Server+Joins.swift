@@ -93,7 +93,9 @@ extension C2Server {
     }
 
     func usableObservers() throws -> [DeviceID] {
-        try state.trusted().filter { try participant.state.peer($0)?.isJoined == true }
+        let trusted = try state.trusted()
+        let members = try participant.state.members(among: trusted)
+        return trusted.filter(members.contains)
     }
 
     // MARK: In

@@ -41,7 +41,11 @@ extension C2Server {
         isInTurn = true
         participant.afterwards.hold()
         let membersBefore = newMembers
-        defer { isInTurn = false }
+        state.beginTurn()
+        defer {
+            state.endTurn()
+            isInTurn = false
+        }
         do {
             try inOneTransaction(body)
         } catch {
@@ -62,7 +66,8 @@ extension C2Server {
                     try state.database.turn { () throws(StorageError) in
                         try participant.state.turn { () throws(StorageError) in
                             do {
-                                try body()
+                                let crew = crew
+                                try participant.gather(signing: { try crew.sign($0) }, body)
                             } catch let error as StorageError {
                                 throw error
                             } catch {

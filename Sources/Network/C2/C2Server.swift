@@ -65,6 +65,8 @@ public actor C2Server: Service {
     /// Who has come to belong in the present turn: ``turn(_:)``.
     var newMembers: [DeviceID] = []
     var isInTurn = false
+    /// Signs what a turn sends.
+    let crew: SigningCrew
     /// What could not be stored has to be forgotten first: when that is tried; `nil`: there is nothing such.
     var startsOverAt: Duration?
     private var nextLookAtOrders = Duration.zero
@@ -103,6 +105,7 @@ public actor C2Server: Service {
         time: Timekeeper = .monotonic
     ) {
         self.participant = participant
+        crew = SigningCrew(participant.key)
         self.state = state
         self.commands = commands
         self.access = access

@@ -13,9 +13,11 @@ extension C2State {
     ///
     /// - Throws: ``StorageError``.
     public func zones() throws(StorageError) -> [DeviceID: Set<String>] {
-        try database.read("SELECT observer, zone FROM serves", []).reduce(into: [:]) { all, row in
-            guard let id = row.unsigned(0), let zone = row.text(1) else { return }
-            all[DeviceID(id), default: []].insert(zone)
+        try once(\.zones) { () throws(StorageError) in
+            try database.read("SELECT observer, zone FROM serves", []).reduce(into: [:]) { all, row in
+                guard let id = row.unsigned(0), let zone = row.text(1) else { return }
+                all[DeviceID(id), default: []].insert(zone)
+            }
         }
     }
 
@@ -23,6 +25,7 @@ extension C2State {
     ///
     /// - Throws: ``StorageError``.
     public func set(zones: Set<String>, of observer: DeviceID) throws(StorageError) {
+        defer { wordHasChanged() }
         try database.transaction { connection throws(StorageError) in
             try connection.query("DELETE FROM serves WHERE observer = ?", .unsigned(observer.value))
             for zone in zones.sorted().prefix(Self.maximumZones) {
@@ -36,9 +39,13 @@ extension C2State {
     ///
     /// - Throws: ``StorageError``.
     public func eyes() throws(StorageError) -> [DeviceID: EyeKind] {
-        try database.read("SELECT observer, coalesce(set_to, told) FROM eyes", []).reduce(into: [:]) { all, row in
-            guard let id = row.unsigned(0), let kind = row.text(1).flatMap({ EyeKind(rawValue: $0) }) else { return }
-            all[DeviceID(id)] = kind
+        try once(\.eyes) { () throws(StorageError) in
+            try database.read("SELECT observer, coalesce(set_to, told) FROM eyes", []).reduce(into: [:]) { all, row in
+                guard let id = row.unsigned(0), let kind = row.text(1).flatMap({ EyeKind(rawValue: $0) }) else {
+                    return
+                }
+                all[DeviceID(id)] = kind
+            }
         }
     }
 
@@ -47,6 +54,7 @@ extension C2State {
     /// - Parameter kind: `nil` goes back to what the observer says.
     /// - Throws: ``StorageError``.
     public func set(eyes kind: EyeKind?, of observer: DeviceID) throws(StorageError) {
+        defer { wordHasChanged() }
         try database.query(
             """
             INSERT INTO eyes (observer, set_to) VALUES (?, ?) ON CONFLICT (observer) DO UPDATE SET set_to = excluded.set_to
@@ -57,6 +65,7 @@ extension C2State {
     ///
     /// - Throws: ``StorageError``.
     func told(eyes kinds: [String], by observer: DeviceID) throws(StorageError) {
+        defer { wordHasChanged() }
         let text = kinds.joined(separator: ",")
         try database.query(
             "INSERT INTO eyes (observer, told) VALUES (?, ?) ON CONFLICT (observer) DO UPDATE SET told = excluded.told",

@@ -1,5 +1,6 @@
 import SRUP
 import Storage
+import Synchronization
 
 /// What the server must not forget beside its counters: joins under way and whom the operator trusts as observer.
 ///
@@ -7,6 +8,8 @@ import Storage
 public final class C2State: Sendable {
     /// Where it is kept.
     public let database: Database
+    /// What the present turn has read; `nil`: there is none.
+    let word = Mutex<OperatorsWord?>(nil)
 
     /// A join under way, without its nonce: that is in memory only, and after a restart a new one is made.
     public struct Pending: Sendable, Hashable {
@@ -325,6 +328,7 @@ public final class C2State: Sendable {
     /// - Parameter name: the operator who decides.
     /// - Throws: ``StorageError``.
     public func askRemoval(of id: DeviceID, by name: String? = nil, now: Double) throws(StorageError) {
+        defer { wordHasChanged() }
         try database.transaction { connection throws(StorageError) in
             try connection.query("DELETE FROM trusted WHERE id = ?", .unsigned(id.value))
             try connection.query(
@@ -351,12 +355,14 @@ public final class C2State: Sendable {
     ///
     /// - Throws: ``StorageError``.
     public func trust(_ observer: DeviceID, now: Double) throws(StorageError) {
+        defer { wordHasChanged() }
         try database.query(
             "INSERT INTO trusted VALUES (?, ?) ON CONFLICT DO NOTHING", .unsigned(observer.value), .real(now))
     }
 
     /// - Throws: ``StorageError``.
     public func distrust(_ observer: DeviceID) throws(StorageError) {
+        defer { wordHasChanged() }
         try database.query("DELETE FROM trusted WHERE id = ?", .unsigned(observer.value))
     }
 
@@ -364,7 +370,11 @@ public final class C2State: Sendable {
     ///
     /// - Throws: ``StorageError``.
     public func trusted() throws(StorageError) -> [DeviceID] {
-        try database.query("SELECT id FROM trusted ORDER BY since, id").compactMap { $0.unsigned(0).map(DeviceID.init) }
+        try once(\.trusted) { () throws(StorageError) in
+            try database.query("SELECT id FROM trusted ORDER BY since, id").compactMap {
+                $0.unsigned(0).map(DeviceID.init)
+            }
+        }
     }
 
     // MARK: Identities that have ended

@@ -18,6 +18,11 @@ struct JoinBook: Sendable {
     }
 
     private(set) var entries: [DeviceID: Entry] = [:]
+    // What can be told from the entries, kept beside them so that no message has all of them looked through: change(_:_:).
+    private var waiting: Set<DeviceID> = []
+    private var asked: [Token: DeviceID] = [:]
+    private var byObserver: [DeviceID: Int] = [:]
+    private var byType: [String: Int] = [:]
     /// How often a device has failed lately, and when it did last.
     private var failures: [DeviceID: (count: Int, last: Duration)] = [:]
 
@@ -29,18 +34,44 @@ struct JoinBook: Sendable {
 
     subscript(device: DeviceID) -> Entry? { entries[device] }
 
+    /// Every change of an entry.
+    private mutating func change(_ device: DeviceID, _ body: (inout Entry?) -> Void) {
+        var entry = entries[device]
+        if let entry {
+            waiting.remove(device)
+            for ask in entry.join.asks { asked[ask.token] = nil }
+            if let named = entry.join.named { Self.count(-1, named, &byObserver) }
+            Self.count(-1, entry.join.type, &byType)
+        }
+        body(&entry)
+        entries[device] = entry
+        guard let entry else { return }
+        if entry.deadline == nil { waiting.insert(device) }
+        for ask in entry.join.asks { asked[ask.token] = device }
+        if let named = entry.join.named { Self.count(1, named, &byObserver) }
+        Self.count(1, entry.join.type, &byType)
+    }
+
+    private static func count<Key>(_ more: Int, _ key: Key, _ counts: inout [Key: Int]) {
+        let sum = counts[key, default: 0] + more
+        counts[key] = sum > 0 ? sum : nil
+    }
+
     /// Why there is no place for a join; `nil` when there is one.
     ///
     /// - Parameter observer: whom the device has named.
     func problem(
         _ device: DeviceID, _ observer: DeviceID?, type: String, _ limits: C2Rules.Limits
     ) -> String? {
-        let others = entries.values.filter { $0.join.device != device }
-        if others.count >= limits.joins { return "too many joins are under way" }
-        if let observer, others.count(where: { $0.join.named == observer }) >= limits.joinsByOneObserver {
+        // The join that this one takes the place of does not count.
+        let own = entries[device]?.join
+        if entries.count - (own == nil ? 0 : 1) >= limits.joins { return "too many joins are under way" }
+        if let observer,
+            byObserver[observer, default: 0] - (own?.named == observer ? 1 : 0) >= limits.joinsByOneObserver
+        {
             return "too many joins wait for the observer \(observer)"
         }
-        if others.count(where: { $0.join.type == type }) >= limits.joinsOfOneType {
+        if byType[type, default: 0] - (own?.type == type ? 1 : 0) >= limits.joinsOfOneType {
             return "too many joins of type \(type) are under way"
         }
         return nil
@@ -50,8 +81,9 @@ struct JoinBook: Sendable {
     mutating func wait(
         _ join: C2State.Pending, began: Duration, notBefore: Duration, candidates: Set<DeviceID>
     ) {
-        entries[join.device] = Entry(
-            join: join, began: began, deadline: nil, notBefore: notBefore, candidates: candidates)
+        change(join.device) {
+            $0 = Entry(join: join, began: began, deadline: nil, notBefore: notBefore, candidates: candidates)
+        }
     }
 
     /// Other observers may look at a device from now on.
@@ -59,23 +91,31 @@ struct JoinBook: Sendable {
 
     /// Notes that a join's try has begun.
     mutating func look(_ join: C2State.Pending, until deadline: Duration) {
-        entries[join.device]?.join = join
-        entries[join.device]?.deadline = deadline
+        change(join.device) {
+            $0?.join = join
+            $0?.deadline = deadline
+        }
     }
 
     /// Notes what observers have said in the present try.
-    mutating func note(_ join: C2State.Pending) { entries[join.device]?.join = join }
+    mutating func note(_ join: C2State.Pending) { change(join.device) { $0?.join = join } }
 
     /// Back to waiting, for another try.
     mutating func wait(again join: C2State.Pending, notBefore: Duration) {
-        entries[join.device]?.join = join
-        entries[join.device]?.join.asks = []
-        entries[join.device]?.deadline = nil
-        entries[join.device]?.notBefore = notBefore
+        change(join.device) {
+            $0?.join = join
+            $0?.join.asks = []
+            $0?.deadline = nil
+            $0?.notBefore = notBefore
+        }
     }
 
     @discardableResult
-    mutating func remove(_ device: DeviceID) -> C2State.Pending? { entries.removeValue(forKey: device)?.join }
+    mutating func remove(_ device: DeviceID) -> C2State.Pending? {
+        guard let join = entries[device]?.join else { return nil }
+        change(device) { $0 = nil }
+        return join
+    }
 
     /// The join whose turn it is with an observer: of those that may go on, whoever has failed least, then who has been
     /// looked at least, then who asked first. Roll calls come after all others.
@@ -84,8 +124,8 @@ struct JoinBook: Sendable {
     func next(
         for observer: DeviceID, at now: Duration, isReady: (Entry) -> Bool
     ) -> Entry? {
-        entries.values.filter {
-            $0.deadline == nil && $0.notBefore <= now && $0.candidates.contains(observer) && isReady($0)
+        waiting.compactMap { entries[$0] }.filter {
+            $0.notBefore <= now && $0.candidates.contains(observer) && isReady($0)
         }.min { rank($0, now) < rank($1, now) }
     }
 
@@ -98,7 +138,7 @@ struct JoinBook: Sendable {
 
     /// The observers that joins wait for.
     var awaited: Set<DeviceID> {
-        entries.values.lazy.filter { $0.deadline == nil }.reduce(into: []) { $0.formUnion($1.candidates) }
+        waiting.reduce(into: []) { all, device in all.formUnion(entries[device]?.candidates ?? []) }
     }
 
     /// The joins that an observer is to look at, or may be.
@@ -111,9 +151,10 @@ struct JoinBook: Sendable {
 
     /// The join of which a request to an observer is still open in its present try.
     func join(asking observer: DeviceID, _ token: Token) -> Entry? {
-        entries.values.first { entry in
-            entry.deadline != nil && entry.join.open.contains { $0.token == token && $0.observer == observer }
-        }
+        guard let entry = asked[token].flatMap({ entries[$0] }), entry.deadline != nil,
+            entry.join.open.contains(where: { $0.token == token && $0.observer == observer })
+        else { return nil }
+        return entry
     }
 
     /// How many roll calls are under way.

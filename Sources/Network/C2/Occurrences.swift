@@ -158,7 +158,7 @@ extension C2Server {
         why: String? = nil, by name: String? = nil, observer: DeviceID? = nil
     ) {
         do {
-            let type = try type ?? participant.state.peer(device)?.type
+            let type = try type ?? participant.state.type(of: device)
             let number = try state.note(
                 kind, device, type: type?.withoutControls, ending, why: why, by: name, observer: observer,
                 now: participant.wallClock())
@@ -171,7 +171,7 @@ extension C2Server {
 
     /// The policy that a device comes in by.
     func policy(for device: DeviceID) -> JoinPolicy {
-        rules.policy(for: ((try? participant.state.peer(device))?.flatMap(\.type)) ?? "")
+        rules.policy(for: (try? participant.state.type(of: device)) ?? "")
     }
 }
 

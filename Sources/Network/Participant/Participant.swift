@@ -59,7 +59,7 @@ public final class Participant: Sendable {
         }
     }
 
-    /// Signs, stores and publishes a message.
+    /// Signs, stores and publishes a message; within ``gather(signing:_:)`` at its end.
     ///
     /// - Parameter answering: the open request that this message ends; without it nothing is sent.
     /// - Parameter membership: the peer's from now on, stored together with the message.
@@ -70,27 +70,49 @@ public final class Participant: Sendable {
         answering: ParticipantStore.Request.Kind? = nil, membership: ParticipantStore.MembershipChange? = nil,
         opening: ParticipantStore.Request? = nil
     ) throws {
-        let entry = try state.enqueue(
+        let entry = try state.number(
             to: peer, topic: topic, answering: answering.map { (token, $0) }, membership: membership, opening: opening,
             now: wallClock()
         ) { sequence, version in
-            let message = Message(version: version, sequence: sequence, sender: id, token: token, body: body)
-            return try message.signed(with: key).bytes
+            try writing(Message(version: version, sequence: sequence, sender: id, token: token, body: body))
         }
         logger.debug("sent \(body.type) to \(peer)")
-        publish(entry)
+        if let entry { publish(entry) }
     }
 
-    /// Signs, stores and publishes a message to all members of a group of our own.
+    /// Signs, stores and publishes a message to all members of a group of our own; within ``gather(signing:_:)`` at its end.
     ///
     /// - Throws: ``StorageError``, ``ParticipantError``.
     public func send(_ body: Body, to group: GroupID, token: Token) throws {
-        let entry = try state.enqueue(to: group, of: id, now: wallClock()) { sequence in
-            let message = Message(version: .preferred, sequence: sequence, sender: id, token: token, body: body)
-            return try message.signed(with: key).bytes
+        let entry = try state.number(to: group, of: id, now: wallClock()) { sequence in
+            try writing(Message(version: .preferred, sequence: sequence, sender: id, token: token, body: body))
         }
         logger.debug("sent \(body.type) to the group \(group)")
-        publish(entry)
+        if let entry { publish(entry) }
+    }
+
+    private func writing(_ message: Message) throws -> ParticipantStore.Writing {
+        state.hasBook
+            ? .unsigned(try UnsignedMessage(message, for: key)) : .whole(try message.signed(with: key).bytes)
+    }
+
+    /// For who has begun a turn of the store (``ParticipantStore/turn(_:)``) on this thread: what `body` sends has its number at
+    /// once, but is signed with all else at the end. Lines of the audit log, which take messages, are written then, too.
+    ///
+    /// - Parameter signing: makes the signatures of all messages, in their order.
+    /// - Throws: what `body` and `signing` throw, ``StorageError``: the turn must fail.
+    public func gather(
+        signing: @escaping @Sendable ([UnsignedMessage]) throws -> [SignedMessage], _ body: () throws -> Void
+    ) throws {
+        state.openBook(signing: signing)
+        do {
+            try body()
+            for error in try state.writeUp() { causedLog.log(.error, about: "the state file", "\(error)") }
+        } catch {
+            _ = state.closeBook()
+            throw error
+        }
+        for entry in state.closeBook() { publish(entry) }
     }
 
     private func publish(_ entry: ParticipantStore.Outgoing) {

@@ -144,8 +144,8 @@ import Testing
                     .integer(Int64(1000 + number % 100)), .blob([1]), .blob(EvidenceHash.none), .blob(filler))
             }
         }
-        for number in 1...70 { try ask(store, .response(.actionFail), UInt64(number), DeviceID(8)) }
-        #expect(try count(store, "line IS NULL") <= 4096 + 70)
+        for number in 1...260 { try ask(store, .response(.actionFail), UInt64(number), DeviceID(8)) }
+        #expect(try count(store, "line IS NULL") <= 4096 + 260)
         #expect(try count(store, "line IS NULL AND subject = 7") == 1)
     }
 

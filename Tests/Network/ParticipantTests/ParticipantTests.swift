@@ -157,6 +157,144 @@ private final class Keeping: MessageLink {
         #expect(!peer.isJoined && peer.admission == nil && peer.lastAnswer == second)
         #expect(peer.type == "sensor" && peer.key != nil, "it is still known")
     }
+
+    // MARK: Many in one turn
+
+    private struct NoRoom: Error {}
+
+    /// What `body` does as one turn of the store, and what was published then.
+    private func turn(
+        _ participant: Participant, signing: @escaping @Sendable ([UnsignedMessage]) throws -> [SignedMessage],
+        _ body: () throws -> Void
+    ) throws -> [SignedMessage] {
+        participant.afterwards.hold()
+        var failure: (any Error)?
+        do {
+            try participant.state.turn { () throws(StorageError) in
+                do {
+                    try participant.gather(signing: signing, body)
+                } catch {
+                    failure = error
+                    throw .cannotOpen(path: "", why: "")
+                }
+            }
+        } catch {
+            participant.afterwards.discard()
+            throw failure ?? error
+        }
+        #expect(link.published.withLock { $0.isEmpty })
+        participant.afterwards.release()
+        return try link.published.withLock { published in
+            defer { published = [] }
+            return try published.map { try SignedMessage(parsing: $0.payload) }
+        }
+    }
+
+    private static let signing: @Sendable ([UnsignedMessage]) throws -> [SignedMessage] = { messages in
+        try messages.map { try $0.signed(with: keys[0]) }
+    }
+
+    @Test func whatATurnSendsIsSignedTogetherInItsOrder() throws {
+        let participant = try participant()
+        let calls = Mutex<[Int]>([])
+        let sent = try turn(
+            participant,
+            signing: { messages in
+                calls.withLock { $0.append(messages.count) }
+                return try Self.signing(messages)
+            }
+        ) {
+            for number in 0..<5 as Range<UInt8> {
+                try participant.send(.action(number), to: server, on: .member(server), token: .random())
+            }
+            // It has its number, and is not to be seen yet.
+            #expect(try participant.state.peer(server)?.lastSent.value == 80)
+            #expect(try participant.state.isAllConfirmed())
+        }
+        #expect(calls.withLock { $0 } == [5])
+        #expect(sent.map(\.message.body) == (0..<5 as Range<UInt8>).map { .action($0) })
+        #expect(sent.map(\.message.sequence.value) == [16, 32, 48, 64, 80])
+        let key = try Self.keys[0].publicKey
+        #expect(sent.allSatisfy { $0.isSigned(by: key) })
+        #expect(try participant.state.unconfirmed(now: 1000).map(\.payload) == sent.map(\.bytes))
+        // Afterwards each is sent at once again.
+        try participant.send(.activate, to: server, on: .member(server), token: .random())
+        #expect(link.published.withLock { $0.count } == 1)
+    }
+
+    @Test func aTurnThatCannotBeSignedHasNotHappened() throws {
+        let participant = try participant()
+        #expect(throws: NoRoom.self) {
+            _ = try turn(participant, signing: { _ in throw NoRoom() }) {
+                try participant.send(.activate, to: server, on: .member(server), token: .random())
+            }
+        }
+        #expect(try participant.state.peer(server) == nil && participant.state.isAllConfirmed())
+        let sent = try turn(participant, signing: Self.signing) {
+            try participant.send(.activate, to: server, on: .member(server), token: .random())
+        }
+        #expect(sent.map(\.message.sequence.value) == [16])
+    }
+
+    @Test func aBodyThatCannotBeWrittenTakesNoNumberOfATurnEither() throws {
+        let participant = try participant()
+        let sent = try turn(participant, signing: Self.signing) {
+            #expect(throws: ParticipantError.self) {
+                try participant.send(
+                    .data(id: Array(repeating: 1, count: 65_300), value: []), to: server, on: .member(server),
+                    token: .random())
+            }
+            try participant.send(.activate, to: server, on: .member(server), token: .random())
+        }
+        #expect(sent.map(\.message.sequence.value) == [16])
+    }
+
+    @Test func theLinesOfATurnStandInTheirOrderAmongItsMessages() throws {
+        let participant = try participant()
+        try participant.state.keepEvidence(of: id, key: participant.key, now: 1000)
+        let (first, second) = (Token.random(), Token.random())
+        _ = try turn(participant, signing: Self.signing) {
+            try participant.send(.response(.joinFail), to: server, on: .member(server), token: first)
+            participant.audit("not joined", "the first", about: server)
+            try participant.send(.response(.joinSuccess), to: server, on: .member(server), token: second)
+            participant.audit("joined", "the second", about: server)
+        }
+        #expect(
+            try participant.state.auditLog(last: 2, about: server).map(\.event) == ["joined", "not joined"])
+        #expect(
+            try participant.state.hasLine("not joined", with: first)
+                && participant.state.hasLine("joined", with: second))
+        #expect(try !participant.state.hasLine("joined", with: first))
+    }
+
+    @Test func aLineThatCannotBeWrittenTakesNoMessageWithIt() throws {
+        let participant = try participant()
+        try participant.state.keepEvidence(of: id, key: participant.key, now: 1000)
+        try participant.state.database.query(
+            """
+            CREATE TRIGGER refuse BEFORE INSERT ON audit WHEN new.event = 'joined'
+            BEGIN SELECT RAISE(ABORT, 'no more lines'); END
+            """)
+        let sent = try turn(participant, signing: Self.signing) {
+            try participant.send(.activate, to: server, on: .member(server), token: .random())
+            participant.audit("joined", "", about: server)
+            try participant.send(.joinRequest, to: server, on: .member(server), token: .random())
+            participant.audit("left", "", about: server)
+        }
+        #expect(sent.map(\.message.body) == [.activate, .joinRequest])
+        #expect(try participant.state.auditLog(last: 1).map(\.event) == ["left"])
+    }
+
+    @Test func whatIsSentToAnIdentityThatEndsInTheSameTurnDoesNotWait() throws {
+        let participant = try participant()
+        let sent = try turn(participant, signing: Self.signing) {
+            try participant.send(.terminateCommand, to: server, on: .member(server), token: .random())
+            try participant.state.erase(server)
+            try participant.send(.activate, to: id, on: .member(id), token: .random())
+        }
+        #expect(sent.map(\.message.body) == [.terminateCommand, .activate])
+        #expect(try participant.state.unconfirmed(now: 1000).map(\.topic) == [Topic.member(id).description])
+    }
 }
 
 @Suite struct StoreLimitTests {

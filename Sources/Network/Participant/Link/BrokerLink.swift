@@ -49,9 +49,8 @@ public enum BrokerEvent: Sendable {
 
 /// The connection to the broker: MQTT 3.1.1 over TLS with a client certificate, QoS 1 both ways.
 ///
-/// It connects, subscribes, and after a loss does both again with a backoff that doubles from half a second to a
-/// minute, each time shortened at random by up to half, so that a thousand devices do not come back at once. The session
-/// is persistent: what is published to us while we are away, the broker keeps.
+/// It connects, subscribes, and after a loss does both again, soon and then later and later (``RetryPace``). The session is
+/// persistent: what is published to us while we are away, the broker keeps.
 ///
 /// libmosquitto runs on one thread of this link's own. Events come through ``events``; when their reader is slow, the
 /// thread waits, and with it the broker: nothing is dropped and nothing piles up.
@@ -101,7 +100,8 @@ public final class BrokerLink: Service, Sendable {
     ///   - clientID: names the persistent session at the broker; must be unique there.
     ///   - subscriptions: topic filters to hold from the start.
     ///   - isPersistent: whether the broker keeps what comes while we are away.
-    ///   - isDeafToItself: what we publish is not sent back to us, though we read that topic, too. It takes MQTT 5.
+    ///   - isDeafToItself: for a server: what we publish is not sent back to us, though we read that topic, too (it takes
+    ///     MQTT 5); and after a loss we come back before those who wait for us.
     /// - Throws: ``BrokerLinkError`` when a certificate or key file cannot be used.
     public init(
         _ address: BrokerAddress, clientID: String, subscriptions: [String], logger: Logger,
@@ -238,7 +238,7 @@ public final class BrokerLink: Service, Sendable {
             guard level == MOSQ_LOG_ERR, let context, let text else { return }
             BrokerLink.of(context).lastError.withLock { $0 = String(cString: text) }
         }
-        var delay = Self.firstDelay
+        var pace = RetryPace(isAwaited: isDeafToItself)
         var hasTried = false
         while !isStopping {
             lastError.withLock { $0 = "" }
@@ -271,14 +271,12 @@ public final class BrokerLink: Service, Sendable {
             if isStopping { break }
             if state.withLock({ $0.isRenewing }) {
                 events.send(.disconnected("the connection is made anew with the renewed certificate"))
-                delay = Self.firstDelay
+                pace.reset()
                 continue
             }
-            if wasConnected && ContinuousClock.now - start > .seconds(10) { delay = Self.firstDelay }
+            if wasConnected && ContinuousClock.now - start > .seconds(10) { pace.reset() }
             events.send(.disconnected(explanation(code, systemError)))
-            let jittered = delay * Double.random(in: 0.5...1)
-            wakeUp.wait(atMost: .seconds(jittered))
-            delay = min(delay * 2, Self.longestDelay)
+            wakeUp.wait(atMost: .seconds(pace.next() * Double.random(in: 0.5...1)))
         }
         mosquitto_loop(pointer, 0, 1)
         state.withLock { $0.hasEnded = true }
@@ -298,9 +296,6 @@ public final class BrokerLink: Service, Sendable {
 
     /// So many messages may be on their way to us at once.
     private static let inflight: Int32 = 256
-
-    private static let firstDelay = 0.5
-    private static let longestDelay = 60.0
 
     private static func of(_ context: UnsafeMutableRawPointer?) -> BrokerLink {
         // The thread holds a reference for as long as callbacks can come.

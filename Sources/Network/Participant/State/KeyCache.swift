@@ -5,8 +5,8 @@ import Synchronization
 /// message.
 final class KeyCache: Sendable {
     private let keys = Mutex<[String: PublicKey]>([:])
-    /// A key takes some 4 KiB with its contexts: 16 MiB at most, where so many peers are at work.
-    private static let maximum = 4096
+    /// A key takes some 4 KiB with its contexts: 48 MiB at most, where so many peers are at work.
+    private static let maximum = 12_288
 
     /// The key in `pem`; `nil` when it is none.
     func key(_ pem: String) -> PublicKey? {

@@ -33,18 +33,24 @@ extension ParticipantStore {
     public func audit(
         _ event: String, _ detail: String, about subject: DeviceID? = nil, by name: String? = nil, now: Double
     ) throws(StorageError) {
+        let line = AuditEntry(event: event, detail: detail, subject: subject, by: name, now: now)
+        if takeDown(.line(line)) { return }
         try database.transaction { connection throws(StorageError) in
-            guard try !Self.isChained(connection) else {
-                return try Self.append(event, detail, about: subject, by: name, now: now, connection)
-            }
-            try connection.query(
-                "INSERT INTO audit (time, event, detail, subject, operator) VALUES (?, ?, ?, ?, ?)", .real(now),
-                .text(event), .text(detail), subject.map { .unsigned($0.value) } ?? .null,
-                name.map { .text($0) } ?? .null)
-            try connection.query(
-                "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?",
-                .integer(Int64(Self.maximumAuditLines)))
+            var chain = ChainEnd()
+            try Self.write(line, &chain, connection)
         }
+    }
+
+    static func write(
+        _ line: AuditEntry, _ chain: inout ChainEnd, _ connection: Connection
+    ) throws(StorageError) {
+        if try chain.isChained(connection) { return try append(line, &chain, connection) }
+        try connection.query(
+            "INSERT INTO audit (time, event, detail, subject, operator) VALUES (?, ?, ?, ?, ?)", .real(line.now),
+            .text(line.event), .text(line.detail), line.subject.map { .unsigned($0.value) } ?? .null,
+            line.by.map { .text($0) } ?? .null)
+        try connection.query(
+            "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", .integer(Int64(maximumAuditLines)))
     }
 
     /// The newest lines of the audit log, newest first.

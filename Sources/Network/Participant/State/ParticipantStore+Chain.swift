@@ -101,21 +101,43 @@ extension ParticipantStore {
         _ event: String, _ detail: String, about subject: DeviceID?, by name: String?, now: Double,
         _ connection: Connection
     ) throws(StorageError) {
-        let last = try newest(connection)
-        let open = try open(for: event, about: subject, connection)
+        var chain = ChainEnd()
+        try append(AuditEntry(event: event, detail: detail, subject: subject, by: name, now: now), &chain, connection)
+    }
+
+    /// Where the chain ends, for who adds several lines in one transaction.
+    struct ChainEnd {
+        private var isChained: Bool?
+        fileprivate var last: (number: UInt64, hash: [UInt8])?
+
+        mutating func isChained(_ connection: Connection) throws(StorageError) -> Bool {
+            if let isChained { return isChained }
+            let found = try ParticipantStore.isChained(connection)
+            isChained = found
+            return found
+        }
+    }
+
+    static func append(
+        _ new: AuditEntry, _ chain: inout ChainEnd, _ connection: Connection
+    ) throws(StorageError) {
+        let last = if let last = chain.last { last } else { try newest(connection) }
+        let open = try open(for: new.event, about: new.subject, connection)
         let line = EvidenceLine(
-            number: last.number + 1, milliseconds: milliseconds(now), event: event, detail: detail, subject: subject,
-            by: name, salt: salt(), messages: open.map(\.part))
+            number: last.number + 1, milliseconds: milliseconds(new.now), event: new.event, detail: new.detail,
+            subject: new.subject, by: new.by, salt: salt(), messages: open.map(\.part))
+        let hash = line.hash(after: last.hash)
         try connection.query(
             """
             INSERT INTO audit (id, time, event, detail, subject, operator, salt, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            """, .unsigned(line.number), .real(Double(line.milliseconds) / 1000), .text(event), .text(detail),
-            subject.map { .unsigned($0.value) } ?? .null, name.map { .text($0) } ?? .null, .blob(line.salt),
-            .blob(line.hash(after: last.hash)))
+            """, .unsigned(line.number), .real(Double(line.milliseconds) / 1000), .text(new.event), .text(new.detail),
+            new.subject.map { .unsigned($0.value) } ?? .null, new.by.map { .text($0) } ?? .null, .blob(line.salt),
+            .blob(hash))
         for message in open {
             try connection.query(
                 "UPDATE evidence SET line = ? WHERE id = ?", .unsigned(line.number), .integer(message.row))
         }
+        chain.last = (line.number, hash)
     }
 
     /// The last line, or what is before the first one.

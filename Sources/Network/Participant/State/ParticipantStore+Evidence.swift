@@ -79,7 +79,7 @@ extension ParticipantStore {
     /// After how many seconds no line will come any more.
     private static let longestWait = 86400.0
     /// After how many messages all are looked at.
-    private static let sweepEvery: Int64 = 64
+    private static let sweepEvery: Int64 = 256
 
     /// Whether a line of this event has a message of our own with this token beside it.
     ///
@@ -138,12 +138,15 @@ extension ParticipantStore {
     /// Keeps a message of our own, in the transaction of its number.
     ///
     /// - Parameter peer: `nil` for a group's.
-    func keepOwn(_ bytes: [UInt8], to peer: DeviceID?, now: Double, _ connection: Connection) throws(StorageError) {
-        guard let own = evidenceKeeper, let message = try? SignedMessage(parsing: bytes).message else { return }
+    func keepOwn(
+        _ signed: SignedMessage, to peer: DeviceID?, now: Double, _ connection: Connection
+    ) throws(StorageError) {
+        guard let own = evidenceKeeper else { return }
+        let message = signed.message
         var subject = peer?.value
         if case .observationRequest(let device, _) = message.body { subject = device.value }
         try Self.insert(
-            bytes, message.token, EvidenceKind(message.body), about: subject, key: own.digest, isOurs: true, now,
+            signed.bytes, message.token, EvidenceKind(message.body), about: subject, key: own.digest, isOurs: true, now,
             connection)
     }
 

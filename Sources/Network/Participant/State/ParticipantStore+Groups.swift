@@ -90,8 +90,20 @@ extension ParticipantStore {
     func enqueue(
         to group: GroupID, of server: DeviceID, now: Double, _ make: (SequenceNumber) throws -> [UInt8]
     ) throws -> Outgoing {
+        guard let outgoing = try number(to: group, of: server, now: now, { .whole(try make($0)) }) else {
+            throw ParticipantError.cannotWrite("it was put off")
+        }
+        return outgoing
+    }
+
+    /// As ``number(to:topic:answering:membership:opening:now:_:)``, for a message to a group of our own.
+    ///
+    /// - Throws: ``StorageError``, ``ParticipantError``.
+    func number(
+        to group: GroupID, of server: DeviceID, now: Double, _ make: (SequenceNumber) throws -> Writing
+    ) throws -> Outgoing? {
         let outcome = try database.transaction {
-            connection throws(StorageError) -> Result<Outgoing, ParticipantError> in
+            connection throws(StorageError) -> Result<Outgoing?, ParticipantError> in
             try connection.query(
                 "INSERT INTO groups (server, id) VALUES (?, ?) ON CONFLICT DO NOTHING", .unsigned(server.value),
                 .text(group.text))
@@ -102,21 +114,17 @@ extension ParticipantStore {
             guard let next, let number = Int64(exactly: next.value) else {
                 return .failure(.sequenceExhausted(server))
             }
-            let payload: [UInt8]
+            let writing: Writing
             do {
-                payload = try make(next)
+                writing = try make(next)
             } catch {
                 return .failure(.cannotWrite(String(describing: error)))
             }
             try connection.query(
                 "UPDATE groups SET sent = ? WHERE server = ? AND id = ?", .integer(number), .unsigned(server.value),
                 .text(group.text))
-            try keepOwn(payload, to: nil, now: now, connection)
-            let topic = Topic.group(group).description
-            let inserted = try connection.query(
-                "INSERT INTO outbox (topic, payload, created) VALUES (?, ?, ?) RETURNING id", .text(topic),
-                .blob(payload), .real(now))
-            return .success(Outgoing(id: inserted.first?.integer(0) ?? 0, topic: topic, payload: payload))
+            return .success(
+                try write(writing, to: nil, topic: Topic.group(group).description, now: now, connection))
         }
         return try outcome.get()
     }

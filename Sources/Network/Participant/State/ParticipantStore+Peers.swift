@@ -79,6 +79,24 @@ extension ParticipantStore {
         .compactMap { row in row.text(0).map { ($0, Int(row.integer(1) ?? 0)) } }
     }
 
+    /// Those of some identities that belong.
+    ///
+    /// - Throws: ``StorageError``.
+    public func members(among ids: [DeviceID]) throws(StorageError) -> Set<DeviceID> {
+        var members: Set<DeviceID> = []
+        // In pieces, so that there are few statements to be kept, whatever the number.
+        for start in Swift.stride(from: 0, to: ids.count, by: Self.membersAtOnce) {
+            let piece = ids[start..<min(start + Self.membersAtOnce, ids.count)].map { Value.unsigned($0.value) }
+            let rows = try database.read(
+                "SELECT id FROM peers WHERE joined = 1 AND id IN (\(piece.map { _ in "?" }.joined(separator: ",")))",
+                piece)
+            members.formUnion(rows.compactMap { $0.unsigned(0).map(DeviceID.init) })
+        }
+        return members
+    }
+
+    private static let membersAtOnce = 64
+
     /// Keeps what a peer has answered to an ID_REQUEST.
     ///
     /// - Throws: ``StorageError``.

@@ -16,6 +16,8 @@ public final class ParticipantStore: Sendable {
     private let keys = KeyCache()
     /// Who signs the audit log, where it is evidence.
     let keeper = Mutex<EvidenceKeeper?>(nil)
+    /// What is written at the end of a turn; `nil`: all is written at once.
+    let book = Mutex<TurnBook?>(nil)
 
     /// - Parameter use: ``Database/Use/look`` for who only reports.
     /// - Throws: ``StorageError``.
@@ -153,6 +155,13 @@ public final class ParticipantStore: Sendable {
         try peers(where: "id = ?", [.unsigned(id.value)]).first
     }
 
+    /// The device type that the key service has told of a peer; `nil` when it has not, too.
+    ///
+    /// - Throws: ``StorageError``.
+    public func type(of id: DeviceID) throws(StorageError) -> String? {
+        try database.read("SELECT type FROM peers WHERE id = ?", [.unsigned(id.value)]).first?.text(0)
+    }
+
     /// - Throws: ``StorageError``.
     public func joinedPeers() throws(StorageError) -> [Peer] { try peers(where: "joined = 1", []) }
 
@@ -232,7 +241,9 @@ public final class ParticipantStore: Sendable {
             try connection.query("DELETE FROM peers WHERE id = ?", .unsigned(id.value))
             try connection.query(
                 "DELETE FROM requests WHERE peer = ? OR subject = ?", .unsigned(id.value), .unsigned(id.value))
-            try connection.query("DELETE FROM outbox WHERE topic = ?", .text(Topic.member(id).description))
+            let topic = Topic.member(id).description
+            try connection.query("DELETE FROM outbox WHERE topic = ?", .text(topic))
+            _ = takeDown(.ended(topic: topic))
         }
     }
 
@@ -267,10 +278,10 @@ public final class ParticipantStore: Sendable {
         now: Double? = nil, proof: (signed: SignedMessage, key: PublicKey)? = nil
     ) throws(StorageError) -> SequenceNumber? {
         try database.transaction { connection throws(StorageError) in
-            try Self.insertPeer(id, connection)
             let row = try connection.query("SELECT received FROM peers WHERE id = ?", .unsigned(id.value)).first
             let last = SequenceNumber(row?.unsigned(0) ?? 0)
             guard sequence > last else { return last }
+            if row == nil { try Self.insertPeer(id, connection) }
             try connection.query(
                 "UPDATE peers SET received = ?, version = ?, heard = coalesce(?, heard) WHERE id = ?",
                 .unsigned(sequence.value), .integer(Int64(version.rawValue)), now.map { .real($0) } ?? .null,
@@ -283,7 +294,11 @@ public final class ParticipantStore: Sendable {
                 }
                 try Self.insert(opening, connection)
             }
-            if let proof { try keep(proof.signed, key: proof.key, now: now ?? 0, connection) }
+            if let proof, isKeepingEvidence,
+                !takeDown(.taken(proof.signed, key: proof.key, now: now ?? 0))
+            {
+                try keep(proof.signed, key: proof.key, now: now ?? 0, connection)
+            }
             return nil
         }
     }
@@ -314,24 +329,46 @@ public final class ParticipantStore: Sendable {
         membership: MembershipChange? = nil, opening: Request? = nil, now: Double,
         _ make: (SequenceNumber, ProtocolVersion) throws -> [UInt8]
     ) throws -> Outgoing {
+        let outgoing = try number(
+            to: peer, topic: topic, answering: answering, membership: membership, opening: opening, now: now
+        ) { .whole(try make($0, $1)) }
+        guard let outgoing else { throw ParticipantError.cannotWrite("it was put off") }
+        return outgoing
+    }
+
+    /// A message when its number is taken.
+    enum Writing: Sendable {
+        /// With its signature.
+        case whole([UInt8])
+        /// For ``TurnBook``.
+        case unsigned(UnsignedMessage)
+    }
+
+    /// The same for a message that may be signed later.
+    ///
+    /// - Returns: `nil` when it is written at the end of the turn.
+    func number(
+        to peer: DeviceID, topic: Topic, answering: (token: Token, kind: Request.Kind)?, membership: MembershipChange?,
+        opening: Request?, now: Double, _ make: (SequenceNumber, ProtocolVersion) throws -> Writing
+    ) throws -> Outgoing? {
         let outcome = try database.transaction {
-            connection throws(StorageError) -> Result<Outgoing, ParticipantError> in
+            connection throws(StorageError) -> Result<Outgoing?, ParticipantError> in
             if let answering {
                 let open = try connection.query(
                     "SELECT 1 FROM requests WHERE token = ? AND kind = ? AND peer = ?",
                     .blob(answering.token.bytes), .text(answering.kind.rawValue), .unsigned(peer.value))
                 guard !open.isEmpty else { return .failure(.alreadyAnswered) }
             }
-            try Self.insertPeer(peer, connection)
             let row = try connection.query(
                 "SELECT sent, received, version FROM peers WHERE id = ?", .unsigned(peer.value)
             ).first
+            if row == nil { try Self.insertPeer(peer, connection) }
             let last = SequenceNumber(max(row?.unsigned(0) ?? 0, row?.unsigned(1) ?? 0))
             guard let next = last.advanced(by: Self.stride) else { return .failure(.sequenceExhausted(peer)) }
             let version = row?.integer(2).flatMap { ProtocolVersion(rawValue: UInt8(truncatingIfNeeded: $0)) }
-            let payload: [UInt8]
+            let writing: Writing
             do {
-                payload = try make(next, version ?? .preferred)
+                writing = try make(next, version ?? .preferred)
             } catch {
                 return .failure(.cannotWrite(String(describing: error)))
             }
@@ -342,13 +379,25 @@ public final class ParticipantStore: Sendable {
             try connection.query(
                 "UPDATE peers SET sent = ? WHERE id = ?", .unsigned(next.value), .unsigned(peer.value))
             if let membership { try Self.apply(membership, to: peer, connection) }
-            try keepOwn(payload, to: peer, now: now, connection)
-            let inserted = try connection.query(
-                "INSERT INTO outbox (topic, payload, created) VALUES (?, ?, ?) RETURNING id", .text(topic.description),
-                .blob(payload), .real(now))
-            return .success(Outgoing(id: inserted.first?.integer(0) ?? 0, topic: topic.description, payload: payload))
+            return .success(try write(writing, to: peer, topic: topic.description, now: now, connection))
         }
         return try outcome.get()
+    }
+
+    /// - Returns: `nil` when it is written at the end of the turn.
+    func write(
+        _ writing: Writing, to peer: DeviceID?, topic: String, now: Double, _ connection: Connection
+    ) throws(StorageError) -> Outgoing? {
+        switch writing {
+        case .whole(let bytes):
+            if isKeepingEvidence, let signed = try? SignedMessage(parsing: bytes) {
+                try keepOwn(signed, to: peer, now: now, connection)
+            }
+            return try Self.insertOutgoing(bytes, topic: topic, now: now, connection)
+        case .unsigned(let message):
+            _ = takeDown(.sent(message, to: peer, topic: topic, now: now))
+            return nil
+        }
     }
 
     private static func apply(

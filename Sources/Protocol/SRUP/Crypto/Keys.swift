@@ -13,6 +13,7 @@ private final class KeyBox: @unchecked Sendable {
     private let digest: OpaquePointer
     private let operation: OpaquePointer
     private var encryption: OpaquePointer?
+    private var known: [UInt8]?
 
     /// Takes over `key`'s reference, also when it throws.
     init(_ key: OpaquePointer, initialise: (OpaquePointer) -> Int32) throws(CryptoError) {
@@ -64,6 +65,22 @@ private final class KeyBox: @unchecked Sendable {
         EVP_MD_CTX_free(digest)
         EVP_MD_free(digestAlgorithm)
         EVP_PKEY_free(key)
+    }
+
+    /// SHA-256 of the public half's SubjectPublicKeyInfo (DER). OpenSSL writes that anew each time, which takes as long as checking
+    /// a signature.
+    func keyDigest() -> [UInt8] {
+        contexts.withLock { _ in
+            if let known { return known }
+            var der: UnsafeMutablePointer<UInt8>?
+            let count = i2d_PUBKEY(key, &der)
+            guard count > 0, let der else { return [] }
+            defer { srup_free(der) }
+            var digest = [UInt8](repeating: 0, count: 32)
+            _ = SHA256(der, Int(count), &digest)
+            known = digest
+            return digest
+        }
     }
 
     /// Lends a context for RSAES-PKCS1-v1_5 encryption, made at the first use.
@@ -197,17 +214,7 @@ public struct PublicKey: Sendable, Hashable {
     }
 
     /// The same, 32 bytes.
-    public var digest: [UInt8] {
-        withOpenSSL { key in
-            var der: UnsafeMutablePointer<UInt8>?
-            let count = i2d_PUBKEY(key, &der)
-            guard count > 0, let der else { return [] }
-            defer { srup_free(der) }
-            var digest = [UInt8](repeating: 0, count: 32)
-            _ = SHA256(der, Int(count), &digest)
-            return digest
-        }
-    }
+    public var digest: [UInt8] { box.keyDigest() }
 
     /// Lends the OpenSSL key, for certificates.
     public func withOpenSSL<Result>(_ body: (OpaquePointer) throws -> Result) rethrows -> Result { try body(box.key) }
@@ -290,6 +297,14 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable {
 
     private init(taking key: OpaquePointer) throws(CryptoError) {
         box = try KeyBox(key, initialise: EVP_PKEY_sign_init)
+    }
+
+    /// The same key for another thread: one signs at a time with each, since OpenSSL's contexts are one thread's.
+    ///
+    /// - Throws: ``CryptoError/noMemory``.
+    public func twin() throws(CryptoError) -> PrivateKey {
+        guard EVP_PKEY_up_ref(box.key) == 1 else { throw .noMemory }
+        return try PrivateKey(taking: box.key)
     }
 
     /// PKCS#8 PEM text, in memory that is wiped.

@@ -62,8 +62,7 @@ public struct Message: Hashable, Sendable {
     ///
     /// - Throws: ``WireError`` when a field or the whole is too long, ``CryptoError`` when OpenSSL refuses.
     public func signed(with key: PrivateKey) throws -> SignedMessage {
-        let (head, tail) = try parts()
-        return try assembled(head, try key.sign(head, tail), tail)
+        try UnsignedMessage(self, for: key).signed(with: key)
     }
 
     /// Puts a signature that was made elsewhere in its place.
@@ -72,7 +71,9 @@ public struct Message: Hashable, Sendable {
         return try assembled(head, signature, tail)
     }
 
-    private func assembled(_ head: [UInt8], _ signature: [UInt8], _ tail: [UInt8]) throws(WireError) -> SignedMessage {
+    fileprivate func assembled(_ head: [UInt8], _ signature: [UInt8], _ tail: [UInt8]) throws(WireError)
+        -> SignedMessage
+    {
         var writer = ByteWriter(capacity: head.count + signature.count + tail.count + 2)
         writer.raw(head)
         try writer.counted(signature, .signature)
@@ -81,6 +82,32 @@ public struct Message: Hashable, Sendable {
             throw WireError(.message, at: 0, .tooLong(writer.bytes.count, limit: Message.maximumSize))
         }
         return SignedMessage(self, bytes: writer.bytes, headEnd: head.count, tailStart: writer.bytes.count - tail.count)
+    }
+}
+
+/// A message that lacks nothing but its signature, and fits the wire with it: who has many to sign, signs them later and together.
+public struct UnsignedMessage: Sendable {
+    /// What is to be signed.
+    public let message: Message
+    private let head: [UInt8]
+    private let tail: [UInt8]
+
+    /// - Parameter key: that will sign.
+    /// - Throws: ``WireError`` when a field or the whole is too long.
+    public init(_ message: Message, for key: PrivateKey) throws(WireError) {
+        self.message = message
+        (head, tail) = try message.parts()
+        let size = head.count + 2 + key.size + tail.count
+        guard size <= Message.maximumSize else {
+            throw WireError(.message, at: 0, .tooLong(size, limit: Message.maximumSize))
+        }
+    }
+
+    /// Signs with RSASSA-PKCS1-v1_5 and SHA-256 (docs/protocol.md, "Signature").
+    ///
+    /// - Throws: ``CryptoError`` when OpenSSL refuses.
+    public func signed(with key: PrivateKey) throws -> SignedMessage {
+        try message.assembled(head, try key.sign(head, tail), tail)
     }
 }
 
