@@ -115,6 +115,14 @@ public final class Participant: Sendable {
         for entry in state.closeBook() { publish(entry) }
     }
 
+    /// A question of ours and its answer, by their token, as they were signed, this turn's too; `nil` where not both are kept.
+    ///
+    /// - Throws: ``StorageError``, and what the signing of the turn throws.
+    public func exchange(_ token: Token) throws -> (question: [UInt8], answer: [UInt8])? {
+        for error in try state.writeUp() { causedLog.log(.error, about: "the state file", "\(error)") }
+        return try state.exchange(token)
+    }
+
     private func publish(_ entry: ParticipantStore.Outgoing) {
         afterwards.run { [link] in link.publish(entry.payload, to: entry.topic, id: entry.id) }
     }

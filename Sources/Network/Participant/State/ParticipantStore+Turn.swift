@@ -13,6 +13,8 @@ struct TurnBook {
         /// `to` is `nil` for a group's.
         case sent(UnsignedMessage, to: DeviceID?, topic: String, now: Double)
         case taken(SignedMessage, key: PublicKey, now: Double)
+        /// What another server with our key has asked, and its answer.
+        case exchange(question: [UInt8], answer: SignedMessage, key: PublicKey, about: DeviceID, now: Double)
         case line(AuditEntry)
         /// What was sent to it before this does not wait for the broker any more.
         case ended(topic: String)
@@ -121,6 +123,8 @@ extension ParticipantStore {
                 case .sent(_, let peer, let topic, let now):
                     outgoing.append(try put(rest.removeFirst(), to: peer, topic: topic, now: now, connection))
                 case .taken(let message, let key, let now): try keep(message, key: key, now: now, connection)
+                case .exchange(let question, let answer, let key, let subject, let now):
+                    try write(question, answer, key, about: subject, now: now, connection)
                 case .line(let line): try Self.write(line, &chain, connection)
                 case .ended(let topic): try connection.query("DELETE FROM outbox WHERE topic = ?", .text(topic))
                 }
