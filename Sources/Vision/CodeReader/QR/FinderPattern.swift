@@ -108,7 +108,9 @@ extension FinderPattern {
         return Place(cosines[$0], sines[$0])
     }
 
-    /// How many rays of 16 must be right.
+    /// So many rays are cast from a pattern's centre.
+    static let rays = 16
+    /// How many of them must be right.
     static let minimumGoodRays = 9
     /// And for being taken for one although a ray along a side is not right.
     static let fairGoodRays = 12
