@@ -18,7 +18,11 @@ final class Server {
         guard !symbologies.isEmpty else { return "{\"codes\": [], \"ms\": [], \"unsupported\": true}" }
         do throws(CameraError) {
             let picture = try StillPicture.read(parts[2])
-            return parts[0] == "stream" ? stream(picture, symbologies) : still(picture, symbologies)
+            return switch parts[0] {
+            case "stream": stream(picture, symbologies, frames: 30)
+            case "first": stream(picture, symbologies, frames: 1)
+            default: still(picture, symbologies)
+            }
         } catch {
             return "{\"error\": \"the picture could not be read\"}"
         }
@@ -31,13 +35,13 @@ final class Server {
         return "{\"codes\": \(codes.json), \"ms\": [\(time)]}"
     }
 
-    private func stream(_ picture: LumaPicture, _ symbologies: Set<Symbology>) -> String {
+    private func stream(_ picture: LumaPicture, _ symbologies: Set<Symbology>, frames: Int) -> String {
         let reader = StreamReader(symbologies)
         var codes: [Reading] = []
         var times: [Double] = []
         // Symbols at once that were located and not read.
         var unread = 0
-        for _ in 0..<30 {
+        for _ in 0..<frames {
             let (found, time) = timed { picture.withPlane { reader.read($0) } }
             times.append(time)
             codes += found.filter { !codes.contains($0) }
