@@ -6,8 +6,7 @@ import Luma
 /// This project's reader for Benchmarks/recognition/compare.py.
 ///
 ///   recognition-benchmark serve      answers lines "KIND<tab>SYMBOLOGIES<tab>FILE" of standard input with a line of JSON
-///                                    each; KIND is still, stream (the picture thirty times, as a camera shows it), or first
-///                                    (what a stream does with its first frame alone)
+///                                    each; KIND is still, or stream (the picture thirty times, as a camera shows it)
 ///   recognition-benchmark streams N  reads drawn streams of N seeds: one line of JSON for each (see StreamTrial)
 ///   recognition-benchmark damaged N  reads N damaged Data Matrix symbols of 32 hexadecimal digits, and fails when one gives
 ///                                    another value (see DamagedSymbol)

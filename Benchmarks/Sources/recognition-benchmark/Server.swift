@@ -18,11 +18,7 @@ final class Server {
         guard !symbologies.isEmpty else { return "{\"codes\": [], \"ms\": [], \"unsupported\": true}" }
         do throws(CameraError) {
             let picture = try StillPicture.read(parts[2])
-            return switch parts[0] {
-            case "stream": stream(picture, symbologies, frames: 30)
-            case "first": stream(picture, symbologies, frames: 1)
-            default: still(picture, symbologies)
-            }
+            return parts[0] == "stream" ? stream(picture, symbologies) : still(picture, symbologies)
         } catch {
             return "{\"error\": \"the picture could not be read\"}"
         }
@@ -35,19 +31,25 @@ final class Server {
         return "{\"codes\": \(codes.json), \"ms\": [\(time)]}"
     }
 
-    private func stream(_ picture: LumaPicture, _ symbologies: Set<Symbology>, frames: Int) -> String {
+    private func stream(_ picture: LumaPicture, _ symbologies: Set<Symbology>) -> String {
         let reader = StreamReader(symbologies)
         var codes: [Reading] = []
+        // In which frame each was read first.
+        var frames: [Int] = []
         var times: [Double] = []
         // Symbols at once that were located and not read.
         var unread = 0
-        for _ in 0..<frames {
+        for frame in 1...30 {
             let (found, time) = timed { picture.withPlane { reader.read($0) } }
             times.append(time)
-            codes += found.filter { !codes.contains($0) }
+            for code in found where !codes.contains(where: { $0.value == code.value && $0.symbology == code.symbology })
+            {
+                codes.append(code)
+                frames.append(frame)
+            }
             unread = max(unread, reader.unread.count)
         }
         return
-            "{\"codes\": \(codes.json), \"unread\": \(unread), \"ms\": [\(times.map { "\($0)" }.joined(separator: ", "))]}"
+            "{\"codes\": \(codes.json), \"frames\": \(frames), \"unread\": \(unread), \"ms\": [\(times.map { "\($0)" }.joined(separator: ", "))]}"
     }
 }

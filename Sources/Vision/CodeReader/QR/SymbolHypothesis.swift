@@ -9,8 +9,11 @@ struct SymbolHypothesis {
     /// How well the timing patterns stand where they should: 1 perfectly, 0 not at all.
     let timing: Float
 
-    /// Whether it is a symbol of version 10 or above, nearly surely.
-    var isLargeAndSure: Bool { grid.dimension > 56 && timing > TripleSearch.sureTiming }
+    /// Whether it is one, nearly surely.
+    var isSure: Bool { timing > TripleSearch.sureTiming }
+
+    /// Whether it is of version 10 or above.
+    var isLarge: Bool { grid.dimension > 56 }
 
     /// For sorting: larger is better.
     var merit: Float { timing - Float(grid.dimension) / 300 }
@@ -59,7 +62,7 @@ struct TripleSearch {
             let mismatch: Float
 
             static let frame = Limits(
-                goodRays: FinderPattern.minimumGoodRays, rays: 0, partners: [8], triples: 640, mismatch: .infinity)
+                goodRays: FinderPattern.minimumGoodRays, rays: 42, partners: [8], triples: 640, mismatch: .infinity)
         }
 
         /// For a frame; there will be another, and what several show badly they show together.
@@ -152,7 +155,7 @@ struct TripleSearch {
             count += 1
             vain += 1
             guard let one = hypothesis(triple, &budget) else { continue }
-            if one.timing > Self.sureTiming {
+            if one.isSure {
                 later += found
                 return [one]
             }
