@@ -40,6 +40,8 @@ public enum DataMatrixReader {
     public struct Effort: Sendable {
         /// Symbols whose sides are longer are left to a smaller copy of the picture, in pixels.
         public var longestSide: Float = .infinity
+        /// Symbols whose longer sides are shorter are left to others, in pixels.
+        public var shortestSide: Float = 0
         /// Grey levels that are looked at, each some nanoseconds.
         public var samples = 40_000_000
         /// At most so many places that could be a symbol are looked at.
@@ -87,7 +89,8 @@ public enum DataMatrixReader {
         }
         var field = GradientField(plane)
         let edges = EdgeSegment.find(&field, least: minimumSide, most: effort.longestSide)
-        let candidates = FinderL.find(edges, most: min(max(effort.places, 0), maximumPlaces))
+        let candidates = FinderL.find(
+            edges, longerThan: effort.shortestSide, most: min(max(effort.places, 0), maximumPlaces))
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
             let smooth = SymbolSampler(
