@@ -42,8 +42,10 @@ struct DashedSide {
             best = (side, inset, slope)
         }
         for inset in insets(arm.length, along.length) {
-            for slope in slopes { keep(inset, slope) }
-            if isHasty, let side = best?.side, side.isClear(start, along.length) { return side }
+            for slope in slopes {
+                keep(inset, slope)
+                if isHasty, let side = best?.side, side.isClear(start, along.length) { return side }
+            }
         }
         guard !isHasty else { return nil }
         // Small dashes are hit by all of a ray only when it is finer.
