@@ -187,6 +187,9 @@ let package = Package(
                 web("Hummingbird"),
             ]),
 
+        // The parts of a network, each with a broker and a server: who works which, and who belongs where.
+        room("Cells", in: "Network", ["PostgreSQL", "Storage", log, lifecycle]),
+
         // An operator's phone as an observer: its pictures come by way of the pages.
         room(
             "PhoneObserver", in: "Network",
@@ -300,8 +303,8 @@ let package = Package(
         program(
             "srup-c2",
             [
-                "CodeWriter", "Evidence", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant", "C2",
-                "KeyService", "HTTPServing", "Releases", "Operators", "Console", "PhoneObserver", "Doctor", "Settings",
+                "Cells", "CodeWriter", "Evidence", "Invitations", "ObservedValue", "ValueForms", "SRUP", "Participant", "C2",
+                "KeyService", "PostgreSQL", "HTTPServing", "Releases", "Operators", "Console", "PhoneObserver", "Doctor", "Settings",
                 "Storage", "Program", "Linux",
                 "Limits", "CWiping", log, lifecycle, arguments,
             ]),
@@ -417,6 +420,7 @@ let package = Package(
                 "C2", "Evidence", "KeyService", "Operators", "Participant", "PostgreSQL", "SRUP", "Storage",
                 "TestProcesses",
             ]),
+        tests("CellsTests", in: "Network", ["Cells", "PostgreSQL", "Storage", "TestProcesses", log, lifecycle]),
         tests("OperatorsTests", in: "Network", ["Operators", "Limits", "SRUP", "Storage"]),
         tests(
             "PhoneObserverTests", in: "Network",

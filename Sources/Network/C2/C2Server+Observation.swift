@@ -144,9 +144,7 @@ extension C2Server {
             roster.asked(
                 ask.observer, ask.token, .init(device: join.device, deadline: deadline, freeAt: deadline + rest),
                 at: now)
-            try participant.send(
-                .observationRequest(device: join.device, envelope), to: ask.observer, on: .member(ask.observer),
-                token: ask.token)
+            try request(ask, join.device, envelope)
             events.record(
                 "observation-requested",
                 ["device": join.device.hex, "observer": ask.observer.hex, "try": String(join.attempt)])
@@ -161,7 +159,9 @@ extension C2Server {
     func names(_ observers: [DeviceID]) -> String { observers.map(\.description).joined(separator: ", ") }
 
     private func key(of id: DeviceID) throws -> PublicKey {
-        guard let key = try participant.state.peer(id)?.key else { throw Rejection.unknownSender(id) }
+        guard let key = try participant.state.peer(id)?.key ?? neighbourKey(id) else {
+            throw Rejection.unknownSender(id)
+        }
         return key
     }
 
@@ -227,6 +227,7 @@ extension C2Server {
         guard [.observedJoinValid, .observedJoinInvalid, .observedJoinFail].contains(status) else {
             throw Rejection.unfittingStatus(status)
         }
+        if try answeredNeighbour(status, from: observer, token) { return }
         guard try state.takeAsked(token, of: observer) else { throw Rejection.unknownToken(observer) }
         _ = roster.answered(observer, token)
         defer { askNext(observer) }
@@ -282,7 +283,8 @@ extension C2Server {
     private func weigh(_ join: C2State.Pending, because why: String, pause: Duration = .zero) throws {
         joins.note(join)
         // Whoever has vouched must be trusted, and belong, when it counts.
-        let usable = Set(try usableObservers())
+        var usable = Set(try usableObservers())
+        if let named = join.named, try isUsableNeighbour(named) { usable.insert(named) }
         let vouchers = join.vouchers.filter(usable.contains)
         eyes = try eyeKinds()
         if join.quorum.isMet(by: vouchers.map { eyes[$0] }) {

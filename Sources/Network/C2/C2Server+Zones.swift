@@ -26,6 +26,10 @@ extension C2Server {
     /// Who may look at a device. Operators' phones only where a person must, or nobody else is there.
     func candidates(for join: C2State.Pending) throws -> Set<DeviceID> {
         let (usable, zones) = try standing()
+        if let named = join.named, !usable.contains(named), try isUsableNeighbour(named) {
+            // Which of the cell's zones it serves, only its own operator could say: who names it has to stand before it.
+            return named == join.device ? [] : [named]
+        }
         return candidates(for: join, usable, zones)
     }
 
@@ -54,7 +58,7 @@ extension C2Server {
             if try !state.trusted().contains(observer) {
                 return "\(observer) is not trusted as an observer (srup-c2 trust \(observer))"
             }
-            if try participant.state.peer(observer)?.isJoined != true {
+            if try participant.state.peer(observer)?.isJoined != true, try !isUsableNeighbour(observer) {
                 return "the observer \(observer) has not joined"
             }
         }

@@ -16,6 +16,10 @@ public actor C2Server: Service {
     /// Where the broker is told of groups.
     let access: any BrokerAccess
     let directory: any KeyDirectory
+    /// The network's other cells; `nil`: there is one.
+    let neighbours: (any Neighbours)?
+    /// What observers here look at for other cells.
+    var lent: [Token: Lent] = [:]
     /// Releases and rollouts; `nil`: there are none here.
     let shelf: ReleaseShelf?
     /// Rollouts in which something can change, by number.
@@ -86,13 +90,14 @@ public actor C2Server: Service {
     ///   - commands: what was sent, what has come, and groups.
     ///   - access: tells the broker who is in which group.
     ///   - directory: where keys and types of strangers are looked up.
+    ///   - neighbours: the network's other cells; `nil`: there is one.
     ///   - updates: releases and rollouts; `nil`: there are none here.
     ///   - events: where what happens is written for other programs.
     ///   - evidence: how much of the audit log is kept, and where the rest goes.
     ///   - time: the clock for all deadlines; tests pass their own.
     public init(
         _ participant: Participant, state: C2State, commands: CommandStore, access: any BrokerAccess,
-        directory: any KeyDirectory, updates: ReleaseShelf? = nil, rules: C2Rules, events: EventLog,
+        directory: any KeyDirectory, neighbours: (any Neighbours)? = nil, updates: ReleaseShelf? = nil, rules: C2Rules, events: EventLog,
         evidence: EvidenceRules = .init(),
         time: Timekeeper = .monotonic
     ) {
@@ -101,6 +106,7 @@ public actor C2Server: Service {
         self.commands = commands
         self.access = access
         self.directory = directory
+        self.neighbours = neighbours
         shelf = updates
         configured = rules
         self.rules = rules
@@ -207,6 +213,7 @@ public actor C2Server: Service {
         try noteMembersNotYetCalled()
         try lookForCandidates()
         try resumeJoins()
+        try resumeErrands()
         try resumeModerations()
         try resumeRollouts()
     }
@@ -221,6 +228,7 @@ public actor C2Server: Service {
             obeyOrders()
         }
         watchJoins(now)
+        watchNeighbours(now)
         watchModerations(now)
         watchEndings(now)
         watchRollouts(now)

@@ -5,7 +5,8 @@ import Storage
 ///
 /// The file may be changed by the command line while the server runs.
 public final class C2State: Sendable {
-    let database: Database
+    /// Where it is kept.
+    public let database: Database
 
     /// A join under way, without its nonce: that is in memory only, and after a restart a new one is made.
     public struct Pending: Sendable, Hashable {

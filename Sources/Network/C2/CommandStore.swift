@@ -4,7 +4,8 @@ import Storage
 /// What the server has told devices to do and how that went, what they have sent, and which groups there are: `commands.db` in
 /// the server's folder. Apart from ``C2State``, since values come all day and a join should not wait for them.
 public final class CommandStore: Sendable {
-    let database: Database
+    /// Where it is kept.
+    public let database: Database
 
     /// - Parameter use: ``Database/Use/look`` for who only reports.
     /// - Throws: ``StorageError``.

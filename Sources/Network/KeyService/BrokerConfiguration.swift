@@ -32,10 +32,11 @@ public struct BrokerConfiguration: Sendable {
 
     /// Writes the files, and makes what they name.
     ///
+    /// - Parameter state: the key service's.
     /// - Throws: ``PrivateFileError``, ``AuthorityError``, ``CryptoError``, ``StorageError``.
-    public func write() throws {
+    public func write(_ state: KeyServiceState) throws {
         try PrivateFile.makeFolder(folder + "/broker-data")
-        try Revocations(folder: folder).publish()
+        try Revocations(folder: folder, state: state).publish()
         try BrokerControl.make(in: folder, server: server)
         try PrivateFile.write(accessList, to: Self.accessListPath(folder))
         try PrivateFile.write(configuration, to: Self.path(folder))

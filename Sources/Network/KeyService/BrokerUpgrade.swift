@@ -163,14 +163,15 @@ extension BrokerConfiguration {
     /// Brings mosquitto.conf, the access list and the monitor's identity up to this version. What was there is kept beside
     /// it (`.old`); a file that a person has edited keeps every line but those that must change.
     ///
-    /// - Parameter host: how the monitor reaches the broker.
+    /// - Parameters:
+    ///   - state: the key service's.
+    ///   - host: how the monitor reaches the broker.
     /// - Returns: what was done, in words; empty when nothing had to be.
     /// - Throws: ``PrivateFileError``, ``AuthorityError``, ``CryptoError``.
-    public func upgrade(authority: Authority, host: String) throws -> [String] {
+    public func upgrade(authority: Authority, state: KeyServiceState, host: String) throws -> [String] {
         // The access list first: whom it names, the plugin must let subscribe.
         let list = try upgradeAccessList()
         // What the configuration names has to be there.
-        let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
         let hadLists = Revocations.problem(folder: folder) == nil
         try Revocations(folder: folder, authority: authority, state: state).publish()
         var done = try upgradeSettings() + list

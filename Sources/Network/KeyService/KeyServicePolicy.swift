@@ -10,6 +10,8 @@ public struct KeyServicePolicy: Sendable {
     public var brokerPort: Int
     /// The C2 server to join.
     public var server: DeviceID
+    /// Which broker somebody new is given, by the zone of the invitation; `nil`: the one above, for everybody.
+    public var cell: (@Sendable (_ zone: String?) throws -> CellPlace?)?
     /// Whether registrations are taken at the start; later ``KeyServiceServer/set(isActive:)`` says so.
     public var isActive = true
 
@@ -36,6 +38,25 @@ public struct KeyServicePolicy: Sendable {
         self.server = server
     }
 
+    var broker: String { CellPlace(name: "", host: brokerHost, port: brokerPort).broker }
+}
+
+/// A part of the network with a broker of its own.
+public struct CellPlace: Sendable, Hashable {
+    /// Its name.
+    public let name: String
+    /// As participants reach its broker.
+    public let host: String
+    /// The broker's TCP port.
+    public let port: Int
+
+    /// A cell, and how its broker is reached.
+    public init(name: String, host: String, port: Int) {
+        self.name = name
+        self.host = host
+        self.port = port
+    }
+
     /// A reference client assumes port 8883, so the default is omitted.
-    var broker: String { "mqtt://" + brokerHost + (brokerPort == 8883 ? "" : ":\(brokerPort)") }
+    var broker: String { "mqtt://" + host + (port == 8883 ? "" : ":\(port)") }
 }

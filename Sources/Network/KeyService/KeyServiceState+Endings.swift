@@ -24,6 +24,8 @@ extension KeyServiceState {
         public let closed: Double?
         /// Whether the device itself has said that its keys are gone.
         public let isConfirmed: Bool
+        /// The cell whose broker it had; `nil`: it was registered before there were several.
+        public let cell: String?
     }
 
     /// No certificate is valid for longer after its identity's end, in seconds: a year and a day for clocks.
@@ -44,7 +46,7 @@ extension KeyServiceState {
     public func end(_ id: DeviceID, why: String, by name: String?, now: Double) throws(StorageError) -> Bool {
         try database.transaction { connection throws(StorageError) in
             let row = try connection.query(
-                "SELECT public_key, type, server FROM identities WHERE id = ?", .unsigned(id.value)
+                "SELECT public_key, type, server, cell FROM identities WHERE id = ?", .unsigned(id.value)
             ).first
             guard row?.integer(2) != 1,
                 try connection.query("SELECT 1 FROM ended WHERE id = ?", .unsigned(id.value)).isEmpty
@@ -52,9 +54,10 @@ extension KeyServiceState {
             let key = row?.text(0).flatMap { try? PublicKey(pem: $0) }?.digest
             try connection.query(
                 """
-                INSERT INTO ended (id, since, key, type, why, operator, ends) VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO ended (id, since, key, type, why, operator, ends, cell) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """, .unsigned(id.value), .real(now), key.map { .blob($0) } ?? .null, .text(row?.text(1) ?? ""),
-                .text(why), name.map { .text($0) } ?? .null, .real(now + Self.longestCertificate))
+                .text(why), name.map { .text($0) } ?? .null, .real(now + Self.longestCertificate),
+                row?.text(3).map { .text($0) } ?? .null)
             try connection.query("DELETE FROM identities WHERE id = ?", .unsigned(id.value))
             return true
         }
@@ -102,14 +105,15 @@ extension KeyServiceState {
     ) throws(StorageError) -> [Ended] {
         try database.read(
             """
-            SELECT id, since, key, type, why, operator, listed, closed, confirmed FROM ended WHERE \(condition)
+            SELECT id, since, key, type, why, operator, listed, closed, confirmed, cell FROM ended WHERE \(condition)
             ORDER BY since, id LIMIT ?
             """, values + [.integer(Int64(limit))]
         ).compactMap { row in
             guard let id = row.unsigned(0), let since = row.real(1) else { return nil }
             return Ended(
                 id: DeviceID(id), since: since, key: row.blob(2), type: row.text(3) ?? "", why: row.text(4) ?? "",
-                by: row.text(5), listed: row.real(6), closed: row.real(7), isConfirmed: row.integer(8) == 1)
+                by: row.text(5), listed: row.real(6), closed: row.real(7), isConfirmed: row.integer(8) == 1,
+                cell: row.text(9))
         }
     }
 

@@ -4,7 +4,10 @@ import Storage
 /// Who is registered: identity, key, type, and what has become of it. One SQLite file, which the key service, the C2 server
 /// and the operator's commands use at the same time.
 public final class KeyServiceState: Sendable {
-    let database: Database
+    /// Where it is kept.
+    public let database: Database
+    /// Whether several cells, each with a broker and a folder of its own, go by it.
+    let isShared: Bool
 
     /// A registered identity with its key.
     public struct Entry: Sendable {
@@ -18,6 +21,8 @@ public final class KeyServiceState: Sendable {
         public let isServer: Bool
         /// The zone that it was invited to; `nil`: none.
         public let zone: String?
+        /// The cell that it was given; `nil`: it was registered before there were several.
+        public let cell: String?
     }
 
     /// An identity and what has become of it; times in seconds since 1970.
@@ -51,6 +56,7 @@ public final class KeyServiceState: Sendable {
     /// - Throws: ``StorageError``.
     public init(path: String) throws(StorageError) {
         database = try Database(path: path, migrations: Self.migrations)
+        isShared = false
     }
 
     /// On a database server.
@@ -58,6 +64,7 @@ public final class KeyServiceState: Sendable {
     /// - Throws: ``StorageError``.
     public init(in session: DatabaseSession) throws(StorageError) {
         database = try Database(in: session, store: "key_service", migrations: Self.migrations)
+        isShared = true
     }
 
     private static let migrations = [
@@ -97,6 +104,11 @@ public final class KeyServiceState: Sendable {
         CREATE INDEX ended_open ON ended (since) WHERE closed IS NULL;
         """,
         "ALTER TABLE identities ADD COLUMN zone TEXT",
+        """
+        ALTER TABLE identities ADD COLUMN cell TEXT;
+        ALTER TABLE ended ADD COLUMN cell TEXT;
+        CREATE INDEX identities_cell ON identities (cell);
+        """,
     ]
 
     /// How many identities there are, and how many of them have ever joined.
@@ -124,8 +136,8 @@ public final class KeyServiceState: Sendable {
     ///
     /// - Throws: ``StorageError``.
     func register(
-        _ id: DeviceID, key: PublicKey, type: String, zone: String? = nil, isServer: Bool = false, now: Double,
-        maximum: Int, minimumAge: Duration
+        _ id: DeviceID, key: PublicKey, type: String, zone: String? = nil, cell: String? = nil, isServer: Bool = false,
+        now: Double, maximum: Int, minimumAge: Duration
     ) throws(StorageError) -> Outcome {
         let pem = key.pem
         return try database.transaction { connection throws(StorageError) in
@@ -144,9 +156,10 @@ public final class KeyServiceState: Sendable {
                 guard gone.count >= excess else { return .full }
             }
             try connection.query(
-                "INSERT INTO identities (id, public_key, type, server, registered, zone) VALUES (?, ?, ?, ?, ?, ?)",
-                .unsigned(id.value), .text(pem), .text(type), .integer(isServer ? 1 : 0), .real(now),
-                zone.map { .text($0) } ?? .null)
+                """
+                INSERT INTO identities (id, public_key, type, server, registered, zone, cell) VALUES (?, ?, ?, ?, ?, ?, ?)
+                """, .unsigned(id.value), .text(pem), .text(type), .integer(isServer ? 1 : 0), .real(now),
+                zone.map { .text($0) } ?? .null, cell.map { .text($0) } ?? .null)
             return .added
         }
     }
@@ -154,9 +167,19 @@ public final class KeyServiceState: Sendable {
     /// - Throws: ``StorageError``.
     public func entry(_ id: DeviceID) throws(StorageError) -> Entry? {
         let rows = try database.query(
-            "SELECT public_key, type, server, zone FROM identities WHERE id = ?", .unsigned(id.value))
+            "SELECT public_key, type, server, zone, cell FROM identities WHERE id = ?", .unsigned(id.value))
         guard let row = rows.first, let key = row.text(0).flatMap({ try? PublicKey(pem: $0) }) else { return nil }
-        return Entry(id: id, key: key, type: row.text(1) ?? "", isServer: row.integer(2) == 1, zone: row.text(3))
+        return Entry(
+            id: id, key: key, type: row.text(1) ?? "", isServer: row.integer(2) == 1, zone: row.text(3),
+            cell: row.text(4))
+    }
+
+    /// How many identities each cell has; those that were given none are counted with `nil`.
+    ///
+    /// - Throws: ``StorageError``.
+    public func countsByCell() throws(StorageError) -> [String?: Int] {
+        let rows = try database.read("SELECT cell, count(*) FROM identities WHERE server = 0 GROUP BY cell")
+        return Dictionary(rows.map { ($0.text(0), Int($0.integer(1) ?? 0)) }) { first, _ in first }
     }
 
     /// The server with this key.

@@ -51,13 +51,11 @@ public struct Revocations: Sendable {
         self.state = state
     }
 
-    /// The same, from what is in the folder.
+    /// The same, with the authority that is in the folder.
     ///
-    /// - Throws: ``PrivateFileError``, ``CryptoError``, ``StorageError``.
-    public init(folder: String) throws {
-        self.init(
-            folder: folder, authority: try Authority(folder: folder),
-            state: try KeyServiceState(path: KeyServiceState.path(in: folder)))
+    /// - Throws: ``PrivateFileError``, ``CryptoError``.
+    public init(folder: String, state: KeyServiceState) throws {
+        self.init(folder: folder, authority: try Authority(folder: folder), state: state)
     }
 
     // MARK: Publishing
@@ -73,7 +71,7 @@ public struct Revocations: Sendable {
     }
 
     private func publishLocked(_ now: Double) throws -> [DeviceID]? {
-        let due = try state.unlisted().map(\.id)
+        let due = try unlisted(now)
         let last = (try? PublicFile.read(path(Self.newest), atMost: Self.largestFile)).flatMap(
             authority.contents(ofList:))
         guard try !due.isEmpty || isStale(last, now) else { return nil }
@@ -88,6 +86,24 @@ public struct Revocations: Sendable {
             names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }.joined(), to: path(Self.names))
         try state.markListed(due, now: now)
         return due
+    }
+
+    /// Whom this folder's broker has not been told of. Where other cells' folders go by the same state, that is not known
+    /// there: each has to tell its own broker.
+    private func unlisted(_ now: Double) throws -> [DeviceID] {
+        let unlisted = try state.unlisted().map(\.id)
+        guard state.isShared else { return unlisted }
+        let told = Set(try namesInFile(path(Self.names)))
+        return Set(unlisted).union(try state.namesToRefuse(now: now).filter { !told.contains($0) }).sorted {
+            $0.value < $1.value
+        }
+    }
+
+    private func namesInFile(_ file: String) throws -> [DeviceID] {
+        guard PublicFile.isThere(file) else { return [] }
+        return try PublicFile.read(file, atMost: Self.largestFile).split(whereSeparator: \.isWhitespace).compactMap {
+            DeviceID(participant: $0)
+        }
     }
 
     private func path(_ name: String) -> String { folder + "/" + name }
@@ -167,12 +183,7 @@ public struct Revocations: Sendable {
     /// - Returns: who.
     /// - Throws: ``StorageError``, ``PrivateFileError``.
     public func endAgain(by file: String? = nil, now: Double = Authority.systemTime()) throws -> [DeviceID] {
-        let file = file ?? path(Self.names)
-        guard PublicFile.isThere(file) else { return [] }
-        return try PublicFile.read(file, atMost: Self.largestFile).split(whereSeparator: \.isWhitespace).compactMap {
-            DeviceID(participant: $0)
-        }
-        .filter {
+        try namesInFile(file ?? path(Self.names)).filter {
             try state.end($0, why: "it had ended before a backup was put back", by: "restore", now: now)
         }
     }

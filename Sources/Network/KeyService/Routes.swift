@@ -253,8 +253,9 @@ struct KeyServiceRoutes: Sendable {
         }
         let key = try publicKey(values)
         guard id != policy.server else { throw Refusal(status: .badRequest, words: "this identity cannot be taken") }
+        let cell = try cell(zone)
         switch try state.register(
-            id, key: key, type: type, zone: zone, now: now, maximum: policy.maximumIdentities,
+            id, key: key, type: type, zone: zone, cell: cell?.name, now: now, maximum: policy.maximumIdentities,
             minimumAge: policy.unjoinedMinimum)
         {
         case .added: break
@@ -264,8 +265,9 @@ struct KeyServiceRoutes: Sendable {
         case .full:
             throw Refusal(status: .serviceUnavailable, words: "there is no room now; try again later", retryAfter: 600)
         }
-        logger.info("registered \(id) (\(type))\(zone.map { ", invited to the zone \($0)" } ?? "")")
-        var answer = ["broker": policy.broker]
+        let invited = zone.map { ", invited to the zone \($0)" } ?? ""
+        logger.info("registered \(id) (\(type))\(invited)\(cell.map { ", for the cell \($0.name)" } ?? "")")
+        var answer = ["broker": cell?.broker ?? policy.broker]
         let server = try state.entry(policy.server)
         switch shape {
         case .current:
@@ -274,6 +276,16 @@ struct KeyServiceRoutes: Sendable {
         case .release4: answer["key"] = server?.key.pemBody
         }
         return try json(answer, status: .created)
+    }
+
+    /// Where somebody new belongs; `nil`: there is one broker.
+    private func cell(_ zone: String?) throws -> CellPlace? {
+        guard let choose = policy.cell else { return nil }
+        guard let cell = try choose(zone) else {
+            throw Refusal(
+                status: .serviceUnavailable, words: "no cell takes anybody new now; try again later", retryAfter: 60)
+        }
+        return cell
     }
 
     /// A device chooses its type's words.

@@ -16,7 +16,8 @@ public final class OperatorStore: Sendable {
         public init() {}
     }
 
-    let database: Database
+    /// Where it is kept.
+    public let database: Database
     let lifetimes: Lifetimes
     let cost: PasswordCost
 

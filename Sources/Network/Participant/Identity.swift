@@ -98,13 +98,16 @@ public struct Identity: Sendable {
 
     /// Writes a fresh identity. The key file comes last: a folder without it holds no identity.
     ///
-    /// - Parameter machineKey: what the keys are encrypted with, see ``MachineKey``.
+    /// - Parameters:
+    ///   - machineKey: what the keys are encrypted with, see ``MachineKey``.
+    ///   - state: where the rest is kept; `nil`: in the folder.
     /// - Throws: ``PrivateFileError``, ``StorageError``.
     public static func save(
-        _ registration: Registration, in folder: String, machineKey: SecretBytes? = MachineKey.own
+        _ registration: Registration, in folder: String, machineKey: SecretBytes? = MachineKey.own,
+        state other: ParticipantStore? = nil
     ) throws {
         try PrivateFile.makeFolder(folder)
-        let state = try ParticipantStore(path: statePath(folder))
+        let state = try other ?? ParticipantStore(path: statePath(folder))
         if let old = try state.value("identity").flatMap({ DeviceID(hex: $0) }), old != registration.id {
             // A key that is gone or damaged cannot speak for itself; the operator can still remove the old identity.
             let proof = (try? privateKey(folder + "/identity.pem", machineKey)).flatMap {
@@ -171,19 +174,32 @@ public struct Identity: Sendable {
     public static func load(
         from folder: String, machineKey: SecretBytes? = MachineKey.own, use: Database.Use = .change
     ) throws -> (Identity, ParticipantStore) {
+        try load(from: folder, machineKey: machineKey) { path throws(StorageError) in
+            try ParticipantStore(path: path, use: use)
+        }
+    }
+
+    /// The same, for a state that may be kept elsewhere.
+    ///
+    /// - Parameter opened: opens it; it is given the path of the file in the folder.
+    /// - Throws: as ``load(from:machineKey:use:)``.
+    public static func load(
+        from folder: String, machineKey: SecretBytes? = MachineKey.own,
+        _ opened: (String) throws(StorageError) -> ParticipantStore
+    ) throws -> (Identity, ParticipantStore) {
         guard try exists(in: folder) else { throw ParticipantError.notRegistered(folder: folder) }
         try check(folder)
         let key = try privateKey(folder + "/identity.pem", machineKey)
         // libmosquitto reads this file itself; here only its mode is judged.
         try PrivateFile.withContents(of: folder + "/access.pem") { _ in }
-        let state = try ParticipantStore(path: statePath(folder), use: use)
+        let state = try opened(statePath(folder))
         guard let id = try state.value("identity").flatMap({ DeviceID(hex: $0) }),
             let host = try state.value("broker.host"),
             let port = try state.value("broker.port").flatMap({ UInt16($0) }),
             let keyService = try state.value("key-service")
         else {
             throw ParticipantError.identity(
-                "\(statePath(folder)) does not belong to the identity in \(folder); register again")
+                "\(state.database.path) does not belong to the identity in \(folder); register again")
         }
         let identity = Identity(
             id: id, key: key,

@@ -47,7 +47,7 @@ struct ShowAudit: ParsableCommand {
 
     func run() throws {
         do {
-            let (_, store) = try Identity.load(from: folder.folder + "/server", use: .look)
+            let (_, store) = try folder.stores().identity(use: .look)
             struct Line: Encodable { let time, event, detail: String; let about, by: String? }
             for line in try store.auditLog(last: last, containing: search, about: about?.id) {
                 let time = WaitingCommand.time(line.time)
@@ -69,7 +69,7 @@ extension FolderOptions {
     /// The server's log and key, for who only looks.
     fileprivate func log() throws -> (Identity, ParticipantStore) {
         do {
-            return try Identity.load(from: folder + "/server", use: .look)
+            return try stores().identity(use: .look)
         } catch {
             throw Program.failure(error, code: .configuration)
         }

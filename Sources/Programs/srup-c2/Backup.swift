@@ -13,7 +13,7 @@ struct Backup: ParsableCommand {
         abstract: "Copy everything in the server's folder into one file, also while the server runs.",
         discussion: """
             The file is a tar archive with the keys of authority, broker, key service and server in it: keep it as you keep \
-            those (its mode is 0600). What waits at the broker for participants that are away is not in it. "srup-c2 restore" \
+            those (its mode is 0600). What is kept in a database (c2.toml) is in it, too, as files. What waits at the broker for participants that are away is not in it. "srup-c2 restore" \
             puts it back.
 
             Example: srup-c2 backup --folder /var/lib/srup-c2 /media/backup/c2-$(date +%F).tar
@@ -83,7 +83,7 @@ struct Restore: ParsableCommand {
 
 extension Restore {
     private func endAgain(_ folder: String) throws {
-        let revocations = try Revocations(folder: folder)
+        let revocations = try ServerStores(folder).revocations()
         let places = ended.isEmpty ? try neighbours(of: folder) : ended
         var again: [DeviceID] = []
         for place in places {
@@ -138,6 +138,7 @@ enum Archive {
         let name = names.last ?? ""
         return path.hasPrefix("broker-data/") || name == "lock" || name.hasSuffix(".sock") || name.hasSuffix("-wal")
             || name.hasSuffix("-shm") || name.hasSuffix("-journal") || names.contains { $0.contains(".part") }
+            || names.first == "before-database"
     }
 
     /// A folder of our own to work in, beside where the result goes: new, in place of what a run that was cut off has left
@@ -207,6 +208,12 @@ enum Archive {
             default: continue
             }
         }
+        let stores = try ServerStores(folder)
+        if stores.database != nil {
+            // As files, which any machine can read.
+            try PrivateFile.makeFolder(tree + "/server")
+            count += try ServerStores(tree, nil).takeOver(stores).count
+        }
         try PrivateFile.write(folder + "\n", to: tree + "/" + manifest)
         let part = staging.path + "/archive.tar"
         try tar(["-cf", part, "-C", tree, "."])
@@ -244,6 +251,7 @@ enum Archive {
         unlink(part + "/" + manifest)
         try PrivateFile.makeFolder(part + "/broker-data")
         try move(part, from: before, to: folder)
+        try useFiles(part)
         try ParticipantStore(path: Identity.statePath(part + "/server")).leapAhead()
         guard rename(part, folder) == 0 else {
             throw Failure(description: "\(folder) cannot be made: \(String(cString: strerror(errno)))")
@@ -275,6 +283,22 @@ enum Archive {
             }
             if let damage { throw Failure(description: "\(path) in it is damaged: \(damage)") }
         }
+    }
+
+    /// What was on a database server is in files now: what is there now is not overwritten by a backup.
+    private static func useFiles(_ part: String) throws {
+        guard try ServerSettings.database(part) != nil else { return }
+        let text = try String(contentsOfFile: part + "/c2.toml", encoding: .utf8)
+        let lines = text.components(separatedBy: "\n").map { line in
+            let name = line.drop { $0 == " " }.prefix { $0 != "=" && $0 != " " }
+            return name == "database" || name == "cell" ? "# " + line : line
+        }
+        try PrivateFile.write(lines.joined(separator: "\n"), to: part + "/c2.toml")
+        guard try ServerSettings.database(part) == nil else {
+            throw Failure(description: "c2.toml in it names a database in a way that is not understood")
+        }
+        print(
+            "note: this was kept in a database; here it is in files. \"srup-c2 database move\" puts it into an empty one")
     }
 
     /// The broker's configuration names its files with the folder.

@@ -45,7 +45,7 @@ struct BrokerCommand: ParsableCommand {
             let broker: pid_t
             do {
                 // Whoever has ended while no broker ran is refused before anybody is let in.
-                let revocations = try Revocations(folder: folder.folder)
+                let revocations = try folder.stores().revocations()
                 for id in try revocations.endAgain() {
                     logger.warning("\(id) had ended, and a backup has brought it back: it ends again")
                 }

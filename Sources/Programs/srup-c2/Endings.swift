@@ -90,7 +90,7 @@ struct Deregister: ParsableCommand {
     func run() throws {
         let id = identity.id
         do {
-            let state = try openKeyServiceState(folder.folder)
+            let state = try folder.stores().presentKeyService()
             guard try state.ended(id) == nil else { throw OperationError.hasEnded(id) }
             let order = ServerOrder(what: .deregister, by: ServerOrder.user, device: id.hex)
             if try order.askIfRunning(folder.folder) == nil, try state.ended(id) == nil { try endAlone(state) }
@@ -112,7 +112,7 @@ struct Deregister: ParsableCommand {
 
     /// Without a server: the broker's plugin sees the files.
     private func endAlone(_ state: KeyServiceState) throws {
-        let revocations = try Revocations(folder: folder.folder)
+        let revocations = try Revocations(folder: folder.folder, state: state)
         let now = Participant.systemTime()
         guard try state.end(identity.id, why: "as an operator says", by: ServerOrder.user, now: now) else {
             throw OperationError.invalid("\(identity.id) is a server's: it does not end this way")
@@ -153,7 +153,7 @@ struct Ended: ParsableCommand {
 
     func run() throws {
         do {
-            for ended in try openKeyServiceState(folder.folder).allEnded() {
+            for ended in try folder.stores().presentKeyService().allEnded() {
                 if json {
                     let line = Line(
                         identity: ended.id.hex, type: ended.type, why: ended.why, by: ended.by, since: ended.since,
@@ -195,7 +195,7 @@ struct Receipt: ParsableCommand {
 
     func run() throws {
         do {
-            let state = try openKeyServiceState(folder.folder)
+            let state = try folder.stores().presentKeyService()
             guard let ended = try state.ended(identity.id) else {
                 throw OperationError.invalid(
                     "\(identity.id) has not ended (srup-c2 deregister \(identity.id))")

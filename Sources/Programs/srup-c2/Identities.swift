@@ -24,7 +24,7 @@ struct Identities: ParsableCommand {
 
     func run() throws {
         do {
-            let state = try openKeyServiceState(folder.folder)
+            let state = try folder.stores().presentKeyService()
             var last: KeyServiceState.Registration?
             while true {
                 let part = try state.registrations(neverJoined: neverJoined, after: last)
@@ -113,7 +113,7 @@ struct Forget: ParsableCommand {
 
     func run() throws {
         do {
-            let state = try openKeyServiceState(folder.folder)
+            let state = try folder.stores().presentKeyService()
             guard !neverJoined else {
                 let gone = try state.forgetUnjoined(
                     olderThan: olderThan?.duration ?? .zero, now: Participant.systemTime())
@@ -147,13 +147,4 @@ struct Age: ExpressibleByArgument {
         else { return nil }
         duration = .seconds(count * unit)
     }
-}
-
-/// The key service's file, which must be there: opening would make a new one.
-func openKeyServiceState(_ folder: String) throws -> KeyServiceState {
-    let path = KeyServiceState.path(in: folder)
-    if let problem = PublicFile.problem(path) {
-        throw ParticipantError.identity("\(path) \(problem); is \(folder) the right folder?")
-    }
-    return try KeyServiceState(path: path)
 }

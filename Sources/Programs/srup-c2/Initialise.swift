@@ -1,8 +1,10 @@
 import ArgumentParser
+import Cells
 import Foundation
 import HTTPServing
 import KeyService
 import Participant
+import PostgreSQL
 import Program
 import SRUP
 import ServiceLifecycle
@@ -24,6 +26,8 @@ struct Initialise: ParsableCommand {
               key-service.db        registered identities
               server/               the C2 server's own identity and state
               monitor/              an identity that may watch: srup listen --folder DIR/monitor
+            With --database what would be in files (.db) is in a PostgreSQL database, which must be there and empty: \
+            createdb --encoding UTF8 --template template0 srup.
             """)
 
     @OptionGroup var folder: FolderOptions
@@ -40,25 +44,22 @@ struct Initialise: ParsableCommand {
     var keyServicePort = 8443
     @Option(help: ArgumentHelp("The port of the operators' pages.", valueName: "port"))
     var pagesPort = 8444
+    @Option(
+        help: ArgumentHelp(
+            "A PostgreSQL database in place of files: postgresql://user@host/database. A password is better put into a file "
+                + "(?passfile=/path).", valueName: "address"))
+    var database: String?
 
     func validate() throws {
-        guard !host.isEmpty else { throw ValidationError("--host is needed") }
-        guard host.allSatisfy(SettingsForm.isHost) else {
-            throw ValidationError("--host must be \(ServerSettings.hostForm)")
-        }
-        guard ServerSettings.isBind(bind) else { throw ValidationError("--bind must be \(ServerSettings.bindForm)") }
-        let ports = [brokerPort, keyServicePort, pagesPort]
-        guard Set(ports).count == ports.count else { throw ValidationError("no two ports may be the same") }
-        guard ports.allSatisfy((1...65535).contains) else {
-            throw ValidationError("ports are from 1 to 65535")
-        }
+        try NewFolder.check(host, bind, [brokerPort, keyServicePort, pagesPort])
     }
 
     func run() throws {
         do {
             let folder = URL(fileURLWithPath: folder.folder).standardizedFileURL.path
             try NewFolder(
-                hosts: host, bind: bind, brokerPort: brokerPort, keyServicePort: keyServicePort, pagesPort: pagesPort
+                hosts: host, bind: bind, brokerPort: brokerPort, keyServicePort: keyServicePort, pagesPort: pagesPort,
+                database: database
             ).make(folder)
             let place = SettingsForm.inURL(SettingsForm.withoutBrackets(host[0]))
             print(
@@ -86,27 +87,72 @@ struct NewFolder {
     var brokerPort = 8883
     var keyServicePort = 8443
     var pagesPort = 8444
+    /// A database server's address; `nil`: files.
+    var database: String?
 
-    /// - Parameter folder: an absolute path.
-    func make(_ folder: String) throws {
+    /// Whether these can be a server's, as the command line gives them.
+    static func check(_ hosts: [String], _ bind: String, _ ports: [Int]) throws {
+        guard !hosts.isEmpty else { throw ValidationError("--host is needed") }
+        guard hosts.allSatisfy(SettingsForm.isHost) else {
+            throw ValidationError("--host must be \(ServerSettings.hostForm)")
+        }
+        guard ServerSettings.isBind(bind) else { throw ValidationError("--bind must be \(ServerSettings.bindForm)") }
+        guard Set(ports).count == ports.count else { throw ValidationError("no two ports may be the same") }
+        guard ports.allSatisfy((1...65535).contains) else { throw ValidationError("ports are from 1 to 65535") }
+    }
+
+    private func checkIsNew(_ folder: String) throws {
         guard !PublicFile.isThere(folder + "/c2.toml") else {
             throw ParticipantError.identity("\(folder) has been initialised already")
         }
+    }
+
+    /// - Parameter folder: an absolute path.
+    func make(_ folder: String) throws {
+        try checkIsNew(folder)
+        let stores = ServerStores(
+            folder, try database.map { DatabasePlace(address: try PostgreSQLAddress($0), cell: CellBook.usual) })
+        // Before anything is made.
+        if stores.database != nil { try checkIsEmpty(stores) }
         let host = hosts.map(SettingsForm.withoutBrackets)
-        let bind = SettingsForm.withoutBrackets(bind)
-        let place = SettingsForm.inURL(host[0])
         try PrivateFile.makeFolder(folder)
         print("making the authority")
         let authority = try Authority.create(in: folder, name: "SRUP authority of \(host[0])")
+        print("making the C2 server's identity")
+        let id = DeviceID.random()
+        let key = try PrivateKey.generate()
+        try make(folder, authority, id, key, stores) { state in
+            _ = try state.add(id, key: try key.publicKey, type: "C2", isServer: true, now: Participant.systemTime())
+        }
+        print("done: the C2 server's identity is \(id)")
+    }
+
+    /// The folder of another cell of a network, beside the one that is there: the same authority, the same server.
+    func makeCell(_ cell: String, in folder: String, of network: ServerStores) throws {
+        try checkIsNew(folder)
+        let (identity, _) = try network.identity(use: .look)
+        let stores = ServerStores(
+            folder, network.database.map { DatabasePlace(address: $0.address, cell: cell) })
+        try PrivateFile.makeFolder(folder)
+        for (name, mode) in [("ca.key", 0o600), ("ca.crt", 0o644)] as [(String, mode_t)] {
+            try PrivateFile.write(try PublicFile.read(network.folder + "/" + name), to: folder + "/" + name, mode: mode)
+        }
+        try make(folder, try Authority(folder: folder), identity.id, identity.key, stores, cell: cell) { _ in }
+    }
+
+    private func make(
+        _ folder: String, _ authority: Authority, _ id: DeviceID, _ key: PrivateKey, _ stores: ServerStores,
+        cell: String? = nil, register: (KeyServiceState) throws -> Void
+    ) throws {
+        let host = hosts.map(SettingsForm.withoutBrackets)
+        let bind = SettingsForm.withoutBrackets(bind)
+        let place = SettingsForm.inURL(host[0])
         print("making certificates for \(host.joined(separator: ", "))")
         for name in ["https", "broker"] {
             let key = try TLSKey()
             try key.pem().withBytes { try PrivateFile.write($0, to: "\(folder)/\(name).key") }
             try PrivateFile.write(try authority.server(key, hosts: host), to: "\(folder)/\(name).crt", mode: 0o644)
         }
-        print("making the C2 server's identity")
-        let id = DeviceID.random()
-        let key = try PrivateKey.generate()
         let accessKey = try PrivateKey.generate()
         let home = folder + "/server"
         try Identity.save(
@@ -114,20 +160,29 @@ struct NewFolder {
                 id: id, key: key, accessKey: accessKey,
                 certificate: try authority.client(id, key: try accessKey.publicKey), authority: authority.certificate,
                 brokerHost: host[0], brokerPort: UInt16(brokerPort), keyService: "https://\(place):\(keyServicePort)",
-                server: nil, serverKey: nil), in: home)
+                server: nil, serverKey: nil), in: home, state: stores.database == nil ? nil : stores.participant())
         try PrivateFile.write(authority.certificate, to: home + "/https-ca.pem", mode: 0o644)
-        let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
-        _ = try state.add(
-            id, key: try key.publicKey, type: "C2", isServer: true, now: Participant.systemTime())
-        try BrokerConfiguration(folder: folder, bind: bind, port: brokerPort, server: id).write()
+        let state = try stores.keyService()
+        try register(state)
+        if let book = try stores.cells() {
+            try book.put(stores.database?.cell ?? CellBook.usual, host: host[0], port: brokerPort)
+        }
+        try BrokerConfiguration(folder: folder, bind: bind, port: brokerPort, server: id).write(state)
         try Monitor.make(in: folder, authority: authority, host: host[0], port: brokerPort)
         // Last: a folder without it has not been initialised to the end.
         try PrivateFile.write(
             ServerSettings.text(
                 host: host[0], bind: bind, keyServicePort: keyServicePort, brokerPort: brokerPort,
-                pagesPort: pagesPort),
+                pagesPort: pagesPort, database: database, cell: cell),
             to: folder + "/c2.toml")
-        print("done: the C2 server's identity is \(id)")
+    }
+
+    private func checkIsEmpty(_ stores: ServerStores) throws {
+        guard try stores.keyService().counts().all == 0, try stores.participant().value("identity") == nil else {
+            throw ParticipantError.identity(
+                "\(stores.database?.address.place ?? "?") holds a network already; another part of that is made by "
+                    + "\"srup-c2 cell new\", and another network needs a database of its own")
+        }
     }
 }
 
@@ -151,7 +206,8 @@ struct KeyServiceCommand: AsyncParsableCommand {
         do {
             let settings = try ServerSettings.load(folder)
             Program.setLogLevel(verbose ? .debug : settings.logLevel)
-            let (identity, _) = try Identity.load(from: folder + "/server")
+            let stores = ServerStores(folder, settings.database)
+            let (identity, _) = try stores.identity(use: .look)
             try PrivateFile.withContents(of: folder + "/https.key") { _ in }
             var policy = KeyServicePolicy(
                 brokerHost: SettingsForm.inURL(settings.host), brokerPort: settings.brokerPort, server: identity.id)
@@ -159,7 +215,13 @@ struct KeyServiceCommand: AsyncParsableCommand {
             policy.maximumIdentities = settings.identities
             policy.registrations = settings.registrations(from: policy.registrations)
             let authority = try Authority(folder: folder)
-            let state = try KeyServiceState(path: KeyServiceState.path(in: folder))
+            let state = try stores.keyService()
+            if let cells = try stores.cells() {
+                let chooser = CellChooser(cells) { () throws(StorageError) in try state.countsByCell() }
+                policy.cell = { zone in
+                    try chooser.choose(zone).map { CellPlace(name: $0.name, host: SettingsForm.inURL($0.host), port: $0.port) }
+                }
+            }
             let server = try KeyServiceServer(
                 authority: authority, state: state,
                 policy: policy, key: identity.key, bind: settings.bind, port: settings.keyServicePort,

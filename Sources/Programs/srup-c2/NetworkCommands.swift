@@ -192,7 +192,7 @@ struct JoinsCommand: ParsableCommand {
     func run() throws {
         do {
             _ = try folder.state()
-            let store = try C2State(path: folder.folder + "/server/c2.db", use: .look)
+            let store = try folder.stores().state(use: .look)
             for join in try store.joins(of: about?.id, limit: last) {
                 let line = Line(
                     number: join.id, device: join.device.hex, type: join.type.withoutControls,

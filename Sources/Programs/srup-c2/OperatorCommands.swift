@@ -36,7 +36,7 @@ extension FolderOptions {
             throw Program.failure(ParticipantError.notRegistered(folder: folder), code: .configuration)
         }
         do {
-            return try OperatorStore(path: OperatorStore.path(in: folder))
+            return try stores().operators()
         } catch {
             throw Program.failure(error, code: .configuration)
         }
@@ -45,7 +45,7 @@ extension FolderOptions {
     /// A line in the server's audit log. What was done is done when it cannot be written.
     fileprivate func audit(_ event: String, _ detail: String) {
         do {
-            try ParticipantStore(path: folder + "/server/state.db")
+            try stores().participant()
                 .audit(event, detail + ", on the command line", now: Participant.systemTime())
         } catch {
             Program.complain("the audit log: \(error)")

@@ -13,10 +13,10 @@ extension ReleaseShelf {
     /// The shelf in a server's folder, also beside the running server.
     ///
     /// - Throws: ``StorageError``, ``ReleaseFolderError``.
-    init(_ settings: ServerSettings, folder: String) throws {
+    init(_ settings: ServerSettings, _ stores: ServerStores) throws {
         self.init(
-            store: try UpdateStore(path: folder + "/server/updates.db"),
-            folder: try ReleaseFolder(path: ServerSettings.releases(folder), limit: settings.updates.totalSize),
+            store: try stores.updates(),
+            folder: try ReleaseFolder(path: ServerSettings.releases(stores.folder), limit: settings.updates.totalSize),
             base: settings.releaseBase, keys: settings.updates.keys)
     }
 
@@ -27,7 +27,7 @@ extension ReleaseShelf {
         } catch {
             throw Program.failure(error, code: .configuration)
         }
-        try self.init(settings, folder: options.folder)
+        try self.init(settings, ServerStores(options.folder, settings.database))
     }
 }
 

@@ -30,7 +30,7 @@ struct SRUPC2: AsyncParsableCommand {
             GroupCommand.self, ZoneCommand.self, RollCallCommand.self, ReleaseCommand.self, RolloutCommand.self,
             Terminate.self, CallToJoin.self, Deregister.self, Ended.self, Receipt.self, Identities.self, Forget.self,
             ServerTokenCommand.self, OperatorCommand.self, TokenCommand.self, WebhookCommand.self, MetricsCommand.self,
-
+            DatabaseCommand.self, CellCommand.self,
         ])
 
     static func main() async {

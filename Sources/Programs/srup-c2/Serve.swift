@@ -1,5 +1,6 @@
 import ArgumentParser
 import C2
+import Cells
 import Console
 import KeyService
 import Logging
@@ -86,9 +87,14 @@ struct Serve: AsyncParsableCommand {
             Program.setLogLevel(verbose ? .debug : settings.logLevel)
             let rules = try rules.apply(to: settings.rules)
             let home = folder.folder + "/server"
-            let (identity, state) = try Identity.load(from: home)
+            guard try Identity.exists(in: home) else { throw ParticipantError.notRegistered(folder: home) }
             let lock = try FolderLock(home)
             defer { withExtendedLifetime(lock) {} }
+            let stores = ServerStores(folder.folder, settings.database)
+            let turnOfDuty = try await TurnOfDuty.begun(stores, settings, logger)
+            defer { turnOfDuty?.end() }
+            let (identity, state) = try stores.identity()
+            if turnOfDuty?.isFromAnother == true { try state.jumpAhead() }
             let link = try BrokerLink(
                 identity.broker, clientID: identity.clientID, subscriptions: C2Server.subscriptions(identity.id),
                 logger: logger, isDeafToItself: true)
@@ -96,18 +102,17 @@ struct Serve: AsyncParsableCommand {
                 id: identity.id, key: identity.key, state: state, link: link, logger: logger)
             let client = try Registrar.client(identity, folder: home, timeout: .seconds(5))
             let events = try EventLog(path: events)
-            let revocations = try Revocations(folder: folder.folder)
+            let revocations = try stores.revocations()
             for id in try revocations.endAgain() {
                 logger.warning("\(id) had ended, and a backup has brought it back: it ends again")
             }
             let server = C2Server(
-                participant, state: try C2State(path: home + "/c2.db"),
-                commands: try CommandStore(path: home + "/commands.db"), access: GroupFile(folder: folder.folder),
+                participant, state: try stores.state(), commands: try stores.commands(),
+                access: GroupFile(folder: folder.folder),
                 directory: KeyServiceDirectory(
-                    client: client,
-                    identities: try KeyServiceState(path: KeyServiceState.path(in: folder.folder)),
+                    client: client, identities: try stores.keyService(), cell: settings.database?.cell,
                     revocations: revocations, logger: logger),
-                updates: try ReleaseShelf(settings, folder: folder.folder), rules: rules, events: events,
+                neighbours: try stores.neighbours(), updates: try ReleaseShelf(settings, stores), rules: rules, events: events,
                 evidence: settings.evidence)
             logger.notice("C2 server \(identity.id)")
             for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
@@ -117,10 +122,11 @@ struct Serve: AsyncParsableCommand {
                 await ServerOrder.obeyed(line, by: server)
             }
             var services: [any Service] = [watch, commands]
+            if let turnOfDuty { services.append(turnOfDuty.keeper) }
             let phones = try phones(settings, server, identity, logger)
             services.append(phones)
             if settings.pages.isOn {
-                services.append(try pages(settings, server, settings.pages.phone ? phones : nil, logger))
+                services.append(try pages(settings, stores, server, settings.pages.phone ? phones : nil, logger))
             }
             if let webhook = settings.webhook {
                 services.append(
@@ -146,14 +152,14 @@ struct Serve: AsyncParsableCommand {
 extension Serve {
     /// The operators' pages.
     private func pages(
-        _ settings: ServerSettings, _ server: C2Server, _ phones: PhoneDesk?, _ logger: Logger
+        _ settings: ServerSettings, _ stores: ServerStores, _ server: C2Server, _ phones: PhoneDesk?, _ logger: Logger
     ) throws -> ConsoleServer {
         let folder = folder.folder
         var lifetimes = OperatorStore.Lifetimes()
         lifetimes.idle = settings.pages.idle
         lifetimes.absolute = max(lifetimes.absolute, settings.pages.idle)
         let place = SettingsForm.inURL(settings.host)
-        let operators = try OperatorStore(path: OperatorStore.path(in: folder), lifetimes: lifetimes)
+        let operators = try stores.operators(lifetimes: lifetimes)
         var form = ConsoleSettings(
             name: settings.pages.name ?? "SRUP at \(settings.host)",
             keyService: "https://\(place):\(settings.keyServicePort)")
@@ -163,7 +169,7 @@ extension Serve {
         form.keyServicePlace = (settings.host, settings.keyServicePort)
         let pages = try Console(
             server: server, signIn: SignIn(operators),
-            identities: try KeyServiceState(path: KeyServiceState.path(in: folder)), settings: form, phones: phones,
+            identities: try stores.keyService(), settings: form, phones: phones,
             logger: logger, certificates: Self.certificates(folder))
         return try ConsoleServer(
             pages, bind: settings.pages.bind ?? settings.bind, port: settings.pages.port,
@@ -220,6 +226,8 @@ struct KeyServiceDirectory: KeyDirectory {
     let client: KeyServiceClient
     /// Its database, which lies beside the server's state.
     let identities: KeyServiceState
+    /// The part of the network that is worked here; `nil`: there is one.
+    let cell: String?
     /// What the broker is told of who has ended.
     let revocations: Revocations
     let logger: Logger
@@ -239,7 +247,10 @@ struct KeyServiceDirectory: KeyDirectory {
 
     func revoke() throws { try revocations.publish() }
 
-    func openEndings() throws -> [EndedIdentity] { try identities.openEndings().map(EndedIdentity.init) }
+    /// Each server sees to it that its own broker closes the connection.
+    func openEndings() throws -> [EndedIdentity] {
+        try identities.openEndings().filter { isHere($0.cell) }.map(EndedIdentity.init)
+    }
 
     func ended() throws -> [EndedIdentity] { try identities.allEnded().map(EndedIdentity.init) }
 
@@ -250,12 +261,38 @@ struct KeyServiceDirectory: KeyDirectory {
     func lookUp(_ id: DeviceID) async throws -> DirectoryEntry? {
         // Our own key service's book lies here; over the network it would be as busy as strangers make it.
         if let known = try identities.entry(id) {
+            guard isHere(known.cell) else {
+                // Its counters are another server's.
+                logger.notice("\(id) belongs to the cell \"\(known.cell ?? CellBook.usual)\", and came to this one's broker")
+                return nil
+            }
             return DirectoryEntry(key: known.key, type: known.type, zone: known.zone)
         }
         if try identities.ended(id) != nil { return nil }
         guard let key = try await client.key(of: id), let type = try await client.type(of: id) else { return nil }
         return DirectoryEntry(key: key, type: type)
     }
+
+    private func isHere(_ other: String?) -> Bool { cell == nil || (other ?? CellBook.usual) == cell }
+}
+
+/// The time in which this server works its cell, where it has a database server: others may wait to take its place.
+struct TurnOfDuty {
+    let keeper: LeaseKeeper
+    let isFromAnother: Bool
+
+    /// Waits for the cell, if somebody works it; `nil` where there is no database server.
+    static func begun(_ stores: ServerStores, _ settings: ServerSettings, _ logger: Logger) async throws -> TurnOfDuty? {
+        guard let place = stores.database, let book = try stores.cells() else { return nil }
+        try book.put(place.cell, host: settings.host, port: settings.brokerPort)
+        guard let lease = try await LeaseKeeper.take(place.cell, as: stores.holder, from: book, logger: logger) else {
+            throw CancellationError()
+        }
+        stores.use(lease)
+        return TurnOfDuty(keeper: LeaseKeeper(book, lease, logger: logger), isFromAnother: lease.isFromAnother)
+    }
+
+    func end() { keeper.giveBack() }
 }
 
 extension EndedIdentity {
@@ -279,7 +316,7 @@ extension FolderOptions {
     func state() throws -> C2State {
         let home = folder + "/server"
         guard try Identity.exists(in: home) else { throw ParticipantError.notRegistered(folder: home) }
-        return try C2State(path: home + "/c2.db")
+        return try stores().state()
     }
 }
 
@@ -382,9 +419,9 @@ struct Devices: ParsableCommand {
 
     func run() throws {
         do {
-            let home = folder.folder + "/server"
-            let (_, state) = try Identity.load(from: home)
-            let c2 = try C2State(path: home + "/c2.db")
+            let stores = try folder.stores()
+            let (_, state) = try stores.identity()
+            let c2 = try stores.state()
             guard !json else { return try Self.printJSON(state, c2) }
             let trusted = Set(try c2.trusted())
             for peer in try state.joinedPeers() {

@@ -43,7 +43,7 @@ struct ServerDoctor: AsyncParsableCommand {
         }
         report.note([Finding("configuration", .ok, "\(folder)/c2.toml is valid")])
         report.note(settings.rules.warnings.map { Finding("policies", .warning, $0) })
-        report.note(Self.rights(folder) + Self.databases(folder))
+        report.note(Self.rights(folder) + Self.databases(folder, settings))
         report.note(Self.certificates(folder) + Self.broker(folder))
         report.note([ClockChecks.clock(), DiskChecks.partition(of: folder)])
         report.note(await Self.running(folder, settings) + Self.operators(folder) + Self.webhook(settings, folder))
@@ -60,8 +60,9 @@ struct ServerDoctor: AsyncParsableCommand {
         }
     }
 
-    private static func databases(_ folder: String) -> [Finding] {
-        ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db", "server/updates.db"].map { name in
+    private static func databases(_ folder: String, _ settings: ServerSettings) -> [Finding] {
+        if let place = settings.database { return [database(folder, place)] }
+        return ["key-service.db", "server/state.db", "server/c2.db", "server/commands.db", "server/updates.db"].map { name in
             let path = folder + "/" + name
             // The server makes its own at its first start.
             guard PublicFile.isThere(path) else { return Finding(name, .skipped, "it is not there yet") }
@@ -73,6 +74,20 @@ struct ServerDoctor: AsyncParsableCommand {
                 return Finding(
                     name, .problem, "\(error)", remedy: "look at the file's owner and rights, and at the disk")
             }
+        }
+    }
+
+    private static func database(_ folder: String, _ place: DatabasePlace) -> Finding {
+        do {
+            let stores = ServerStores(folder, place)
+            let (identity, _) = try stores.identity(use: .look)
+            let count = try stores.keyService().counts().all
+            return Finding(
+                "database", .ok, "\(place.address.place) holds the C2 server \(identity.id) and \(count) identities")
+        } catch {
+            return Finding(
+                "database", .problem, "\(error)",
+                remedy: "is the database server reachable from here? Try: psql with the address in \(folder)/c2.toml")
         }
     }
 
@@ -94,7 +109,7 @@ struct ServerDoctor: AsyncParsableCommand {
 
     private static func running(_ folder: String, _ settings: ServerSettings) async -> [Finding] {
         let home = folder + "/server"
-        guard let (identity, _) = try? Identity.load(from: home, use: .look) else {
+        guard let (identity, _) = try? ServerStores(folder).identity(use: .look) else {
             return [Finding("server", .problem, "its identity in \(home) cannot be read", remedy: "restore a backup")]
         }
         return [
@@ -145,7 +160,7 @@ struct ServerDoctor: AsyncParsableCommand {
     }
 
     private static func operators(_ folder: String) -> [Finding] {
-        guard let c2 = try? C2State(path: folder + "/server/c2.db", use: .look) else { return [] }
+        guard let c2 = try? ServerStores(folder).state(use: .look) else { return [] }
         var found: [Finding] = []
         if (try? c2.trusted().isEmpty) == true {
             found.append(

@@ -1,11 +1,15 @@
 import C2
+import Cells
 import Console
+import Foundation
 import KeyService
 import Linux
 import Logging
+import PostgreSQL
 import Releases
 import SRUP
 import Settings
+import Storage
 
 /// `c2.toml` in the server's folder, which "srup-c2 init" writes.
 struct ServerSettings {
@@ -18,6 +22,8 @@ struct ServerSettings {
     var registrationsPerMinute = 30
     var brokerPort = 8883
     var pages = PagesSettings()
+    /// A database server in place of the files in the folder.
+    var database: DatabasePlace?
     var isOpen = true
     var logLevel = Logger.Level.info
     var rules = C2Rules()
@@ -66,6 +72,7 @@ struct ServerSettings {
         if let bind = try file.string("bind", allowed: bindForm, isBind) {
             settings.bind = SettingsForm.withoutBrackets(bind)
         }
+        settings.database = try database(&file)
         settings.logLevel = try file.choice("log", default: LogWord.info).level
         settings.keyServicePort = try file.integer("key_service.port", default: 8443, in: 1...65535)
         settings.isOpen = try file.boolean("key_service.open", default: true)
@@ -118,6 +125,39 @@ struct ServerSettings {
         }
         return settings
     }
+
+    /// Where the stores are, whatever the rest of c2.toml is like; `nil`: in the folder.
+    static func database(_ folder: String) throws(SettingsError) -> DatabasePlace? {
+        guard PublicFile.isThere(folder + "/c2.toml") else { return nil }
+        var file = try SettingsFile(path: folder + "/c2.toml")
+        return try database(&file)
+    }
+
+    private static func database(_ file: inout SettingsFile) throws(SettingsError) -> DatabasePlace? {
+        let address = try file.value(
+            "database", allowed: "the address of a PostgreSQL database: \"postgresql://user@host/database\""
+        ) { try? PostgreSQLAddress($0) }
+        let cell = try file.string("cell", allowed: cellForm, CellBook.isName)
+        guard let address else {
+            guard cell == nil else { throw file.problem("cell", "needs a database: the cells of a network share it") }
+            return nil
+        }
+        return DatabasePlace(address: address, cell: cell ?? CellBook.usual)
+    }
+
+    /// The database's address as c2.toml has it.
+    static func addressText(_ folder: String) throws(SettingsError) -> String? {
+        var file = try SettingsFile(path: folder + "/c2.toml")
+        return try file.string("database")
+    }
+
+    /// As a basic string of TOML.
+    static func quoted(_ text: String) -> String {
+        let escaped = text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"")
+        return "\"\(escaped)\""
+    }
+
+    static let cellForm = "1 to 20 lower-case letters and digits, a letter first: \"north\""
 
     private static func loadZones(_ file: inout SettingsFile, _ rules: inout C2Rules) throws(SettingsError) {
         for type in try file.keys(of: "zones") {
@@ -245,14 +285,25 @@ struct ServerSettings {
         return Rate(burst: burst, perSecond: Double(registrationsPerMinute) / 60)
     }
 
-    static func text(host: String, bind: String, keyServicePort: Int, brokerPort: Int, pagesPort: Int) -> String {
-        """
+    /// - Parameters:
+    ///   - database: the address; `nil`: files in the folder.
+    ///   - cell: `nil`: the usual one.
+    static func text(
+        host: String, bind: String, keyServicePort: Int, brokerPort: Int, pagesPort: Int, database: String? = nil,
+        cell: String? = nil
+    ) -> String {
+        let example = "postgresql://srup@db.example.net/srup"
+        let place = database.map { "database = \(quoted($0))" } ?? "# database = \(quoted(example))"
+        let part = cell.map { "cell = \(quoted($0))" } ?? "# cell = \"main\""
+        return """
         # The C2 server, its key service and its broker. Written by "srup-c2 init"; change it as you like.
         # Read again on SIGHUP (systemctl reload): log, open, [policy], [zones], [roll_call], [observation], [data], [limits]; the rest at the next start.
         # (After a change of host, bind or broker.port: srup-c2 init in a new folder, since certificates name the host.)
         host = "\(host)"             # as devices reach this machine
         bind = "\(bind)"
         log = "info"                 # debug, info, notice, warning, error
+        \(place)   # in place of files in this folder (docs/scale.md)
+        \(part)              # which part of the network is worked from here, where several share the database
 
         [key_service]
         port = \(keyServicePort)

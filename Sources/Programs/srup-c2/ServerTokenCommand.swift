@@ -22,7 +22,7 @@ struct ServerTokenCommand: ParsableCommand {
     func run() throws {
         let signer: PrivateKey
         do {
-            signer = try Identity.load(from: folder.folder + "/server").0.key
+            signer = try folder.stores().identity(use: .look).0.key
         } catch {
             throw Program.failure(error, code: .configuration)
         }

@@ -21,9 +21,11 @@ struct Upgrade: ParsableCommand {
         let folder = URL(fileURLWithPath: folder.folder).standardizedFileURL.path
         let settings: ServerSettings
         let identity: Identity
+        let stores: ServerStores
         do {
             settings = try ServerSettings.load(folder)
-            (identity, _) = try Identity.load(from: folder + "/server")
+            stores = ServerStores(folder, settings.database)
+            (identity, _) = try stores.identity(use: .look)
         } catch {
             throw Program.failure(error, code: .configuration)
         }
@@ -37,7 +39,7 @@ struct Upgrade: ParsableCommand {
             for problem in certificates.problems { Program.complain(problem) }
             let done =
                 certificates.renewed.map { "renewed \($0)" }
-                + (try configuration.upgrade(authority: authority, host: settings.host))
+                + (try configuration.upgrade(authority: authority, state: stores.keyService(), host: settings.host))
             for line in done { print(line) }
             print(done.isEmpty ? "all is up to date" : "now restart the broker (systemctl restart srup-broker)")
         } catch {

@@ -67,7 +67,7 @@ private struct WebhookStatus: ParsableCommand {
 
     func run() throws {
         do {
-            let store = try C2State(path: folder.folder + "/server/c2.db", use: .look)
+            let store = try folder.stores().state(use: .look)
             let standing = try store.webhook() ?? .init(told: try store.newestOccurrence())
             guard json else {
                 print("told up to occurrence \(standing.told), \(standing.pending) to be told")
@@ -102,7 +102,7 @@ extension ServerDoctor {
                     remedy: "openssl rand -hex 32 >\(webhook.secretFile); chmod 600 \(webhook.secretFile)")
             ]
         }
-        guard let store = try? C2State(path: folder + "/server/c2.db", use: .look), let standing = try? store.webhook()
+        guard let store = try? ServerStores(folder).state(use: .look), let standing = try? store.webhook()
         else { return [Finding("webhook", .skipped, "the server has not run with it yet")] }
         if let since = standing.failed {
             return [

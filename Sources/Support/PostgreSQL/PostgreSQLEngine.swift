@@ -8,14 +8,42 @@ extension DatabaseSession {
     ///
     /// - Parameters:
     ///   - use: ``Database/Use/look`` for who only reports.
+    ///   - prefix: what the names of the stores' schemas begin with.
+    ///   - fence: without which nothing is stored.
     ///   - patience: so long one transaction waits for a server to come back, or for another to take its place.
     ///   - answer: so long one statement waits for its answer; then the connection is given up.
     /// - Throws: ``StorageError``.
     public convenience init(
-        _ address: PostgreSQLAddress, use: Database.Use = .change, patience: Duration = .seconds(5),
-        answer: Duration = .seconds(30)
+        _ address: PostgreSQLAddress, use: Database.Use = .change, prefix: String = "", fence: Fence? = nil,
+        patience: Duration = .seconds(5), answer: Duration = .seconds(30)
     ) throws(StorageError) {
-        self.init(try PostgreSQLEngine(address, use, patience: patience, answer: answer), use: use)
+        self.init(
+            try PostgreSQLEngine(address, use, fence: fence, patience: patience, answer: answer), use: use,
+            prefix: prefix)
+    }
+}
+
+/// What each transaction that writes asks first, so that a program which was thought dead, and was only frozen, stores nothing
+/// once another has taken its place.
+public struct Fence: Sendable {
+    /// The statement that fails when this program's time is over.
+    let statement: String
+
+    /// Holds a row of a table: as long as a transaction of this program is under way, nobody changes it, and once it was
+    /// changed, nothing is stored.
+    ///
+    /// - Parameters:
+    ///   - table: with its schema.
+    ///   - key, value: which row: letters, digits, `_` and `-`.
+    ///   - number: the column that must not change.
+    public init(table: String, key: String, value: String, number: String, is expected: Int64, why: String) {
+        precondition(
+            (table + key + value + number + why).utf8.allSatisfy { $0 != 0x27 && $0 != 0x24 && $0 != 0x5C },
+            "a fence's words are no one else's")
+        statement = """
+            DO $$ BEGIN PERFORM 1 FROM \(table) WHERE \(key) = '\(value)' AND \(number) = \(expected) FOR SHARE; \
+            IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = '\(StorageError.fenceState)', MESSAGE = '\(why)'; END IF; END $$
+            """
     }
 }
 
@@ -27,6 +55,7 @@ extension DatabaseSession {
 final class PostgreSQLEngine: StorageEngine {
     private let address: PostgreSQLAddress
     private let use: Database.Use
+    private let fence: Fence?
     private let patience, answer: Duration
     private var link: PostgreSQLLink?
 
@@ -56,9 +85,12 @@ final class PostgreSQLEngine: StorageEngine {
     /// A second connection for each program would be one more of the server's, of which it has a hundred.
     func reader() -> (any StorageEngine)? { nil }
 
-    init(_ address: PostgreSQLAddress, _ use: Database.Use, patience: Duration, answer: Duration) throws(StorageError) {
+    init(
+        _ address: PostgreSQLAddress, _ use: Database.Use, fence: Fence? = nil, patience: Duration, answer: Duration
+    ) throws(StorageError) {
         self.address = address
         self.use = use
+        self.fence = fence
         self.patience = patience
         self.answer = answer
         link = try PostgreSQLLink(address, use, answer)
@@ -178,6 +210,12 @@ final class PostgreSQLEngine: StorageEngine {
 
     func begin() throws(StorageError) {
         waiting = ["BEGIN ISOLATION LEVEL READ COMMITTED"]
+        if let fence { waiting.append(fence.statement) }
+        transaction = Transaction()
+    }
+
+    func beginSnapshot() throws(StorageError) {
+        waiting = ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"]
         transaction = Transaction()
     }
 
@@ -285,5 +323,76 @@ final class PostgreSQLEngine: StorageEngine {
             }
             try link.script("DELETE FROM schema_version; INSERT INTO schema_version VALUES (\(version))")
         }
+    }
+
+    // MARK: Whole stores
+
+    func tables(of store: String) throws(StorageError) -> [StoredTable] {
+        // A table is made after those that it refers to.
+        let names = try query(
+            """
+            SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = ? AND c.relkind = 'r' AND c.relname <> 'schema_version' ORDER BY c.oid::bigint
+            """, [.text(store)], of: store
+        ).compactMap { $0.text(0) }
+        var tables: [StoredTable] = []
+        for name in names {
+            let columns = try query(
+                """
+                SELECT a.attname::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+                JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = ? AND c.relname = ? AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum::bigint
+                """, [.text(store), .text(name)], of: store)
+            tables.append(StoredTable(name: name, columns: columns.compactMap { $0.text(0) }))
+        }
+        return tables
+    }
+
+    func eachRow(
+        of table: StoredTable, in store: String, _ body: ([Row]) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        precondition(transaction != nil, "a cursor lives in a transaction")
+        try sendWaiting(store)
+        try using { link throws(StorageError) in
+            try link.script("DECLARE whole NO SCROLL CURSOR FOR \(table.selection)")
+        }
+        while true {
+            let rows = try using { link throws(StorageError) in try link.fetch("FETCH \(Self.rowsAtOnce) FROM whole") }
+            guard !rows.isEmpty else { break }
+            try body(rows)
+        }
+        try using { link throws(StorageError) in _ = try link.script("CLOSE whole") }
+    }
+
+    private static let rowsAtOnce = 256
+
+    func lastNumber(of table: StoredTable, in store: String) throws(StorageError) -> Int64? {
+        guard let (_, sequence) = try sequence(of: table, in: store) else { return nil }
+        let row = try query("SELECT last_value, is_called FROM \(sequence)", [], of: store).first
+        return row?.integer(1) == 1 ? row?.integer(0) : 0
+    }
+
+    func setLastNumber(_ number: Int64, of table: StoredTable, in store: String) throws(StorageError) {
+        guard let (column, sequence) = try sequence(of: table, in: store) else { return }
+        // SQLite goes on above the highest row, too, where it remembers no number.
+        let highest = try query("SELECT max(\"\(column)\") FROM \"\(table.name)\"", [], of: store).first?.integer(0) ?? 0
+        guard max(number, highest) > 0 else { return }
+        _ = try query("SELECT setval(?::regclass, ?)", [.text(sequence), .integer(max(number, highest))], of: store)
+    }
+
+    /// The column that a table numbers by itself, and where it counts.
+    private func sequence(
+        of table: StoredTable, in store: String
+    ) throws(StorageError) -> (column: String, sequence: String)? {
+        let columns = try query(
+            """
+            SELECT a.attname::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+            JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = ? AND c.relname = ? AND a.attidentity <> '' AND NOT a.attisdropped
+            """, [.text(store), .text(table.name)], of: store)
+        guard let column = columns.first?.text(0) else { return nil }
+        return try query(
+            "SELECT pg_get_serial_sequence(?, ?)", [.text("\"\(store)\".\"\(table.name)\""), .text(column)], of: store
+        ).first?.text(0).map { (column, $0) }
     }
 }

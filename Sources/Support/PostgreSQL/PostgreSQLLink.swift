@@ -92,6 +92,11 @@ final class PostgreSQLLink {
         try answers(PQsendQuery(pointer, sql), patience ?? self.patience)
     }
 
+    /// Runs one statement without values, and collects its rows in the binary form.
+    func fetch(_ sql: String) throws(StorageError) -> [Row] {
+        try rows(of: answers(PQsendQueryParams(pointer, sql, 0, nil, nil, nil, nil, 1), patience), sql)
+    }
+
     func prepare(_ name: String, _ sql: String, _ types: [UInt32]) throws(StorageError) {
         let results = try answers(PQsendPrepare(pointer, name, sql, Int32(types.count), types), patience)
         defer { results.forEach { PQclear($0) } }

@@ -3,9 +3,11 @@
 /// They are a SQLite file of their own, or a schema on a database server (``DatabaseSession``). Safe to use from several
 /// threads: one transaction at a time, each a few milliseconds.
 public final class Database: Sendable {
-    private let session: DatabaseSession
+    /// Over which its engine is reached; of a file it is its own.
+    public let session: DatabaseSession
     /// The schema on a server; of a file there is one.
     private let store: String
+    private let isShared: Bool
     /// Where the tables are, for people: the file's path, or the server's address without a password.
     public var path: String { session.place }
 
@@ -36,13 +38,19 @@ public final class Database: Sendable {
     ///   - session: may be shared with other stores; what may be done is the session's.
     ///   - store: the name of the schema; lower-case letters, digits and `_`.
     ///   - migrations: SQL scripts, the same as for a file.
+    ///   - isShared: whether all who use the server share it, whatever the session's prefix, and write it at once: each
+    ///     statement must then do without what was read before it.
     /// - Throws: ``StorageError``.
-    public init(in session: DatabaseSession, store: String, migrations: [String]) throws(StorageError) {
+    public init(
+        in session: DatabaseSession, store: String, migrations: [String], isShared: Bool = false
+    ) throws(StorageError) {
         self.session = session
-        self.store = store
+        self.store = isShared ? store : session.prefix + store
+        self.isShared = isShared
         switch session.use {
         case .change:
             try transaction { connection throws(StorageError) in
+                try connection.engine.claim(self.store)
                 let done = try self.schema(connection, migrations.count)
                 try connection.migrate(migrations[done...], to: migrations.count)
             }
@@ -144,14 +152,14 @@ public final class Database: Sendable {
             + columns.map { "\($0) = excluded.\($0)" }.joined(separator: ", ")
     }
 
-    private func run<Result: Sendable>(
+    func run<Result: Sendable>(
         isReading: Bool = false, _ body: (Connection) throws(StorageError) -> Result
     ) throws(StorageError) -> Result {
         var outcome: Swift.Result<Result, StorageError>?
-        let store = store
+        let (store, isShared) = (store, isShared)
         enter(isReading) { engine, turn in
             do throws(StorageError) {
-                outcome = .success(try body(Connection(engine: engine, turn: turn, store: store)))
+                outcome = .success(try body(Connection(engine: engine, turn: turn, store: store, isShared: isShared)))
             } catch {
                 outcome = .failure(error)
             }
@@ -170,6 +178,7 @@ public struct Connection {
     let engine: any StorageEngine
     let turn: Turn
     let store: String
+    let isShared: Bool
 
     /// Runs one statement and collects its rows.
     ///
@@ -207,7 +216,7 @@ public struct Connection {
         // An engine that undoes a statement that fails needs nothing around one: it is a transaction, or a part.
         if engine.forgivesFailures {
             do throws(StorageError) {
-                _ = try turn.takesWrite(engine, store)
+                _ = try turn.takesWrite(engine, isShared ? nil : store)
                 return try query(sql, values)
             } catch {
                 turn.failed(engine, error)
@@ -238,12 +247,12 @@ public struct Connection {
 
     /// - Returns: whether it is a part of a larger transaction.
     fileprivate func beginWriting() throws(StorageError) -> Bool {
-        if try turn.takesWrite(engine, store) {
+        if try turn.takesWrite(engine, isShared ? nil : store) {
             try engine.beginPart()
             return true
         }
         try engine.begin()
-        try engine.claim(store)
+        if !isShared { try engine.claim(store) }
         return false
     }
 

@@ -25,13 +25,18 @@ public final class DatabaseSession: Sendable {
     public let place: String
     /// What may be done.
     let use: Database.Use
+    /// What the names of this session's schemas begin with.
+    let prefix: String
 
     /// - Parameters:
     ///   - engine: belongs to the session from now on.
     ///   - use: ``Database/Use/look`` for who only reports; the engine then refuses to change anything.
-    public init(_ engine: sending any StorageEngine, use: Database.Use = .change) {
+    ///   - prefix: what the names of the stores' schemas begin with, on a server that keeps several of each kind; lower-case
+    ///     letters, digits and `_`.
+    public init(_ engine: sending any StorageEngine, use: Database.Use = .change, prefix: String = "") {
         place = engine.place
         self.use = use
+        self.prefix = prefix
         handle = Mutex(Handle(engine: engine))
     }
 
@@ -57,6 +62,21 @@ public final class DatabaseSession: Sendable {
                 failure = error
             }
         }
+        if let failure { throw failure }
+    }
+
+    /// Everything that `body` reads is as it was at one moment, in all stores of the session.
+    ///
+    /// - Throws: ``StorageError``.
+    public func snapshot(_ body: () throws(StorageError) -> Void) throws(StorageError) {
+        turns.lock()
+        defer { turns.unlock() }
+        var failure: StorageError?
+        locked { engine, _ in
+            do throws(StorageError) { try engine.beginSnapshot() } catch { failure = error }
+        }
+        if failure == nil { do throws(StorageError) { try body() } catch { failure = error } }
+        locked { engine, _ in engine.rollback() }
         if let failure { throw failure }
     }
 
@@ -120,8 +140,9 @@ final class Turn {
 
     /// Something is about to be written.
     ///
+    /// - Parameter store: which others must not write meanwhile; `nil`: they may.
     /// - Returns: whether that is a part of a larger transaction.
-    func takesWrite(_ engine: any StorageEngine, _ store: String) throws(StorageError) -> Bool {
+    func takesWrite(_ engine: any StorageEngine, _ store: String?) throws(StorageError) -> Bool {
         switch state {
         case .none: return false
         case .open:
@@ -130,7 +151,7 @@ final class Turn {
         case .begun: break
         case .broken(let error): throw error
         }
-        try engine.claim(store)
+        if let store { try engine.claim(store) }
         return true
     }
 

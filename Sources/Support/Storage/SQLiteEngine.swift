@@ -148,6 +148,8 @@ final class SQLiteEngine: StorageEngine {
     func begin() throws(StorageError) { try query("BEGIN IMMEDIATE") }
     /// The file has one writer at a time.
     func claim(_ store: String) {}
+    /// SQLite's snapshot is of the first read in it.
+    func beginSnapshot() throws(StorageError) { try query("BEGIN") }
     func commit() throws(StorageError) { try query("COMMIT") }
     func rollback() { if isInTransaction { _ = try? query("ROLLBACK") } }
     func beginPart() throws(StorageError) { try query("SAVEPOINT part") }
@@ -169,6 +171,58 @@ final class SQLiteEngine: StorageEngine {
     func migrate(_ store: String, _ scripts: ArraySlice<String>, to version: Int) throws(StorageError) {
         for text in scripts { try script(text) }
         try script("PRAGMA user_version = \(version)")
+    }
+
+    // MARK: Whole stores
+
+    func tables(of store: String) throws(StorageError) -> [StoredTable] {
+        let names = try query(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
+        ).compactMap { $0.text(0) }
+        var tables: [StoredTable] = []
+        for name in names {
+            let columns = try query("SELECT name FROM pragma_table_info(?) ORDER BY cid", [.text(name)])
+            tables.append(StoredTable(name: name, columns: columns.compactMap { $0.text(0) }))
+        }
+        return tables
+    }
+
+    func eachRow(
+        of table: StoredTable, in store: String, _ body: ([Row]) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        let sql = table.selection
+        guard let statement = statements.statement(sql, pointer) else { throw failure(sql) }
+        defer { statements.giveBack(statement, sql) }
+        var rows: [Row] = []
+        while true {
+            switch sqlite3_step(statement) {
+            case SQLITE_ROW:
+                rows.append(Row((0..<sqlite3_column_count(statement)).map { Value(column: $0, of: statement) }))
+                guard rows.count >= Database.rowsAtOnce else { continue }
+                try body(rows)
+                rows = []
+            case SQLITE_DONE: return try body(rows)
+            default: throw failure(sql)
+            }
+        }
+    }
+
+    func lastNumber(of table: StoredTable, in store: String) throws(StorageError) -> Int64? {
+        guard try givesNumbers(table) else { return nil }
+        return try query("SELECT seq FROM sqlite_sequence WHERE name = ?", [.text(table.name)]).first?.integer(0) ?? 0
+    }
+
+    func setLastNumber(_ number: Int64, of table: StoredTable, in store: String) throws(StorageError) {
+        guard try givesNumbers(table), number > 0 else { return }
+        try query("DELETE FROM sqlite_sequence WHERE name = ?", [.text(table.name)])
+        try query("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", [.text(table.name), .integer(number)])
+    }
+
+    /// https://www.sqlite.org/autoinc.html
+    private func givesNumbers(_ table: StoredTable) throws(StorageError) -> Bool {
+        try !query(
+            "SELECT 1 FROM sqlite_master WHERE name = ? AND sql LIKE '%AUTOINCREMENT%'", [.text(table.name)]
+        ).isEmpty
     }
 }
 

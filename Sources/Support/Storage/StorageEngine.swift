@@ -28,6 +28,9 @@ public protocol StorageEngine: AnyObject {
     /// Within a transaction: keeps all other programs from writing this store until its end, and waits for one that does.
     func claim(_ store: String) throws(StorageError)
 
+    /// Begins a transaction that only reads, and sees everything as it is at its beginning. It ends with ``rollback()``.
+    func beginSnapshot() throws(StorageError)
+
     /// Stores what was written since ``begin()``.
     ///
     /// - Throws: ``StorageError``; ``StorageError/unknownWhetherStored(place:why:)`` when no answer has come.
@@ -50,4 +53,46 @@ public protocol StorageEngine: AnyObject {
 
     /// Runs migration scripts within a transaction and notes how many the store has had with them.
     func migrate(_ store: String, _ scripts: ArraySlice<String>, to version: Int) throws(StorageError)
+
+    // MARK: Whole stores
+
+    /// The tables of a store, those first that others refer to.
+    func tables(of store: String) throws(StorageError) -> [StoredTable]
+
+    /// Lends all rows of a table to `body`, some at a time: a table may be larger than the memory.
+    func eachRow(
+        of table: StoredTable, in store: String, _ body: ([Row]) throws(StorageError) -> Void
+    ) throws(StorageError)
+
+    /// The highest number that a table has given to a row by itself; `nil` when it gives none. None of them is given again,
+    /// though its row may be gone.
+    func lastNumber(of table: StoredTable, in store: String) throws(StorageError) -> Int64?
+
+    /// Sees to it that a table which gives numbers goes on above this one, and above those that its rows have.
+    func setLastNumber(_ number: Int64, of table: StoredTable, in store: String) throws(StorageError)
+}
+
+/// A table of a store, by its name, with the names of its columns.
+public struct StoredTable: Sendable, Hashable {
+    /// Its name, without that of the schema.
+    public let name: String
+    /// Its columns, in their order.
+    public let columns: [String]
+
+    /// As an engine has found it.
+    public init(name: String, columns: [String]) {
+        self.name = name
+        self.columns = columns
+    }
+
+    /// The statement that reads all of it.
+    public var selection: String { "SELECT \(columnList) FROM \"\(name)\"" }
+
+    /// The statement that puts a row into it, with a value for each column.
+    var insertion: String {
+        "INSERT INTO \"\(name)\" (\(columnList)) VALUES (\(columns.map { _ in "?" }.joined(separator: ", ")))"
+    }
+
+    // In quotes: what is a plain name to one engine is a word of the language to another.
+    private var columnList: String { columns.map { "\"\($0)\"" }.joined(separator: ", ") }
 }

@@ -21,6 +21,16 @@ public enum StorageError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// SQL's code for what a program may not store any more, since another has taken its place. It is no standard's: the class
+    /// `SR` is free.
+    public static let fenceState = "SR001"
+
+    /// Whether another program has taken this one's place: nothing can be stored any more.
+    public var isFenced: Bool {
+        guard case .refused(_, Self.fenceState, _, _) = self else { return false }
+        return true
+    }
+
     /// Whether the same transaction may well succeed when it is run once more: others were in its way.
     /// https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
     var isCollision: Bool {
@@ -47,6 +57,7 @@ public enum StorageError: Error, Sendable, CustomStringConvertible {
                 "\(place) may only be read: it is a standby, or was set so; name the server that may be written, too"
             case "55P03": "\(place): another program has been writing the same for too long (\(why))"
             case "57014": "\(place): that took too long, and was ended (\(why)) in \"\(statement)\""
+            case Self.fenceState: "\(place): \(why); nothing is stored from here any more"
             case "XX001", "XX002": "\(place) is damaged (\(why)); restore it from a backup"
             default: "\(place): \(why) (SQLSTATE \(state)) in \"\(statement)\""
             }

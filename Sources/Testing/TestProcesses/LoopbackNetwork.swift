@@ -12,6 +12,8 @@ public final class LoopbackNetwork {
     public let brokerPort: Int
     /// The port of the operators' pages.
     public let pagesPort: Int
+    /// A PostgreSQL database for ``prepare()``; `nil`: files.
+    public var database: String?
     /// Identities by the names that participants were registered under; a logical observer's by "box/name".
     public private(set) var identities: [String: String] = [:]
 
@@ -41,7 +43,7 @@ public final class LoopbackNetwork {
             [
                 "init", "--folder", runner.path("c2"), "--host", "localhost", "--bind", "127.0.0.1", "--broker-port",
                 "\(brokerPort)", "--key-service-port", "\(keyServicePort)", "--pages-port", "\(pagesPort)",
-            ], as: "init")
+            ] + (database.map { ["--database", $0] } ?? []), as: "init")
     }
 
     /// Starts the key service and waits until it listens, 90 s at most; after ``prepare()``.

@@ -10,16 +10,18 @@ import Testing
     let folder = NSTemporaryDirectory() + "srup-old-\(UUID().uuidString)"
     let configuration: BrokerConfiguration
     let authority: Authority
+    let state: KeyServiceState
 
     init() throws {
         try PrivateFile.makeFolder(folder)
         authority = try Authority.create(in: folder, name: "test")
+        state = try KeyServiceState(path: KeyServiceState.path(in: folder))
         configuration = BrokerConfiguration(folder: folder, bind: "0.0.0.0", port: 8883, server: DeviceID(0xC2C2))
     }
 
     private func conf() throws -> String { try PublicFile.read(folder + "/mosquitto.conf") }
     private func acl() throws -> String { try PublicFile.read(folder + "/acl") }
-    private func upgrade() throws -> [String] { try configuration.upgrade(authority: authority, host: "localhost") }
+    private func upgrade() throws -> [String] { try configuration.upgrade(authority: authority, state: state, host: "localhost") }
 
     /// As version 0.1 wrote them (a folder made by it, but for its path).
     private func writeOld(_ edit: (String) -> String = { $0 }, acl: (String) -> String = { $0 }) throws {
@@ -143,7 +145,7 @@ import Testing
 
     @Test func thePluginIsLoadedFromWhereItIsAndItsAbsenceIsTold() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try configuration.write()
+        try configuration.write(state)
         try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
         let fresh = try conf()
         let library = try #require(BrokerGuard.find())
@@ -174,12 +176,12 @@ import Testing
             BrokerFile(old.configuration), users: [], groups: "/x", library: nil, ended: folder + "/ended")
         #expect(problem?.words.contains("any participant can fill") == true && problem?.isCurable == false)
         try PrivateFile.write(old.configuration, to: folder + "/mosquitto.conf")
-        #expect(try old.upgrade(authority: authority, host: "localhost") == [])
+        #expect(try old.upgrade(authority: authority, state: state, host: "localhost") == [])
     }
 
     @Test func thePluginIsToldOfGroupsInAFolderThatKnewNone() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try configuration.write()
+        try configuration.write(state)
         try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
         let isOurs: (String) -> Bool = { $0.contains("plugin_opt_unrestricted") && !$0.contains("plugin_opt_groups") }
         let old = try #require(configuration.ownConfigurations.first(where: isOurs))
@@ -211,7 +213,7 @@ import Testing
 
     @Test func aFreshFolderHasNothingToRenew() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try configuration.write()
+        try configuration.write(state)
         try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
         #expect(BrokerConfiguration.problems(folder: folder) == [])
         #expect(try upgrade() == [])
@@ -220,7 +222,7 @@ import Testing
 
     @Test func aFolderFromBeforeIdentitiesCouldEndIsRenewedAndAnEditedOneGetsTheLines() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try configuration.write()
+        try configuration.write(state)
         try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
         let fresh = try conf()
         for edit in ["", "# somebody was here\n"] {
@@ -246,7 +248,7 @@ import Testing
 
     @Test func aListOfSomebodyElsesIsReplacedByOurs() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try configuration.write()
+        try configuration.write(state)
         try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
         let edited = try conf().replacingOccurrences(
             of: "crlfile \(folder)/revoked.pem", with: "crlfile /etc/somebody.crl")
@@ -263,9 +265,9 @@ import Testing
         let problem = BrokerConfiguration.controlProblem(
             BrokerFile(without.configuration), folder: folder, library: nil)
         #expect(problem?.isCurable == false && problem?.words.contains("is not installed") == true)
-        try without.write()
+        try without.write(state)
         try Monitor.make(in: folder, authority: authority, host: "localhost", port: 8883)
-        #expect(try without.upgrade(authority: authority, host: "localhost") == [])
+        #expect(try without.upgrade(authority: authority, state: state, host: "localhost") == [])
         // After its installation.
         #expect(try upgrade().first?.hasPrefix("renewed") == true)
         #expect(try conf() == configuration.configuration)

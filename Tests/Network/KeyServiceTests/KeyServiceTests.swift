@@ -117,7 +117,7 @@ final class Rig: @unchecked Sendable {
     /// The broker with the configuration that an operator gets.
     func startBroker() throws {
         brokerPort = try ProgramRunner.freePort()
-        try BrokerConfiguration(folder: folder, bind: "127.0.0.1", port: brokerPort, server: server).write()
+        try BrokerConfiguration(folder: folder, bind: "127.0.0.1", port: brokerPort, server: server).write(KeyServiceState(path: statePath))
         try Monitor.make(in: folder, authority: authority, host: "localhost", port: brokerPort)
         try runner.start("mosquitto", ["-c", folder + "/mosquitto.conf"], as: "broker")
         let deadline = Date(timeIntervalSinceNow: 10)

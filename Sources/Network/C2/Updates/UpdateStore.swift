@@ -6,7 +6,8 @@ import Storage
 ///
 /// The file may be changed by the command line while the server runs, which adds releases; rollouts are the server's alone.
 public final class UpdateStore: Sendable {
-    let database: Database
+    /// Where it is kept.
+    public let database: Database
 
     /// - Parameter use: ``Database/Use/look`` for who only reports.
     /// - Throws: ``StorageError``.

@@ -147,6 +147,40 @@ extension ParticipantStore {
             connection)
     }
 
+    // MARK: Between servers of one identity
+
+    /// A question of ours and its answer, by their token, as they were signed; `nil` where not both are kept.
+    ///
+    /// - Throws: ``StorageError``.
+    public func exchange(_ token: Token) throws(StorageError) -> (question: [UInt8], answer: [UInt8])? {
+        let rows = try database.read("SELECT ours, bytes FROM evidence WHERE token = ? ORDER BY id", [.blob(token.bytes)])
+        guard let question = rows.last(where: { $0.integer(0) == 1 })?.blob(1),
+            let answer = rows.last(where: { $0.integer(0) == 0 })?.blob(1)
+        else { return nil }
+        return (question, answer)
+    }
+
+    /// Keeps what another server with our key has asked for us, and the answer, as if both had come by here.
+    ///
+    /// - Parameters:
+    ///   - key: whose signature the answer has; it was checked.
+    ///   - subject: whom it is about.
+    ///   - now: seconds since 1970.
+    /// - Throws: ``StorageError``.
+    public func keepExchange(
+        question: [UInt8], answer: SignedMessage, key: PublicKey, about subject: DeviceID, now: Double
+    ) throws(StorageError) {
+        guard let own = evidenceKeeper else { return }
+        let token = answer.message.token
+        try database.transaction { connection throws(StorageError) in
+            try Self.insert(
+                question, token, .join, about: subject.value, key: own.digest, isOurs: true, now, connection)
+            try Self.remember(key, connection)
+            try Self.insert(
+                answer.bytes, token, .join, about: subject.value, key: key.digest, isOurs: false, now, connection)
+        }
+    }
+
     private static func insert(
         _ bytes: [UInt8], _ token: Token, _ kind: EvidenceKind, about subject: UInt64?, key: [UInt8], isOurs: Bool,
         _ now: Double, _ connection: Connection

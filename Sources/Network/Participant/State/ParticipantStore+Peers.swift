@@ -129,6 +129,25 @@ extension ParticipantStore {
         }
     }
 
+    /// How far numbers jump when another program goes on with the same counters: more than it can have sent without a word of
+    /// it here.
+    private static let jump: Int64 = 1 << 20
+
+    /// Jumps ahead with the numbers that are sent, for a server that goes on where another has stopped, nobody knows at which
+    /// message. What it has stored still has to be sent, and what it has taken is not taken again.
+    ///
+    /// - Throws: ``StorageError``.
+    public func jumpAhead() throws(StorageError) {
+        try database.transaction { connection throws(StorageError) in
+            // Numbers above that have no sign any more; nobody gets there by counting.
+            for table in ["peers", "groups"] {
+                try connection.query(
+                    "UPDATE \(table) SET sent = sent + ? WHERE sent > 0 AND sent < ?", .integer(Self.jump),
+                    .integer(1 << 61))
+            }
+        }
+    }
+
     /// Whether ``leapAhead()`` was ever called.
     ///
     /// - Throws: ``StorageError``.
