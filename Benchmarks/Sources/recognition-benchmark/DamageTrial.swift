@@ -2,17 +2,17 @@ import CodeReader
 import Luma
 import Scene
 
-/// Damaged Data Matrix symbols, one after the other: each gives what it said before it was damaged, or nothing.
+/// Damaged symbols, one after the other: each gives what it said before it was damaged, or nothing.
 enum DamageTrial {
     /// Prints a line for each kind of damage.
     ///
     /// - Returns: whether nothing wrong was read.
-    static func run(count: UInt64) -> Bool {
-        let reader = CodeReader([.dataMatrix])
+    static func run(_ symbol: SceneSymbol.Kind, count: UInt64) -> Bool {
+        let reader = CodeReader(Set([Symbology(rawValue: symbol.rawValue)].compactMap { $0 }))
         var (drawn, right): ([String: Int], [String: Int]) = ([:], [:])
         var wrong = 0
         for seed in 1...max(count, 1) {
-            guard let symbol = DamagedSymbol(seed: seed) else { continue }
+            guard let symbol = DamagedSymbol(symbol, seed: seed) else { continue }
             let kind = symbol.damage.rawValue
             drawn[kind, default: 0] += 1
             let readings = symbol.picture.withPlane { reader.read($0) }

@@ -2,13 +2,15 @@ import Camera
 import CodeReader
 import Glibc
 import Luma
+import Scene
 
 /// This project's reader for Benchmarks/recognition/compare.py.
 ///
 ///   recognition-benchmark serve      answers lines "KIND<tab>SYMBOLOGIES<tab>FILE" of standard input with a line of JSON
 ///                                    each; KIND is still, or stream (the picture thirty times, as a camera shows it)
 ///   recognition-benchmark streams N  reads drawn streams of N seeds: one line of JSON for each (see StreamTrial)
-///   recognition-benchmark damaged N  reads N damaged Data Matrix symbols of 32 hexadecimal digits, and fails when one gives
+///   recognition-benchmark damaged N [qr|datamatrix|code128]
+///                                    reads N damaged symbols (Data Matrix) of 32 hexadecimal digits, and fails when one gives
 ///                                    another value (see DamagedSymbol)
 ///   recognition-benchmark frames     what a frame of a 1280x720 stream costs (see FrameTimes)
 ///
@@ -21,9 +23,14 @@ enum RecognitionBenchmark {
         case ("serve", 1): Server().run()
         case ("streams", 2): StreamTrial.runAll(seeds: UInt64(arguments[1]) ?? 1)
         case ("frames", 1): FrameTimes.run()
-        case ("damaged", 2): exit(DamageTrial.run(count: UInt64(arguments[1]) ?? 1000) ? 0 : 1)
+        case ("damaged", 2), ("damaged", 3):
+            let name = arguments.count > 2 ? arguments[2] : SceneSymbol.Kind.dataMatrix.rawValue
+            guard let kind = SceneSymbol.Kind(rawValue: name) else { fallthrough }
+            exit(DamageTrial.run(kind, count: UInt64(arguments[1]) ?? 1000) ? 0 : 1)
         default:
-            say("usage: recognition-benchmark serve | streams SEEDS | frames | damaged COUNT", to: STDERR_FILENO)
+            say(
+                "usage: recognition-benchmark serve | streams SEEDS | frames | damaged COUNT [SYMBOLOGY]",
+                to: STDERR_FILENO)
             exit(2)
         }
     }

@@ -34,16 +34,22 @@ final class Server {
     private func stream(_ picture: LumaPicture, _ symbologies: Set<Symbology>) -> String {
         let reader = StreamReader(symbologies)
         var codes: [Reading] = []
+        // In which frame each was read first.
+        var frames: [Int] = []
         var times: [Double] = []
         // Symbols at once that were located and not read.
         var unread = 0
-        for _ in 0..<30 {
+        for frame in 1...30 {
             let (found, time) = timed { picture.withPlane { reader.read($0) } }
             times.append(time)
-            codes += found.filter { !codes.contains($0) }
+            for code in found where !codes.contains(where: { $0.value == code.value && $0.symbology == code.symbology })
+            {
+                codes.append(code)
+                frames.append(frame)
+            }
             unread = max(unread, reader.unread.count)
         }
         return
-            "{\"codes\": \(codes.json), \"unread\": \(unread), \"ms\": [\(times.map { "\($0)" }.joined(separator: ", "))]}"
+            "{\"codes\": \(codes.json), \"frames\": \(frames), \"unread\": \(unread), \"ms\": [\(times.map { "\($0)" }.joined(separator: ", "))]}"
     }
 }

@@ -92,8 +92,8 @@ struct CodeFuzz: ParsableCommand {
     // MARK: Data Matrix
 
     private static func dataMatrix(_ random: inout SplitMix64) throws -> Bool {
-        // Mostly small ones: they take no time.
-        let size = SymbolSize.all[random.below(random.below(20) == 0 ? SymbolSize.all.count : 12)]
+        // Half are small ones, which take no time.
+        let size = SymbolSize.all[random.below(random.below(2) == 0 ? SymbolSize.all.count : 12)]
         let data = hostile(&random, size.dataCodewords)
         var codewords = DataMatrixWriter.codewords(size, data: data)
         let damage = random.below(4) == 0 ? random.below(size.codewords) : 0

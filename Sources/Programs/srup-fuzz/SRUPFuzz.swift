@@ -16,7 +16,7 @@ import Foundation
 struct SRUPFuzz: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "srup-fuzz", abstract: "Hostile input for what reads bytes from outside.",
-        subcommands: [MessageFuzz.self, NearFieldFuzz.self, PictureFuzz.self, CodeFuzz.self],
+        subcommands: [MessageFuzz.self, NearFieldFuzz.self, PictureFuzz.self, CodeFuzz.self, SymbolFuzz.self],
         defaultSubcommand: MessageFuzz.self)
 }
 

@@ -2,7 +2,7 @@ import Glibc
 import Luma
 import SeededRandom
 
-/// A small picture of a Data Matrix of 32 hexadecimal digits that is damaged so much that about half of them can be read:
+/// A small picture of a Data Matrix or a QR code of 32 hexadecimal digits that is damaged so much that about half of them can be read:
 /// for showing that none gives what it never said.
 public struct DamagedSymbol: Sendable {
     /// What was done to it.
@@ -41,11 +41,11 @@ public struct DamagedSymbol: Sendable {
     }
 
     /// `nil` when the symbol cannot be drawn. The same seed gives the same picture.
-    public init?(seed: UInt64) {
+    public init?(_ kind: SceneSymbol.Kind = .dataMatrix, seed: UInt64) {
         var random = SplitMix64(seed: seed)
         damage = Damage.allCases[Int(seed % UInt64(Damage.allCases.count))]
         let (first, second) = (Self.hex(&random), Self.hex(&random))
-        guard let symbol = SceneSymbol(.dataMatrix, first), let other = SceneSymbol(.dataMatrix, second) else {
+        guard let symbol = SceneSymbol(kind, first), let other = SceneSymbol(kind, second) else {
             return nil
         }
         var canvas = Canvas(symbol)

@@ -9,6 +9,8 @@ struct LookPlan {
     struct Piece {
         enum Kind: Hashable {
             case dataMatrix(level: Int, isOnly: Bool)
+            /// Symbols that may reach beyond a part, in the frame as it is.
+            case largeDataMatrix
             case bars, uprightBars
         }
 
@@ -32,6 +34,8 @@ struct LookPlan {
         fileprivate var margin: Int {
             switch kind {
             case .dataMatrix(let level, _): SceneChange.cell << level
+            // All of a symbol changes that appears.
+            case .largeDataMatrix: 2 * SceneChange.cell
             case .bars, .uprightBars: 2 * SceneChange.cell
             }
         }

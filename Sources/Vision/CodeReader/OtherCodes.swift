@@ -79,6 +79,10 @@ final class OtherCodes {
             let (readings, next) = dataMatrix(plane, box, level, isOnly, skipped: piece.next ?? 0, grounds)
             plan.looked(index, in: frame, next: next)
             return readings
+        case .largeDataMatrix:
+            let (readings, next) = largeDataMatrix(plane, box, skipped: piece.next ?? 0, grounds)
+            plan.looked(index, in: frame, next: next)
+            return readings
         case .bars:
             let part = plane.cut(box)
             count(bars.read(without(grounds, part, box.low, scale: 1)), box.low)
@@ -216,6 +220,21 @@ final class OtherCodes {
         return (readings, found.lookedAt)
     }
 
+    /// What is larger than parts are sure to hold: only a frame as it is shows the modules of the largest symbols. Long edges are
+    /// few.
+    private func largeDataMatrix(
+        _ plane: LumaPlane, _ box: PixelBox, skipped: Int, _ grounds: [[Place]]
+    ) -> (readings: [Reading], next: Int?) {
+        let part = without(grounds, plane.cut(box), box.low, scale: 1)
+        var effort = DataMatrixReader.Effort()
+        effort.places = Self.maximumPlaces
+        effort.samples = Self.largeWork
+        effort.shortestSide = Float(Self.overlap)
+        effort.skipped = skipped
+        let found = Reading.dataMatrix(part, effort)
+        return (noted(found, 0, box.low), found.lookedAt)
+    }
+
     /// The grey level that grounds get.
     private static let ground: UInt8 = 160
 
@@ -258,6 +277,10 @@ final class OtherCodes {
                 }
             }
             if isOnly { return parts }
+            if level == 0 {
+                let whole = PixelBox(left: 0, top: 0, right: width, bottom: height)
+                parts.insert(.init(.largeDataMatrix, whole), at: min(parts.count, 3))
+            }
             level += 1
         }
     }

@@ -42,8 +42,10 @@ struct DashedSide {
             best = (side, inset, slope)
         }
         for inset in insets(arm.length, along.length) {
-            for slope in slopes { keep(inset, slope) }
-            if isHasty, let side = best?.side, side.isClear(start, along.length) { return side }
+            for slope in slopes {
+                keep(inset, slope)
+                if isHasty, let side = best?.side, side.isClear(start, along.length) { return side }
+            }
         }
         guard !isHasty else { return nil }
         // Small dashes are hit by all of a ray only when it is finer.
@@ -116,9 +118,19 @@ struct DashedSide {
             var extreme = previous
             var turned = extreme
             var swing = contrast
+            var next = SIMD4<Float>()
+            var number = 0
             while at < reach, at - (turns.last ?? 0) < longest, turns.count < Self.maximumTurns {
+                if number & 3 == 0 {
+                    // Step by step, as they are gone.
+                    let second = at + step + step
+                    let third = second + step
+                    let places = SIMD4<Float>(at + step, second, third, third + step)
+                    next = sampler.levels(x: origin.x + ray.x * places, y: origin.y + ray.y * places)
+                }
                 at += step
-                let value = sampler.level(origin + ray * at)
+                let value = next[number & 3]
+                number &+= 1
                 let change = isDark ? value - extreme : extreme - value
                 if change > swing * 0.35 {
                     let last = abs(value - previous)

@@ -40,8 +40,12 @@ public enum DataMatrixReader {
     public struct Effort: Sendable {
         /// Symbols whose sides are longer are left to a smaller copy of the picture, in pixels.
         public var longestSide: Float = .infinity
-        /// Grey levels that are looked at, each some nanoseconds.
+        /// Symbols whose longer sides are shorter are left to others, in pixels.
+        public var shortestSide: Float = 0
+        /// Grey levels that are looked at to find symbols, each some nanoseconds.
         public var samples = 40_000_000
+        /// And so many to read what is none in the end; `nil`: as many to read symbols and others.
+        var reading: Int?
         /// At most so many places that could be a symbol are looked at.
         public var places = DataMatrixReader.maximumPlaces
         /// So many of the places that could be a symbol are left out, the largest: a frame before has looked at them.
@@ -87,13 +91,15 @@ public enum DataMatrixReader {
         }
         var field = GradientField(plane)
         let edges = EdgeSegment.find(&field, least: minimumSide, most: effort.longestSide)
-        let candidates = FinderL.find(edges, most: min(max(effort.places, 0), maximumPlaces))
+        let candidates = FinderL.find(
+            edges, longerThan: effort.shortestSide, most: min(max(effort.places, 0), maximumPlaces))
         field.smooth.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
             let smooth = SymbolSampler(
                 GreySampler(LumaPlane(base: base, width: field.width, height: field.height, stride: field.width)))
             var search = PlaceSearch(
-                sharp: SymbolSampler(GreySampler(plane)), smooth: smooth, effort.samples, known: known,
+                sharp: SymbolSampler(GreySampler(plane)), smooth: smooth,
+                (effort.samples, effort.reading ?? effort.samples, isFree: effort.reading != nil), known: known,
                 isHasty: effort.isHasty)
             findings.lookedAt = search.look(at: candidates, from: effort.skipped)
             findings.symbols = Array(search.symbols.dropFirst(known.count))

@@ -71,21 +71,38 @@ struct EdgeSegment {
                 let at = Int(region[next])
                 next += 1
                 // The directions' border of flat pixels keeps this within the picture.
-                for row in -1...1 {
-                    for place in at + row * width - 1...at + row * width + 1 {
+                var first = at &- width &- 1
+                for _ in 0..<3 {
+                    let three = UInt32(
+                        littleEndian: UnsafeRawPointer(free).loadUnaligned(fromByteOffset: first, as: UInt32.self))
+                    var alike = Self.alike(three, mean)
+                    while alike != 0, count < Self.maximumRegion {
+                        let number = alike.trailingZeroBitCount >> 3
+                        let place = first &+ number
                         let neighbour = free[place]
-                        guard neighbour != GradientField.flat else { continue }
-                        let turn = (Int(neighbour) - Int(mean) + 48) & 31
-                        guard turn >= 14, turn <= 18, count < Self.maximumRegion else { continue }
                         free[place] = GradientField.flat
-                        region[count] = Int32(place)
-                        count += 1
+                        region[count] = Int32(truncatingIfNeeded: place)
+                        count &+= 1
                         sum += units[Int(neighbour)]
-                        if count & 7 == 0 { mean = nearest(sum, to: mean) }
+                        alike &= alike &- 1
+                        guard count & 7 == 0 else { continue }
+                        mean = nearest(sum, to: mean)
+                        // Those that are left are compared with the new one.
+                        let left = UInt32.max << UInt32(8 * (number + 1))
+                        alike = Self.alike(three, mean) & left
                     }
+                    first &+= width
                 }
             }
             return count < 12 ? nil : fit(count, sum.unit)
+        }
+
+        /// Which of the lowest three bytes are directions within two of one: the highest bit of each of them.
+        @inline(__always)
+        private static func alike(_ bytes: UInt32, _ mean: UInt8) -> UInt32 {
+            // Directions are less than 32, and what is flat has all bits; nothing is carried from a byte to the next.
+            let turns = ((bytes & 0x7F7F_7F7F) &+ UInt32(34 &- mean) &* 0x0101_0101) & 0x1F1F_1F1F
+            return ~(turns &+ 0x7B7B_7B7B) & ~bytes & 0x0080_8080
         }
 
         /// The direction of a sum, which has turned little since it was the one that is known.

@@ -17,19 +17,23 @@ struct FinderL {
 
     /// Pairs of edges that could be the outer sides of an L, the largest first, at most so many.
     ///
-    /// - Parameter segments: the longest first.
-    static func find(_ segments: [EdgeSegment], most: Int) -> [FinderL] {
+    /// - Parameters:
+    ///   - segments: the longest first.
+    ///   - least: so long is the longer of the two, in pixels.
+    static func find(_ segments: [EdgeSegment], longerThan least: Float = 0, most: Int) -> [FinderL] {
         // From the shortest edge on, so that those that are there are shorter: they reach less far.
         var ends = PlaceIndex()
         var found: [FinderL] = []
         var pairs = 0
         for (index, first) in segments.enumerated().reversed() where pairs < maximumPairs {
             for end in [first.ends.0, first.ends.1] {
-                ends.visit(end, within: 2 * reach(first.length)) { other in
-                    pairs += 1
-                    let second = segments[other]
-                    guard second.length * longest > first.length, let pair = FinderL(first, second) else { return }
-                    found.append(pair)
+                if first.length >= least {
+                    ends.visit(end, within: 2 * reach(first.length)) { other in
+                        pairs += 1
+                        let second = segments[other]
+                        guard second.length * longest > first.length, let pair = FinderL(first, second) else { return }
+                        found.append(pair)
+                    }
                 }
                 ends.add(index, at: end)
             }

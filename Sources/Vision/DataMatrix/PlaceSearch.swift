@@ -5,6 +5,8 @@ struct PlaceSearch {
     /// The picture, and the same smoothed: smoothing takes away small modules; noise takes away dashes that were not smoothed.
     private let sharp, smooth: SymbolSampler
     private let isHasty: Bool
+    /// What reading a symbol has cost that was read is not counted.
+    private let isFree: Bool
     /// For the dashed sides of all places, and for reading.
     private var work, reading: WorkBudget
     private(set) var symbols: [DataMatrixSymbol] = []
@@ -20,17 +22,20 @@ struct PlaceSearch {
     private static let sureRegularity: Float = 0.85
 
     /// - Parameters:
-    ///   - samples: so many grey levels may be looked at to find dashed sides, and as many again to read.
+    ///   - samples: so many grey levels may be looked at to find dashed sides, and to read; those of symbols that are read count
+    ///     or do not.
     ///   - known: symbols that have been read.
     ///   - isHasty: only what is clear at once is read.
     init(
-        sharp: SymbolSampler, smooth: SymbolSampler, _ samples: Int, known: [DataMatrixSymbol], isHasty: Bool
+        sharp: SymbolSampler, smooth: SymbolSampler, _ samples: (finding: Int, reading: Int, isFree: Bool),
+        known: [DataMatrixSymbol], isHasty: Bool
     ) {
         (self.sharp, self.smooth, self.isHasty) = (sharp, smooth, isHasty)
         symbols = known
         grounds = known.map(\.ground)
-        work = WorkBudget(samples)
-        reading = WorkBudget(samples)
+        work = WorkBudget(samples.finding)
+        reading = WorkBudget(samples.reading)
+        isFree = samples.isFree
     }
 
     /// - Parameter first: so many places are left out.
@@ -68,8 +73,10 @@ struct PlaceSearch {
 
     private mutating func read(_ one: DashedSymbol, isHasty: Bool = false) -> Bool {
         guard symbols.count < DataMatrixReader.most, !reading.isSpent else { return false }
+        let before = reading
         let (symbol, unread) = one.candidate.read(one.upper, one.right, isHasty: isHasty, &reading)
         if let symbol {
+            if isFree { reading = before }
             symbols.append(symbol)
             grounds.append(symbol.ground)
         }

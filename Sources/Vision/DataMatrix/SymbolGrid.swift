@@ -38,24 +38,45 @@ struct SymbolGrid {
         sampler.level(projection(column / Float(shape.columns), row / Float(shape.rows)))
     }
 
+    /// Of four places in a row of the picture's modules, or in a column: from one on, a module farther each.
+    @inline(__always)
+    private func levels(_ projection: ProjectiveMap, row: Float, columns: Float) -> SIMD4<Float> {
+        let u = (SIMD4<Float>(0, 1, 2, 3) + columns) / Float(shape.columns)
+        let (x, y) = projection(u, SIMD4(repeating: row / Float(shape.rows)))
+        return sampler.levels(x: x, y: y)
+    }
+
+    @inline(__always)
+    private func levels(_ projection: ProjectiveMap, rows: Float, column: Float) -> SIMD4<Float> {
+        let v = (SIMD4<Float>(0, 1, 2, 3) + rows) / Float(shape.rows)
+        let (x, y) = projection(SIMD4(repeating: column / Float(shape.columns)), v)
+        return sampler.levels(x: x, y: y)
+    }
+
+    /// With nothing for those that are beyond the end.
+    @inline(__always)
+    private static func kept(_ levels: SIMD4<Float>, _ count: Int) -> SIMD4<Float> {
+        count >= 4 ? levels : levels.replacing(with: 0, where: SIMD4<Int32>(0, 1, 2, 3) .>= Int32(count))
+    }
+
     /// Compares the four sides, and the quiet zone half a module beyond the dashed ones, with what they must be.
     private func agreement(_ projection: ProjectiveMap, _ budget: inout WorkBudget) -> Float {
         budget.spend(2 * (shape.columns + shape.rows))
-        var (dark, light): (Float, Float) = (0, 0)
-        var spread: Float = 0
-        for column in 0..<shape.columns {
-            let x = Float(column) + 0.5
-            let dashed = level(projection, 0.5, x)
-            if column % 2 == 0 { dark += dashed } else { light += dashed }
-            let solid = level(projection, Float(shape.rows) - 0.5, x)
-            spread += solid
+        // Sums of every fourth module: dashes that are dark come first in a row, in a column those that are light.
+        var (upper, right, solid) = (SIMD4<Float>(), SIMD4<Float>(), SIMD4<Float>())
+        for column in stride(from: 0, to: shape.columns, by: 4) {
+            let (x, count) = (Float(column) + 0.5, shape.columns - column)
+            upper += Self.kept(levels(projection, row: 0.5, columns: x), count)
+            solid += Self.kept(levels(projection, row: Float(shape.rows) - 0.5, columns: x), count)
         }
-        for row in 0..<shape.rows {
-            let y = Float(row) + 0.5
-            let dashed = level(projection, y, Float(shape.columns) - 0.5)
-            if row % 2 == 1 { dark += dashed } else { light += dashed }
-            spread += level(projection, y, 0.5)
+        for row in stride(from: 0, to: shape.rows, by: 4) {
+            let (y, count) = (Float(row) + 0.5, shape.rows - row)
+            right += Self.kept(levels(projection, rows: y, column: Float(shape.columns) - 0.5), count)
+            solid += Self.kept(levels(projection, rows: y, column: 0.5), count)
         }
+        let dark = upper[0] + upper[2] + right[1] + right[3]
+        let light = upper[1] + upper[3] + right[0] + right[2]
+        let spread = solid.sum()
         let half = Float(shape.rows + shape.columns) / 2
         // The mean differences of dark dashes and of the solid sides from light dashes, in full range.
         return (2 * light / half - dark / half - spread / (2 * half)) / 510
@@ -215,10 +236,15 @@ struct SymbolGrid {
     ) -> [Float] {
         var levels = [Float](repeating: 0, count: shape.rows * shape.columns)
         for row in 0..<shape.rows {
-            for column in 0..<shape.columns {
-                var sum: Float = 0
-                for (x, y) in places { sum += level(projection, Float(row) + y, Float(column) + x) }
-                levels[row * shape.columns + column] = sum / Float(places.count)
+            for column in stride(from: 0, to: shape.columns, by: 4) {
+                var sum = SIMD4<Float>()
+                for (x, y) in places {
+                    sum += self.levels(projection, row: Float(row) + y, columns: Float(column) + x)
+                }
+                sum /= Float(places.count)
+                for number in 0..<min(4, shape.columns - column) {
+                    levels[row * shape.columns + column + number] = sum[number]
+                }
             }
         }
         return levels

@@ -41,4 +41,57 @@ public struct GreySampler {
         let below = Float(lower[ix]) + (Float(lower[jx]) - Float(lower[ix])) * fx
         return above + (below - above) * fy
     }
+
+    /// The grey levels at four places, each the same as of the place alone.
+    @inlinable @inline(__always)
+    public func callAsFunction(x placesX: SIMD4<Float>, y placesY: SIMD4<Float>) -> SIMD4<Float> {
+        let x = placesX * scale - 0.5
+        let y = placesY * scale - 0.5
+        var cx = x.replacing(with: limitX, where: x .> limitX)
+        var cy = y.replacing(with: limitY, where: y .> limitY)
+        // Written so that "not a number" becomes 0.
+        cx.replace(with: 0, where: .!(x .> 0))
+        cy.replace(with: 0, where: .!(y .> 0))
+        // The last pixel counts as the neighbour of the one before it: both are read from one address.
+        let lastPair = SIMD4<Int32>(repeating: Int32(truncatingIfNeeded: max(lastX &- 1, 0)))
+        let pair = Self.floor(cx)
+        let ix = pair.replacing(with: lastPair, where: pair .> lastPair)
+        let iy = Self.floor(cy)
+        let (fx, fy) = (cx - Self.float(ix), cy - Self.float(iy))
+        var (upperLeft, upperRight) = (SIMD4<Int32>(), SIMD4<Int32>())
+        var (lowerLeft, lowerRight) = (SIMD4<Int32>(), SIMD4<Int32>())
+        let next = lastX > 0 ? 1 : 0
+        for lane in 0..<4 {
+            let row = Int(iy[lane])
+            let upper = base + (row &* stride &+ Int(ix[lane]))
+            let lower = row < lastY ? upper + stride : upper
+            upperLeft[lane] = Int32(upper[0])
+            upperRight[lane] = Int32(upper[next])
+            lowerLeft[lane] = Int32(lower[0])
+            lowerRight[lane] = Int32(lower[next])
+        }
+        let (a, b) = (Self.float(upperLeft), Self.float(lowerLeft))
+        let above = a + (Self.float(upperRight) - a) * fx
+        let below = b + (Self.float(lowerRight) - b) * fx
+        return above + (below - above) * fy
+    }
+
+    // 8 388 608 is 2 to the power of 23: from there on floating-point numbers are whole, and their lowest bits say which.
+
+    /// The whole numbers below numbers from 0 to 8192; of some that are whole themselves, the one before.
+    @inlinable @inline(__always)
+    static func floor(_ values: SIMD4<Float>) -> SIMD4<Int32> {
+        let whole = SIMD4<Float>(repeating: 8_388_608)
+        let below = values - 0.5
+        let bits = unsafeBitCast(
+            below.replacing(with: 0, where: below .< 0) + whole, to: SIMD4<Int32>.self)
+        return bits &- unsafeBitCast(whole, to: SIMD4<Int32>.self)
+    }
+
+    /// Of whole numbers from 0 to 8 388 607.
+    @inlinable @inline(__always)
+    static func float(_ values: SIMD4<Int32>) -> SIMD4<Float> {
+        let whole = SIMD4<Float>(repeating: 8_388_608)
+        return unsafeBitCast(values | unsafeBitCast(whole, to: SIMD4<Int32>.self), to: SIMD4<Float>.self) - whole
+    }
 }

@@ -12,6 +12,13 @@ public struct ProjectiveMap: Sendable {
         return Place((a * u + b * v + c) * w, (d * u + e * v + f) * w)
     }
 
+    /// Where four places come to lie, each the same as alone.
+    @inlinable @inline(__always)
+    public func callAsFunction(_ u: SIMD4<Float>, _ v: SIMD4<Float>) -> (x: SIMD4<Float>, y: SIMD4<Float>) {
+        let w = 1 / (g * u + h * v + i)
+        return ((a * u + b * v + c) * w, (d * u + e * v + f) * w)
+    }
+
     /// `self` after `first`.
     public func after(_ first: ProjectiveMap) -> ProjectiveMap {
         ProjectiveMap(

@@ -153,6 +153,16 @@ import Testing
         #expect(Sheet.named(Array(Self.stream(picture, frames: 90).joined())) == sheet.codes)
     }
 
+    /// Larger than what a part of the frame is sure to hold: 104 modules on a side, five pixels each.
+    @Test func aLargeDataMatrixIsReadInASecondOfAStream() throws {
+        var random = SplitMix64(seed: 7)
+        let text = (0..<22).map { _ in Sheet.hex(&random) }.joined()
+        let sheet = Sheet(labels: [.init(kind: .datamatrix, text: text, module: 5, x: 300, y: 60)])
+        let picture = try sheet.picture()
+        #expect(Sheet.named(picture.withPlane { CodeReader([.dataMatrix]).read($0) }) == sheet.codes)
+        #expect(Sheet.named(Array(Self.stream(picture).joined())) == sheet.codes)
+    }
+
     @Test func dataMatrixReadingsInOnePlaceThatContradictGiveNoValue() {
         func reading(_ value: String, _ left: Float, _ symbology: Symbology = .dataMatrix) -> Reading {
             Reading(

@@ -133,6 +133,19 @@ import Testing
         #expect(picture.withPlane { DataMatrixReader.read($0, effort) }.symbols.isEmpty)
     }
 
+    @Test func smallSymbolsAreLeftToParts() throws {
+        let picture = try frame()
+        var effort = DataMatrixReader.Effort()
+        let side = try #require(
+            picture.withPlane { DataMatrixReader.read($0) }.symbols.first.map {
+                ($0.corners[1] - $0.corners[0]).length
+            })
+        effort.shortestSide = side * 0.7
+        #expect(picture.withPlane { DataMatrixReader.read($0, effort) }.symbols.count == 1)
+        effort.shortestSide = side * 1.3
+        #expect(picture.withPlane { DataMatrixReader.read($0, effort) }.symbols.isEmpty)
+    }
+
     /// Thousands of L shapes: the candidates are limited, and so is what follows.
     @Test func aPictureFullOfCornersIsBounded() throws {
         let (width, height) = (1280, 720)

@@ -26,6 +26,13 @@ import Testing
         }
     }
 
+    @Test(arguments: quadrilaterals) func fourPlacesAreMappedAsEachIs(_ places: [Place]) throws {
+        let map = try #require(ProjectiveMap(unitSquareTo: Self.corners(places)))
+        let (u, v) = (SIMD4<Float>(0, 0.3, 0.5, 1.2), SIMD4<Float>(1, 0.1, 0.5, -0.2))
+        let (x, y) = map(u, v)
+        for lane in 0..<4 { #expect(Place(x[lane], y[lane]) == map(u[lane], v[lane])) }
+    }
+
     @Test(arguments: quadrilaterals) func theMiddleIsWhereTheDiagonalsCross(_ places: [Place]) throws {
         let map = try #require(ProjectiveMap(unitSquareTo: Self.corners(places)))
         let middle = map(0.5, 0.5)

@@ -33,6 +33,28 @@ import Testing
         for x in wild { for y in wild { #expect(sample([Place(x, y)]).allSatisfy { (0...240).contains($0) }) } }
     }
 
+    /// Also at whole pixels, in the last row and column, beyond the border, and of no number.
+    @Test(arguments: [(3, 2), (2, 2), (1, 2), (2, 1), (1, 1)]) func fourPlacesHaveTheLevelsOfEach(_ size: (Int, Int)) {
+        let bytes: [UInt8] = [0, 100, 200, 255, 255, 40, 140, 240, 255, 255]
+        let numbers: [Float] = [
+            .nan, .infinity, -.infinity, -1e9, 1e9, -3, 0, 0.3, 0.49, 0.5, 0.51, 0.75, 1, 1.5, 1.9, 2, 2.5, 2.6, 3, 99,
+        ]
+        bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return }
+            for scale in [1, 0.5] as [Float] {
+                let plane = LumaPlane(base: base, width: size.0, height: size.1, stride: 5)
+                let sampler = GreySampler(plane, scale: scale)
+                for x in numbers {
+                    for y in 0..<numbers.count - 3 {
+                        let rows = SIMD4(numbers[y], numbers[y + 1], numbers[y + 2], numbers[y + 3])
+                        let four = sampler(x: SIMD4(repeating: x), y: rows)
+                        for lane in 0..<4 { #expect(four[lane] == sampler(Place(x, rows[lane]))) }
+                    }
+                }
+            }
+        }
+    }
+
     /// The same place of the whole, in a copy of half its size.
     @Test func aSmallerCopyIsAskedForPlacesOfTheWhole() {
         #expect(sample([Place(1, 1), Place(3, 1), Place(2, 1), Place(5, 3)], scale: 0.5) == [0, 100, 50, 240])

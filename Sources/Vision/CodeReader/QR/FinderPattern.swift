@@ -52,9 +52,15 @@ struct RingRay {
             var (bottom, top, ring, stage) = (Float.infinity, 0, 0, 0)
             var end = count
             var index = 0
+            var sampled = 0
             while index < end {
-                let value = sampler(centre + direction * (step * Float(index))) * sign
-                values[index] = value
+                if index == sampled {
+                    let steps = (SIMD4<Float>(0, 1, 2, 3) + Float(index)) * step
+                    let four = sampler(x: centre.x + direction.x * steps, y: centre.y + direction.y * steps) * sign
+                    UnsafeMutableRawPointer(values + index).storeBytes(of: four, as: SIMD4<Float>.self)
+                    sampled = index + 4
+                }
+                let value = values[index]
                 switch stage {
                 case 0:
                     bottom = min(bottom, value)
@@ -108,7 +114,9 @@ extension FinderPattern {
         return Place(cosines[$0], sines[$0])
     }
 
-    /// How many rays of 16 must be right.
+    /// So many rays are cast from a pattern's centre.
+    static let rays = 16
+    /// How many of them must be right.
     static let minimumGoodRays = 9
     /// And for being taken for one although a ray along a side is not right.
     static let fairGoodRays = 12

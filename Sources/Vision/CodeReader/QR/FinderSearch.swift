@@ -5,7 +5,7 @@ import Luma
 /// at in their column, what passes there is looked at all around. Both polarities at once.
 final class FinderSearch {
     private let maker = ThresholdMaker()
-    private let edges = Scratch<Int32>(0)
+    private let edges = Scratch<Float>(0)
     private let rejected = Scratch<UInt16>(0)
 
     /// Adds the patterns of one level of a picture to those found.
@@ -39,8 +39,10 @@ final class FinderSearch {
             let y = (row + first) % rows * step + step / 2
             let (count, isFirstDark) = Self.edges(plane, y, thresholds, edges)
             var index = 0
+            var passing = Self.arePatterns(edges)
             while index + 5 < count {
-                if Self.isPattern(edges + index) {
+                if index & 3 == 0 { passing = Self.arePatterns(edges + index) }
+                if passing[index & 3] {
                     guard budget.spend(20 + (patterns.count + known.count) / 8) else {
                         return Self.keepBest(&patterns, most)
                     }
@@ -60,22 +62,29 @@ final class FinderSearch {
         patterns.removeLast(max(patterns.count - most, 0))
     }
 
-    /// Whether five runs stand in the proportion 1 : 1 : 3 : 1 : 1, roughly.
+    /// Whether five runs stand in the proportion 1 : 1 : 3 : 1 : 1, roughly: those from an edge on, and from the three after it.
     @inline(__always)
-    private static func isPattern(_ edges: UnsafeMutablePointer<Int32>) -> Bool {
-        let total = edges[5] &- edges[0]
-        let centre = edges[3] &- edges[2]
-        // 1.7 to 4.4 of 7.
-        guard centre &* 70 >= total &* 17, centre &* 70 <= total &* 44, total >= 7 else { return false }
-        let (a, b) = (edges[1] &- edges[0], edges[2] &- edges[1])
-        let (c, d) = (edges[4] &- edges[3], edges[5] &- edges[4])
-        let (low, high) = (min(min(a, b), min(c, d)), max(max(a, b), max(c, d)))
-        return low &* 70 >= total &* 3 && high &* 70 <= total &* 22 && high <= centre
+    private static func arePatterns(_ edges: UnsafeMutablePointer<Float>) -> SIMDMask<SIMD4<Int32>> {
+        func from(_ number: Int) -> SIMD4<Float> {
+            UnsafeRawPointer(edges + number).loadUnaligned(as: SIMD4<Float>.self)
+        }
+        let (first, second, third) = (from(0), from(1), from(2))
+        let (fourth, fifth, sixth) = (from(3), from(4), from(5))
+        let total = sixth - first
+        let centre = fourth - third
+        let (a, b, c, d) = (second - first, third - second, fifth - fourth, sixth - fifth)
+        // The generic minimum of vectors takes their numbers one by one.
+        func lower(_ x: SIMD4<Float>, _ y: SIMD4<Float>) -> SIMD4<Float> { x.replacing(with: y, where: y .< x) }
+        func higher(_ x: SIMD4<Float>, _ y: SIMD4<Float>) -> SIMD4<Float> { x.replacing(with: y, where: y .> x) }
+        let (low, high) = (lower(lower(a, b), lower(c, d)), higher(higher(a, b), higher(c, d)))
+        // The centre 1.7 to 4.4 of 7.
+        let isCentre = (centre * 70 .>= total * 17) .& (centre * 70 .<= total * 44) .& (total .>= 7)
+        return isCentre .& (low * 70 .>= total * 3) .& (high * 70 .<= total * 22) .& (high .<= centre)
     }
 
     /// The places in a row where dark and light meet, the row's ends among them.
     private static func edges(
-        _ plane: LumaPlane, _ y: Int, _ thresholds: BlockThresholds, _ edges: UnsafeMutablePointer<Int32>
+        _ plane: LumaPlane, _ y: Int, _ thresholds: BlockThresholds, _ edges: UnsafeMutablePointer<Float>
     ) -> (count: Int, isFirstDark: Bool) {
         let row = plane.base + y * plane.stride
         let limits = thresholds.values + (y >> 3) * thresholds.columns
@@ -103,13 +112,13 @@ final class FinderSearch {
             if width < 64 { changes &= (1 << UInt64(width)) &- 1 }
             carry = bits >> 63
             while changes != 0 {
-                edges[count] = Int32(truncatingIfNeeded: x &+ changes.trailingZeroBitCount)
+                edges[count] = Float(Int32(truncatingIfNeeded: x &+ changes.trailingZeroBitCount))
                 count &+= 1
                 changes &= changes &- 1
             }
             x += 64
         }
-        edges[count] = Int32(plane.width)
+        edges[count] = Float(plane.width)
         return (count + 1, isFirstDark)
     }
 
@@ -161,18 +170,13 @@ private struct ColumnCheck {
     let known: [ConvexArea]
     let goodRays: Int
 
-    @inline(__always)
-    private func isDark(_ x: Int, _ y: Int) -> Bool {
-        plane.base[y &* plane.stride &+ x] < thresholds.at(x: x, y: y)
-    }
-
     func look(
-        _ y: Int, _ edges: UnsafeMutablePointer<Int32>, isDark: Bool, _ budget: inout WorkBudget,
+        _ y: Int, _ edges: UnsafeMutablePointer<Float>, isDark: Bool, _ budget: inout WorkBudget,
         _ patterns: inout [FinderPattern]
     ) {
-        let width = edges[5] - edges[0]
+        let width = Int32(edges[5] - edges[0])
         let x = Int(edges[2] + edges[3]) / 2
-        let place = Place(Float(edges[2] + edges[3]) / 2, Float(y) + 0.5) * scale
+        let place = Place((edges[2] + edges[3]) / 2, Float(y) + 0.5) * scale
         let module = Float(width) / 7 * scale
         guard !known.contains(where: { $0.contains(place) }) else { return }
         for index in patterns.indices {
@@ -213,14 +217,35 @@ private struct ColumnCheck {
 
     /// From a pixel up or down: the lengths of the run it is in, of the next, and of the one after that.
     private func ends(_ x: Int, _ y: Int, _ ink: Bool, _ step: Int, _ most: Int) -> (Int, Int, Int)? {
-        var lengths = (0, 0, 0)
         var at = y
-        while at >= 0, at < plane.height, isDark(x, at) == ink, lengths.0 <= most { at += step; lengths.0 += 1 }
-        guard lengths.0 > 0, lengths.0 <= most else { return nil }
-        while at >= 0, at < plane.height, isDark(x, at) != ink, lengths.1 <= most { at += step; lengths.1 += 1 }
-        guard lengths.1 > 0, lengths.1 <= most else { return nil }
-        while at >= 0, at < plane.height, isDark(x, at) == ink, lengths.2 <= most { at += step; lengths.2 += 1 }
-        guard lengths.2 > 0, lengths.2 <= most else { return nil }
-        return lengths
+        let first = run(x, &at, ink, step, most)
+        guard first > 0, first <= most else { return nil }
+        let second = run(x, &at, !ink, step, most)
+        guard second > 0, second <= most else { return nil }
+        let third = run(x, &at, ink, step, most)
+        guard third > 0, third <= most else { return nil }
+        return (first, second, third)
+    }
+
+    /// How many pixels of a column are dark, or light, from one on; of more than `most` it does not matter how many.
+    ///
+    /// - Parameter at: the pixel; afterwards the one after them.
+    @inline(__always)
+    private func run(_ x: Int, _ at: inout Int, _ isDark: Bool, _ step: Int, _ most: Int) -> Int {
+        let last = step > 0 ? min(plane.height - 1, at + most) : max(0, at - most)
+        guard step > 0 ? at <= last : at >= last else { return 0 }
+        let start = at
+        var pixel = plane.base + (at &* plane.stride &+ x)
+        let stride = step > 0 ? plane.stride : -plane.stride
+        var limit = thresholds.at(x: x, y: at)
+        // The threshold changes where a block begins.
+        let edge = step > 0 ? 0 : BlockThresholds.side - 1
+        while (pixel.pointee < limit) == isDark {
+            at &+= step
+            if at == last &+ step { break }
+            pixel += stride
+            if at & (BlockThresholds.side - 1) == edge { limit = thresholds.at(x: x, y: at) }
+        }
+        return abs(at &- start)
     }
 }

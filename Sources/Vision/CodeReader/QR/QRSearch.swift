@@ -37,8 +37,8 @@ final class QRSearch {
     var focus = Place(0.5, 0.5)
     /// Symbols on whose ground nothing is looked for, in the frame.
     var known: [[Place]] = []
-    /// Work beside the budget: for large symbols whose timing patterns leave no doubt (one of version 40 has sixty times the
-    /// modules of a nonce's), and for symbols of which one finder pattern is not seen.
+    /// Work beside the budget: for symbols whose timing patterns leave no doubt, in a stream for the large ones of them (one of
+    /// version 40 has sixty times the modules of a nonce's); and for symbols of which one finder pattern is not seen.
     var allowance = WorkBudget(0)
     /// Called for a symbol that was sampled but could not be read, with the samples.
     var onUnread: ((QRFindings.Symbol, ModuleSamples, inout WorkBudget) -> Reading?)?
@@ -204,8 +204,9 @@ final class QRSearch {
         _ hypothesis: SymbolHypothesis, _ look: Look, _ budget: inout WorkBudget
     ) -> QRFindings.Symbol? {
         var hypothesis = hypothesis
+        let isAllowed = hypothesis.isSure && (effort.isPatient || hypothesis.isLarge)
         let result =
-            hypothesis.isLargeAndSure && !allowance.isSpent
+            isAllowed && !allowance.isSpent
             ? decoder.read(&hypothesis, pyramid, &allowance) : decoder.read(&hypothesis, pyramid, &budget)
         guard result != .nothing else { return nil }
         var grid = hypothesis.grid

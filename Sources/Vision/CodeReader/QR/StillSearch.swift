@@ -4,9 +4,11 @@ import Luma
 /// Finds all QR codes of a picture that comes once: from the cheapest way of looking to the dearest, none of which ends the
 /// search. What has been read is left out of the ways that follow.
 final class StillSearch {
-    /// Work for one picture, in units of ``WorkBudget``: some tens of milliseconds at most.
-    private static let units = 20_000_000
-    /// And so much for large symbols that are surely there: one of the largest costs a tenth of it.
+    /// Work for one picture, in units of ``WorkBudget``: so much, some twenty milliseconds, and so much more for each symbol that is
+    /// read, because where there are many the patterns of all are put together.
+    private static let (units, unitsPerSymbol) = (6_000_000, 250_000)
+    /// And so much for symbols that are surely there: one of the largest costs a tenth of it, one of a nonce's size a two
+    /// hundredth.
     private static let allowance = 20_000_000
     /// At most so many places are put to the second reader.
     private static let maximumSecondReadings = 6
@@ -46,7 +48,7 @@ final class StillSearch {
         search.allowance = WorkBudget(Self.allowance)
         for look in Self.looks(plane) {
             search.known = findings.symbols.filter { $0.reading != nil }.map(\.grid.corners)
-            budget.lend(budget.left / 2) {
+            budget.lend((budget.left + search.known.count * Self.unitsPerSymbol) / 2) {
                 let found = search.look(look, &$0)
                 if let hint = found.hint { hints.append(hint) }
                 findings.add(found)

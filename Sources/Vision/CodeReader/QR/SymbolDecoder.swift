@@ -17,6 +17,9 @@ final class SymbolDecoder {
         let isGS1: Bool
     }
 
+    /// Of the 147 modules of three finder patterns fewer that look it make no symbol: of 1000 symbols, some of which had one
+    /// pattern covered, every one had at least 99, of what is none in photographs without a code one in five has 94.
+    private static let minimumFinderModules = 94
     /// Less than this share of the modules of known colour makes no symbol.
     private static let minimumAgreement: Float = 0.68
     /// And when the grid has been refined.
@@ -47,7 +50,9 @@ final class SymbolDecoder {
         let layout = layout(dimension: dimension)
         let refinement = GridRefinement(layout: layout, sampler: sampler, isInverted: hypothesis.isInverted)
         let modules = dimension * dimension
-        guard budget.spend(modules * 20 + 4000) else { return .nothing }
+        guard budget.spend(Self.finderCost),
+            finderModules(hypothesis, sampler) >= Self.minimumFinderModules, budget.spend(modules * 20 + 4000)
+        else { return .nothing }
         hypothesis.grid = refinement.aligned(hypothesis.grid)
         var best = (agreement: Self.minimumAgreement, grid: hypothesis.grid)
         for round in 0..<Self.rounds {
@@ -71,6 +76,38 @@ final class SymbolDecoder {
         else { return .nothing }
         samples.equalise(layout)
         return samples.agreement(layout) > 0.8 ? .unread : .nothing
+    }
+
+    /// What counting the modules of the finder patterns costs.
+    private static let finderCost = 200
+
+    /// How many modules of the three finder patterns look it, each measured against the light of its pattern.
+    private func finderModules(_ hypothesis: SymbolHypothesis, _ sampler: GreySampler) -> Int {
+        let grid = hypothesis.grid
+        let far = Float(grid.dimension) - 3.5
+        let sign: Float = hypothesis.isInverted ? -1 : 1
+        return withUnsafeTemporaryAllocation(of: Float.self, capacity: 49) { values in
+            [Place(3.5, 3.5), Place(far, 3.5), Place(3.5, far)].reduce(0) { count, centre in
+                var (dark, light): (Float, Float) = (0, 0)
+                Self.visitFinder { at, du, dv, isDark in
+                    let value = sampler(grid(centre.x + Float(du), centre.y + Float(dv))) * sign
+                    values[at] = value
+                    if isDark { dark += value } else { light += value }
+                }
+                let middle = (dark / 33 + light / 16) / 2
+                var good = 0
+                Self.visitFinder { at, _, _, isDark in good += (values[at] < middle) == isDark ? 1 : 0 }
+                return count + good
+            }
+        }
+    }
+
+    /// The modules of a finder pattern about its centre: all are dark but a ring of 16.
+    @inline(__always)
+    private static func visitFinder(_ body: (_ at: Int, _ du: Int, _ dv: Int, _ isDark: Bool) -> Void) {
+        for dv in -3...3 {
+            for du in -3...3 { body((dv + 3) * 7 + du + 3, du, dv, max(abs(du), abs(dv)) != 2) }
+        }
     }
 
     /// Decodes the samples as they are.
