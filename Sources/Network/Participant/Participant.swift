@@ -107,12 +107,14 @@ public final class Participant: Sendable {
         state.openBook(signing: signing)
         do {
             try body()
-            for error in try state.writeUp() { causedLog.log(.error, about: "the state file", "\(error)") }
+            try state.writeUp()
         } catch {
             _ = state.closeBook()
             throw error
         }
-        for entry in state.closeBook() { publish(entry) }
+        let closed = state.closeBook()
+        for error in closed.failures { causedLog.log(.error, about: "the state file", "\(error)") }
+        for entry in closed.outgoing { publish(entry) }
     }
 
     private func publish(_ entry: ParticipantStore.Outgoing) {

@@ -154,8 +154,10 @@ extension ParticipantStore {
 
     /// A question of ours and its answer, by their token, as they were signed; `nil` where not both are kept.
     ///
-    /// - Throws: ``StorageError``.
-    public func exchange(_ token: Token) throws(StorageError) -> (question: [UInt8], answer: [UInt8])? {
+    /// - Throws: ``StorageError``, or why what the present turn has taken cannot be written.
+    public func exchange(_ token: Token) throws -> (question: [UInt8], answer: [UInt8])? {
+        // The answer may have come in this very turn.
+        try writeUp()
         let rows = try database.read(
             "SELECT ours, bytes FROM evidence WHERE token = ? ORDER BY id", [.blob(token.bytes)])
         guard let question = rows.last(where: { $0.integer(0) == 1 })?.blob(1),
@@ -170,11 +172,12 @@ extension ParticipantStore {
     ///   - key: whose signature the answer has; it was checked.
     ///   - subject: whom it is about.
     ///   - now: seconds since 1970.
-    /// - Throws: ``StorageError``.
+    /// - Throws: ``StorageError``, or why what the present turn has taken cannot be written.
     public func keepExchange(
         question: [UInt8], answer: SignedMessage, key: PublicKey, about subject: DeviceID, now: Double
-    ) throws(StorageError) {
+    ) throws {
         guard let own = evidenceKeeper else { return }
+        try writeUp()
         let token = answer.message.token
         try database.transaction { connection throws(StorageError) in
             try Self.insert(

@@ -29,6 +29,8 @@ struct TurnBook {
     var entries: [Entry] = []
     /// What was written, and has to be published.
     var outgoing: [ParticipantStore.Outgoing] = []
+    /// Why lines of the log could not be written: the log guards nothing.
+    var failures: [StorageError] = []
 }
 
 /// A line of the audit log that has no number yet.
@@ -45,8 +47,13 @@ extension ParticipantStore {
     /// Opens the book of the turn that this thread has begun.
     func openBook(signing: @escaping TurnBook.Signing) { book.withLock { $0 = TurnBook(signing: signing) } }
 
-    /// - Returns: what is to be published when the turn is stored.
-    func closeBook() -> [Outgoing] { book.withLock { $0.take()?.outgoing ?? [] } }
+    /// - Returns: what is to be published when the turn is stored, and what could not be written.
+    func closeBook() -> (outgoing: [Outgoing], failures: [StorageError]) {
+        book.withLock { book in
+            let closed = book.take()
+            return (closed?.outgoing ?? [], closed?.failures ?? [])
+        }
+    }
 
     /// Whether this thread's turn has a book.
     var hasBook: Bool { book.withLock { Self.isOurs($0) } }
@@ -64,25 +71,26 @@ extension ParticipantStore {
         }
     }
 
-    /// Signs and writes what is in the book.
+    /// Signs and writes what is in the book: at the turn's end, or for who looks at it before.
     ///
-    /// - Returns: why lines of the log could not be written: the log guards nothing.
     /// - Throws: ``StorageError``, or what the signing throws: the turn has failed.
-    func writeUp() throws -> [StorageError] {
+    func writeUp() throws {
         let (entries, signing) = book.withLock { book in
             guard Self.isOurs(book), let found = book else { return ([TurnBook.Entry](), TurnBook.Signing?.none) }
             book?.entries = []
             return (found.entries, found.signing)
         }
-        guard let signing, !entries.isEmpty else { return [] }
+        guard let signing, !entries.isEmpty else { return }
         let unsigned = entries.compactMap { entry in
             if case .sent(let message, _, _, _) = entry { message } else { nil }
         }
         let signed = unsigned.isEmpty ? [] : try signing(unsigned)
         guard signed.count == unsigned.count else { throw ParticipantError.cannotWrite("signatures are missing") }
         let (outgoing, failures) = try write(entries, signed)
-        book.withLock { $0?.outgoing += outgoing }
-        return failures
+        book.withLock { book in
+            book?.outgoing += outgoing
+            book?.failures += failures
+        }
     }
 
     private func write(
