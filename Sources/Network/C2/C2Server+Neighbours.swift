@@ -135,7 +135,7 @@ extension C2Server {
 
     private func ends(_ token: Token, _ status: Status) throws {
         guard let look = lent.removeValue(forKey: token) else { return }
-        let messages = try participant.exchange(token).map {
+        let messages = try participant.state.exchange(token).map {
             ErrandAnswer.Messages(question: $0.question, answer: $0.answer)
         }
         try neighbours?.answer(token, status, messages)

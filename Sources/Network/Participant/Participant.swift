@@ -107,20 +107,14 @@ public final class Participant: Sendable {
         state.openBook(signing: signing)
         do {
             try body()
-            for error in try state.writeUp() { causedLog.log(.error, about: "the state file", "\(error)") }
+            try state.writeUp()
         } catch {
             _ = state.closeBook()
             throw error
         }
-        for entry in state.closeBook() { publish(entry) }
-    }
-
-    /// A question of ours and its answer, by their token, as they were signed, this turn's too; `nil` where not both are kept.
-    ///
-    /// - Throws: ``StorageError``, and what the signing of the turn throws.
-    public func exchange(_ token: Token) throws -> (question: [UInt8], answer: [UInt8])? {
-        for error in try state.writeUp() { causedLog.log(.error, about: "the state file", "\(error)") }
-        return try state.exchange(token)
+        let closed = state.closeBook()
+        for error in closed.failures { causedLog.log(.error, about: "the state file", "\(error)") }
+        for entry in closed.outgoing { publish(entry) }
     }
 
     private func publish(_ entry: ParticipantStore.Outgoing) {

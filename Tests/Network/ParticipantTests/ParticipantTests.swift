@@ -285,6 +285,24 @@ private final class Keeping: MessageLink {
         #expect(try participant.state.auditLog(last: 1).map(\.event) == ["left"])
     }
 
+    @Test func anExchangeOfThePresentTurnIsToBeSeen() throws {
+        let participant = try participant()
+        try participant.state.keepEvidence(of: id, key: participant.key, now: 1000)
+        let (token, key) = (Token.random(), try Self.keys[1].publicKey)
+        let answer = try Message(
+            version: .v5, sequence: SequenceNumber(64), sender: server, token: token,
+            body: .response(.observedJoinValid)
+        ).signed(with: Self.keys[1])
+        let sent = try turn(participant, signing: Self.signing) {
+            try participant.send(.joinRequest, to: server, on: .member(server), token: token)
+            _ = try participant.admit(answer, key: key)
+            #expect(try participant.state.exchange(token)?.answer == answer.bytes)
+            try participant.send(.activate, to: server, on: .member(server), token: .random())
+        }
+        #expect(sent.map(\.message.body) == [.joinRequest, .activate])
+        #expect(try participant.state.exchange(token)?.question == sent[0].bytes)
+    }
+
     @Test func whatIsSentToAnIdentityThatEndsInTheSameTurnDoesNotWait() throws {
         let participant = try participant()
         let sent = try turn(participant, signing: Self.signing) {

@@ -152,11 +152,12 @@ extension ParticipantStore {
 
     // MARK: Between servers of one identity
 
-    /// A question of ours and its answer, by their token, as they were signed; `nil` where not both are kept. What a turn has
-    /// not written yet is not found: ``Participant/exchange(_:)``.
+    /// A question of ours and its answer, by their token, as they were signed; `nil` where not both are kept.
     ///
-    /// - Throws: ``StorageError``.
-    func exchange(_ token: Token) throws(StorageError) -> (question: [UInt8], answer: [UInt8])? {
+    /// - Throws: ``StorageError``, or why what the present turn has taken cannot be written.
+    public func exchange(_ token: Token) throws -> (question: [UInt8], answer: [UInt8])? {
+        // The answer may have come in this very turn.
+        try writeUp()
         let rows = try database.read(
             "SELECT ours, bytes FROM evidence WHERE token = ? ORDER BY id", [.blob(token.bytes)])
         guard let question = rows.last(where: { $0.integer(0) == 1 })?.blob(1),
@@ -171,28 +172,20 @@ extension ParticipantStore {
     ///   - key: whose signature the answer has; it was checked.
     ///   - subject: whom it is about.
     ///   - now: seconds since 1970.
-    /// - Throws: ``StorageError``.
+    /// - Throws: ``StorageError``, or why what the present turn has taken cannot be written.
     public func keepExchange(
         question: [UInt8], answer: SignedMessage, key: PublicKey, about subject: DeviceID, now: Double
-    ) throws(StorageError) {
-        guard isKeepingEvidence else { return }
-        // Within a turn in its order among what is taken and sent: a later request puts aside what is open.
-        if takeDown(.exchange(question: question, answer: answer, key: key, about: subject, now: now)) { return }
-        try database.transaction { connection throws(StorageError) in
-            try write(question, answer, key, about: subject, now: now, connection)
-        }
-    }
-
-    func write(
-        _ question: [UInt8], _ answer: SignedMessage, _ key: PublicKey, about subject: DeviceID, now: Double,
-        _ connection: Connection
-    ) throws(StorageError) {
+    ) throws {
         guard let own = evidenceKeeper else { return }
+        try writeUp()
         let token = answer.message.token
-        try Self.insert(question, token, .join, about: subject.value, key: own.digest, isOurs: true, now, connection)
-        try Self.remember(key, connection)
-        try Self.insert(
-            answer.bytes, token, .join, about: subject.value, key: key.digest, isOurs: false, now, connection)
+        try database.transaction { connection throws(StorageError) in
+            try Self.insert(
+                question, token, .join, about: subject.value, key: own.digest, isOurs: true, now, connection)
+            try Self.remember(key, connection)
+            try Self.insert(
+                answer.bytes, token, .join, about: subject.value, key: key.digest, isOurs: false, now, connection)
+        }
     }
 
     private static func insert(

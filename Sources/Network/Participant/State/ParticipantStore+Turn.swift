@@ -13,8 +13,6 @@ struct TurnBook {
         /// `to` is `nil` for a group's.
         case sent(UnsignedMessage, to: DeviceID?, topic: String, now: Double)
         case taken(SignedMessage, key: PublicKey, now: Double)
-        /// What another server with our key has asked, and its answer.
-        case exchange(question: [UInt8], answer: SignedMessage, key: PublicKey, about: DeviceID, now: Double)
         case line(AuditEntry)
         /// What was sent to it before this does not wait for the broker any more.
         case ended(topic: String)
@@ -31,6 +29,8 @@ struct TurnBook {
     var entries: [Entry] = []
     /// What was written, and has to be published.
     var outgoing: [ParticipantStore.Outgoing] = []
+    /// Why lines of the log could not be written: the log guards nothing.
+    var failures: [StorageError] = []
 }
 
 /// A line of the audit log that has no number yet.
@@ -47,8 +47,13 @@ extension ParticipantStore {
     /// Opens the book of the turn that this thread has begun.
     func openBook(signing: @escaping TurnBook.Signing) { book.withLock { $0 = TurnBook(signing: signing) } }
 
-    /// - Returns: what is to be published when the turn is stored.
-    func closeBook() -> [Outgoing] { book.withLock { $0.take()?.outgoing ?? [] } }
+    /// - Returns: what is to be published when the turn is stored, and what could not be written.
+    func closeBook() -> (outgoing: [Outgoing], failures: [StorageError]) {
+        book.withLock { book in
+            let closed = book.take()
+            return (closed?.outgoing ?? [], closed?.failures ?? [])
+        }
+    }
 
     /// Whether this thread's turn has a book.
     var hasBook: Bool { book.withLock { Self.isOurs($0) } }
@@ -66,25 +71,26 @@ extension ParticipantStore {
         }
     }
 
-    /// Signs and writes what is in the book.
+    /// Signs and writes what is in the book: at the turn's end, or for who looks at it before.
     ///
-    /// - Returns: why lines of the log could not be written: the log guards nothing.
     /// - Throws: ``StorageError``, or what the signing throws: the turn has failed.
-    func writeUp() throws -> [StorageError] {
+    func writeUp() throws {
         let (entries, signing) = book.withLock { book in
             guard Self.isOurs(book), let found = book else { return ([TurnBook.Entry](), TurnBook.Signing?.none) }
             book?.entries = []
             return (found.entries, found.signing)
         }
-        guard let signing, !entries.isEmpty else { return [] }
+        guard let signing, !entries.isEmpty else { return }
         let unsigned = entries.compactMap { entry in
             if case .sent(let message, _, _, _) = entry { message } else { nil }
         }
         let signed = unsigned.isEmpty ? [] : try signing(unsigned)
         guard signed.count == unsigned.count else { throw ParticipantError.cannotWrite("signatures are missing") }
         let (outgoing, failures) = try write(entries, signed)
-        book.withLock { $0?.outgoing += outgoing }
-        return failures
+        book.withLock { book in
+            book?.outgoing += outgoing
+            book?.failures += failures
+        }
     }
 
     private func write(
@@ -123,8 +129,6 @@ extension ParticipantStore {
                 case .sent(_, let peer, let topic, let now):
                     outgoing.append(try put(rest.removeFirst(), to: peer, topic: topic, now: now, connection))
                 case .taken(let message, let key, let now): try keep(message, key: key, now: now, connection)
-                case .exchange(let question, let answer, let key, let subject, let now):
-                    try write(question, answer, key, about: subject, now: now, connection)
                 case .line(let line): try Self.write(line, &chain, connection)
                 case .ended(let topic): try connection.query("DELETE FROM outbox WHERE topic = ?", .text(topic))
                 }
