@@ -8,6 +8,7 @@ public final class LeaseKeeper: Service {
     /// Another server works the cell now.
     public struct Lost: Error, CustomStringConvertible {
         let cell: String
+        /// For people, in one line.
         public var description: String {
             "another server works the cell \"\(cell)\" now: it took this one for dead. Nothing of what came since was stored"
         }

@@ -77,7 +77,8 @@ private struct NewCell: ParsableCommand {
     var host: [String]
     @Option(help: ArgumentHelp("The folder to make.", valueName: "dir"))
     var to: String
-    @Option(help: ArgumentHelp("Where the folder will be on its machine; without it, where it is made.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp("Where the folder will be on its machine; without it, where it is made.", valueName: "dir"))
     var place: String?
     @Option(help: ArgumentHelp("The address to listen on.", valueName: "address"))
     var bind = "0.0.0.0"

@@ -349,7 +349,7 @@ public final class BrokerLink: Service, Sendable {
     /// over reconnections too.
     private func hand(_ state: inout State) {
         var kept: [(id: Int64, topic: String, payload: [UInt8])] = []
-        for entry in state.waiting {
+        for (index, entry) in state.waiting.enumerated() {
             var number: Int32 = 0
             let code = mosquitto_publish(
                 client.pointer, &number, entry.topic, Int32(entry.payload.count), entry.payload, 1, false)
@@ -357,8 +357,12 @@ public final class BrokerLink: Service, Sendable {
                 state.numbers[number] = entry.id
                 continue
             }
-            kept.append(entry)
-            if code != MOSQ_ERR_NO_CONN.rawValueInt32 {
+            if code == MOSQ_ERR_NO_CONN.rawValueInt32 {
+                // Nor anything after it: later ones must not overtake it.
+                kept += state.waiting[index...]
+                break
+            } else {
+                kept.append(entry)
                 causedLog.log(
                     .error, about: "publishing", "cannot publish to \(entry.topic): \(Self.words(code))")
             }
