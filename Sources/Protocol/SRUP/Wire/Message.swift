@@ -92,7 +92,9 @@ public struct UnsignedMessage: Sendable {
     private let head: [UInt8]
     private let tail: [UInt8]
 
-    /// - Parameter key: that will sign.
+    /// - Parameters:
+    ///   - message: with its number and its sender.
+    ///   - key: that will sign.
     /// - Throws: ``WireError`` when a field or the whole is too long.
     public init(_ message: Message, for key: PrivateKey) throws(WireError) {
         self.message = message
