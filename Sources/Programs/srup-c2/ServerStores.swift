@@ -36,8 +36,12 @@ final class ServerStores: Sendable {
         self.database = database
     }
 
-    /// - Throws: `SettingsError` when what c2.toml says of it is wrong.
+    /// - Throws: `SettingsError` when what c2.toml says of it is wrong; ``ParticipantError`` when it may not be read.
     convenience init(_ folder: String) throws {
+        let path = folder + "/c2.toml"
+        if PublicFile.isThere(path), let problem = PublicFile.problem(path) {
+            throw ParticipantError.identity("\(path) \(problem); is \(folder) the right folder?")
+        }
         self.init(folder, try ServerSettings.database(folder))
     }
 

@@ -20,6 +20,8 @@ struct PlaceSearch {
     private static let smoothSize: Float = 200
     /// Where both dashed sides are so regular the symbol is read at once.
     private static let sureRegularity: Float = 0.85
+    /// So many grey levels more may be looked at for each symbol that is read.
+    private static let forEach = 100_000
 
     /// - Parameters:
     ///   - samples: so many grey levels may be looked at to find dashed sides, and to read; those of symbols that are read count
@@ -76,7 +78,11 @@ struct PlaceSearch {
         let before = reading
         let (symbol, unread) = one.candidate.read(one.upper, one.right, isHasty: isHasty, &reading)
         if let symbol {
-            if isFree { reading = before }
+            if isFree {
+                reading = before
+                // Where there are many, there are many sides to be looked at, too.
+                work.spend(-Self.forEach)
+            }
             symbols.append(symbol)
             grounds.append(symbol.ground)
         }

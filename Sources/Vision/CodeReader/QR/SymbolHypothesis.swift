@@ -62,7 +62,7 @@ struct TripleSearch {
             let mismatch: Float
 
             static let frame = Limits(
-                goodRays: FinderPattern.minimumGoodRays, rays: 42, partners: [8], triples: 640, mismatch: .infinity)
+                goodRays: FinderPattern.minimumGoodRays, rays: 33, partners: [8], triples: 640, mismatch: .infinity)
         }
 
         /// For a frame; there will be another, and what several show badly they show together.
@@ -73,7 +73,7 @@ struct TripleSearch {
         /// triple at the latest. Of the triples in photographs without a code one in eight has 42.
         static let still = Effort(
             patterns: 224, together: 224, turn: 1500, isPatient: true,
-            plain: Limits(goodRays: 11, rays: 42, partners: [8, 24], triples: 1500, mismatch: 4),
+            plain: Limits(goodRays: 11, rays: 36, partners: [8, 24], triples: 1500, mismatch: 4),
             rough: Limits(goodRays: 14, rays: 42, partners: [8], triples: 240, mismatch: 3))
     }
 
