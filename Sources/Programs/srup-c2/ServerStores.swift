@@ -52,6 +52,10 @@ final class ServerStores: Sendable {
         held.withLock { $0 = lease }
     }
 
+    /// So long one transaction waits for the database to come back. What fails is tried again by whoever wants it; and a program
+    /// that is to end must not stand still for longer.
+    private static let patience = Duration.seconds(1)
+
     private func session(
         ofCell isOfCell: Bool, _ use: Database.Use, _ place: DatabasePlace
     ) throws(StorageError) -> DatabaseSession {
@@ -59,7 +63,7 @@ final class ServerStores: Sendable {
         if let open = sessions.withLock({ $0[key] }) { return open }
         let session = try DatabaseSession(
             place.address, use: use, prefix: isOfCell ? CellBook.prefix(of: place.cell) : "",
-            fence: isOfCell && use == .change ? held.withLock { $0?.fence } : nil)
+            fence: isOfCell && use == .change ? held.withLock { $0?.fence } : nil, patience: Self.patience)
         return sessions.withLock { sessions in
             if let first = sessions[key] { return first }
             sessions[key] = session

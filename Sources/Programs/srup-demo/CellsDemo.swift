@@ -44,6 +44,8 @@ struct CellsDemo {
         let times = try killServers(members)
         story.chapter("Act 3: a server was only frozen, and wakes up")
         try freeze(members, server, database)
+        // Before the database is gone.
+        for machine in machines { for role in [machine.name, machine.name + "-spare"] { runner.stop(role) } }
         withExtendedLifetime(server) {}
         let sorted = times.sorted()
         story.chapter(

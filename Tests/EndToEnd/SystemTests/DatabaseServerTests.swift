@@ -83,6 +83,24 @@ struct DatabaseServerTests {
         #expect(!FileManager.default.fileExists(atPath: runner.path("second/c2.toml")))
     }
 
+    @Test func aServerWhoseDatabaseIsGoneStopsInOrderAllTheSame() throws {
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let server = try PostgresServer()
+        let loopback = try LoopbackNetwork(runner)
+        loopback.database = try server.makeDatabase()
+        try loopback.startServer(Self.simple)
+        try loopback.registerDevice("lamp", type: "lamp")
+        try join(loopback, "lamp")
+        server.crash()
+        usleep(500_000)
+        #expect(runner.end("c2", SIGTERM, within: 60) == 0, "\(runner.tail(of: "c2"))")
+        // It comes back with it.
+        try server.start()
+        try loopback.startC2(Self.simple)
+        try join(loopback, "lamp")
+    }
+
     @Test func filesAreMovedAndABackupOfADatabaseIsFiles() throws {
         let runner = try ProgramRunner()
         defer { runner.close() }
