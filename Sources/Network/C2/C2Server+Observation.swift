@@ -284,7 +284,7 @@ extension C2Server {
         joins.note(join)
         // Whoever has vouched must be trusted, and belong, when it counts.
         var usable = Set(try usableObservers())
-        if let named = join.named, try isUsableNeighbour(named) { usable.insert(named) }
+        if let named = join.named, !usable.contains(named), try isUsableNeighbour(named) { usable.insert(named) }
         let vouchers = join.vouchers.filter(usable.contains)
         eyes = try eyeKinds()
         if join.quorum.isMet(by: vouchers.map { eyes[$0] }) {

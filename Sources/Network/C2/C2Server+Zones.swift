@@ -28,7 +28,9 @@ extension C2Server {
         let (usable, zones) = try standing()
         if let named = join.named, !usable.contains(named), try isUsableNeighbour(named) {
             // Which of the cell's zones it serves, only its own operator could say: who names it has to stand before it.
-            return named == join.device ? [] : [named]
+            guard named != join.device else { return [] }
+            roster.restore(named, capacity: Self.foreignPlaces, session: nil)
+            return [named]
         }
         return candidates(for: join, usable, zones)
     }

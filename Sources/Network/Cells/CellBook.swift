@@ -80,11 +80,16 @@ public final class CellBook: Sendable {
             && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }
     }
 
+    /// Counts by the cells' names: who was there before there were several belongs to the usual one.
+    public static func byName(_ counts: [String?: Int]) -> [String: Int] {
+        Dictionary(counts.map { ($0.key ?? usual, $0.value) }) { $0 + $1 }
+    }
+
     /// What the names of the schemas of a cell's stores begin with.
     public static func prefix(of cell: String) -> String { cell == usual ? "" : "cell_\(cell)_" }
 
-    // Of the database server: the machines' own need not be right.
-    private static let now = "EXTRACT(EPOCH FROM clock_timestamp())::float8"
+    /// The time, in seconds, of the database server: the machines' own need not be right.
+    static let now = "EXTRACT(EPOCH FROM clock_timestamp())::float8"
 
     // MARK: The cells
 

@@ -32,7 +32,7 @@ public final class CellChooser: Sendable {
         try known.withLock { known in
             if known.since.map({ .now - $0 >= Self.freshness }) ?? true {
                 known.cells = try book.cells()
-                known.counts = Dictionary(try counts().map { ($0.key ?? CellBook.usual, $0.value) }) { $0 + $1 }
+                known.counts = CellBook.byName(try counts())
                 known.since = .now
             }
             let cell = Self.choice(known.cells, known.counts, zone)

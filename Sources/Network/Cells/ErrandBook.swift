@@ -65,8 +65,6 @@ public final class ErrandBook: Sendable {
         """
     ]
 
-    private static let now = "EXTRACT(EPOCH FROM clock_timestamp())::float8"
-
     // MARK: Who asks
 
     /// Asks another cell.
@@ -76,7 +74,7 @@ public final class ErrandBook: Sendable {
         try database.query(
             """
             INSERT INTO errands (token, asker, worker, device, observer, envelope, until, state)
-            VALUES (?, ?, ?, ?, ?, ?, \(Self.now) + ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, \(CellBook.now) + ?, ?)
             """, .blob(errand.token), .text(cell), .text(worker), .unsigned(errand.device), .unsigned(errand.observer),
             .blob(errand.envelope), .real(errand.timeLeft / .seconds(1)), .integer(State.asked.rawValue))
     }
@@ -99,12 +97,12 @@ public final class ErrandBook: Sendable {
     public func takeAnswers() throws(StorageError) -> [Answer] {
         // Most often there is nothing: that is no write.
         let isThere = try database.read(
-            "SELECT 1 FROM errands WHERE asker = ? AND (state = ? OR until < \(Self.now) - ?) LIMIT 1",
+            "SELECT 1 FROM errands WHERE asker = ? AND (state = ? OR until < \(CellBook.now) - ?) LIMIT 1",
             [.text(cell), .integer(State.answered.rawValue), .real(Self.kept / .seconds(1))])
         guard !isThere.isEmpty else { return [] }
         return try database.query(
             """
-            DELETE FROM errands WHERE asker = ? AND (state = ? OR until < \(Self.now) - ?)
+            DELETE FROM errands WHERE asker = ? AND (state = ? OR until < \(CellBook.now) - ?)
             RETURNING token, observer, state, status, question, answer
             """, .text(cell), .integer(State.answered.rawValue), .real(Self.kept / .seconds(1))
         ).compactMap { row in
@@ -131,7 +129,7 @@ public final class ErrandBook: Sendable {
     private func errands(_ state: State, limit: Int) throws(StorageError) -> [Errand] {
         try database.read(
             """
-            SELECT token, device, observer, envelope, until - \(Self.now) FROM errands
+            SELECT token, device, observer, envelope, until - \(CellBook.now) FROM errands
             WHERE worker = ? AND state = ? ORDER BY until LIMIT ?
             """, [.text(cell), .integer(state.rawValue), .integer(Int64(limit))]
         ).compactMap { row in

@@ -138,9 +138,7 @@ private struct ListCells: ParsableCommand {
     func run() throws {
         let (book, stores) = try folder.book()
         do {
-            let counts = Dictionary(
-                try stores.keyService().countsByCell().map { ($0.key ?? CellBook.usual, $0.value) }
-            ) { $0 + $1 }
+            let counts = CellBook.byName(try stores.keyService().countsByCell())
             for cell in try book.cells() {
                 let line = Line(
                     cell: cell.name, broker: "\(SettingsForm.inURL(cell.host)):\(cell.port)",

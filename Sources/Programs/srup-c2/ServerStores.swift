@@ -154,12 +154,11 @@ final class ServerStores: Sendable {
     // MARK: Cells
 
     /// The table of cells, over a connection of its own; `nil` where there is no database server, and one cell.
-    func cells(use: Database.Use = .change) throws(StorageError) -> CellBook? {
+    func cells() throws(StorageError) -> CellBook? {
         guard let database else { return nil }
         // A lease must be kept while the machine is busy: nobody waits long here.
-        let session = try DatabaseSession(
-            database.address, use: use, patience: .seconds(1), answer: .seconds(use == .look ? 30 : 3))
-        return try CellBook(in: session)
+        return try CellBook(
+            in: try DatabaseSession(database.address, patience: Self.patience, answer: .seconds(3)))
     }
 
     /// The other cells, for the C2 server of this one; `nil` where there is no database server.

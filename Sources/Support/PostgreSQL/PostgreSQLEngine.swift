@@ -358,14 +358,12 @@ final class PostgreSQLEngine: StorageEngine {
             try link.script("DECLARE whole NO SCROLL CURSOR FOR \(table.selection)")
         }
         while true {
-            let rows = try using { link throws(StorageError) in try link.fetch("FETCH \(Self.rowsAtOnce) FROM whole") }
+            let rows = try using { link throws(StorageError) in try link.fetch("FETCH \(Database.rowsAtOnce) FROM whole") }
             guard !rows.isEmpty else { break }
             try body(rows)
         }
         try using { link throws(StorageError) in _ = try link.script("CLOSE whole") }
     }
-
-    private static let rowsAtOnce = 256
 
     func lastNumber(of table: StoredTable, in store: String) throws(StorageError) -> Int64? {
         guard let (_, sequence) = try sequence(of: table, in: store) else { return nil }

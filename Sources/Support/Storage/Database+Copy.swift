@@ -1,7 +1,7 @@
 /// Whole stores, from one engine to the other: to move to a database server, and for a backup that any machine can read.
 extension Database {
-    /// So many rows are held in memory at once.
-    static let rowsAtOnce = 256
+    /// So many rows of a whole store are held in memory at once.
+    public static let rowsAtOnce = 256
 
     /// Puts all rows of another store of the same kind in the place of those here, as one transaction. Numbers that a table
     /// has given to its rows are not given again.

@@ -153,6 +153,15 @@ struct DatabaseServerTests {
         try FileManager.default.copyItem(atPath: runner.path("c2"), toPath: runner.path("other"))
     }
 
+    /// All of a network, with a folder for another server.
+    private func startFirst(_ loopback: LoopbackNetwork) throws {
+        try loopback.prepare()
+        try second(loopback.runner)
+        try loopback.startKeyService()
+        try loopback.startBroker()
+        try loopback.startC2(Self.simple)
+    }
+
     private func startSecond(_ runner: ProgramRunner) throws {
         try runner.start(
             "srup-c2",
@@ -177,11 +186,7 @@ struct DatabaseServerTests {
         let runner = try ProgramRunner()
         defer { runner.close() }
         let loopback = try network(runner)
-        try loopback.prepare()
-        try second(runner)
-        try loopback.startKeyService()
-        try loopback.startBroker()
-        try loopback.startC2(Self.simple)
+        try startFirst(loopback)
         for name in ["lamp", "new"] { try loopback.registerDevice(name, type: "lamp") }
         try join(loopback, "lamp")
         try startSecond(runner)
@@ -209,11 +214,7 @@ struct DatabaseServerTests {
         let runner = try ProgramRunner()
         defer { runner.close() }
         let loopback = try network(runner)
-        try loopback.prepare()
-        try second(runner)
-        try loopback.startKeyService()
-        try loopback.startBroker()
-        try loopback.startC2(Self.simple)
+        try startFirst(loopback)
         try loopback.registerDevice("lamp", type: "lamp")
         try join(loopback, "lamp")
         try startSecond(runner)

@@ -70,7 +70,8 @@ struct TripleSearch {
             patterns: 224, together: 96, turn: 160, isPatient: false, plain: .frame, rough: .frame, memory: 24)
         /// For a picture that comes once. Of 1000 symbols in photographs and drawn scenes the patterns of every one had at least
         /// 12 good rays each and 44 together, and a mismatch of at most 4; in rough copies 14, 43, 3.6, and it was the third
-        /// triple at the latest. Of the triples in photographs without a code one in eight has 42.
+        /// triple at the latest. Of the triples in photographs without a code one in eight has 42; a symbol that a terminal draws in lines
+        /// with gaps between them has fewer, so that plain pictures ask for 36.
         static let still = Effort(
             patterns: 224, together: 224, turn: 1500, isPatient: true,
             plain: Limits(goodRays: 11, rays: 36, partners: [8, 24], triples: 1500, mismatch: 4),
