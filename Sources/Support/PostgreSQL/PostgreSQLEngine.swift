@@ -358,7 +358,9 @@ final class PostgreSQLEngine: StorageEngine {
             try link.script("DECLARE whole NO SCROLL CURSOR FOR \(table.selection)")
         }
         while true {
-            let rows = try using { link throws(StorageError) in try link.fetch("FETCH \(Database.rowsAtOnce) FROM whole") }
+            let rows = try using { link throws(StorageError) in
+                try link.fetch("FETCH \(Database.rowsAtOnce) FROM whole")
+            }
             guard !rows.isEmpty else { break }
             try body(rows)
         }
