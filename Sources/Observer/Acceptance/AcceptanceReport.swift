@@ -75,9 +75,9 @@ public struct AcceptanceReport: Sendable {
         let rows = AcceptanceStep.allCases.map { step in
             let result = record[step]
             let state = result?.state.rawValue ?? "open"
-            return "<tr class=\"\(state)\"><td>\(Self.word(result))</td><td><b>\(step.title)</b><br>"
-                + "\((result?.says ?? "").withoutBreaks.escapedForMarkup)</td>"
-                + "<td>\((result.map(Self.time) ?? "").escapedForMarkup)</td></tr>"
+            return "<tr class=\"\(state)\"><td>\(Self.word(result))</td><td>"
+                + "<span class=\"time\">\((result.map(Self.time) ?? "").escapedForMarkup)</span><b>\(step.title)</b><br>"
+                + "\((result?.says ?? "").withoutBreaks.escapedForMarkup)</td></tr>"
         }
         let pictures = record.pictures.sorted { $0.key < $1.key }.filter { Self.isBase64($0.value) }.map { name, data in
             "<figure><img alt=\"where the camera looks, codes blanked\" src=\"data:image/jpeg;base64,\(data)\">"
@@ -88,17 +88,17 @@ public struct AcceptanceReport: Sendable {
             <html lang="en"><head><meta charset="utf-8"><title>Acceptance of \(record.host.escapedForMarkup)</title>
             <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
             <style>
-            @page { size: A4; margin: 12mm }
-            body { font: 9pt/1.25 Helvetica, Arial, sans-serif; max-width: 186mm; margin: auto; color: #000; background: #fff }
+            @page { margin: 12mm }
+            body { font: 9pt/1.2 Helvetica, Arial, sans-serif; max-width: 186mm; margin: auto; color: #000; background: #fff }
             h1 { font-size: 16pt; margin: 3mm 0 } .facts td { border: 0; padding: 0 4mm 0 0 } .facts td:first-child { white-space: nowrap }
             .verdict { font-size: 12pt; font-weight: bold; border: 2px solid #000; padding: 2mm; margin: 3mm 0 }
             table { border-collapse: collapse; width: 100%; margin: 3mm 0; overflow-wrap: anywhere }
-            td { border: 1px solid #888; padding: 1mm 2mm; vertical-align: top } tr { break-inside: avoid }
-            .steps td:first-child, .steps td:last-child { white-space: nowrap }
+            td { border: 1px solid #888; padding: .8mm 2mm; vertical-align: top } tr { break-inside: avoid }
+            .steps td:first-child { white-space: nowrap } .time { float: right; padding-left: 4mm }
             .failed td:first-child { font-weight: bold; text-decoration: underline } .open td, .skipped td { font-style: italic }
-            figure { display: inline-block; margin: 0 4mm 0 0 } img { height: 34mm } figcaption { font-size: 8pt }
+            figure { display: inline-block; margin: 0 4mm 0 0 } img { height: 30mm } figcaption { font-size: 8pt }
             .sign td { border: 0; border-top: 1px solid #000; padding: 1mm 0 0 } .sign .gap { border: 0; width: 6mm }
-            .sign { margin-top: 16mm } .last { break-inside: avoid }
+            .sign { margin-top: 12mm } .last { break-inside: avoid }
             </style></head><body>
             <h1>Acceptance of an observer</h1>
             <table class="facts">\(facts.map { "<tr><td>\($0.0)</td><td>\($0.1.escapedForMarkup)</td></tr>" }.joined())</table>

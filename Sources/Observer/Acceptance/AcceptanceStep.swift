@@ -66,9 +66,9 @@ public struct AcceptanceResult: Codable, Sendable, Hashable {
     /// When, as ISO 8601 in UTC.
     public let time: String
 
-    /// How a step has ended. Of long words the first 400 characters are kept: the report is one page.
+    /// How a step has ended. Of long words the first 240 characters are kept: the report is one page.
     public init(_ state: State, _ says: String, at time: String, weakness: Weakness? = nil) {
         (self.state, self.time, self.weakness) = (state, time, weakness)
-        self.says = says.count > 400 ? says.prefix(400) + "…" : says
+        self.says = says.count > 240 ? says.prefix(240) + "…" : says
     }
 }

@@ -137,7 +137,7 @@ struct AcceptanceCheck {
             if !tests.isEmpty { good += 1 }
             hasOther = tests.isEmpty && sights.contains { $0.read == true }
             edges.formUnion(tests)
-            modules += sights.filter { $0.read == true }.compactMap(\.module)
+            modules += sights.filter { $0.read == true && $0.test != nil }.compactMap(\.module)
             if let text = sights.last(where: { $0.text != nil })?.text { advice = text }
         }
         if let data = try? Data(contentsOf: URL(filePath: picture)), data.count < 1 << 20 {

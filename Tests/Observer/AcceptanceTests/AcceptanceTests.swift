@@ -94,7 +94,7 @@ import Testing
                 .flatMap { JPEGEncoder()?.encoded($0) })
         for name in ["day", "lamp"] { record.pictures[name] = Data(picture).base64EncodedString() }
         for (paper, size) in [("A4", "A4"), ("Letter", "letter")] {
-            let page = AcceptanceReport(record).html.replacing("size: A4", with: "size: \(size)")
+            let page = AcceptanceReport(record).html.replacing("@page {", with: "@page { size: \(size);")
             try runner.write(page, to: "page.html")
             try runner.must(
                 "/usr/bin/chromium",
