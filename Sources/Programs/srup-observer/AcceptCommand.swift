@@ -4,6 +4,7 @@ import Glibc
 import Keeper
 import Linux
 import Program
+import Settings
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -92,6 +93,8 @@ struct AcceptCommand: ParsableCommand {
             isAsking: given == nil)
         check.describe(&record)
         do throws(OutputFile.Failure) {
+            // Before an hour's work: it would be in vain.
+            try Self.keep(record, path)
             try steps(&record, check, given, path)
             let report = AcceptanceReport(record)
             try OutputFile.write(Array(report.text.utf8), to: place + "/report.txt", mode: 0o644)
@@ -106,9 +109,10 @@ struct AcceptCommand: ParsableCommand {
 
     private func load(_ path: String) throws -> AcceptanceAnswers {
         do {
-            let data = try Data(contentsOf: URL(filePath: path))
-            guard data.count <= 1 << 16 else { throw ValidationError("\(path) is too large") }
-            return try AcceptanceAnswers(String(decoding: data, as: UTF8.self))
+            return try AcceptanceAnswers(String(decoding: try SettingsFile.contents(of: path), as: UTF8.self))
+        } catch let failure as AcceptanceAnswers.Failure {
+            Program.complain("\(path), \(failure)")
+            throw ExitCode(Program.Code.configuration.rawValue)
         } catch {
             throw Program.failure(error, code: .configuration)
         }

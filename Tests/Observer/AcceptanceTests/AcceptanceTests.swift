@@ -196,6 +196,11 @@ import Testing
         #expect(bench.log("accept").contains("cannot be read") && bench.text("record.json.unreadable") == "{\"host\":")
         #expect(try bench.accept("", ["--anew"]).code == 2)
         #expect(try bench.accept("nonsense: 1\n").code == 78)
+        #expect(bench.log("accept").contains("answers, line 1: "))
+        #expect(try bench.accept("", ["--answers", bench.runner.path("none")]).code == 78)
+        #expect(bench.log("accept").contains("none: cannot be read: No such file"))
+        #expect(try bench.accept("day: check\n", ["--folder", bench.runner.path("none/deeper")]).code == 69)
+        #expect(bench.log("accept").contains("cannot be written: No such file"))
         for wrong in [["--again", "door"], ["--heat", "0"], ["--heat", "601"], ["--cut", "0"], ["--wait", "nan"]] {
             #expect(try bench.accept("", wrong).code == 64, "\(wrong)")
         }
