@@ -30,7 +30,8 @@ public struct AcceptanceRecord: Codable, Sendable, Hashable {
     public var undervoltage: String?
     /// How often a step was begun anew, by its name.
     private var repeats: [String: Int]?
-    /// Pictures of where the camera looks, JPEG in Base64, with codes made unreadable; by the step's name.
+    /// Pictures of where the camera looks, JPEG in Base64, with codes made unreadable; by the step's name and, of several cameras,
+    /// that of the logical observer.
     public var pictures: [String: String] = [:]
 
     /// Nothing has been checked.
@@ -48,7 +49,7 @@ public struct AcceptanceRecord: Codable, Sendable, Hashable {
     /// A step is open again, and its next result says that it is not the first.
     public mutating func forget(_ step: AcceptanceStep) {
         guard results.removeValue(forKey: step.rawValue) != nil else { return }
-        pictures[step.rawValue] = nil
+        pictures = pictures.filter { !$0.key.hasPrefix(step.rawValue) }
         if step == .power { undervoltage = nil }
         if step == .powerCut { startBeforeCut = nil }
         repeats = (repeats ?? [:]).merging([step.rawValue: 1], uniquingKeysWith: +)

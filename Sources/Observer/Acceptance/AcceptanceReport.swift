@@ -113,11 +113,14 @@ public struct AcceptanceReport: Sendable {
     }
 
     private static func caption(_ name: String) -> String {
-        switch AcceptanceStep(rawValue: name) {
-        case .day: "by day"
-        case .lamp: "by lamplight"
-        default: name
-        }
+        let parts = name.split(separator: " ", maxSplits: 1).map(String.init)
+        let time =
+            switch AcceptanceStep(rawValue: parts.first ?? "") {
+            case .day: "by day"
+            case .lamp: "by lamplight"
+            default: name
+            }
+        return parts.count == 2 ? "\(parts[1]) \(time)" : time
     }
 
     private static func padded(_ text: String, _ width: Int) -> String {

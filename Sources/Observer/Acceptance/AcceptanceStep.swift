@@ -33,7 +33,7 @@ public enum AcceptanceStep: String, Codable, Sendable, CaseIterable {
         case .wrongCode:
             "Let a device ask to join (srup-device run), and while the lamp blinks fast hold up another value of 32 "
                 + "hexadecimal digits with a letter in it, for 30 s."
-        case .heat: "Close the box; it looks and is measured for the time that was given."
+        case .heat: "Close the box; it looks and is measured for the time that was given. No device can join meanwhile."
         case .power: "Nothing is needed: the machine says whether its voltage was ever too low."
         case .powerCut:
             "Press Enter, then pull the plug, wait ten seconds, and put it in again. When the box is back, start "

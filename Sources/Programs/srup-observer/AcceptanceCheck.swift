@@ -37,12 +37,16 @@ struct AcceptanceCheck {
 
     private var machine: FakeableRoot { FakeableRoot(root) }
     private var bootNumber: String? { machine.text("/proc/sys/kernel/random/boot_id") }
-    private var eyes: [ObserverSettings.Eye] { settings.observers.flatMap(\.eyes) }
-    private var camera: ObserverSettings.CameraSettings? {
-        eyes.lazy.compactMap { if case .camera(let camera) = $0 { camera } else { nil } }.first
+    /// Each camera with the name of its [[observer]] block, empty where there are none.
+    private var cameras: [(name: String, settings: ObserverSettings.CameraSettings)] {
+        settings.observers.flatMap { observer in
+            observer.eyes.compactMap { if case .camera(let camera) = $0 { (observer.name, camera) } else { nil } }
+        }
     }
-    private var reader: ObserverSettings.NFCSettings? {
-        eyes.lazy.compactMap { if case .nfc(let nfc) = $0 { nfc } else { nil } }.first
+    private var readers: [(name: String, settings: ObserverSettings.NFCSettings)] {
+        settings.observers.flatMap { observer in
+            observer.eyes.compactMap { if case .nfc(let nfc) = $0 { (observer.name, nfc) } else { nil } }
+        }
     }
 
     func describe(_ record: inout AcceptanceRecord) {
@@ -50,11 +54,13 @@ struct AcceptanceCheck {
         record.host = machine.text("/proc/sys/kernel/hostname") ?? ""
         record.identity =
             ObserverReport.live(settings)?.compactMap(\.identity).joined(separator: ", ") ?? record.identity
-        let words = [
-            camera.map { "camera \($0.device.description), \($0.width) x \($0.height)" },
-            reader.map { "reader \($0.device.description)" },
-        ]
-        record.eyes = words.compactMap { $0 }.joined(separator: "; ")
+        let words =
+            cameras.map {
+                Self.named($0.name, "camera \($0.settings.device), ")
+                    + "\($0.settings.width) x \($0.settings.height)"
+            }
+            + readers.map { Self.named($0.name, "reader \($0.settings.device.description)") }
+        record.eyes = words.joined(separator: "; ")
         if record.began.isEmpty { record.began = now }
     }
 
@@ -122,16 +128,39 @@ struct AcceptanceCheck {
         let text: String?
     }
 
+    private static func named(_ name: String, _ words: String) -> String { name.isEmpty ? words : "\(name): \(words)" }
+
+    /// One result of several eyes: passed when all have.
+    private func all(_ results: [(isGood: Bool, says: String)]) -> AcceptanceResult {
+        result(results.allSatisfy(\.isGood) ? .passed : .failed, results.map(\.says).joined(separator: "; "))
+    }
+
+    /// Waits for somebody at the keyboard to be ready; `false` when there is nobody any more.
+    private func isReady(_ words: String) -> Bool {
+        guard isAsking else { return true }
+        print("  \(words): ", terminator: "")
+        fflush(nil)
+        return readLine() != nil
+    }
+
     private func reads(_ step: AcceptanceStep, _ record: inout AcceptanceRecord) -> AcceptanceResult {
-        guard let camera else { return result(.none, "no camera is configured") }
+        guard !cameras.isEmpty else { return result(.none, "no camera is configured") }
+        return all(
+            cameras.map { name, camera in
+                let (isGood, says, picture) = reads(camera, name)
+                record.pictures[name.isEmpty ? step.rawValue : "\(step.rawValue) \(name)"] = picture
+                return (isGood, Self.named(name, says))
+            })
+    }
+
+    private func reads(
+        _ camera: ObserverSettings.CameraSettings, _ name: String
+    ) -> (isGood: Bool, says: String, picture: String?) {
         var (good, edges, modules, advice, hasOther) = (0, Set<Int>(), [Double](), "", false)
         let picture = folder + "/picture.jpg"
+        unlink(picture)
         for time in 1...3 {
-            if isAsking {
-                print("  \(time) of 3, Enter when the sheet is there: ", terminator: "")
-                fflush(nil)
-                guard readLine() != nil else { break }
-            }
+            guard isReady(Self.named(name, "\(time) of 3, Enter when the sheet is there")) else { break }
             let sights = look(camera, picture)
             let tests = Set(sights.flatMap { $0.test ?? [] })
             if !tests.isEmpty { good += 1 }
@@ -140,9 +169,7 @@ struct AcceptanceCheck {
             modules += sights.filter { $0.read == true && $0.test != nil }.compactMap(\.module)
             if let text = sights.last(where: { $0.text != nil })?.text { advice = text }
         }
-        if let data = try? Data(contentsOf: URL(filePath: picture)), data.count < 1 << 20 {
-            record.pictures[step.rawValue] = data.base64EncodedString()
-        }
+        let data = try? Data(contentsOf: URL(filePath: picture))
         unlink(picture)
         let sizes = edges.sorted().map(String.init).joined(separator: ", ")
         var words = "read \(good) of 3 times" + (sizes.isEmpty ? "" : ": codes of \(sizes) mm")
@@ -154,7 +181,7 @@ struct AcceptanceCheck {
         } else if good < 3 {
             words += "; at the end: \(advice.isEmpty ? "no picture" : advice)"
         }
-        return result(good == 3 ? .passed : .failed, words)
+        return (good == 3, words, data.filter { $0.count < 1 << 19 }?.base64EncodedString())
     }
 
     private func arguments(_ camera: ObserverSettings.CameraSettings, seconds: Double) -> [String] {
@@ -182,12 +209,24 @@ struct AcceptanceCheck {
     }
 
     private func tap() -> AcceptanceResult {
-        guard let reader else { return result(.none, "no reader is configured") }
+        guard !readers.isEmpty else { return result(.none, "no reader is configured") }
+        return all(
+            readers.map { name, reader in
+                // One reader alone is ready with the step's own Enter.
+                guard readers.count == 1 || isReady(Self.named(name, "Enter, then the tap")) else {
+                    return (false, Self.named(name, "not tried"))
+                }
+                let (isGood, says) = tap(reader)
+                return (isGood, Self.named(name, says))
+            })
+    }
+
+    private func tap(_ reader: ObserverSettings.NFCSettings) -> (isGood: Bool, says: String) {
         let output = try? ChildProcess.output(
             of: Program.sibling("srup-witness"),
             ["nfc", "read", "--device", reader.device.description, "--once", "--json", "--seconds", "\(limits.wait)"],
             until: .now + .seconds(limits.wait + 30), atMost: 1 << 16)
-        if output?.end == .exited(0) { return result(.passed, "a tap was read") }
+        if output?.end == .exited(0) { return (true, "a tap was read") }
         let touches: [Touch] = Self.lines(output?.bytes ?? [])
         let why =
             switch touches.last(where: { $0.event != "ready" }) {
@@ -195,7 +234,7 @@ struct AcceptanceCheck {
             case let touch?: touch.reason.map { "; at the end: \($0)" } ?? ""
             case nil: touches.isEmpty ? "; the reader gave no answer" : ""
             }
-        return result(.failed, "no tap was read in \(Int(limits.wait)) s" + why)
+        return (false, "no tap was read in \(Int(limits.wait)) s" + why)
     }
 
     // MARK: What it answers
@@ -295,27 +334,28 @@ struct AcceptanceCheck {
         guard first.state != .skipped else { return result(.none, "this machine has no thermometer") }
         var worst = first
         let begin = ContinuousClock.now
-        let looking = camera.map { Looking(arguments($0, seconds: limits.heat / .seconds(1) + 120)) }
-        defer { looking?.end() }
+        // All at once, which is the worst.
+        let looking = cameras.map { Looking(arguments($0.settings, seconds: limits.heat / .seconds(1) + 120)) }
+        defer { for one in looking { one.end() } }
         let deadline = begin + limits.heat
         repeat {
-            usleep(useconds_t(min(5, max(0.01, (deadline - .now) / .seconds(1))) * 1e6))
+            usleep(useconds_t(min(2, max(0.01, (deadline - .now) / .seconds(1))) * 1e6))
             let next = checks.temperature()
             if Self.degrees(next) > Self.degrees(worst) { worst = next }
             if record.undervoltage == nil, PowerCheck(machine).state().isLow == true { record.undervoltage = now }
-            looking?.drain()
-        } while ContinuousClock.now < deadline && looking?.hasEnded != true
+            for one in looking { one.drain() }
+        } while ContinuousClock.now < deadline && !looking.contains { $0.hasEnded }
         let time = ContinuousClock.now - begin
         var words = "at most \(worst.says) in \(Self.text(time))"
         var state = worst.state == .problem ? AcceptanceResult.State.failed : .passed
-        if let looking {
-            words += " of looking, \(looking.frames) pictures"
-            if looking.frames == 0 || looking.hasEnded {
+        if looking.isEmpty { words += ", without a camera that looks" }
+        for (one, camera) in zip(looking, cameras) {
+            let what = camera.name.isEmpty ? "" : " through \(camera.name)"
+            words += " of looking\(what), \(one.frames) pictures"
+            if one.frames == 0 || one.hasEnded {
                 state = .failed
-                words += looking.frames == 0 ? ": the camera gave none" : ": then it stopped looking"
+                words += one.frames == 0 ? ": the camera gave none" : ": then it stopped looking"
             }
-        } else {
-            words += ", without a camera that looks"
         }
         let isShort = limits.heat < Self.usualHeat
         if isShort { words = "SHORTENED to \(Self.text(limits.heat)) of \(Self.text(Self.usualHeat)): " + words }

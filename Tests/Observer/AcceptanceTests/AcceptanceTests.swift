@@ -206,6 +206,41 @@ import Testing
         }
     }
 
+    /// A box with two cameras: one that sees nothing fails the step, and is named.
+    @Test func eachCameraOfTheBoxIsChecked() throws {
+        let bench = try Bench()
+        try bench.show(try #require(TestValue(edge: 30)).bytes)
+        try FileManager.default.createDirectory(
+            atPath: bench.runner.path("wall"), withIntermediateDirectories: true)
+        func box(_ second: String) throws {
+            try bench.runner.write(
+                """
+                state = "\(bench.runner.path("state"))"
+                [[observer]]
+                name = "door"
+                [observer.camera]
+                device = "folder:\(bench.runner.path("pictures"))"
+                [[observer]]
+                name = "desk"
+                [observer.camera]
+                device = "folder:\(bench.runner.path(second))"
+                """, to: "observer.toml")
+        }
+        try box("wall")
+        let wall = try #require(
+            LumaPicture(width: 640, height: 480, pixels: [UInt8](repeating: 120, count: 640 * 480))
+                .flatMap { JPEGEncoder()?.encoded($0) })
+        try Data(wall).write(to: URL(filePath: bench.runner.path("wall/a.jpg")))
+        var report = try bench.accept("day: check\n")
+        #expect(report.code == 1 && report.text.contains("door: read 3 of 3 times: codes of 30 mm"), "\(report.text)")
+        #expect(report.text.contains("desk: read 0 of 3 times; at the end: no code in view"), "\(report.text)")
+        #expect(report.page.contains("door by day") && report.page.contains("desk by day"))
+        try box("pictures")
+        report = try bench.accept("day: check\nheat: check\n", ["--again", "day"])
+        #expect(report.code == 2 && report.text.contains("desk: read 3 of 3 times"), "\(report.text)")
+        #expect(report.text.contains("of looking through door, ") && report.text.contains("through desk, "))
+    }
+
     @Test func aStartWithoutAPowerCutIsNone() throws {
         let bench = try Bench()
         // Nobody pulls the plug.
