@@ -454,7 +454,9 @@ let package = Package(
         tests(
             "PackageInstallTests", in: "Observer",
             ["PackageInstall", "Linux", "Releases", "Storage", "COpenSSL"]),
-        tests("AcceptanceTests", in: "Observer", ["Acceptance", "CodeWriter", "ObservedValue", "TestProcesses"]),
+        tests(
+            "AcceptanceTests", in: "Observer",
+            ["Acceptance", "AimPage", "CodeWriter", "Linux", "Luma", "ObservedValue", "TestProcesses"]),
         tests("DoctorTests", in: "Observer", ["Doctor", "Linux", "Program"]),
         tests(
             "ApplianceTests", in: "Observer",

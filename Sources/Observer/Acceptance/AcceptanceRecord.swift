@@ -21,9 +21,17 @@ public struct AcceptanceRecord: Codable, Sendable, Hashable {
     public var began = ""
     /// By ``AcceptanceStep``'s name.
     public private(set) var results: [String: AcceptanceResult] = [:]
-    /// The kernel's number of the start in which the plug was to be pulled; `nil` before.
+    /// The kernel's number of the start in which the plug was to be pulled, and since when that was waited for; `nil` before, and when
+    /// the program was ended in any other way than by force.
     public var startBeforeCut: String?
-    /// Pictures of where the camera looks, JPEG in Base64, with codes made unreadable; by the step's name.
+    /// As ISO 8601 in UTC.
+    public var cutAwaited: String?
+    /// Undervoltage that was seen while heat was measured, and when; a monitor that looks two seconds back does not remember it.
+    public var undervoltage: String?
+    /// How often a step was begun anew, by its name.
+    private var repeats: [String: Int]?
+    /// Pictures of where the camera looks, JPEG in Base64, with codes made unreadable; by the step's name and, of several cameras,
+    /// that of the logical observer.
     public var pictures: [String: String] = [:]
 
     /// Nothing has been checked.
@@ -32,7 +40,19 @@ public struct AcceptanceRecord: Codable, Sendable, Hashable {
     /// How a step has ended; `nil` while it is open.
     public subscript(step: AcceptanceStep) -> AcceptanceResult? {
         get { results[step.rawValue] }
-        set { results[step.rawValue] = newValue }
+        set {
+            results[step.rawValue] = newValue
+            results[step.rawValue]?.attempt = repeats?[step.rawValue].map { $0 + 1 }
+        }
+    }
+
+    /// A step is open again, and its next result says that it is not the first.
+    public mutating func forget(_ step: AcceptanceStep) {
+        guard results.removeValue(forKey: step.rawValue) != nil else { return }
+        pictures = pictures.filter { !$0.key.hasPrefix(step.rawValue) }
+        if step == .power { undervoltage = nil }
+        if step == .powerCut { startBeforeCut = nil }
+        repeats = (repeats ?? [:]).merging([step.rawValue: 1], uniquingKeysWith: +)
     }
 
     /// The steps that have not ended.

@@ -9,10 +9,32 @@ public struct AcceptanceReport: Sendable {
 
     private var verdict: String {
         switch record.exitCode {
-        case 0: "ACCEPTED: every step has passed"
+        case 0: "ACCEPTED: every step has passed" + reserve
         case 1: "NOT ACCEPTED: a step has failed"
         default: "NOT COMPLETE: steps are open or were skipped"
         }
+    }
+
+    /// What "every step" leaves out.
+    private var reserve: String {
+        let results = AcceptanceStep.allCases.map { record[$0] }
+        let parts = [
+            (results.count { $0?.state == AcceptanceResult.State.none }, "not applicable here"),
+            (results.count { $0?.weakness == .seen }, "by somebody's word"),
+            (results.count { $0?.weakness == .shortened }, "shortened"),
+        ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+        return parts.isEmpty ? "" : " (of \(results.count), " + parts.joined(separator: ", ") + ")"
+    }
+
+    private static func time(_ result: AcceptanceResult) -> String {
+        time(result.time) + (result.attempt.map { " (attempt \($0))" } ?? "")
+    }
+
+    /// "2026-11-30 21:23 UTC" for "2026-11-30T21:23:04Z"; anything else as it is.
+    private static func time(_ text: String) -> String {
+        let text = text.withoutBreaks
+        guard text.count == 20, text.hasSuffix("Z") else { return text }
+        return text.prefix(16).replacing("T", with: " ") + " UTC"
     }
 
     private static func word(_ result: AcceptanceResult?) -> String {
@@ -28,7 +50,8 @@ public struct AcceptanceReport: Sendable {
     private var facts: [(String, String)] {
         [
             ("box", record.host), ("observer", record.identity.isEmpty ? "not registered" : record.identity),
-            ("program", "srup-observer \(record.version)"), ("looks with", record.eyes), ("began", record.began),
+            ("program", "srup-observer \(record.version)"), ("looks with", record.eyes),
+            ("began", Self.time(record.began)),
         ]
     }
 
@@ -39,11 +62,9 @@ public struct AcceptanceReport: Sendable {
         lines += ["", verdict, ""]
         for step in AcceptanceStep.allCases {
             let result = record[step]
-            lines.append("[\(Self.padded(Self.word(result), 7))] \(step.title)")
-            if let result {
-                lines += Self.wrapped(result.says.withoutBreaks, 86).map { "          " + $0 }
-                lines.append("          " + result.time)
-            }
+            let title = "[\(Self.padded(Self.word(result), 7))] \(step.title)"
+            lines.append(result.map { Self.padded(title, 60) + Self.time($0) } ?? title)
+            if let result { lines += Self.wrapped(result.says.withoutBreaks, 86).map { "          " + $0 } }
         }
         lines += ["", "Checked by ______________________    Date ____________    Signature ______________________", ""]
         return lines.joined(separator: "\n")
@@ -54,35 +75,52 @@ public struct AcceptanceReport: Sendable {
         let rows = AcceptanceStep.allCases.map { step in
             let result = record[step]
             let state = result?.state.rawValue ?? "open"
-            return "<tr class=\"\(state)\"><td>\(Self.word(result))</td><td><b>\(step.title)</b><br>"
-                + "\((result?.says ?? "").escapedForMarkup)</td><td>\((result?.time ?? "").escapedForMarkup)</td></tr>"
+            return "<tr class=\"\(state)\"><td>\(Self.word(result))</td><td>"
+                + "<span class=\"time\">\((result.map(Self.time) ?? "").escapedForMarkup)</span><b>\(step.title)</b><br>"
+                + "\((result?.says ?? "").withoutBreaks.escapedForMarkup)</td></tr>"
         }
         let pictures = record.pictures.sorted { $0.key < $1.key }.filter { Self.isBase64($0.value) }.map { name, data in
             "<figure><img alt=\"where the camera looks, codes blanked\" src=\"data:image/jpeg;base64,\(data)\">"
-                + "<figcaption>\(name.escapedForMarkup), codes and writing blanked</figcaption></figure>"
+                + "<figcaption>\(Self.caption(name).escapedForMarkup); codes and writing blanked</figcaption></figure>"
         }
         return """
             <!DOCTYPE html>
             <html lang="en"><head><meta charset="utf-8"><title>Acceptance of \(record.host.escapedForMarkup)</title>
             <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
             <style>
-            @page { size: A4; margin: 14mm }
-            body { font: 10pt Helvetica, Arial, sans-serif; max-width: 180mm; margin: auto; color: #000; background: #fff }
-            h1 { font-size: 16pt } .verdict { font-size: 12pt; font-weight: bold; border: 2px solid #000; padding: 2mm }
-            table { border-collapse: collapse; width: 100%; margin: 3mm 0 } td { border: 1px solid #888; padding: 1mm 2mm; vertical-align: top }
-            .failed td:first-child { font-weight: bold } .facts td { border: 0; padding: 0 4mm 0 0 }
-            figure { display: inline-block; margin: 0 4mm 0 0 } img { width: 70mm } figcaption { font-size: 8pt }
-            .sign td { border: 0; border-top: 1px solid #000; padding-top: 1mm } .sign { margin-top: 16mm; border-spacing: 6mm 0; border-collapse: separate }
+            @page { margin: 12mm }
+            body { font: 9pt/1.2 Helvetica, Arial, sans-serif; max-width: 186mm; margin: auto; color: #000; background: #fff }
+            h1 { font-size: 16pt; margin: 3mm 0 } .facts td { border: 0; padding: 0 4mm 0 0 } .facts td:first-child { white-space: nowrap }
+            .verdict { font-size: 12pt; font-weight: bold; border: 2px solid #000; padding: 2mm; margin: 3mm 0 }
+            table { border-collapse: collapse; width: 100%; margin: 3mm 0; overflow-wrap: anywhere }
+            td { border: 1px solid #888; padding: .8mm 2mm; vertical-align: top } tr { break-inside: avoid }
+            .steps td:first-child { white-space: nowrap } .time { float: right; padding-left: 4mm }
+            .failed td:first-child { font-weight: bold; text-decoration: underline } .open td, .skipped td { font-style: italic }
+            figure { display: inline-block; margin: 0 4mm 0 0 } img { height: 30mm } figcaption { font-size: 8pt }
+            .sign td { border: 0; border-top: 1px solid #000; padding: 1mm 0 0 } .sign .gap { border: 0; width: 6mm }
+            .sign { margin-top: 12mm } .last { break-inside: avoid }
             </style></head><body>
             <h1>Acceptance of an observer</h1>
             <table class="facts">\(facts.map { "<tr><td>\($0.0)</td><td>\($0.1.escapedForMarkup)</td></tr>" }.joined())</table>
             <p class="verdict">\(verdict)</p>
-            <table>\(rows.joined(separator: "\n"))</table>
-            \(pictures.joined(separator: "\n"))
-            <table class="sign"><tr><td>checked by</td><td>date</td><td>signature</td></tr></table>
+            <table class="steps">\(rows.joined(separator: "\n"))</table>
+            <div class="last">\(pictures.joined(separator: "\n"))
+            <table class="sign"><tr><td>checked by</td><td class="gap"></td><td>date</td><td class="gap"></td><td>signature</td></tr></table>
+            </div>
             </body></html>
 
             """
+    }
+
+    private static func caption(_ name: String) -> String {
+        let parts = name.split(separator: " ", maxSplits: 1).map(String.init)
+        let time =
+            switch AcceptanceStep(rawValue: parts.first ?? "") {
+            case .day: "by day"
+            case .lamp: "by lamplight"
+            default: name
+            }
+        return parts.count == 2 ? "\(parts[1]) \(time)" : time
     }
 
     private static func padded(_ text: String, _ width: Int) -> String {

@@ -33,9 +33,11 @@ public enum AcceptanceStep: String, Codable, Sendable, CaseIterable {
         case .wrongCode:
             "Let a device ask to join (srup-device run), and while the lamp blinks fast hold up another value of 32 "
                 + "hexadecimal digits with a letter in it, for 30 s."
-        case .heat: "Close the box; it looks and is measured for the time that was given."
+        case .heat: "Close the box; it looks and is measured for the time that was given. No device can join meanwhile."
         case .power: "Nothing is needed: the machine says whether its voltage was ever too low."
-        case .powerCut: "Pull the plug, wait ten seconds, put it in again, and start \"srup-observer accept\" again."
+        case .powerCut:
+            "Press Enter, then pull the plug, wait ten seconds, and put it in again. When the box is back, start "
+                + "\"srup-observer accept\" once more."
         }
     }
 }
@@ -45,15 +47,28 @@ public struct AcceptanceResult: Codable, Sendable, Hashable {
     /// passed; failed; skipped by whoever checked, with a reason; not applicable on this machine.
     public enum State: String, Codable, Sendable { case passed, failed, skipped, none }
 
+    /// What a passed step rests on, where it is less than was wanted.
+    public enum Weakness: String, Codable, Sendable {
+        /// Somebody has said so.
+        case seen
+        /// It was measured for less time than is usual.
+        case shortened
+    }
+
     /// How it has ended.
     public let state: State
+    /// What it rests on, where that is less than was wanted.
+    public let weakness: Weakness?
+    /// From 1; more when it was checked once more (``AcceptanceRecord/forget(_:)``).
+    public var attempt: Int?
     /// What was measured, or why it was skipped, in plain words.
     public let says: String
     /// When, as ISO 8601 in UTC.
     public let time: String
 
-    /// How a step has ended.
-    public init(_ state: State, _ says: String, at time: String) {
-        (self.state, self.says, self.time) = (state, String(says.prefix(600)), time)
+    /// How a step has ended. Of long words the first 240 characters are kept: the report is one page.
+    public init(_ state: State, _ says: String, at time: String, weakness: Weakness? = nil) {
+        (self.state, self.time, self.weakness) = (state, time, weakness)
+        self.says = says.count > 240 ? says.prefix(240) + "…" : says
     }
 }

@@ -61,6 +61,33 @@ public struct FakeableRoot: Sendable {
         return count > 0 ? String(decoding: target.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
     }
 
+    /// What the kernel itself has logged since the start, oldest first, as far back as its buffer reaches; `nil` when it may not be read.
+    /// Messages that programs have put there are left out: anybody may who can write to /dev/kmsg.
+    /// Documentation/ABI/testing/dev-kmsg: "6,339,5140900,-;text", then lines with a blank before them.
+    public func kernelLog() -> [String]? {
+        let descriptor = open(path("/dev/kmsg"), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var (log, record) = ([UInt8](), [UInt8](repeating: 0, count: 16 << 10))
+        while log.count < 16 << 20 {
+            // One message each time; EPIPE: older ones are gone meanwhile. At its end the file says EAGAIN.
+            let count = read(descriptor, &record, record.count)
+            if count < 0, errno == EPIPE || errno == EINTR { continue }
+            if count < 0, errno != EAGAIN { return nil }
+            guard count > 0 else { break }
+            log += record.prefix(count)
+        }
+        return log.split(separator: 10).compactMap { line in
+            guard let mark = line.firstIndex(of: UInt8(ascii: ";")) else { return nil }
+            let fields = line[..<mark].split(separator: UInt8(ascii: ","))
+            // Priority and, above it, whose message it is: the kernel's number is 0.
+            guard fields.count >= 3, let priority = Int(String(decoding: fields[0], as: UTF8.self)),
+                (0..<8).contains(priority)
+            else { return nil }
+            return String(decoding: line[(mark + 1)...], as: UTF8.self)
+        }
+    }
+
     /// Programs that run, by the name that the kernel has for them (15 characters).
     public func processes(named name: String) -> [Int] {
         names(in: "/proc").compactMap { Int($0) }.filter { text("/proc/\($0)/comm") == String(name.prefix(15)) }

@@ -23,7 +23,7 @@ public struct MachineChecks: Sendable {
 
     /// A Pi slows down at 80 °C (the 3B+ a little at 60 °C already).
     /// https://www.raspberrypi.com/documentation/computers/raspberry-pi.html (frequency management)
-    func temperature() -> Finding {
+    public func temperature() -> Finding {
         let folder = "/sys/class/thermal"
         let degrees = root.names(in: folder).filter { $0.hasPrefix("thermal_zone") }
             .compactMap { root.number("\(folder)/\($0)/temp") }.filter { (-50_000...200_000).contains($0) }.max()
@@ -38,44 +38,7 @@ public struct MachineChecks: Sendable {
         }
     }
 
-    private static let supply = "use the model's own power supply and a short cable (Pi 4: 5.1 V 3 A, Pi 5: 5 V 5 A)"
-
-    func power() -> Finding {
-        for file in ["/sys/devices/platform/soc/soc:firmware/get_throttled", "/sys/class/hwmon/get_throttled"] {
-            if let text = root.text(file),
-                let bits = Int(text.hasPrefix("0x") ? String(text.dropFirst(2)) : text, radix: 16)
-            {
-                return Self.throttled(bits)
-            }
-        }
-        let folder = "/sys/class/hwmon"
-        for monitor in root.names(in: folder) where root.text("\(folder)/\(monitor)/name") == "rpi_volt" {
-            guard let alarm = root.number("\(folder)/\(monitor)/in0_lcrit_alarm") else { continue }
-            return alarm == 0
-                ? Finding("power", .ok, "no undervoltage")
-                : Finding("power", .problem, "undervoltage", remedy: Self.supply)
-        }
-        return Finding("power", .skipped, "this machine does not tell about undervoltage")
-    }
-
-    /// The firmware's bits: 0 undervoltage, 1 frequency capped, 2 throttled, 3 soft temperature limit; 16 to 19 the same
-    /// since the start.
-    static func throttled(_ bits: Int) -> Finding {
-        if bits & 1 != 0 { return Finding("power", .problem, "undervoltage now", remedy: supply) }
-        if bits & 0b110 != 0 {
-            return Finding(
-                "power", .warning, "the processor is slowed down now", remedy: "see temperature and power supply")
-        }
-        if bits & 1 << 16 != 0 {
-            return Finding("power", .warning, "undervoltage since the start, not now", remedy: supply)
-        }
-        if bits & 0b1110_0000_0000_0000_1000 != 0 {
-            return Finding(
-                "power", .warning, "the processor was slowed down by heat since the start",
-                remedy: "give the machine air")
-        }
-        return Finding("power", .ok, "no undervoltage since the start")
-    }
+    func power() -> Finding { PowerCheck(root).finding() }
 
     func memory() -> Finding {
         var values: [Substring: Int] = [:]

@@ -4,6 +4,7 @@ import Glibc
 import Keeper
 import Linux
 import Program
+import Settings
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -25,6 +26,10 @@ struct AcceptCommand: ParsableCommand {
             done is kept after each step: started again it goes on, also after the power cut. The test sheet is that of \
             "srup-observer test-sheet". Best run as root, while the observer runs.
 
+            The power cut is known by the kernel's number of the start, and by this program: it waits for the cut, and where it \
+            is ended in order (a restart, Ctrl-C), that was none. What rests on somebody's word, or was shortened by --heat, the \
+            report says in its first lines. --again repeats one step, which the report says, too.
+
             With --answers a file answers, a line a step: "lamp: skip no lamps here". Steps that it does not name stay open.
 
             Exit codes: 0 every step has passed, or there is nothing to check; 1 a step has failed; 2 steps are open or were \
@@ -40,18 +45,37 @@ struct AcceptCommand: ParsableCommand {
     var answers: String?
     @Flag(help: "Begin anew: what was checked before counts no more.")
     var anew = false
-    @Option(help: ArgumentHelp("How long heat is measured, 0 to 600.", valueName: "minutes"))
+    @Option(
+        help: ArgumentHelp("Check this step once more, whatever came of it; may be repeated.", valueName: "step"),
+        transform: Self.step)
+    var again: [AcceptanceStep] = []
+    @Option(
+        help: ArgumentHelp(
+            "How long heat is measured, 0.1 to 600; under 60 the report says \"shortened\".", valueName: "minutes"))
     var heat = 60.0
     @Option(help: ArgumentHelp("How long each reading and each tap is waited for, 1 to 600.", valueName: "seconds"))
     var wait = 20.0
     @Option(help: ArgumentHelp("How long a verdict is waited for, 0 to 3600.", valueName: "seconds"))
     var verdict = 180.0
+    @Option(help: ArgumentHelp("How long the power cut is waited for, 1 to 3600.", valueName: "seconds"))
+    var cut = 600.0
     @Option(help: ArgumentHelp("Where the machine's /proc and /sys are.", valueName: "folder", visibility: .hidden))
     var root = "/"
 
+    private static let step: @Sendable (String) throws -> AcceptanceStep = { name in
+        guard let step = AcceptanceStep(rawValue: name) else {
+            let all = AcceptanceStep.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("there is no step \"\(name.prefix(40))\"; there are \(all)")
+        }
+        return step
+    }
+
     func validate() throws {
-        guard (0...600).contains(heat), (1...600).contains(wait), (0...3600).contains(verdict) else {
-            throw ValidationError("--heat takes 0 to 600 minutes, --wait 1 to 600 and --verdict 0 to 3600 seconds")
+        guard (0.1...600).contains(heat), (1...600).contains(wait), (0...3600).contains(verdict),
+            (1...3600).contains(cut)
+        else {
+            throw ValidationError(
+                "--heat takes 0.1 to 600 minutes, --wait 1 to 600, --verdict 0 to 3600 and --cut 1 to 3600 seconds")
         }
     }
 
@@ -61,12 +85,16 @@ struct AcceptCommand: ParsableCommand {
         mkdir(place, 0o755)
         let path = place + "/record.json"
         let given = try answers.map { try load($0) }
-        var record = anew ? AcceptanceRecord() : (try? AcceptanceRecord(contentsOf: path)) ?? AcceptanceRecord()
+        var record = anew ? AcceptanceRecord() : Self.kept(path)
+        for step in again { record.forget(step) }
         let check = AcceptanceCheck(
             settings: settings, path: configuration.path, root: root, folder: place,
-            limits: .init(heat: .seconds(heat * 60), wait: wait, verdict: .seconds(verdict)), isAsking: given == nil)
+            limits: .init(heat: .seconds(heat * 60), cut: .seconds(cut), wait: wait, verdict: .seconds(verdict)),
+            isAsking: given == nil)
         check.describe(&record)
         do throws(OutputFile.Failure) {
+            // Before an hour's work: it would be in vain.
+            try Self.keep(record, path)
             try steps(&record, check, given, path)
             let report = AcceptanceReport(record)
             try OutputFile.write(Array(report.text.utf8), to: place + "/report.txt", mode: 0o644)
@@ -81,9 +109,10 @@ struct AcceptCommand: ParsableCommand {
 
     private func load(_ path: String) throws -> AcceptanceAnswers {
         do {
-            let data = try Data(contentsOf: URL(filePath: path))
-            guard data.count <= 1 << 16 else { throw ValidationError("\(path) is too large") }
-            return try AcceptanceAnswers(String(decoding: data, as: UTF8.self))
+            return try AcceptanceAnswers(String(decoding: try SettingsFile.contents(of: path), as: UTF8.self))
+        } catch let failure as AcceptanceAnswers.Failure {
+            Program.complain("\(path), \(failure)")
+            throw ExitCode(Program.Code.configuration.rawValue)
         } catch {
             throw Program.failure(error, code: .configuration)
         }
@@ -93,20 +122,42 @@ struct AcceptCommand: ParsableCommand {
         _ record: inout AcceptanceRecord, _ check: AcceptanceCheck, _ given: AcceptanceAnswers?, _ path: String
     ) throws(OutputFile.Failure) {
         for step in record.open {
-            guard let answer = given.map({ $0[step] }) ?? check.ask(step) else { continue }
+            let isAnswered = step == .powerCut && check.hasStartedAnew(since: record)
+            guard let answer = given.map({ $0[step] }) ?? (isAnswered ? .check : check.ask(step)) else { continue }
             switch answer {
             case .quit: return
             case .skip(let reason): record[step] = AcceptanceResult(.skipped, reason, at: check.now)
-            case .seen(let what): record[step] = AcceptanceResult(.passed, "seen: \(what)", at: check.now)
+            case .seen(let what):
+                record[step] = AcceptanceResult(.passed, "seen: \(what)", at: check.now, weakness: .seen)
             case .check:
-                record[step] = check.result(of: step, &record)
+                let keep: (AcceptanceRecord) throws(OutputFile.Failure) -> Void = { record throws(OutputFile.Failure) in
+                    try Self.keep(record, path)
+                }
+                record[step] = try check.result(of: step, &record, keep: keep)
                 if let result = record[step] { print("\(step.title): \(result.state.rawValue), \(result.says)") }
             }
-            // A power cut may come at any time, and one will.
-            try OutputFile.write(record.encoded, to: path + ".new", mode: 0o644)
-            if rename(path + ".new", path) != 0 { try OutputFile.write(record.encoded, to: path, mode: 0o644) }
-            sync()
+            try Self.keep(record, path)
         }
+    }
+
+    /// What was kept; a file that cannot be read is put aside, and that is said.
+    private static func kept(_ path: String) -> AcceptanceRecord {
+        guard access(path, F_OK) == 0 else { return AcceptanceRecord() }
+        do {
+            return try AcceptanceRecord(contentsOf: path)
+        } catch {
+            let aside = path + ".unreadable"
+            rename(path, aside)
+            Program.complain("what was checked before cannot be read (now \(aside)): beginning anew")
+            return AcceptanceRecord()
+        }
+    }
+
+    /// A power cut may come at any time, and one will.
+    private static func keep(_ record: AcceptanceRecord, _ path: String) throws(OutputFile.Failure) {
+        try OutputFile.write(record.encoded, to: path + ".new", mode: 0o644)
+        if rename(path + ".new", path) != 0 { try OutputFile.write(record.encoded, to: path, mode: 0o644) }
+        sync()
     }
 }
 

@@ -48,22 +48,6 @@ final class Machine {
         #expect(MachineChecks(machine.root).temperature().state == .skipped)
     }
 
-    @Test(arguments: [
-        ("0", Finding.State.ok), ("50005", .problem), ("50000", .warning), ("4", .warning), ("80008", .warning),
-        ("0x0", .ok),
-    ])
-    func theFirmwaresBitsAreRead(_ text: String, _ state: Finding.State) throws {
-        try machine.write("/sys/devices/platform/soc/soc:firmware/get_throttled", text + "\n")
-        #expect(MachineChecks(machine.root).power().state == state)
-    }
-
-    @Test(arguments: [("0", Finding.State.ok), ("1", .problem)])
-    func theVoltageMonitorIsRead(_ alarm: String, _ state: Finding.State) throws {
-        try machine.write("/sys/class/hwmon/hwmon1/name", "rpi_volt\n")
-        try machine.write("/sys/class/hwmon/hwmon1/in0_lcrit_alarm", alarm + "\n")
-        #expect(MachineChecks(machine.root).power().state == state)
-    }
-
     @Test func littleMemoryIsAProblem() throws {
         try machine.write("/proc/meminfo", "MemTotal:  430000 kB\nMemFree: 900 kB\nMemAvailable:   40000 kB\n")
         #expect(MachineChecks(machine.root).memory().state == .problem)

@@ -80,24 +80,6 @@ import Testing
         #expect(finding.state == .ok && finding.says == "-12 °C")
     }
 
-    @Test(arguments: ["", "xyz", "0x", "50005 50005", "-0", "fffffffffffffffff"])
-    func firmwareThatTellsNonsenseLeavesItToTheMonitor(_ text: String) throws {
-        try machine.write("/sys/devices/platform/soc/soc:firmware/get_throttled", text)
-        if text != "-0" { #expect(MachineChecks(machine.root).power().state == .skipped, "\(text)") }
-        try machine.write("/sys/class/hwmon/hwmon0/name", "rpi_volt")
-        try machine.write("/sys/class/hwmon/hwmon0/in0_lcrit_alarm", "1")
-        if text != "-0" { #expect(MachineChecks(machine.root).power().state == .problem, "\(text)") }
-    }
-
-    @Test func everyBitOfTheFirmwareMeansSomethingOrNothing() {
-        for bit in 0..<40 {
-            let finding = MachineChecks.throttled(1 << bit)
-            let wanted: Finding.State = bit == 0 ? .problem : [1, 2, 3, 16, 17, 18, 19].contains(bit) ? .warning : .ok
-            #expect(finding.state == wanted, "bit \(bit)")
-            #expect((finding.remedy == nil) == (wanted == .ok))
-        }
-    }
-
     @Test(arguments: [
         ("", Finding.State.skipped), ("MemTotal: 1 kB\n", .skipped), ("MemAvailable: x kB\nMemTotal: 5 kB\n", .skipped),
         ("MemTotal: 1000000 kB\nMemAvailable: 51200 kB\n", .warning), ("MemTotal:1000000\nMemAvailable:102400", .ok),

@@ -11,8 +11,25 @@ enum StandIn {
     /// Frames as they come from a camera, from the file `frame` beside it.
     static let frames = "while cat \"${0%/*}/frame\"; do sleep 0.03; done"
 
+    /// The real one's options, as far as they are used, and what it says of another one; its values are checked where it checks them.
+    static let options = #"""
+        wrong() { echo "ERROR: *** $1 ***" >&2; exit 255; }
+        while [ $# -gt 0 ]; do
+            case "$1" in
+                --codec) [ "$2" = yuv420 ] || wrong "unrecognised codec $2"; shift 2 ;;
+                --width | --height | --framerate | --timeout | --verbose)
+                    case "$2" in "" | *[!0-9]*) wrong "the argument ('$2') for option '$1' is invalid" ;; esac
+                    shift 2 ;;
+                --output) [ "$2" = - ] || wrong "failed to open output file $2"; shift 2 ;;
+                --nopreview | --flush) shift ;;
+                --*) wrong "unrecognised option '$1'" ;;
+                *) wrong "too many positional options have been specified on the command line" ;;
+            esac
+        done
+        """#
+
     static func install(_ script: String, in folder: String) throws {
-        let text = "#!/bin/sh\necho \"$@\" >>\"$0.arguments\"\n\(script)\n"
+        let text = "#!/bin/sh\necho \"$@\" >>\"$0.arguments\"\n\(options)\n\(script)\n"
         try text.write(toFile: folder + "/rpicam-vid", atomically: true, encoding: .utf8)
         chmod(folder + "/rpicam-vid", 0o755)
     }
@@ -81,6 +98,24 @@ enum StandIn {
             arguments
                 == "--codec yuv420 --width 640 --height 360 --framerate 15 --timeout 0 --nopreview --flush --verbose 0 --output -\n"
         )
+    }
+
+    /// An option that it does not know would end the real one at once.
+    @Test func theStandInTakesTheRealOnesOptionsOnly() throws {
+        try StandIn.install("exit 0", in: scratch.path)
+        for (arguments, code) in [
+            (["--codec", "yuv420", "--flush", "--output", "-"], 0), (["--codec", "h265"], 255),
+            (["--widht", "640"], 255),
+            (["--width", "x"], 255), (["640"], 255),
+        ] {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: scratch.path + "/rpicam-vid")
+            process.arguments = arguments
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == Int32(code), "\(arguments)")
+        }
     }
 
     /// Lines of other widths would be filled up by the image processor.

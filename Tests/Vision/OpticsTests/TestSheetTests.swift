@@ -58,6 +58,52 @@ import Testing
         }
     }
 
+    /// The PDF, drawn by another program: the paper's size, the ruler's and the codes' millimetres.
+    @Test(
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/pdftoppm"), "no pdftoppm (poppler-utils)"),
+        arguments: [("a4", 210.0, 297.0), ("letter", 215.9, 279.4)])
+    func thePDFIsTrueToScale(_ paper: String, _ width: Double, _ height: Double) throws {
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        try runner.must(
+            "srup-observer", ["test-sheet", "--camera", "v3", "--paper", paper, "-o", runner.path("sheet.pdf")],
+            as: "sheet")
+        let resolution = 300.0
+        try runner.must(
+            "/usr/bin/pdftoppm",
+            ["-r", "300", "-gray", "-singlefile", runner.path("sheet.pdf"), runner.path("sheet")], as: "draw")
+        let file = Array(try Data(contentsOf: URL(fileURLWithPath: runner.path("sheet.pgm"))))
+        let head = String(decoding: file.prefix(32), as: UTF8.self).split(separator: "\n", maxSplits: 3)
+        let sides = try #require(head.count > 2 ? head[1] : nil).split(separator: " ").compactMap { Int($0) }
+        let (columns, rows) = (try #require(sides.first), try #require(sides.last))
+        func millimetres(_ pixels: Double) -> Double { pixels * 25.4 / resolution }
+        #expect(abs(millimetres(Double(columns)) - width) < 0.2 && abs(millimetres(Double(rows)) - height) < 0.2)
+        let picture = try #require(
+            LumaPicture(width: columns, height: rows, pixels: Array(file.suffix(columns * rows))))
+
+        // The ruler is the longest line from left to right.
+        var longest = 0
+        for row in 0..<rows {
+            var length = 0
+            for pixel in picture.pixels[row * columns..<(row + 1) * columns] {
+                length = pixel < 128 ? length + 1 : 0
+                longest = max(longest, length)
+            }
+        }
+        #expect(abs(millimetres(Double(longest)) - 100) < 0.2, "\(millimetres(Double(longest)))")
+
+        var read: [Int: Double] = [:]
+        let readings = picture.withPlane { CodeReader([.qr]).read($0) }
+        for reading in readings {
+            let value = try #require(reading.candidate.flatMap { TestValue($0) })
+            let corners = reading.corners
+            read[value.edge] = millimetres(
+                Double(hypot(corners[1].x - corners[0].x, corners[1].y - corners[0].y)))
+        }
+        #expect(read.keys.sorted() == Self.edges)
+        for (edge, length) in read { #expect(abs(length - Double(edge)) < 0.5, "\(edge): \(length)") }
+    }
+
     /// The distances are those of `optics`, camera by camera.
     @Test(arguments: CameraModel.all.map(\.id)) func theDistancesAreThoseOfOptics(_ camera: String) throws {
         let size = camera == "v2" ? "1920x1080" : "1280x720"
