@@ -9,9 +9,9 @@ import Scene
 ///   recognition-benchmark serve      answers lines "KIND<tab>SYMBOLOGIES<tab>FILE" of standard input with a line of JSON
 ///                                    each; KIND is still, or stream (the picture thirty times, as a camera shows it)
 ///   recognition-benchmark streams N  reads drawn streams of N seeds: one line of JSON for each (see StreamTrial)
-///   recognition-benchmark damaged N [qr|datamatrix|code128]
+///   recognition-benchmark damaged N [qr|datamatrix|code128|code93|code39]
 ///                                    reads N damaged symbols (Data Matrix) of 32 hexadecimal digits, and fails when one gives
-///                                    another value (see DamagedSymbol)
+///                                    another value (see DamagedSymbol and DamagedBars)
 ///   recognition-benchmark frames     what a frame of a 1280x720 stream costs (see FrameTimes)
 ///
 /// Times are CPU time of the reading thread, in milliseconds; decoding the file is not counted.
@@ -25,8 +25,8 @@ enum RecognitionBenchmark {
         case ("frames", 1): FrameTimes.run()
         case ("damaged", 2), ("damaged", 3):
             let name = arguments.count > 2 ? arguments[2] : SceneSymbol.Kind.dataMatrix.rawValue
-            guard let kind = SceneSymbol.Kind(rawValue: name) else { fallthrough }
-            exit(DamageTrial.run(kind, count: UInt64(arguments[1]) ?? 1000) ? 0 : 1)
+            guard let trial = DamageTrial(name) else { fallthrough }
+            exit(trial.run(count: UInt64(arguments[1]) ?? 1000) ? 0 : 1)
         default:
             say(
                 "usage: recognition-benchmark serve | streams SEEDS | frames | damaged COUNT [SYMBOLOGY]",

@@ -115,7 +115,7 @@ final class OtherCodes {
     ///
     /// - Parameter origin: where what was looked at begins in the frame.
     private func count(_ found: [LinearBallot.Tally], _ origin: Place, isKnown: Bool = false) {
-        let tallies = found.map { LinearBallot.Tally(reading: $0.reading.moved(to: origin), lines: $0.lines) }
+        let tallies = found.map { $0.moved(to: origin) }
         ballot.add(tallies, frame: frame)
         guard !isKnown else { return }
         for tally in tallies { note(tally.reading, lastTry: frame - Self.again + 2) }

@@ -1,6 +1,7 @@
 import Geometry
 import Luma
 import ObservedValue
+import Scene
 import CodeWriter
 import Testing
 
@@ -41,23 +42,8 @@ import Testing
         return try #require(LumaPicture(width: side, height: side, pixels: pixels))
     }
 
-    /// Code 39: nine elements to a character, three of them wide.
     func code39(_ text: String) throws -> LumaPicture {
-        let patterns: [Character: String] = [
-            "0": "nnnwwnwnn", "1": "wnnwnnnnw", "A": "wnnnnwnnw", "B": "nnwnnwnnw", "*": "nwnnwnwnn",
-        ]
-        var row = [UInt8](repeating: 255, count: 60)
-        for character in "*\(text)*" {
-            for (index, element) in try #require(patterns[character]).enumerated() {
-                row += [UInt8](repeating: index % 2 == 0 ? 0 : 255, count: element == "w" ? 6 : 2)
-            }
-            row += [255, 255]
-        }
-        row += [UInt8](repeating: 255, count: 60)
-        let white = [UInt8](repeating: 255, count: row.count * 20)
-        return try #require(
-            LumaPicture(
-                width: row.count, height: 140, pixels: white + (0..<100).flatMap { _ in row } + white))
+        try Sheet.bars(#require(LinearSymbol(.code39, Array(text.utf8))).row(module: 2))
     }
 
     @Test func aQRCodeIsReadWithItsCorners() throws {

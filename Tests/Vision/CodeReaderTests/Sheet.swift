@@ -77,7 +77,7 @@ extension Sheet.Label {
         case .code128:
             return try Self.bars(Code128(start: 104, values: text.utf8.map { Int($0) - 0x20 }).row(module: module))
         case .code39:
-            return try Self.bars(Code39Bars.row(text, narrow: module))
+            return try Self.bars(#require(LinearSymbol(.code39, Array(text.utf8))).row(module: module))
         }
     }
 
@@ -86,27 +86,5 @@ extension Sheet.Label {
         return try #require(
             LumaPicture(
                 width: row.count, height: height + 24, pixels: white + (0..<height).flatMap { _ in row } + white))
-    }
-}
-
-/// Code 39 (ISO/IEC 16388): nine elements to a character, three of them wide.
-enum Code39Bars {
-    private static let patterns: [Character: String] = [
-        "0": "nnnwwnwnn", "1": "wnnwnnnnw", "2": "nnwwnnnnw", "3": "wnwwnnnnn", "4": "nnnwwnnnw", "5": "wnnwwnnnn",
-        "6": "nnwwwnnnn", "7": "nnnwnnwnw", "8": "wnnwnnwnn", "9": "nnwwnnwnn", "A": "wnnnnwnnw", "B": "nnwnnwnnw",
-        "C": "wnwnnwnnn", "D": "nnnnwwnnw", "E": "wnnnwwnnn", "F": "nnwnwwnnn", "*": "nwnnwnwnn",
-    ]
-
-    /// A row of pixels, black on white, with quiet zones; wide elements are three narrow ones.
-    static func row(_ text: String, narrow: Int) throws -> [UInt8] {
-        let zone = [UInt8](repeating: 255, count: 12 * narrow)
-        var row = zone
-        for character in "*\(text)*" {
-            for (index, element) in try #require(patterns[character]).enumerated() {
-                row += [UInt8](repeating: index % 2 == 0 ? 0 : 255, count: (element == "w" ? 3 : 1) * narrow)
-            }
-            row += [UInt8](repeating: 255, count: narrow)
-        }
-        return row + zone
     }
 }

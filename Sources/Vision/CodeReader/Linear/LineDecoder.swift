@@ -66,9 +66,13 @@ final class LineDecoder {
 
     /// Start and stop must fit so well to be looked at, and to be read.
     private static let (minimumFit, readFit, sureFit): (Float, Float, Float) = (1.4, 1.5, 1.84)
-    /// Ground beside a code is at least so wide, in modules; it should be ten, and must nearly be where no check tells a whole code
-    /// from what a stain has left of one.
-    private static let (quiet, uncheckedQuiet): (Float, Float) = (4.5, 9)
+    /// And so well where there are few characters besides.
+    private static let readFitOfFew: Float = 1.75
+    /// Ground beside a code is at least so wide, in modules; it should be ten, and must nearly be where no check, or one of few
+    /// characters, tells a whole code from what a stain has left of one.
+    private static let (quiet, fullQuiet): (Float, Float) = (4.5, 9)
+    /// So many characters before the stop character are few.
+    private static let fewCharacters = 10
     /// At most so many guesses are read.
     private static let maximumGuesses = 4
     private static let scales: [Float] = [1, 0.93, 1.075, 0.86, 1.16]
@@ -91,7 +95,7 @@ final class LineDecoder {
     private let window: UnsafeMutablePointer<SIMD8<Float>>
 
     private struct Key: Hashable {
-        enum Part { case start, characters, stop }
+        enum Part { case start, characters, stop, atEnd }
 
         let code: BarCode
         let part: Part
@@ -145,7 +149,8 @@ final class LineDecoder {
     private func best(_ guesses: [Guess], _ line: BarLine, _ span: BarLine.Span) -> Text? {
         for guess in guesses.sorted(by: { $0.fit > $1.fit }).prefix(Self.maximumGuesses) {
             let refined = refined(guess, line)
-            guard refined.fit > Self.readFit, Self.isQuiet(span, refined), let values = values(refined, line),
+            let needed = refined.count < Self.fewCharacters ? Self.readFitOfFew : Self.readFit
+            guard refined.fit > needed, Self.isQuiet(span, refined), let values = values(refined, line),
                 let text = BarText(refined.code.symbology, values)
             else { continue }
             return Text(
@@ -159,7 +164,7 @@ final class LineDecoder {
     private static func isQuiet(_ span: BarLine.Span, _ guess: Guess) -> Bool {
         let (one, other) = (abs(guess.module(0)), abs(guess.module(guess.code.modules(guess.count) - 1)))
         let (left, right) = guess.length > 0 ? (one, other) : (other, one)
-        let quiet = guess.code.symbology == .code39 ? uncheckedQuiet : quiet
+        let quiet = guess.code.symbology == .code39 || guess.count < fewCharacters ? fullQuiet : quiet
         return span.before > quiet * left && span.behind > quiet * right
     }
 
@@ -271,6 +276,7 @@ final class LineDecoder {
         switch part {
         case .start: made = BarTemplates(code.starts, pitch: code.pitch, look)
         case .stop: made = BarTemplates([code.stop], pitch: code.tail, look, isLast: true)
+        case .atEnd: made = BarTemplates(code.characters, pitch: code.tail, look, isLast: true)
         case .characters:
             made = BarTemplates(code.characters, pitch: code.pitch, look)
             let sets = templates.keys.filter { $0.part == .characters }
@@ -282,8 +288,22 @@ final class LineDecoder {
 
     // MARK: Which characters
 
+    /// Whether start and stop look like no other character: where there is no check, a part of a code must not pass for a whole one.
+    private func hasEnds(_ guess: Guess, _ line: BarLine) -> Bool {
+        func isSure(_ end: BarTemplates, _ others: BarTemplates) -> Bool {
+            let (fit, other) = (end.best(window).first, max(others.best(window).first, 0))
+            return fit > Self.minimumCorrelation && 1 - fit * fit < Self.unchecked * (1 - other * other)
+        }
+        let code = guess.code
+        return take(line, guess, at: 0, pitch: code.pitch)
+            && isSure(templates(code, .start, guess.look), templates(code, .characters, guess.look))
+            && take(line, guess, at: code.pitch * Float(guess.count), pitch: code.tail)
+            && isSure(templates(code, .stop, guess.look), templates(code, .atEnd, guess.look))
+    }
+
     /// The characters before the stop character, the start character among them where it has a value.
     private func values(_ guess: Guess, _ line: BarLine) -> [Int]? {
+        if guess.code.symbology == .code39, !hasEnds(guess, line) { return nil }
         let all = templates(guess.code, .characters, guess.look)
         let worst = guess.code.symbology == .code39 ? Self.unchecked : Self.checked
         // Code 39's and Code 93's start characters are none of their values.

@@ -8,11 +8,25 @@ struct LinearBallot {
     struct Tally {
         let reading: Reading
         let lines: Int
+        /// Too little of the symbol says so for it to count alone: it only speaks against others.
+        var isPartial = false
+        /// Corners of what lines with the same beginning and end cover, whatever they say: where one symbol lies; `nil`: where
+        /// these lines do.
+        var symbol: [Place]?
+
+        /// The same in the whole, when it was seen in a part of it.
+        func moved(to origin: Place) -> Tally {
+            Tally(
+                reading: reading.moved(to: origin), lines: lines, isPartial: isPartial,
+                symbol: symbol?.map { $0 + origin })
+        }
     }
 
     private struct Entry {
-        /// As it was seen last.
+        /// As it was seen last, and where.
         var reading: Reading
+        var symbol: [Place]
+        var isPartial: Bool
         /// Votes that count still, each with its frame.
         var votes: [(frame: Int, lines: Int)]
 
@@ -21,8 +35,8 @@ struct LinearBallot {
 
     /// Votes of so many frames count.
     static let memory = 45
-    /// A majority is so many times what all others have at that place.
-    private static let majority = 2
+    /// A majority is so many times what all others have at that place: where there is a check, and where there is none.
+    private static let (majority, uncheckedMajority) = (2, 4)
     /// Scan lines end at about the same place, give or take so many pixels.
     private static let slack: Float = 8
     /// Four corners around a smaller area are a line, in square pixels.
@@ -40,8 +54,13 @@ struct LinearBallot {
             if let index = entries.firstIndex(where: { $0.reading.isSame(as: tally.reading) }) {
                 entries[index].votes.append(vote)
                 entries[index].reading = tally.reading
+                entries[index].symbol = tally.symbol ?? tally.reading.corners
+                entries[index].isPartial = tally.isPartial
             } else if entries.count < Self.maximumEntries {
-                entries.append(Entry(reading: tally.reading, votes: [vote]))
+                entries.append(
+                    Entry(
+                        reading: tally.reading, symbol: tally.symbol ?? tally.reading.corners,
+                        isPartial: tally.isPartial, votes: [vote]))
             }
         }
     }
@@ -53,13 +72,13 @@ struct LinearBallot {
 
     private func isElected(_ entry: Entry) -> Bool {
         let lines = entry.lines
-        guard let needed = Self.needed(entry.reading), lines >= needed else { return false }
+        guard !entry.isPartial, let needed = Self.needed(entry.reading), lines >= needed else { return false }
         var others = 0
         for other in entries where !other.reading.isSame(as: entry.reading) {
             let isPart = other.reading.symbology == entry.reading.symbology && entry.reading.extends(other.reading)
-            if !isPart, Self.areAtOnePlace(entry.reading, other.reading) { others += other.lines }
+            if !isPart, Self.areAtOnePlace(entry.symbol, other.symbol) { others += other.lines }
         }
-        return lines >= others * Self.majority
+        return lines >= others * (entry.reading.symbology == .code39 ? Self.uncheckedMajority : Self.majority)
     }
 
     /// How many lines must say it; `nil` for what is never taken.
@@ -73,13 +92,12 @@ struct LinearBallot {
     }
 
     /// Whether the middle of one lies on the ground of the other.
-    private static func areAtOnePlace(_ one: Reading, _ other: Reading) -> Bool {
+    private static func areAtOnePlace(_ one: [Place], _ other: [Place]) -> Bool {
         let (a, b) = (ground(one), ground(other))
         return a.area.contains(b.middle) || b.area.contains(a.middle)
     }
 
-    private static func ground(_ reading: Reading) -> (area: ConvexArea, middle: Place) {
-        let places = reading.corners
+    private static func ground(_ places: [Place]) -> (area: ConvexArea, middle: Place) {
         guard let box = places.bounds else { return (ConvexArea(corners: []), .zero) }
         let middle = places.middle
         // Of four corners the walk goes on outside; of scan lines in one direction only the box is left.

@@ -73,7 +73,7 @@ final class LinearReader {
         let (across, along) = (region.across * reach(region), region.across.turned * (2.5 * region.halfAlong))
         let corners = [across + along, across - along, -across - along, -across + along].map { region.centre + $0 }
         guard let box = corners.bounds, let (part, origin) = plane.part(from: box.low, to: box.high) else { return [] }
-        return second.tallies(part).map { .init(reading: $0.reading.moved(to: origin), lines: $0.lines) }
+        return second.tallies(part).map { $0.moved(to: origin) }
     }
 
     /// What the edges say along few lines; and whether there are bars.
@@ -93,7 +93,7 @@ final class LinearReader {
                 note(decoder.read(line, &budget), region, place, &found)
             }
         }
-        return (found.map { $0.tally(region) }, hasBars)
+        return (Self.tallies(found, region), hasBars)
     }
 
     /// What is too soft or too noisy for a glance.
@@ -112,7 +112,7 @@ final class LinearReader {
             take(plane, region, at: place, lines: Self.many)
             note(decoder.read(line, &budget), region, place, &found)
         }
-        return (found.map { $0.tally(region) }, isPromising)
+        return (Self.tallies(found, region), isPromising)
     }
 
     // MARK: Lines
@@ -173,23 +173,49 @@ final class LinearReader {
     private struct Found {
         let text: LineDecoder.Text
         var lines = 1
+        /// How many of them lie well within the region.
+        var central = 0
         /// Where they lie, in pixels from the region's middle.
         var low, high: Place
 
-        func tally(_ region: LinearLocator.Region) -> LinearBallot.Tally {
-            let along = region.across.turned
-            let corners = [low, Place(high.x, low.y), high, Place(low.x, high.y)].map {
-                region.centre + region.across * $0.x + along * $0.y
+        /// Whether both begin and end at the same bars, so that they are lines of one symbol, of which one must be wrong.
+        func isBeside(_ other: Found) -> Bool {
+            let slack = max(LinearReader.endSlack * (high.x - low.x), 2)
+            return text.symbology == other.text.symbology && abs(low.x - other.low.x) < slack
+                && abs(high.x - other.high.x) < slack
+        }
+    }
+
+    /// Lines of one symbol begin and end at the same place, give or take such a share of its width.
+    private static let endSlack: Float = 0.02
+
+    /// Of seven lines well within a region so many must say what no check confirms: where the others are a stain may be that makes
+    /// another code of what is left.
+    private static let neededCentral = 4
+
+    private static func tallies(_ found: [Found], _ region: LinearLocator.Region) -> [LinearBallot.Tally] {
+        func corners(_ low: Place, _ high: Place) -> [Place] {
+            [low, Place(high.x, low.y), high, Place(low.x, high.y)].map {
+                region.centre + region.across * $0.x + region.across.turned * $0.y
             }
+        }
+        return found.map { one in
             let reading = Reading(
-                value: text.value, symbology: text.symbology, corners: corners, isGS1: text.isGS1)
-            return LinearBallot.Tally(reading: reading, lines: lines)
+                value: one.text.value, symbology: one.text.symbology, corners: corners(one.low, one.high),
+                isGS1: one.text.isGS1)
+            let symbol = found.filter(one.isBeside)
+            return LinearBallot.Tally(
+                reading: reading, lines: one.lines,
+                isPartial: one.text.symbology == .code39 && one.central < neededCentral,
+                symbol: corners(
+                    symbol.map(\.low).reduce(one.low, pointwiseMin), symbol.map(\.high).reduce(one.high, pointwiseMax)))
         }
     }
 
     private func note(
         _ texts: [LineDecoder.Text], _ region: LinearLocator.Region, _ place: Float, _ found: inout [Found]
     ) {
+        let central = abs(place) <= 1 ? 1 : 0
         for text in texts {
             let half = region.halfAlong / 6
             let low = Place(across(text.start, region), place * region.halfAlong - half)
@@ -198,10 +224,11 @@ final class LinearReader {
                 $0.text.value == text.value && $0.text.symbology == text.symbology
             }) {
                 found[index].lines += 1
+                found[index].central += central
                 found[index].low = pointwiseMin(found[index].low, low)
                 found[index].high = pointwiseMax(found[index].high, high)
             } else {
-                found.append(Found(text: text, low: low, high: high))
+                found.append(Found(text: text, central: central, low: low, high: high))
             }
         }
     }
