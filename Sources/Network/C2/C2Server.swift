@@ -102,7 +102,8 @@ public actor C2Server: Service {
     ///   - time: the clock for all deadlines; tests pass their own.
     public init(
         _ participant: Participant, state: C2State, commands: CommandStore, access: any BrokerAccess,
-        closer: (any ConnectionCloser)? = nil, directory: any KeyDirectory, neighbours: (any Neighbours)? = nil, updates: ReleaseShelf? = nil, rules: C2Rules,
+        closer: (any ConnectionCloser)? = nil, directory: any KeyDirectory, neighbours: (any Neighbours)? = nil,
+        updates: ReleaseShelf? = nil, rules: C2Rules,
         events: EventLog,
         evidence: EvidenceRules = .init(),
         time: Timekeeper = .monotonic

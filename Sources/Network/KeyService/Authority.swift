@@ -159,7 +159,8 @@ public struct Authority: Sendable {
             signer: self.key,
             extensions: [
                 (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
-                (NID_ext_key_usage, "clientAuth"), (NID_subject_alt_name, "otherName:msUPN;UTF8:\(Self.session(of: name))"),
+                (NID_ext_key_usage, "clientAuth"),
+                (NID_subject_alt_name, "otherName:msUPN;UTF8:\(Self.session(of: name))"),
                 (NID_subject_key_identifier, "hash"), (NID_authority_key_identifier, "keyid"),
             ], now: clock())
     }

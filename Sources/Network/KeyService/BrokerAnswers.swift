@@ -107,7 +107,8 @@ public struct BrokerAnswers: Service {
         func word(_ field: String) -> String { String((fields[field] ?? "").prefix(64)).withoutControls }
         let what = kind == .topic ? " \(word("permission")) \(word("routing_key"))" : ""
         causedLog.log(
-            .info, about: word("username"), "the broker was told to refuse \(word("username")) (\(kind.rawValue)\(what))")
+            .info, about: word("username"),
+            "the broker was told to refuse \(word("username")) (\(kind.rawValue)\(what))")
     }
 
     private func text(_ status: HTTPResponse.Status, _ words: String) -> Response {

@@ -23,7 +23,9 @@ struct BrokerQuestions: Sendable {
 
     /// - Throws: ``StorageError``.
     func allows(_ kind: Kind, _ form: [String: String]) throws(StorageError) -> Bool {
-        guard form["vhost"] == Self.host, let name = form["username"], let party = try whoever(isNamed: name) else { return false }
+        guard form["vhost"] == Self.host, let name = form["username"], let party = try whoever(isNamed: name) else {
+            return false
+        }
         // RabbitMQ has compared the client id with the certificate's, but takes a user name that a client sends before the one in
         // the certificate, and does not tell the two apart: only with the client id of the same name is it that one.
         let session = Authority.session(of: name)

@@ -71,7 +71,9 @@ struct BrokerRights: Sendable {
         if own.contains(where: isSame) { return true }
         guard act == .subscribe else { return false }
         if own.contains(where: { isSame($0 + "/#") }) { return true }
-        guard topic.hasPrefix(Self.groups), let group = GroupID(topic.dropFirst(Self.groups.count)) else { return false }
+        guard topic.hasPrefix(Self.groups), let group = GroupID(topic.dropFirst(Self.groups.count)) else {
+            return false
+        }
         return isMember(group, id)
     }
 }

@@ -1,5 +1,5 @@
 import Glibc
-import Storage
+import Linux
 
 /// Requests to a program on this machine, over plain HTTP/1.1 on loopback: a connection for each, an answer of bounded size, a
 /// deadline. Blocks.
@@ -34,21 +34,27 @@ struct LoopbackHTTP: Sendable {
     ///   - path: percent-encoded.
     ///   - headers: without the host's and those that say how long it is.
     /// - Throws: ``Failure``.
-    func request(_ method: String, _ path: String, headers: [(String, String)] = []) throws(Failure) -> Answer {
+    func request(
+        _ method: String, _ path: String, headers: [(String, String)] = [], body: [UInt8] = []
+    ) throws(Failure) -> Answer {
         let end = ContinuousClock.now + deadline
         let connection = try connected(until: end)
         defer { close(connection) }
         let lines =
-            ["\(method) \(path) HTTP/1.1", "Host: 127.0.0.1:\(port)", "Connection: close", "Content-Length: 0"]
+            [
+                "\(method) \(path) HTTP/1.1", "Host: 127.0.0.1:\(port)", "Connection: close",
+                "Content-Length: \(body.count)",
+            ]
             + headers.map { "\($0.0): \($0.1)" }
-        try send(Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8), over: connection, until: end)
+        try send(Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body, over: connection, until: end)
         return try Self.answer(try received(over: connection, until: end), port: port)
     }
 
     private func failure() -> Failure { .unreachable(port: port, why: String(cString: strerror(errno))) }
 
     private func connected(until end: ContinuousClock.Instant) throws(Failure) -> Int32 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        let descriptor = socket(
+            AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { throw failure() }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -93,7 +99,7 @@ struct LoopbackHTTP: Sendable {
     ) throws(Failure) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = rest.withUnsafeBytes { Glibc.send(connection, $0.baseAddress, $0.count, SocketFlags.noSignal) }
             if count > 0 {
                 rest = rest.dropFirst(count)
             } else if errno == EAGAIN {
@@ -124,7 +130,9 @@ struct LoopbackHTTP: Sendable {
     /// An answer as it came until the connection was closed.
     static func answer(_ bytes: [UInt8], port: Int) throws(Failure) -> Answer {
         let gap = Array("\r\n\r\n".utf8)
-        guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: gap) }) else { throw .malformed(port: port) }
+        guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: gap) }) else {
+            throw .malformed(port: port)
+        }
         let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")
         let words = (lines.first ?? "").split(separator: " ", maxSplits: 2)
         guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let status = Int(words[1]), (100...599).contains(status)
@@ -151,7 +159,8 @@ struct LoopbackHTTP: Sendable {
         var (rest, whole) = (body, [UInt8]())
         while let end = rest.firstIndex(of: newline[0]), rest[end...].starts(with: newline) {
             let digits = rest[..<end].prefix { $0 != UInt8(ascii: ";") }
-            guard (1...8).contains(digits.count), let size = Int(String(decoding: digits, as: UTF8.self), radix: 16), size >= 0
+            guard (1...8).contains(digits.count), let size = Int(String(decoding: digits, as: UTF8.self), radix: 16),
+                size >= 0
             else { return nil }
             rest = rest[(end + 2)...]
             if size == 0 { return whole }

@@ -9,7 +9,7 @@ import Storage
 /// rabbitmq.conf              listeners, TLS, whom it asks, limits                                0600: it names a secret
 /// rabbitmq-env.conf          node, folders, loopback for all that is not MQTT
 /// enabled_plugins            MQTT, login by certificate, the HTTP backend, the interface by which connections are closed
-/// rabbitmq-definitions.json  the one virtual host, the one user of its own, how much waits in a queue   0600
+/// rabbitmq-definitions.json  the one virtual host, the one user of its own, how many connect, how much waits   0600
 /// rabbitmq-*.secret          ``RabbitSecret``                                                        0600
 /// broker-data                what RabbitMQ keeps
 /// ```
@@ -112,9 +112,9 @@ public struct RabbitConfiguration: Sendable {
 
             # The key service says who that may be, and what it may do. It is asked each time (no cache), so that an identity that has
             # ended gets in nowhere. When it does not answer, nobody does.
-            auth_backends.1 = http
-            # For the user by whom connections are closed.
-            auth_backends.2 = internal
+            # First there is RabbitMQ's one user of its own, by whom connections are closed.
+            auth_backends.1 = internal
+            auth_backends.2 = http
             auth_http.http_method = post
             auth_http.user_path = \(questions)/user
             auth_http.vhost_path = \(questions)/vhost
@@ -132,8 +132,7 @@ public struct RabbitConfiguration: Sendable {
             management_agent.disable_metrics_collector = true
             load_definitions = \(Self.definitionsPath(folder))
 
-            # About 100 KiB each. More are refused, and those that are there stay.
-            connection_max = \(BrokerConfiguration.maximumConnections)
+            # How many may connect, and how much waits for one, is in the definitions.
             mqtt.prefetch = \(Self.inflight)
             mqtt.max_packet_size_authenticated = \(Self.largestPacket)
             mqtt.max_packet_size_unauthenticated = 1024
@@ -150,6 +149,7 @@ public struct RabbitConfiguration: Sendable {
             log.file = false
             log.console = true
             log.console.level = warning
+            log.console.use_colors = off
 
             """
     }
@@ -212,10 +212,21 @@ public struct RabbitConfiguration: Sendable {
                 case kind = "apply-to"
             }
         }
+        struct Parameter: Encodable {
+            struct Limits: Encodable {
+                let connections: Int
+                enum CodingKeys: String, CodingKey { case connections = "max-connections" }
+            }
+            let component = "vhost-limits"
+            let name = "limits"
+            let vhost: String
+            let value: Limits
+        }
         let vhosts: [Host]
         let users: [User]
         let permissions: [Permission]
         let policies: [Policy]
+        let parameters: [Parameter]
     }
 
     /// What RabbitMQ has of its own, taken at each start; with a user in it, it makes no guest.
@@ -231,7 +242,9 @@ public struct RabbitConfiguration: Sendable {
             permissions: [.init(user: Self.controller, vhost: host)],
             policies: [
                 .init(vhost: host, definition: .init(length: Self.queuedMessages, bytes: Self.queuedBytes))
-            ])
+            ],
+            // connection_max counts no MQTT.
+            parameters: [.init(vhost: host, value: .init(connections: BrokerConfiguration.maximumConnections))])
         return String(decoding: try encoder.encode(definitions), as: UTF8.self) + "\n"
     }
 }

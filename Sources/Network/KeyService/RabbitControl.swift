@@ -38,7 +38,8 @@ public struct RabbitControl: Sendable {
         }
         guard answer.status != 401 else {
             throw Failure(
-                description: "RabbitMQ's interface on port \(client.port) does not know our password: restart the broker")
+                description:
+                    "RabbitMQ's interface on port \(client.port) does not know our password: restart the broker")
         }
         return answer
     }
@@ -47,7 +48,8 @@ public struct RabbitControl: Sendable {
     private func list<Element: Decodable>(_ path: String, of: Element.Type) throws -> [Element]? {
         let answer = try ask("GET", path)
         if answer.status == 404 { return nil }
-        guard answer.status == 200, let found = try? JSONDecoder().decode([Element].self, from: Data(answer.body)) else {
+        guard answer.status == 200, let found = try? JSONDecoder().decode([Element].self, from: Data(answer.body))
+        else {
             throw unexpected(answer, path)
         }
         return found
@@ -110,7 +112,9 @@ public struct RabbitControl: Sendable {
         repeat {
             try close(id)
             if try connections(of: id) == 0 {
-                for quality in [0, 1] { try delete("queues/\(Self.host)/\(Self.escaped(Self.queue(of: id) + "\(quality)"))") }
+                for quality in [0, 1] {
+                    try delete("queues/\(Self.host)/\(Self.escaped(Self.queue(of: id) + "\(quality)"))")
+                }
                 return
             }
             usleep(10_000)

@@ -10,7 +10,8 @@ public struct RabbitProgram: Sendable, Hashable {
 
     /// Where Debian has it, and who installs it by hand.
     public static let places = [
-        "/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server", "/usr/local/sbin/rabbitmq-server",
+        "/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server",
+        "/usr/local/sbin/rabbitmq-server",
     ]
 
     /// - Parameter chosen: where the operator says it is; `nil`: where it usually is.

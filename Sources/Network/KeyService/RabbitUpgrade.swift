@@ -41,10 +41,10 @@ extension RabbitConfiguration {
     /// What a person may set otherwise: limits, and what is logged.
     static let free: Set = [
         "mqtt.tcp_listen_options.nodelay", "mqtt.tcp_listen_options.backlog", "auth_http.request_timeout",
-        "auth_http.connection_timeout", "connection_max", "mqtt.prefetch", "mqtt.max_packet_size_authenticated",
+        "auth_http.connection_timeout", "mqtt.prefetch", "mqtt.max_packet_size_authenticated",
         "mqtt.max_packet_size_unauthenticated", "mqtt.max_session_expiry_interval_seconds", "mqtt.durable_queue_type",
         "mqtt.topic_alias_maximum", "vm_memory_high_watermark.relative", "disk_free_limit.absolute", "log.file",
-        "log.console", "log.console.level", "management_agent.disable_metrics_collector",
+        "log.console", "log.console.level", "log.console.use_colors", "management_agent.disable_metrics_collector",
     ]
     /// What opens a way past the key service or from outside, if it begins a line's key.
     static let foreign = [

@@ -101,7 +101,9 @@ public final class RabbitWatch: Sendable {
     private func sweepDue(_ state: inout State, _ now: ContinuousClock.Instant) throws {
         guard let first = state.sweeps.first, first <= now else { return }
         do {
-            for id in try control.endGroups(folder: folder) { logger.notice("\(id) hears in its former group no longer") }
+            for id in try control.endGroups(folder: folder) {
+                logger.notice("\(id) hears in its former group no longer")
+            }
             state.sweeps.removeFirst()
         } catch {
             state.sweeps[0] = now + Self.retry

@@ -10,7 +10,8 @@ import Storage
 struct BrokerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "broker",
-        abstract: "Run the broker: Mosquitto, started anew when its certificate or the authority's was renewed; or RabbitMQ.",
+        abstract:
+            "Run the broker: Mosquitto, started anew when its certificate or the authority's was renewed; or RabbitMQ.",
         discussion: """
             Needs the folder of "srup-c2 init". Where c2.toml says engine = "rabbitmq" it runs RabbitMQ 4, and has connections \
             closed of identities that have ended. Of Mosquitto: every ten months participants lose their connection for a moment; what waits for \
@@ -34,7 +35,8 @@ struct BrokerCommand: ParsableCommand {
         case .mosquitto: try runMosquitto(logger)
         case .rabbitmq:
             try checkFolders()
-            raiseFileLimit(logger)
+            // It takes nine tenths of them for connections.
+            raiseFileLimit(logger, to: BrokerConfiguration.maximumConnections * 10 / 9 + 2000)
             StopSignals.take()
             try RabbitBroker(
                 folder: URL(fileURLWithPath: folder.folder).standardizedFileURL.path, settings: settings,
@@ -95,11 +97,13 @@ struct BrokerCommand: ParsableCommand {
     }
 
     /// A connection is an open file, and a shell gives a process 1,024 of them unless it asks for more.
-    private func raiseFileLimit(_ logger: Logger) {
+    private func raiseFileLimit(
+        _ logger: Logger, to count: Int = BrokerConfiguration.maximumConnections + 1000
+    ) {
         var limit = rlimit()
         let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         guard getrlimit(files, &limit) == 0 else { return }
-        let enough = rlim_t(BrokerConfiguration.maximumConnections + 1000)
+        let enough = rlim_t(count)
         limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, enough))
         _ = setrlimit(files, &limit)
         if limit.rlim_cur < enough {

@@ -56,7 +56,8 @@ struct Initialise: ParsableCommand {
     @Option(help: ArgumentHelp("Who carries the messages: mosquitto or rabbitmq.", valueName: "name"))
     var broker = ServerSettings.BrokerEngine.mosquitto
     @Option(
-        help: ArgumentHelp("With rabbitmq: the port on this machine where the key service answers it.", valueName: "port"))
+        help: ArgumentHelp(
+            "With rabbitmq: the port on this machine where the key service answers it.", valueName: "port"))
     var answersPort = ServerSettings.BrokerSettings().answersPort
     @Option(
         help: ArgumentHelp("With rabbitmq: the port on this machine where it takes commands.", valueName: "port"))
@@ -73,7 +74,9 @@ struct Initialise: ParsableCommand {
     func validate() throws {
         let more = broker == .rabbitmq ? [answersPort, controlPort] : []
         try NewFolder.check(host, bind, [brokerPort, keyServicePort, pagesPort] + more)
-        guard rabbitmqProgram?.hasPrefix("/") ?? true else { throw ValidationError("--rabbitmq-program must begin with /") }
+        guard rabbitmqProgram?.hasPrefix("/") ?? true else {
+            throw ValidationError("--rabbitmq-program must begin with /")
+        }
     }
 
     func run() throws {

@@ -30,7 +30,8 @@ struct RabbitBroker {
         guard let program = RabbitProgram.find(settings.program) else {
             let places = settings.program.map { [$0] } ?? RabbitProgram.places
             Program.complain(
-                "RabbitMQ is not installed (looked for \(places.joined(separator: ", "))); Debian 13's package is rabbitmq-server")
+                "RabbitMQ is not installed (looked for \(places.joined(separator: ", "))); Debian 13's package is rabbitmq-server"
+            )
             throw ExitCode(Program.Code.unavailable.rawValue)
         }
         if let version = program.version { try check(version) }

@@ -101,7 +101,8 @@ struct ServerDoctor: AsyncParsableCommand {
     private static func broker(_ folder: String, _ settings: ServerSettings) -> [Finding] {
         let problems = settings.brokerProblems(folder)
         guard !problems.isEmpty else {
-            let files = settings.broker.engine == .mosquitto ? "mosquitto.conf and acl" : "rabbitmq.conf and what it names"
+            let files =
+                settings.broker.engine == .mosquitto ? "mosquitto.conf and acl" : "rabbitmq.conf and what it names"
             return [Finding("broker's files", .ok, "\(files) are up to date")] + rabbit(folder, settings.broker)
         }
         return rabbit(folder, settings.broker)

@@ -343,6 +343,14 @@ struct ServerSettings {
         cell: String? = nil, broker: BrokerSettings = BrokerSettings()
     ) -> String {
         let isRabbit = broker.engine == .rabbitmq
+        func padded(_ line: String) -> String { line.padding(toLength: 29, withPad: " ", startingAt: 0) }
+        let off = isRabbit ? "" : "# "
+        let engine = padded("engine = \"\(broker.engine.rawValue)\"")
+        let other = isRabbit ? BrokerEngine.mosquitto : .rabbitmq
+        let answers = padded("\(off)answers_port = \(broker.answersPort)")
+        let control = padded("\(off)control_port = \(broker.controlPort)")
+        let program =
+            broker.program.map { "program = \(quoted($0))" } ?? "# program = \"/opt/rabbitmq/sbin/rabbitmq-server\""
         let example = "postgresql://srup@db.example.net/srup"
         let place = database.map { "database = \(quoted($0))" } ?? "# database = \(quoted(example))"
         let part = cell.map { "cell = \(quoted($0))" } ?? "# cell = \"main\""
@@ -364,10 +372,10 @@ struct ServerSettings {
 
             [broker]
             port = \(brokerPort)
-            engine = "\(broker.engine.rawValue)"\(isRabbit ? "  " : "")         # or "\(isRabbit ? "mosquitto" : "rabbitmq")", each in a folder made for it (docs/scale.md)
-            \(isRabbit ? "" : "# ")answers_port = \(broker.answersPort)          # of RabbitMQ, on loopback: where the key service answers it,
-            \(isRabbit ? "" : "# ")control_port = \(broker.controlPort)          # and where connections are closed
-            \(broker.program.map { "program = \(quoted($0))" } ?? "# program = \"/opt/rabbitmq/sbin/rabbitmq-server\"")   # where RabbitMQ is, if not where Debian has it
+            \(engine)# or "\(other.rawValue)", each in a folder made for it (docs/scale.md)
+            \(answers)# of RabbitMQ, on loopback: where the key service answers it,
+            \(control)# and where it is told to close connections
+            \(program)   # where RabbitMQ is, if not where Debian has it
 
             # Pages for operators (srup-c2 operator add), over HTTPS.
             [pages]
