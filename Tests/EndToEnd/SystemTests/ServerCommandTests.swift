@@ -60,6 +60,14 @@ import Testing
         ] { #expect(bench.mode("c2/" + name) == 0o600, "\(name)") }
         #expect(try !bench.c2(["check"]).said.contains("warning: /"))
         #expect(try bench.c2(["upgrade"]).said.contains("all is up to date"))
+        // A backup has it all, and elsewhere it names its own files.
+        let (archive, elsewhere) = (bench.runner.path("x.tar"), bench.runner.path("elsewhere"))
+        #expect(try bench.c2(["backup", archive]).code == 0)
+        #expect(try bench.runner.run("srup-c2", ["restore", archive, "--folder", elsewhere], as: "restore") == 0)
+        let restored = try String(contentsOfFile: elsewhere + "/rabbitmq.conf", encoding: .utf8)
+        #expect(restored.contains("= \(elsewhere)/ca.crt") && !restored.contains(bench.runner.path("c2/")))
+        #expect(try bench.runner.run("srup-c2", ["check", "--folder", elsewhere], as: "check") == 0)
+        #expect(!bench.runner.tail(of: "check").contains("warning: /"))
         let absent = try bench.c2(["broker"])
         #expect(absent.code == 69 && absent.said.contains("RabbitMQ is not installed"))
         try FileManager.default.createDirectory(
