@@ -183,8 +183,8 @@ let package = Package(
         room(
             "KeyService", in: "Network",
             [
-                "CertificateRequests", "HTTPServing", "SRUP", "Storage", "Limits", "COpenSSL", log, lifecycle,
-                web("Hummingbird"),
+                "CertificateRequests", "HTTPServing", "SRUP", "Storage", "Limits", "Linux", "COpenSSL", log, lifecycle,
+                web("Hummingbird"), web("HummingbirdCore"),
             ]),
 
         // The parts of a network, each with a broker and a server: who works which, and who belongs where.

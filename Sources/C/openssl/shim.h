@@ -42,6 +42,26 @@ static inline int srup_x509_extend(X509 *certificate, X509 *issuer, int nid, con
     return done;
 }
 
+// The first user principal name among a certificate's alternative names, as UTF-8 with a NUL behind it.
+// Returns its length; 0: there is none, or it is too long.
+static inline int srup_x509_principal(const X509 *certificate, char *name, int size) {
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    int length = 0;
+    for (int i = 0; length == 0 && i < sk_GENERAL_NAME_num(names); i++) {
+        ASN1_OBJECT *kind;
+        ASN1_TYPE *value;
+        if (GENERAL_NAME_get0_otherName(sk_GENERAL_NAME_value(names, i), &kind, &value) != 1) continue;
+        if (OBJ_obj2nid(kind) != NID_ms_upn || ASN1_TYPE_get(value) != V_ASN1_UTF8STRING) continue;
+        const ASN1_STRING *text = value->value.utf8string;
+        if (ASN1_STRING_length(text) >= size) break;
+        length = ASN1_STRING_length(text);
+        memcpy(name, ASN1_STRING_get0_data(text), (size_t)length);
+        name[length] = 0;
+    }
+    GENERAL_NAMES_free(names);
+    return length;
+}
+
 static inline int srup_ssl_least_version(SSL_CTX *context) { return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION); }
 static inline long srup_ssl_server_name(SSL *ssl, const char *name) { return SSL_set_tlsext_host_name(ssl, name); }
 

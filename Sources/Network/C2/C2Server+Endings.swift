@@ -7,6 +7,14 @@ import FoundationEssentials
 import Foundation
 #endif
 
+/// Closes connections at a broker that takes no commands as messages.
+public protocol ConnectionCloser: Sendable {
+    /// Closes all connections of somebody whom the broker lets in no more.
+    ///
+    /// - Throws: when they are not closed, as far as is known.
+    func close(_ id: DeviceID) async throws
+}
+
 /// The end of identities: the device is told, its certificates are revoked, the broker closes its connection, and nothing of it
 /// is kept but that it has ended.
 ///
@@ -106,9 +114,29 @@ extension C2Server {
             }
             endings[id]?.asked = now
         }
+        if let closer {
+            Task { [weak self, logger] in
+                for id in due {
+                    do {
+                        try await closer.close(id)
+                        await self?.connectionClosed(id)
+                    } catch {
+                        logger.warning("\(error)")
+                    }
+                }
+            }
+            return
+        }
         controls += 1
         // Numbers of the store's messages are positive.
         participant.link.publish(Self.control(Array(due)), to: Self.controlTopic, id: -controls)
+    }
+
+    private func connectionClosed(_ id: DeviceID) {
+        turn {
+            guard let ending = endings[id], ending.asked != nil else { return }
+            close(ending)
+        }
     }
 
     /// Made known to the broker and dropped again: it closes their connections. An error at the first does not matter.

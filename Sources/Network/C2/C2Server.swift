@@ -17,6 +17,8 @@ public actor C2Server: Service {
     let access: any BrokerAccess
     let directory: any KeyDirectory
     /// The network's other cells; `nil`: there is one.
+    /// Has connections closed that the broker does not close on a message; `nil`: it does.
+    let closer: (any ConnectionCloser)?
     let neighbours: (any Neighbours)?
     /// What observers here look at for other cells.
     var lent: [Token: Lent] = [:]
@@ -91,6 +93,7 @@ public actor C2Server: Service {
     ///   - state: joins under way and the operator's word.
     ///   - commands: what was sent, what has come, and groups.
     ///   - access: tells the broker who is in which group.
+    ///   - closer: has connections closed; `nil`: a message to the broker does (Mosquitto).
     ///   - directory: where keys and types of strangers are looked up.
     ///   - neighbours: the network's other cells; `nil`: there is one.
     ///   - updates: releases and rollouts; `nil`: there are none here.
@@ -99,7 +102,8 @@ public actor C2Server: Service {
     ///   - time: the clock for all deadlines; tests pass their own.
     public init(
         _ participant: Participant, state: C2State, commands: CommandStore, access: any BrokerAccess,
-        directory: any KeyDirectory, neighbours: (any Neighbours)? = nil, updates: ReleaseShelf? = nil, rules: C2Rules,
+        closer: (any ConnectionCloser)? = nil, directory: any KeyDirectory, neighbours: (any Neighbours)? = nil,
+        updates: ReleaseShelf? = nil, rules: C2Rules,
         events: EventLog,
         evidence: EvidenceRules = .init(),
         time: Timekeeper = .monotonic
@@ -109,6 +113,7 @@ public actor C2Server: Service {
         self.state = state
         self.commands = commands
         self.access = access
+        self.closer = closer
         self.directory = directory
         self.neighbours = neighbours
         shelf = updates
@@ -138,7 +143,11 @@ public actor C2Server: Service {
     }
 
     /// The subscriptions a server begins with.
-    public static func subscriptions(_ id: DeviceID) -> [String] { ["SRUP/servers/\(id.hex)/#", controlAnswers] }
+    ///
+    /// - Parameter hearsBroker: whether the broker answers commands by messages.
+    public static func subscriptions(_ id: DeviceID, hearsBroker: Bool = true) -> [String] {
+        ["SRUP/servers/\(id.hex)/#"] + (hearsBroker ? [controlAnswers] : [])
+    }
 
     /// Handles the link's events until the link ends.
     public func run() async throws {

@@ -159,10 +159,15 @@ public struct Authority: Sendable {
             signer: self.key,
             extensions: [
                 (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
-                (NID_ext_key_usage, "clientAuth"), (NID_subject_key_identifier, "hash"),
-                (NID_authority_key_identifier, "keyid"),
+                (NID_ext_key_usage, "clientAuth"),
+                (NID_subject_alt_name, "otherName:msUPN;UTF8:\(Self.session(of: name))"),
+                (NID_subject_key_identifier, "hash"), (NID_authority_key_identifier, "keyid"),
             ], now: clock())
     }
+
+    /// The MQTT client id of whoever has this name, reference clients' too. RabbitMQ compares it with the one in the certificate
+    /// (docs/protocol.md, "MQTT topics").
+    static func session(of name: String) -> String { "SRUP Client: " + name }
 
     /// When a certificate begins and ends, in seconds since 1970; `nil` when the text is no certificate.
     static func dates(_ pem: String) -> (begin: Double, end: Double)? {

@@ -157,15 +157,19 @@ public struct BrokerConfiguration: Sendable {
     var accessList: String {
         """
         # Everybody: the own topic, and asking this server to join. %u is the identity from the certificate.
-        pattern readwrite SRUP/%u
-        pattern write SRUP/servers/\(server.hex)/%u
+        \(patterns)
 
         # The C2 server.
         user \(server.hex)
-        topic readwrite SRUP/#
+        topic readwrite \(BrokerRights.everything)
 
         \(monitorAccess)
         """
+    }
+
+    private var patterns: String {
+        BrokerRights(server: server).ofEverybody.map { "pattern \($0.isHeard ? "readwrite" : "write") \($0.topic)" }
+            .joined(separator: "\n")
     }
 
     /// The part of the access list for those who watch and say nothing (``Monitor``).
@@ -173,7 +177,7 @@ public struct BrokerConfiguration: Sendable {
         """
         # Tools that watch ("srup listen --folder \(folder)/monitor"): they read all and write nothing.
         user \(Monitor.name)
-        topic read SRUP/#
+        topic read \(BrokerRights.everything)
         topic deny SRUP/\(Monitor.name)
         topic deny SRUP/servers/\(server.hex)/\(Monitor.name)
 

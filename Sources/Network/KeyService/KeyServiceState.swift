@@ -174,6 +174,13 @@ public final class KeyServiceState: Sendable {
             cell: row.text(4))
     }
 
+    /// Whether somebody is registered, and so has not ended.
+    ///
+    /// - Throws: ``StorageError``.
+    func isRegistered(_ id: DeviceID) throws(StorageError) -> Bool {
+        try !database.read("SELECT 1 FROM identities WHERE id = ?", [.unsigned(id.value)]).isEmpty
+    }
+
     /// How many identities each cell has; those that were given none are counted with `nil`.
     ///
     /// - Throws: ``StorageError``.

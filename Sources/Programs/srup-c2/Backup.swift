@@ -305,7 +305,8 @@ enum Archive {
     /// The broker's configuration names its files with the folder.
     static func move(_ part: String, from before: String, to folder: String) throws {
         guard before != folder, before.hasPrefix("/") else { return }
-        for name in ["mosquitto.conf", "acl"] {
+        let names = ["mosquitto.conf", "acl", "rabbitmq.conf", "rabbitmq-env.conf", "rabbitmq-definitions.json"]
+        for name in names where PublicFile.isThere(part + "/" + name) {
             let text = try String(contentsOfFile: part + "/" + name, encoding: .utf8)
             try PrivateFile.write(
                 text.replacingOccurrences(of: before + "/", with: folder + "/"), to: part + "/" + name)

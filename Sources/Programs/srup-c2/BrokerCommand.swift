@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Glibc
 import KeyService
 import Linux
@@ -9,11 +10,13 @@ import Storage
 struct BrokerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "broker",
-        abstract: "Run the broker: Mosquitto, started anew when its certificate or the authority's was renewed.",
+        abstract:
+            "Run the broker: Mosquitto, started anew when its certificate or the authority's was renewed; or RabbitMQ.",
         discussion: """
-            Needs the folder of "srup-c2 init". Every ten months participants lose their connection for a moment; what waits for \
+            Needs the folder of "srup-c2 init". Where c2.toml says engine = "rabbitmq" it runs RabbitMQ 4, and has connections \
+            closed of identities that have ended. Of Mosquitto: every ten months participants lose their connection for a moment; what waits for \
             them at the broker is kept. Stops on SIGTERM. Exit codes: 0 stopped, 1 the broker has ended by itself (its log says \
-            why), 69 Mosquitto is not installed, 78 there is no such folder.
+            why), 69 Mosquitto or RabbitMQ is not installed, or too old, 78 there is no such folder.
             """)
 
     @OptionGroup var folder: FolderOptions
@@ -22,16 +25,41 @@ struct BrokerCommand: ParsableCommand {
     // its list of sessions to expire once more: when such a one has come back, the list holds memory that was freed.
     func run() throws {
         let logger = Program.logger("broker", level: .info)
-        let configuration = folder.folder + "/mosquitto.conf"
-        if let problem = PublicFile.problem(configuration) {
-            Program.complain("\(configuration) \(problem); is \(folder.folder) the right folder?")
-            throw ExitCode(Program.Code.configuration.rawValue)
+        let settings: ServerSettings.BrokerSettings
+        do {
+            settings = try ServerSettings.broker(folder.folder)
+        } catch {
+            throw Program.failure(error, code: .configuration)
         }
+        switch settings.engine {
+        case .mosquitto: try runMosquitto(logger)
+        case .rabbitmq:
+            try checkFolders()
+            // It takes nine tenths of them for connections.
+            raiseFileLimit(logger, to: BrokerConfiguration.maximumConnections * 10 / 9 + 2000)
+            StopSignals.take()
+            try RabbitBroker(
+                folder: URL(fileURLWithPath: folder.folder).standardizedFileURL.path, settings: settings,
+                stores: try folder.stores(), logger: logger
+            ).run()
+        }
+    }
+
+    private func checkFolders() throws {
         do {
             for place in [folder.folder, folder.folder + "/broker-data"] { try PrivateFolder.check(place) }
         } catch {
             throw Program.failure(error, code: .configuration)
         }
+    }
+
+    private func runMosquitto(_ logger: Logger) throws {
+        let configuration = folder.folder + "/mosquitto.conf"
+        if let problem = PublicFile.problem(configuration) {
+            Program.complain("\(configuration) \(problem); is \(folder.folder) the right folder?")
+            throw ExitCode(Program.Code.configuration.rawValue)
+        }
+        try checkFolders()
         guard let mosquitto = Self.places.first(where: { access($0, X_OK) == 0 }) else {
             Program.complain("Mosquitto is not installed (looked for \(Self.places.joined(separator: ", ")))")
             throw ExitCode(Program.Code.unavailable.rawValue)
@@ -69,11 +97,13 @@ struct BrokerCommand: ParsableCommand {
     }
 
     /// A connection is an open file, and a shell gives a process 1,024 of them unless it asks for more.
-    private func raiseFileLimit(_ logger: Logger) {
+    private func raiseFileLimit(
+        _ logger: Logger, to count: Int = BrokerConfiguration.maximumConnections + 1000
+    ) {
         var limit = rlimit()
         let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         guard getrlimit(files, &limit) == 0 else { return }
-        let enough = rlim_t(BrokerConfiguration.maximumConnections + 1000)
+        let enough = rlim_t(count)
         limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, enough))
         _ = setrlimit(files, &limit)
         if limit.rlim_cur < enough {

@@ -21,11 +21,14 @@ struct Initialise: ParsableCommand {
               c2.toml               settings and join policies
               ca.crt, ca.key        the authority; devices need ca.crt to register
               https.*, broker.*     certificates of the key service and the broker
-              mosquitto.conf, acl   the broker's configuration and who may do what there
+              mosquitto.conf, acl   the broker's configuration and who may do what there; with --broker rabbitmq:
+              rabbitmq.conf, rabbitmq-env.conf, enabled_plugins, rabbitmq-*  the same for RabbitMQ
               revoked/, revoked.pem, ended  certificates and identities that do not count any more
               key-service.db        registered identities
               server/               the C2 server's own identity and state
               monitor/              an identity that may watch: srup listen --folder DIR/monitor
+            RabbitMQ must be version 4, as in Debian 13. It asks the key service who may connect, and what for (docs/scale.md says \
+            when to take it and what differs). A folder is made for one broker.
             With --database what would be in files (.db) is in a PostgreSQL database, which must be there and empty: \
             createdb --encoding UTF8 --template template0 srup.
             """)
@@ -50,8 +53,30 @@ struct Initialise: ParsableCommand {
                 + "(?passfile=/path).", valueName: "address"))
     var database: String?
 
+    @Option(help: ArgumentHelp("Who carries the messages: mosquitto or rabbitmq.", valueName: "name"))
+    var broker = ServerSettings.BrokerEngine.mosquitto
+    @Option(
+        help: ArgumentHelp(
+            "With rabbitmq: the port on this machine where the key service answers it.", valueName: "port"))
+    var answersPort = ServerSettings.BrokerSettings().answersPort
+    @Option(
+        help: ArgumentHelp("With rabbitmq: the port on this machine where it takes commands.", valueName: "port"))
+    var controlPort = ServerSettings.BrokerSettings().controlPort
+    @Option(
+        help: ArgumentHelp(
+            "With rabbitmq: where its rabbitmq-server is, if not where Debian has it.", valueName: "path"))
+    var rabbitmqProgram: String?
+
+    private var settings: ServerSettings.BrokerSettings {
+        .init(engine: broker, answersPort: answersPort, controlPort: controlPort, program: rabbitmqProgram)
+    }
+
     func validate() throws {
-        try NewFolder.check(host, bind, [brokerPort, keyServicePort, pagesPort])
+        let more = broker == .rabbitmq ? [answersPort, controlPort] : []
+        try NewFolder.check(host, bind, [brokerPort, keyServicePort, pagesPort] + more)
+        guard rabbitmqProgram?.hasPrefix("/") ?? true else {
+            throw ValidationError("--rabbitmq-program must begin with /")
+        }
     }
 
     func run() throws {
@@ -59,7 +84,7 @@ struct Initialise: ParsableCommand {
             let folder = URL(fileURLWithPath: folder.folder).standardizedFileURL.path
             try NewFolder(
                 hosts: host, bind: bind, brokerPort: brokerPort, keyServicePort: keyServicePort, pagesPort: pagesPort,
-                database: database
+                database: database, broker: settings
             ).make(folder)
             let place = SettingsForm.inURL(SettingsForm.withoutBrackets(host[0]))
             print(
@@ -89,6 +114,8 @@ struct NewFolder {
     var pagesPort = 8444
     /// A database server's address; `nil`: files.
     var database: String?
+    /// Which broker, and how it is set up.
+    var broker = ServerSettings.BrokerSettings()
 
     /// Whether these can be a server's, as the command line gives them.
     static func check(_ hosts: [String], _ bind: String, _ ports: [Int]) throws {
@@ -167,13 +194,16 @@ struct NewFolder {
         if let book = try stores.cells() {
             try book.put(stores.database?.cell ?? CellBook.usual, host: host[0], port: brokerPort)
         }
-        try BrokerConfiguration(folder: folder, bind: bind, port: brokerPort, server: id).write(state)
+        switch broker.engine {
+        case .mosquitto: try BrokerConfiguration(folder: folder, bind: bind, port: brokerPort, server: id).write(state)
+        case .rabbitmq: try broker.rabbit(folder, bind: bind, port: brokerPort).write(state)
+        }
         try Monitor.make(in: folder, authority: authority, host: host[0], port: brokerPort)
         // Last: a folder without it has not been initialised to the end.
         try PrivateFile.write(
             ServerSettings.text(
                 host: host[0], bind: bind, keyServicePort: keyServicePort, brokerPort: brokerPort,
-                pagesPort: pagesPort, database: database, cell: cell),
+                pagesPort: pagesPort, database: database, cell: cell, broker: broker),
             to: folder + "/c2.toml")
     }
 
@@ -183,6 +213,16 @@ struct NewFolder {
                 "\(stores.database?.address.place ?? "?") holds a network already; another part of that is made by "
                     + "\"srup-c2 cell new\", and another network needs a database of its own")
         }
+    }
+}
+
+extension ServerSettings.BrokerEngine: ExpressibleByArgument {}
+
+extension ServerSettings.BrokerSettings {
+    /// RabbitMQ's configuration in a folder.
+    func rabbit(_ folder: String, bind: String, port: Int) -> RabbitConfiguration {
+        RabbitConfiguration(
+            folder: folder, bind: bind, port: port, answersPort: answersPort, controlPort: controlPort)
     }
 }
 
@@ -236,6 +276,12 @@ struct KeyServiceCommand: AsyncParsableCommand {
             let revocations = RevocationCare(
                 revocations: Revocations(folder: folder, authority: authority, state: state), logger: logger)
             var services: [any Service] = [care, revocations]
+            if settings.broker.engine == .rabbitmq {
+                services.append(
+                    try BrokerAnswers(
+                        folder: folder, state: state, server: identity.id, port: settings.broker.answersPort,
+                        logger: logger))
+            }
             do {
                 services.append(
                     try ControlSocket(path: KeyServiceMetrics.socket(folder)) {

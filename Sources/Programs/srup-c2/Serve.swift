@@ -4,6 +4,7 @@ import Cells
 import Console
 import KeyService
 import Limits
+import Linux
 import Logging
 import Operators
 import Participant
@@ -96,9 +97,11 @@ struct Serve: AsyncParsableCommand {
             defer { turnOfDuty?.end() }
             let (identity, state) = try stores.identity()
             if turnOfDuty?.isFromAnother == true { try state.jumpAhead() }
+            let closer = try RabbitCloser(settings.broker, folder.folder)
             let link = try BrokerLink(
-                identity.broker, clientID: identity.clientID, subscriptions: C2Server.subscriptions(identity.id),
-                logger: logger, isDeafToItself: true)
+                identity.broker, clientID: identity.clientID,
+                subscriptions: C2Server.subscriptions(identity.id, hearsBroker: closer == nil), logger: logger,
+                isDeafToItself: true)
             let participant = Participant(
                 id: identity.id, key: identity.key, state: state, link: link, logger: logger)
             let client = try Registrar.client(identity, folder: home, timeout: .seconds(5))
@@ -109,7 +112,7 @@ struct Serve: AsyncParsableCommand {
             }
             let server = C2Server(
                 participant, state: try stores.state(), commands: try stores.commands(),
-                access: GroupFile(folder: folder.folder),
+                access: GroupFile(folder: folder.folder), closer: closer,
                 directory: KeyServiceDirectory(
                     client: client, identities: try stores.keyService(), cell: settings.database?.cell,
                     revocations: revocations, logger: logger, causedLog: BoundedLog(logger)),
@@ -117,7 +120,7 @@ struct Serve: AsyncParsableCommand {
                 events: events,
                 evidence: settings.evidence)
             logger.notice("C2 server \(identity.id)")
-            for problem in BrokerConfiguration.problems(folder: folder.folder) { logger.warning("\(problem)") }
+            for problem in settings.brokerProblems(folder.folder) { logger.warning("\(problem)") }
             events.record("started", ["id": identity.id.hex])
             let watch = CertificateWatch(folder: folder.folder, link: link, logger: logger)
             let commands = try CommandSocket(path: ServerOrder.socket(folder.folder)) { line in
@@ -214,7 +217,32 @@ extension Serve {
     }
 }
 
-/// Tells the broker's plugin who is in which group.
+/// Has connections closed at RabbitMQ.
+struct RabbitCloser: ConnectionCloser {
+    let control: RabbitControl
+
+    /// `nil` where another broker runs.
+    init?(_ settings: ServerSettings.BrokerSettings, _ folder: String) throws {
+        guard settings.engine == .rabbitmq else { return nil }
+        control = try RabbitControl(folder: folder, port: settings.controlPort)
+    }
+
+    func close(_ id: DeviceID) async throws {
+        try await DetachedThread.value { Result { try control.end(id) } }.get()
+    }
+}
+
+extension ServerSettings {
+    /// What in the broker's files is older than this version, or missing, in words with the remedy.
+    func brokerProblems(_ folder: String) -> [String] {
+        switch broker.engine {
+        case .mosquitto: BrokerConfiguration.problems(folder: folder)
+        case .rabbitmq: broker.rabbit(folder, bind: bind, port: brokerPort).problems()
+        }
+    }
+}
+
+/// Tells the broker who is in which group: Mosquitto's plugin, or for RabbitMQ the key service, by a file.
 struct GroupFile: BrokerAccess {
     let folder: String
 
@@ -371,13 +399,14 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         do {
-            let rules = try ServerSettings.load(folder.folder).rules
+            let settings = try ServerSettings.load(folder.folder)
+            let rules = settings.rules
             for (type, policy) in rules.policies.sorted(by: { $0.key < $1.key }) {
                 print("\(type): \(policy.words)")
             }
             print("all other types: \(rules.otherwise.words)")
             for line in rules.places { print(line) }
-            let problems = BrokerConfiguration.problems(folder: folder.folder)
+            let problems = settings.brokerProblems(folder.folder)
             for warning in rules.warnings + problems + ServerCertificates.problems(folder: folder.folder) {
                 print("warning: \(warning)")
             }

@@ -44,7 +44,7 @@ struct ServerDoctor: AsyncParsableCommand {
         report.note([Finding("configuration", .ok, "\(folder)/c2.toml is valid")])
         report.note(settings.rules.warnings.map { Finding("policies", .warning, $0) })
         report.note(Self.rights(folder) + Self.databases(folder, settings))
-        report.note(Self.certificates(folder) + Self.broker(folder))
+        report.note(Self.certificates(folder) + Self.broker(folder, settings))
         report.note([ClockChecks.clock(), DiskChecks.partition(of: folder)])
         report.note(await Self.running(folder, settings) + Self.operators(folder) + Self.webhook(settings, folder))
         report.end()
@@ -98,12 +98,38 @@ struct ServerDoctor: AsyncParsableCommand {
         return problems.map { Finding("certificates", .warning, $0) }
     }
 
-    private static func broker(_ folder: String) -> [Finding] {
-        let problems = BrokerConfiguration.problems(folder: folder)
+    private static func broker(_ folder: String, _ settings: ServerSettings) -> [Finding] {
+        let problems = settings.brokerProblems(folder)
         guard !problems.isEmpty else {
-            return [Finding("broker's files", .ok, "mosquitto.conf and acl are up to date")]
+            let files =
+                settings.broker.engine == .mosquitto ? "mosquitto.conf and acl" : "rabbitmq.conf and what it names"
+            return [Finding("broker's files", .ok, "\(files) are up to date")] + rabbit(folder, settings.broker)
         }
-        return problems.map { Finding("broker's files", .warning, $0, remedy: "srup-c2 upgrade --folder \(folder)") }
+        return rabbit(folder, settings.broker)
+            + problems.map { Finding("broker's files", .warning, $0, remedy: "srup-c2 upgrade --folder \(folder)") }
+    }
+
+    /// RabbitMQ itself: its version, as it is installed and as it runs.
+    private static func rabbit(_ folder: String, _ settings: ServerSettings.BrokerSettings) -> [Finding] {
+        guard settings.engine == .rabbitmq else { return [] }
+        let name = "RabbitMQ"
+        guard let program = RabbitProgram.find(settings.program) else {
+            return [
+                Finding(
+                    name, .problem, "it is not installed",
+                    remedy: "apt install rabbitmq-server (Debian 13); or broker.program in c2.toml")
+            ]
+        }
+        do {
+            let version = try RabbitControl(folder: folder, port: settings.controlPort).version()
+            guard RabbitProgram.isTooOld(version) else { return [Finding(name, .ok, "version \(version) runs")] }
+            return [Finding(name, .problem, RabbitProgram.refusal(version), remedy: "install version 4")]
+        } catch {
+            if let version = program.version, RabbitProgram.isTooOld(version) {
+                return [Finding(name, .problem, RabbitProgram.refusal(version), remedy: "install version 4")]
+            }
+            return [Finding(name, .problem, "\(error)", remedy: "srup-c2 broker --folder \(folder)")]
+        }
     }
 
     // MARK: While it runs

@@ -21,6 +21,7 @@ struct ServerSettings {
     /// How many registrations a minute one address may make in the long run.
     var registrationsPerMinute = 30
     var brokerPort = 8883
+    var broker = BrokerSettings()
     var pages = PagesSettings()
     /// A database server in place of the files in the folder.
     var database: DatabasePlace?
@@ -28,6 +29,20 @@ struct ServerSettings {
     var logLevel = Logger.Level.info
     var rules = C2Rules()
     var evidence = EvidenceRules()
+
+    /// Who carries the messages.
+    enum BrokerEngine: String, CaseIterable, Sendable {
+        case mosquitto, rabbitmq
+    }
+
+    /// `[broker]`, but for the port.
+    struct BrokerSettings {
+        var engine = BrokerEngine.mosquitto
+        /// Of RabbitMQ, on loopback: where the key service answers it, and where connections are closed.
+        var (answersPort, controlPort) = (8881, 8882)
+        /// RabbitMQ's own program; `nil`: where it usually is.
+        var program: String?
+    }
 
     /// `[pages]`.
     struct PagesSettings {
@@ -81,6 +96,7 @@ struct ServerSettings {
         settings.registrationsPerMinute = try file.integer(
             "key_service.registrations_per_minute", default: settings.registrationsPerMinute, in: 1...1_000_000)
         settings.brokerPort = try file.integer("broker.port", default: 8883, in: 1...65535)
+        try loadBroker(&file, &settings.broker)
         settings.rules.tries = try file.integer("observation.tries", default: settings.rules.tries, in: 1...20)
         settings.rules.observationTimeout = try file.duration(
             "observation.timeout", default: settings.rules.observationTimeout, in: .seconds(1)...(.seconds(3600)))
@@ -116,6 +132,7 @@ struct ServerSettings {
             settings.rules.policies[type] = try file.policy(key, default: .refuse)
         }
         try file.finish()
+        try checkPorts(file, settings)
         guard settings.keyServicePort != settings.brokerPort else {
             throw file.problem("broker.port", "must not be that of the key service, \(settings.keyServicePort)")
         }
@@ -124,6 +141,39 @@ struct ServerSettings {
             throw file.problem("pages.port", "must not be that of the key service or of the broker")
         }
         return settings
+    }
+
+    /// Which broker is to run, whatever the rest of c2.toml is like.
+    static func broker(_ folder: String) throws(SettingsError) -> BrokerSettings {
+        var broker = BrokerSettings()
+        guard PublicFile.isThere(folder + "/c2.toml") else { return broker }
+        var file = try SettingsFile(path: folder + "/c2.toml")
+        try loadBroker(&file, &broker)
+        return broker
+    }
+
+    private static func loadBroker(
+        _ file: inout SettingsFile, _ broker: inout BrokerSettings
+    ) throws(SettingsError) {
+        broker.engine = try file.choice("broker.engine", default: broker.engine)
+        broker.answersPort = try file.integer("broker.answers_port", default: broker.answersPort, in: 1...65535)
+        broker.controlPort = try file.integer("broker.control_port", default: broker.controlPort, in: 1...65535)
+        broker.program = try file.string("broker.program", allowed: "the path of RabbitMQ's rabbitmq-server") {
+            $0.hasPrefix("/")
+        }
+    }
+
+    private static func checkPorts(_ file: SettingsFile, _ settings: ServerSettings) throws(SettingsError) {
+        guard settings.broker.engine == .rabbitmq else { return }
+        var taken: Set = [settings.keyServicePort, settings.brokerPort]
+        if settings.pages.isOn { taken.insert(settings.pages.port) }
+        for (key, port) in [
+            ("broker.answers_port", settings.broker.answersPort), ("broker.control_port", settings.broker.controlPort),
+        ] {
+            guard taken.insert(port).inserted else {
+                throw file.problem(key, "must not be another port of this file, \(port)")
+            }
+        }
     }
 
     /// Where the stores are, whatever the rest of c2.toml is like; `nil`: in the folder.
@@ -290,8 +340,17 @@ struct ServerSettings {
     ///   - cell: `nil`: the usual one.
     static func text(
         host: String, bind: String, keyServicePort: Int, brokerPort: Int, pagesPort: Int, database: String? = nil,
-        cell: String? = nil
+        cell: String? = nil, broker: BrokerSettings = BrokerSettings()
     ) -> String {
+        let isRabbit = broker.engine == .rabbitmq
+        func padded(_ line: String) -> String { line.padding(toLength: 29, withPad: " ", startingAt: 0) }
+        let off = isRabbit ? "" : "# "
+        let engine = padded("engine = \"\(broker.engine.rawValue)\"")
+        let other = isRabbit ? BrokerEngine.mosquitto : .rabbitmq
+        let answers = padded("\(off)answers_port = \(broker.answersPort)")
+        let control = padded("\(off)control_port = \(broker.controlPort)")
+        let program =
+            broker.program.map { "program = \(quoted($0))" } ?? "# program = \"/opt/rabbitmq/sbin/rabbitmq-server\""
         let example = "postgresql://srup@db.example.net/srup"
         let place = database.map { "database = \(quoted($0))" } ?? "# database = \(quoted(example))"
         let part = cell.map { "cell = \(quoted($0))" } ?? "# cell = \"main\""
@@ -313,6 +372,10 @@ struct ServerSettings {
 
             [broker]
             port = \(brokerPort)
+            \(engine)# or "\(other.rawValue)", each in a folder made for it (docs/scale.md)
+            \(answers)# of RabbitMQ, on loopback: where the key service answers it,
+            \(control)# and where it is told to close connections
+            \(program)   # where RabbitMQ is, if not where Debian has it
 
             # Pages for operators (srup-c2 operator add), over HTTPS.
             [pages]

@@ -18,7 +18,7 @@ struct Up: ParsableCommand {
             all. Stops on SIGTERM, SIGINT (Ctrl-C) and when its terminal goes; on SIGHUP key service and server read c2.toml \
             again. For a machine that serves for years the package's systemd units run the three apart.
 
-            Exit codes: 0 stopped, 1 one of them cannot run, 69 Mosquitto is not installed, 78 the folder or its configuration \
+            Exit codes: 0 stopped, 1 one of them cannot run, 69 Mosquitto (or RabbitMQ, where c2.toml says so) is not installed, 78 the folder or its configuration \
             is wrong.
             """)
 

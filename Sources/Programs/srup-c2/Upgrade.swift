@@ -9,7 +9,7 @@ struct Upgrade: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Bring a folder that an earlier version has made up to date.",
         discussion: """
-            Renews mosquitto.conf and acl and makes monitor/, where they are older than this version, and certificates that end soon; what was there is kept \
+            Renews mosquitto.conf and acl, or rabbitmq.conf and its like, and makes monitor/, where they are older than this version, and certificates that end soon; what was there is kept \
             beside it (.old). Lines that somebody has changed stay, but for those that must be otherwise, which are named. \
             Nothing is changed when all is up to date. The broker has to be restarted afterwards.
             Exit codes: 0 up to date now, 1 failed, 78 the folder or its configuration is wrong.
@@ -31,19 +31,32 @@ struct Upgrade: ParsableCommand {
         }
         do {
             try Self.checkOwner(folder)
-            let configuration = BrokerConfiguration(
-                folder: folder, bind: settings.bind, port: settings.brokerPort, server: identity.id)
             let authority = try Authority(folder: folder)
             let certificates = ServerCertificates(folder: folder, authority: authority)
                 .renewDue(now: Participant.systemTime())
             for problem in certificates.problems { Program.complain(problem) }
             let done =
                 certificates.renewed.map { "renewed \($0)" }
-                + (try configuration.upgrade(authority: authority, state: stores.keyService(), host: settings.host))
+                + (try broker(folder, settings, identity, authority, stores.keyService()))
             for line in done { print(line) }
             print(done.isEmpty ? "all is up to date" : "now restart the broker (systemctl restart srup-broker)")
         } catch {
             throw Program.failure(error)
+        }
+    }
+
+    private func broker(
+        _ folder: String, _ settings: ServerSettings, _ identity: Identity, _ authority: Authority,
+        _ state: KeyServiceState
+    ) throws -> [String] {
+        switch settings.broker.engine {
+        case .mosquitto:
+            try BrokerConfiguration(
+                folder: folder, bind: settings.bind, port: settings.brokerPort, server: identity.id
+            ).upgrade(authority: authority, state: state, host: settings.host)
+        case .rabbitmq:
+            try settings.broker.rabbit(folder, bind: settings.bind, port: settings.brokerPort)
+                .upgrade(authority: authority, state: state, host: settings.host)
         }
     }
 

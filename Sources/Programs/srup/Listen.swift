@@ -67,8 +67,10 @@ struct Listen: AsyncParsableCommand {
         let keys = try keyOptions.keys()
         let logger = Program.logger("srup", level: .warning)
         do {
+            let address = try address()
+            let session = (try? PublicFile.read(address.certificateFile)).flatMap(Certificate.session(of:))
             let link = try BrokerLink(
-                try address(), clientID: "srup listen \(Token.random())", subscriptions: topic, logger: logger,
+                address, clientID: session ?? "srup listen \(Token.random())", subscriptions: topic, logger: logger,
                 isPersistent: false)
             let watcher = ClosureService { @Sendable in
                 var lastProblem = ""

@@ -15,6 +15,10 @@ import Testing
         (["--host", "localhost", "--broker-port", "8443"], "no two ports may be the same"),
         (["--host", "localhost", "--broker-port", "mqtt"], "--broker-port"),
         (["--host", "localhost", "--pages-port", "8883"], "no two ports may be the same"),
+        (["--host", "localhost", "--broker", "emqx"], "--broker"),
+        (["--host", "localhost", "--broker", "rabbitmq", "--control-port", "8883"], "no two ports may be the same"),
+        (["--host", "localhost", "--broker", "rabbitmq", "--answers-port", "0"], "ports are from 1 to 65535"),
+        (["--host", "localhost", "--rabbitmq-program", "rabbitmq-server"], "must begin with /"),
     ])
     func aFolderIsNotMadeFromWrongArguments(_ arguments: [String], _ words: String) throws {
         let bench = try CommandBench(isMade: false)
@@ -40,6 +44,62 @@ import Testing
         #expect(again.code == 1 && again.said.contains("has been initialised already"))
         #expect(try Data(contentsOf: URL(fileURLWithPath: bench.runner.path("c2/ca.key"))) == key)
         #expect(try bench.c2(["check"]).said.hasPrefix("observer: come in when the operator has named their identity"))
+    }
+
+    @Test func aFolderForRabbitMQIsForRabbitMQAlone() throws {
+        let bench = try CommandBench(isMade: false)
+        let program = bench.runner.path("rabbitmq_server-3.10.8/sbin/rabbitmq-server")
+        #expect(
+            try bench.c2([
+                "init", "--host", "localhost", "--bind", "127.0.0.1", "--broker", "rabbitmq", "--rabbitmq-program",
+                program,
+            ]).code == 0)
+        #expect(!bench.exists("c2/mosquitto.conf"))
+        for name in [
+            "rabbitmq.conf", "rabbitmq-definitions.json", "rabbitmq-answers.secret", "rabbitmq-control.secret",
+        ] { #expect(bench.mode("c2/" + name) == 0o600, "\(name)") }
+        #expect(try !bench.c2(["check"]).said.contains("warning: /"))
+        #expect(try bench.c2(["upgrade"]).said.contains("all is up to date"))
+        // A backup has it all, and elsewhere it names its own files.
+        let (archive, elsewhere) = (bench.runner.path("x.tar"), bench.runner.path("elsewhere"))
+        #expect(try bench.c2(["backup", archive]).code == 0)
+        #expect(try bench.runner.run("srup-c2", ["restore", archive, "--folder", elsewhere], as: "restore") == 0)
+        let restored = try String(contentsOfFile: elsewhere + "/rabbitmq.conf", encoding: .utf8)
+        #expect(restored.contains("= \(elsewhere)/ca.crt") && !restored.contains(bench.runner.path("c2/")))
+        #expect(try bench.runner.run("srup-c2", ["check", "--folder", elsewhere], as: "check") == 0)
+        #expect(!bench.runner.tail(of: "check").contains("warning: /"))
+        let absent = try bench.c2(["broker"])
+        #expect(absent.code == 69 && absent.said.contains("RabbitMQ is not installed"))
+        try FileManager.default.createDirectory(
+            atPath: bench.runner.path("rabbitmq_server-3.10.8/sbin"), withIntermediateDirectories: true)
+        try "#!/bin/sh\nsleep 60\n".write(toFile: program, atomically: true, encoding: .utf8)
+        chmod(program, 0o755)
+        let old = try bench.c2(["broker"])
+        #expect(old.code == 69 && old.said.contains("RabbitMQ 3.10.8 is too old"))
+        let doctor = try bench.c2(["doctor"])
+        #expect(doctor.code == 1 && doctor.said.contains("RabbitMQ 3.10.8 is too old"))
+        #expect(doctor.said.contains("rabbitmq.conf and what it names are up to date"))
+
+        // Where a line lets others in, it is found.
+        let path = bench.runner.path("c2/rabbitmq.conf")
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        try text.replacingOccurrences(of: "listeners.tcp = none\n", with: "").write(
+            toFile: path, atomically: true, encoding: .utf8)
+        #expect(try bench.c2(["check"]).said.contains("is missing, or not as it must be"))
+        #expect(try bench.c2(["upgrade"]).said.contains("now restart the broker"))
+
+        // Mosquitto's folder is not RabbitMQ's.
+        let other = try CommandBench()
+        let settings = other.runner.path("c2/c2.toml")
+        let toml = try String(contentsOfFile: settings, encoding: .utf8)
+        #expect(toml.contains("engine = \"mosquitto\""))
+        try toml.replacingOccurrences(of: "engine = \"mosquitto\"", with: "engine = \"rabbitmq\"").write(
+            toFile: settings, atomically: true, encoding: .utf8)
+        let wrong = try other.c2(["broker"])
+        #expect(wrong.code == 78 && wrong.said.contains("srup-c2 init --broker rabbitmq"))
+        try toml.replacingOccurrences(of: "engine = \"mosquitto\"", with: "engine = \"emqx\"").write(
+            toFile: settings, atomically: true, encoding: .utf8)
+        #expect(try other.c2(["broker"]).code == 78)
     }
 
     @Test func aFolderThatWasHalfMadeIsMadeAnew() throws {

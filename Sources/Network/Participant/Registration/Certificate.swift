@@ -52,6 +52,20 @@ public enum Certificate {
         }
     }
 
+    /// The MQTT client id that a certificate of this project's authority names, which RabbitMQ wants from its holder; `nil`: it
+    /// names none.
+    public static func session(of pem: String) -> String? {
+        guard let certificate = parse(pem) else { return nil }
+        defer {
+            X509_free(certificate)
+            ERR_clear_error()
+        }
+        var text = [CChar](repeating: 0, count: 128)
+        let count = srup_x509_principal(certificate, &text, Int32(text.count))
+        guard count > 0 else { return nil }
+        return String(validating: text.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     static func parse(_ pem: String) -> OpaquePointer? {
         guard pem.utf8.count <= 65536, let bio = BIO_new(BIO_s_mem()) else { return nil }
         defer { BIO_free(bio) }
