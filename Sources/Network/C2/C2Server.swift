@@ -16,9 +16,9 @@ public actor C2Server: Service {
     /// Where the broker is told of groups.
     let access: any BrokerAccess
     let directory: any KeyDirectory
-    /// The network's other cells; `nil`: there is one.
     /// Has connections closed that the broker does not close on a message; `nil`: it does.
     let closer: (any ConnectionCloser)?
+    /// The network's other cells; `nil`: there is one.
     let neighbours: (any Neighbours)?
     /// What observers here look at for other cells.
     var lent: [Token: Lent] = [:]

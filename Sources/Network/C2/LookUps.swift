@@ -24,7 +24,7 @@ struct LookUps: Sendable {
     private var bytes = 0
     private var underWay = 0
 
-    private static let (atOnce, maximum, maximumBytes) = (16, 8192, 16 << 20)
+    private static let (atOnce, maximum, maximumBytes) = (16, 32_768, 16 << 20)
 
     /// How many wait or are asked about.
     var count: Int { senders.count }

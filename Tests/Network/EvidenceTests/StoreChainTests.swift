@@ -149,6 +149,43 @@ import Testing
         #expect(try count(store, "line IS NULL AND subject = 7") == 1)
     }
 
+    /// Members that are told that they belong already, and that are asked who they are, have no line to wait for.
+    @Test func manyMembersTakeNobodysEvidence() throws {
+        defer { cleanUp() }
+        let store = try keeping()
+        let pending = DeviceID(7)
+        func insert(_ subject: Int64, _ kind: String, _ token: Int64, isOurs: Bool, _ type: MessageType) throws {
+            try store.database.query(
+                "INSERT INTO evidence (subject, kind, token, ours, time, key, bytes) VALUES (?, ?, ?, ?, 2000, ?, ?)",
+                .integer(subject), .text(kind), .blob(withUnsafeBytes(of: token) { Array($0) }),
+                .integer(isOurs ? 1 : 0), .blob(EvidenceHash.none), .blob([2, type.rawValue, 0]))
+        }
+        func confirm(_ members: Range<Int64>) throws {
+            for member in members {
+                try insert(member, "join", member, isOurs: false, .joinRequest)
+                try insert(member, "join", member, isOurs: true, .response)
+                try insert(member, "command", -member, isOurs: true, .idRequest)
+            }
+        }
+        try store.database.turn { () throws(StorageError) in
+            do {
+                try confirm(1000..<4000)
+                // Somebody looks at it, and it asks once more whether it belongs.
+                for token in 1...3 as ClosedRange<Int64> {
+                    try insert(7, "join", token, isOurs: false, .observedJoinRequest)
+                    try insert(7, "join", token + 10, isOurs: true, .observationRequest)
+                }
+                try confirm(7..<8)
+                try confirm(4000..<4500)
+            } catch { throw .cannotOpen(path: "", why: "\(error)") }
+        }
+        for number in 1...260 as ClosedRange<UInt64> { try ask(store, .response(.actionFail), number, DeviceID(8)) }
+        #expect(try count(store, "line IS NULL AND subject = 7") == 6, "what was answered alone has gone")
+        #expect(try count(store, "line IS NULL") < 1024 + 260 + 6)
+        try store.audit("joined", "x", about: pending, now: 2001)
+        #expect(try count(store, "line IS NOT NULL AND subject = 7") == 6)
+    }
+
     @Test func aBackupThatIsPutBackForksTheLogAndSaysSo() throws {
         defer { cleanUp() }
         let store = try keeping()

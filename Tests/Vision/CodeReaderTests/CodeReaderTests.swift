@@ -43,7 +43,7 @@ import Testing
     }
 
     func code39(_ text: String) throws -> LumaPicture {
-        try Sheet.bars(#require(LinearSymbol(.code39, Array(text.utf8))).row(module: 2))
+        try Sheet.Label.bars(#require(LinearSymbol(.code39, Array(text.utf8))).row(module: 2))
     }
 
     @Test func aQRCodeIsReadWithItsCorners() throws {

@@ -32,8 +32,10 @@ import Testing
         let text = Array((kind == .code128 ? "az~ {0}" : "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-. $/+%").utf8)
         for wide in [2, 3] {
             let symbol = try #require(LinearSymbol(kind, text, wide: wide))
-            let found = try Sheet.bars(symbol.row(module: 2)).withPlane { ZbarScanner(Symbology.linear).tallies($0) }
-            #expect(found.contains { $0.reading.value == text }, "\(found.map(\.reading.value))")
+            let found = try Sheet.Label.bars(symbol.row(module: 2)).withPlane {
+                ZbarScanner(Symbology.linear).tallies($0)
+            }
+            #expect(found.contains { $0.reading.value == text }, "\(found)")
         }
     }
 

@@ -80,6 +80,8 @@ extension ParticipantStore {
     private static let longestWait = 86400.0
     /// After how many messages all are looked at.
     private static let sweepEvery: Int64 = 256
+    /// A line is written in the turn of the message that ends what it is about: behind so many others that turn is long over.
+    private static let longOver: Int64 = 1024
 
     /// Whether a line of this event has a message of our own with this token beside it.
     ///
@@ -204,36 +206,55 @@ extension ParticipantStore {
             DELETE FROM evidence WHERE id IN (SELECT id FROM evidence
             WHERE line IS NULL AND \(isAbout(subject)) AND kind = ? ORDER BY id DESC LIMIT \(Database.noLimit) OFFSET ?)
             """, about(subject) + [.text(kind.rawValue), .integer(Int64(maximumOfOne))])
-        if (row?.integer(0) ?? 0) % sweepEvery == 0 { try sweep(now, connection) }
+        let number = row?.integer(0) ?? 0
+        if number % sweepEvery == 0 { try sweep(upTo: number - longOver, now, connection) }
     }
 
     /// A condition that an index serves with every engine, and the value in it.
     private static func isAbout(_ subject: UInt64?) -> String { subject == nil ? "subject IS NULL" : "subject = ?" }
     private static func about(_ subject: UInt64?) -> [Value] { subject.map { [.unsigned($0)] } ?? [] }
 
-    /// Who has most of what waits loses it first: nobody else's does.
-    private static func sweep(_ now: Double, _ connection: Connection) throws(StorageError) {
+    /// Drops what no line will take any more. Of what is too much then, who has most loses it first: nobody else's does.
+    ///
+    /// - Parameter last: messages up to this number are of turns that are over.
+    private static func sweep(upTo last: Int64, _ now: Double, _ connection: Connection) throws(StorageError) {
         try connection.query(
             "DELETE FROM evidence WHERE line IS NULL AND (time < ? OR time > ?)", .real(now - longestWait),
             .real(now + longestWait))
-        var surplus =
-            (try connection.query("SELECT count(*) FROM evidence WHERE line IS NULL").first?.integer(0) ?? 0)
-            - Int64(maximumOfAll)
-        while surplus > 0 {
-            let most = try connection.query(
-                """
-                SELECT subject, kind, count(*) FROM evidence WHERE line IS NULL
-                GROUP BY subject, kind ORDER BY count(*) DESC, max(id) DESC LIMIT 1
-                """
-            ).first
-            guard let most, let count = most.integer(2) else { return }
-            let subject = most.unsigned(0)
+        // What the server has asked by itself: nobody has ordered it.
+        try connection.query(
+            "DELETE FROM evidence WHERE line IS NULL AND kind = ? AND id <= ?",
+            .text(EvidenceKind.command.rawValue), .integer(last))
+        // Who was told that it belongs already, or was refused before anybody looked.
+        try connection.query(
+            """
+            DELETE FROM evidence WHERE line IS NULL AND kind = ? AND id <= ? AND EXISTS
+                (SELECT 1 FROM evidence AS answer WHERE answer.line IS NULL AND answer.subject = evidence.subject
+                AND answer.kind = evidence.kind AND answer.id <= ? AND answer.ours = 1
+                AND answer.token = evidence.token AND substr(answer.bytes, 2, 1) = ?)
+            """, .text(EvidenceKind.join.rawValue), .integer(last), .integer(last),
+            .blob([MessageType.response.rawValue]))
+        let groups = try connection.query(
+            """
+            SELECT subject, kind, count(*) FROM evidence WHERE line IS NULL
+            GROUP BY subject, kind ORDER BY count(*) DESC, max(id) DESC
+            """)
+        var surplus = groups.reduce(0) { $0 + ($1.integer(2) ?? 0) } - Int64(maximumOfAll)
+        guard surplus > 0 else { return }
+        // Each keeps so many at most; counts are 64 at most, so that this is soon found.
+        let counts = groups.map { $0.integer(2) ?? 0 }
+        func excess(_ most: Int64) -> Int64 { counts.reduce(0) { $0 + max(0, $1 - most) } }
+        var most = counts.first ?? 0
+        while most > 0, excess(most) < surplus { most -= 1 }
+        for (group, count) in zip(groups, counts) where surplus > 0 && count > most {
+            let dropped = min(count - most, surplus)
+            surplus -= dropped
+            let subject = group.unsigned(0)
             try connection.query(
                 """
                 DELETE FROM evidence WHERE id IN (SELECT id FROM evidence
                 WHERE line IS NULL AND \(isAbout(subject)) AND kind = ? ORDER BY id LIMIT ?)
-                """, about(subject) + [.text(most.text(1) ?? ""), .integer(max(1, count / 2))])
-            surplus -= max(1, count / 2)
+                """, about(subject) + [.text(group.text(1) ?? ""), .integer(dropped)])
         }
     }
 

@@ -35,8 +35,8 @@ struct LinearBallot {
 
     /// Votes of so many frames count.
     static let memory = 45
-    /// A majority is so many times what all others have at that place: where there is a check, and where there is none.
-    private static let (majority, uncheckedMajority) = (2, 4)
+    /// A majority is so many times what all others have at that place.
+    private static let majority = 2
     /// Scan lines end at about the same place, give or take so many pixels.
     private static let slack: Float = 8
     /// Four corners around a smaller area are a line, in square pixels.
@@ -78,7 +78,7 @@ struct LinearBallot {
             let isPart = other.reading.symbology == entry.reading.symbology && entry.reading.extends(other.reading)
             if !isPart, Self.areAtOnePlace(entry.symbol, other.symbol) { others += other.lines }
         }
-        return lines >= others * (entry.reading.symbology == .code39 ? Self.uncheckedMajority : Self.majority)
+        return lines >= others * Self.majority
     }
 
     /// How many lines must say it; `nil` for what is never taken.

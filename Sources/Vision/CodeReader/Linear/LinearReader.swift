@@ -173,8 +173,6 @@ final class LinearReader {
     private struct Found {
         let text: LineDecoder.Text
         var lines = 1
-        /// How many of them lie well within the region.
-        var central = 0
         /// Where they lie, in pixels from the region's middle.
         var low, high: Place
 
@@ -189,9 +187,9 @@ final class LinearReader {
     /// Lines of one symbol begin and end at the same place, give or take such a share of its width.
     private static let endSlack: Float = 0.02
 
-    /// Of seven lines well within a region so many must say what no check confirms: where the others are a stain may be that makes
-    /// another code of what is left.
-    private static let neededCentral = 4
+    /// Of nine lines across a region so many must say what no check confirms: where the others are a stain may be that makes another
+    /// code of what is left.
+    private static let neededUnchecked = 5
 
     private static func tallies(_ found: [Found], _ region: LinearLocator.Region) -> [LinearBallot.Tally] {
         func corners(_ low: Place, _ high: Place) -> [Place] {
@@ -206,7 +204,7 @@ final class LinearReader {
             let symbol = found.filter(one.isBeside)
             return LinearBallot.Tally(
                 reading: reading, lines: one.lines,
-                isPartial: one.text.symbology == .code39 && one.central < neededCentral,
+                isPartial: one.text.symbology == .code39 && one.lines < neededUnchecked,
                 symbol: corners(
                     symbol.map(\.low).reduce(one.low, pointwiseMin), symbol.map(\.high).reduce(one.high, pointwiseMax)))
         }
@@ -215,7 +213,6 @@ final class LinearReader {
     private func note(
         _ texts: [LineDecoder.Text], _ region: LinearLocator.Region, _ place: Float, _ found: inout [Found]
     ) {
-        let central = abs(place) <= 1 ? 1 : 0
         for text in texts {
             let half = region.halfAlong / 6
             let low = Place(across(text.start, region), place * region.halfAlong - half)
@@ -224,11 +221,10 @@ final class LinearReader {
                 $0.text.value == text.value && $0.text.symbology == text.symbology
             }) {
                 found[index].lines += 1
-                found[index].central += central
                 found[index].low = pointwiseMin(found[index].low, low)
                 found[index].high = pointwiseMax(found[index].high, high)
             } else {
-                found.append(Found(text: text, central: central, low: low, high: high))
+                found.append(Found(text: text, low: low, high: high))
             }
         }
     }
