@@ -92,8 +92,17 @@ import Testing
         #expect(!isAnyRunning(mark))
     }
 
-    /// A `sleep` with this argument.
+    /// Whether a `sleep` with this argument goes on: one that was killed is gone when the kernel gets to it.
     private func isAnyRunning(_ mark: String) -> Bool {
+        let end = ContinuousClock.now + .seconds(30)
+        while isAnyThere(mark) {
+            if ContinuousClock.now > end { return true }
+            usleep(10_000)
+        }
+        return false
+    }
+
+    private func isAnyThere(_ mark: String) -> Bool {
         let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return processes.contains { name in
             guard Int(name) != nil, let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else {
