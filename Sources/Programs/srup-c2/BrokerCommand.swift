@@ -26,6 +26,11 @@ struct BrokerCommand: ParsableCommand {
     func run() throws {
         let logger = Program.logger("broker", level: .info)
         let settings: ServerSettings.BrokerSettings
+        let file = folder.folder + "/c2.toml"
+        if access(file, F_OK) == 0, let problem = PublicFile.problem(file) {
+            Program.complain("\(file) \(problem); is \(folder.folder) the right folder?")
+            throw ExitCode(Program.Code.configuration.rawValue)
+        }
         do {
             settings = try ServerSettings.broker(folder.folder)
         } catch {
