@@ -27,7 +27,7 @@ struct BrokerCommand: ParsableCommand {
         let logger = Program.logger("broker", level: .info)
         let settings: ServerSettings.BrokerSettings
         let file = folder.folder + "/c2.toml"
-        if access(file, F_OK) == 0, let problem = PublicFile.problem(file) {
+        if PublicFile.isThere(file), let problem = PublicFile.problem(file) {
             Program.complain("\(file) \(problem); is \(folder.folder) the right folder?")
             throw ExitCode(Program.Code.configuration.rawValue)
         }
