@@ -63,6 +63,8 @@ struct Scenarios {
 
     // MARK: What goes wrong when many come at once
 
+    /// For how many that come back in a second the server lets its members take their time (`limits.returns_per_second`).
+    static let returnsPerSecond = 250
     /// How often a device that was not answered asks again, in seconds (`Member.Behaviour.joinTimeout`).
     static let repeatAfter = 20.0
     /// How long it waits before it connects anew, in seconds: as `BrokerLink`, the first time.
@@ -114,6 +116,7 @@ struct Scenarios {
     func reconnectStorm(wait: Double) throws -> Round {
         var round = Round("reconnect storm", stage, atOnce: stage.devices.count)
         try stage.admit()
+        stage.waitForPace()
         try measured(&round) { round in
             for peer in stage.devices { peer.drop() }
             let begin = BrokerLoop.clock()
@@ -134,6 +137,7 @@ struct Scenarios {
     func restart(_ role: String, wait: Double) throws -> Round {
         var round = Round("restart of the \(role)", stage, atOnce: 1)
         try stage.admit()
+        stage.waitForPace()
         let begin = BrokerLoop.clock()
         stage.programs.stop(role)
         let ended = BrokerLoop.clock()

@@ -294,6 +294,21 @@ final class Stage {
     /// Publications that the broker has not confirmed.
     var unconfirmed: Int { devices.reduce(0) { $0 + ($1.connection?.unconfirmed ?? 0) } }
 
+    /// Members of a large network are told over which time to come back: waits until all have been, or nobody is.
+    func waitForPace() {
+        let whole = Double(devices.count) / Double(Scenarios.returnsPerSecond)
+        guard whole >= 4 else { return }
+        var (told, since) = (-1, 0.0)
+        loop.run(
+            until: {
+                let now = BrokerLoop.clock()
+                // The server tells again when there are twice as many: what it says last counts.
+                let count = devices.count { ($0.returnWithin ?? 0) > whole / 2 }
+                if count != told { (told, since) = (count, now) }
+                return told == devices.count || now - since > 45
+            }, within: 600)
+    }
+
     /// Peers whose connections are gone come back, each after a delay of its own, longer each time that it fails; each asks at
     /// once whether it belongs, and again after 20 s.
     ///
@@ -303,7 +318,10 @@ final class Stage {
     ) -> (asked: Outcome, connected: Double, answered: Double) {
         let begin = BrokerLoop.clock()
         var outcome = Outcome()
-        var due = peers.map { (peer: $0, at: begin + .random(in: delays), tries: 0) }.sorted { $0.at > $1.at }
+        var due = peers.map { peer in
+            let pause = max(.random(in: delays), (peer.returnWithin ?? 0) * .random(in: 0...1))
+            return (peer: peer, at: begin + pause, tries: 0)
+        }.sorted { $0.at > $1.at }
         var (connected, open) = (Set<DeviceID>(), Set(peers.map(\.id)))
         var (allConnected, end) = (Double.nan, begin)
         for peer in peers {

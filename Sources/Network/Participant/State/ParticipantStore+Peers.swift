@@ -104,6 +104,26 @@ extension ParticipantStore {
         try database.query("UPDATE peers SET told = ? WHERE id = ?", .text(identification), .unsigned(id.value))
     }
 
+    /// How many peers belong.
+    ///
+    /// - Throws: ``StorageError``.
+    public func countMembers() throws(StorageError) -> Int {
+        Int(try database.read("SELECT count(*) FROM peers WHERE joined = 1").first?.integer(0) ?? 0)
+    }
+
+    /// Those that belong, and in whose identification a text stands.
+    ///
+    /// - Throws: ``StorageError``.
+    public func members(
+        identifiedBy text: String
+    ) throws(StorageError) -> [(id: DeviceID, identification: String)] {
+        try database.read("SELECT id, told FROM peers WHERE joined = 1 AND instr(told, ?) > 0", [.text(text)])
+            .compactMap { row in
+                guard let id = row.unsigned(0), let told = row.text(1) else { return nil }
+                return (DeviceID(id), told)
+            }
+    }
+
     /// Keeps what an operator notes about a peer; `nil` removes the note.
     ///
     /// - Throws: ``StorageError``.
