@@ -71,12 +71,13 @@ struct Scenarios {
     private static let backoff = 0.25...0.5
 
     private func body(_ observed: Bool) -> (Peer) -> Body {
-        let observers = stage.observers.map(\.id)
+        // Of the device's own cell.
+        let observers = Dictionary(grouping: stage.observers, by: \.credential.brokerPort)
         var turn = 0
-        return { _ in
-            guard observed else { return .joinRequest }
+        return { peer in
+            guard observed, let near = observers[peer.credential.brokerPort] else { return .joinRequest }
             turn += 1
-            return .observedJoinRequest(observer: observers[turn % observers.count])
+            return .observedJoinRequest(observer: near[turn % near.count].id)
         }
     }
 

@@ -36,16 +36,17 @@ extension C2Server {
         returnPace.follow(try participant.state.countMembers(), perSecond: rules.limits.returnsPerSecond)
         guard returnPace != before || !hasLookedAtMembers else { return }
         hasLookedAtMembers = true
-        toBeToldReturn = try participant.state.members(identifiedBy: "returns=")
-            .filter { Identification($0.identification).returns != returnPace.seconds }.map(\.id)
+        toBeToldReturn = try participant.state.members(whose: "returns", isNot: String(returnPace.seconds))
         if returnPace != before, !toBeToldReturn.isEmpty {
             logger.info("members are told to come back over \(returnPace.seconds) s after a lost connection")
         }
     }
 
-    /// Tells who has identified itself, if it was told something else before.
+    /// Tells who has identified itself, if it was told something else before; one that says so again and again is told now and then.
     func tellReturn(_ id: DeviceID, _ identification: Identification) throws {
-        guard let told = identification.returns, told != returnPace.seconds else { return }
+        guard let told = identification.returns, told != returnPace.seconds, nudges.take(id, at: time.now()) else {
+            return
+        }
         try send(.data(id: Array(DataName.returnWithin.utf8), value: Array(String(returnPace.seconds).utf8)), to: id)
         var now = identification
         now.returns = returnPace.seconds

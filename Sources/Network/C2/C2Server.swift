@@ -75,13 +75,14 @@ public actor C2Server: Service {
     private var announcedDisconnection = false
     /// After a backup was put back: whom to tell that our numbers have jumped ahead.
     private var toBeNudged: [DeviceID] = []
+    /// For what members are told that nobody has asked for, but they can cause.
+    var nudges = SenderBudget<DeviceID>(burst: 3, perSecond: 1 / 30)
     var returnPace = ReturnPace()
     /// Members that have been told another one.
     var toBeToldReturn: [DeviceID] = []
     var nextLookAtMembers = Duration.zero
     /// Whether it is known what members were told in earlier runs.
     var hasLookedAtMembers = false
-    private var nudges = SenderBudget<DeviceID>(burst: 3, perSecond: 1 / 30)
     nonisolated var logger: Logger { participant.logger }
 
     /// How long an identity that the key service does not know is not asked for again.

@@ -111,17 +111,14 @@ extension ParticipantStore {
         Int(try database.read("SELECT count(*) FROM peers WHERE joined = 1").first?.integer(0) ?? 0)
     }
 
-    /// Those that belong, and in whose identification a text stands.
+    /// Those that belong, and in whose identification there is a word of this name with another value.
     ///
     /// - Throws: ``StorageError``.
-    public func members(
-        identifiedBy text: String
-    ) throws(StorageError) -> [(id: DeviceID, identification: String)] {
-        try database.read("SELECT id, told FROM peers WHERE joined = 1 AND instr(told, ?) > 0", [.text(text)])
-            .compactMap { row in
-                guard let id = row.unsigned(0), let told = row.text(1) else { return nil }
-                return (DeviceID(id), told)
-            }
+    public func members(whose word: String, isNot value: String) throws(StorageError) -> [DeviceID] {
+        try database.read(
+            "SELECT id FROM peers WHERE joined = 1 AND instr(told, ?) > 0 AND instr(told || ' ', ?) = 0",
+            [.text(" \(word)="), .text(" \(word)=\(value) ")]
+        ).compactMap { $0.unsigned(0).map(DeviceID.init) }
     }
 
     /// Keeps what an operator notes about a peer; `nil` removes the note.
