@@ -15,10 +15,11 @@ public enum PixelText {
         var lines: [[String]] = []
         var top = 0
         while top + Typeface.height * scale <= height {
-            let band = (0..<width).map { x in
-                (0..<Typeface.height).reduce(UInt16(0)) {
-                    $0 | (ink[(top + $1 * scale) * width + x] ? 1 << UInt16($1) : 0)
-                }
+            var band = [UInt16](repeating: 0, count: width)
+            for row in 0..<Typeface.height {
+                let start = (top + row * scale) * width
+                let bit: UInt16 = 1 << UInt16(row)
+                for x in 0..<width where ink[start + x] { band[x] |= bit }
             }
             if let words = words(band, scale), !words.isEmpty {
                 lines.append(words)
