@@ -93,7 +93,7 @@ public struct AcceptanceRecord: Codable, Sendable, Hashable {
     /// - Returns: `nil` when there is none.
     /// - Throws: an error of reading or decoding.
     public init?(ofOther folder: String, name: String) throws {
-        let directory = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        let directory = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard directory >= 0 else {
             if errno == ENOENT { return nil }
             throw CocoaError(.fileReadNoPermission)

@@ -12,8 +12,8 @@ public struct CommandSense: Sendable {
     /// A word counts again when it has been away for so long: before a camera, and at a reader, which asks a tag less often.
     static let (away, tagAway) = (Duration.milliseconds(1500), Duration.seconds(5))
 
-    /// An eye takes so long at most to see a card that was there all the time.
-    static let blink = Duration.milliseconds(1500)
+    /// An eye that looks again takes so long at most to see a card that was there all the time.
+    static let blink = Duration.seconds(2)
 
     private struct Seen {
         var since: Duration
@@ -47,8 +47,13 @@ public struct CommandSense: Sendable {
         return command
     }
 
-    /// The eyes look again after a while in which they did not: a card that has counted and is still held up does not count anew.
+    /// The eyes do not look for a while: what was in view to the last may stay so.
+    public mutating func pause(at now: Duration) {
+        seen = seen.filter { now - $0.value.last <= Self.away }
+    }
+
+    /// They look again: a card that has counted, and is still held up, does not count anew.
     public mutating func resume(at now: Duration) {
-        for command in seen.keys { seen[command]?.last = now + Self.blink }
+        for command in seen.keys { seen[command]?.last = now + Self.blink - Self.away }
     }
 }

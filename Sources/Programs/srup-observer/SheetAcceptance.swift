@@ -37,6 +37,7 @@ struct SheetAcceptance {
         var lastWord: ContinuousClock.Instant?
         if sheet.step == .powerCut, check.hasStartedAnew(since: record) {
             try take(.check(.powerCut), &sheet, &record)
+            if sheet.step == nil { try end(record) }
         }
         while !StopSignals.came {
             var action = sheet.due()
@@ -136,6 +137,8 @@ private final class KeeperLine: Sendable {
         var isStopping = false
         var isConnected = false
         var resumes = false
+        /// The keeper's, as last heard.
+        var clock = Duration.zero
         var openWatches = 0
         var verdictUntil: ContinuousClock.Instant?
     }
@@ -173,9 +176,10 @@ private final class KeeperLine: Sendable {
         state.withLock { state in
             state.isConnected = reply != nil
             state.openWatches = reply?.openWatches ?? 0
-            if let reply, state.resumes {
+            if let reply {
+                state.clock = .milliseconds(reply.milliseconds)
+                if state.resumes { state.sense.resume(at: state.clock) }
                 state.resumes = false
-                state.sense.resume(at: .milliseconds(reply.milliseconds))
             }
             for sight in reply?.sights ?? [] {
                 // A keeper that was started anew counts from the beginning.
@@ -219,6 +223,7 @@ private final class KeeperLine: Sendable {
             state.words = []
             state.verdictUntil = nil
             state.request.looks = looks
+            if !looks { state.sense.pause(at: state.clock) }
             state.request.word = (waitsForCut ? SignalWord.unplug : .checking).rawValue
             state.request.lines = ["step \(step.number) of 8", step.shortTitle, waitsForCut ? "now" : "checking"]
         }
@@ -230,8 +235,8 @@ private final class KeeperLine: Sendable {
     func goesOn(keepsWords: Bool) {
         state.withLock { state in
             if !keepsWords { state.words = [] }
+            state.resumes = !state.request.looks
             state.request.looks = true
-            state.resumes = true
         }
     }
 
