@@ -24,6 +24,9 @@ func web(_ product: String) -> Target.Dependency {
 let mustache: Target.Dependency = .product(
     name: "Mustache", package: "swift-mustache", condition: .when(traits: ["Server"]))
 
+let webClient: Target.Dependency = .product(
+    name: "AsyncHTTPClient", package: "async-http-client", condition: .when(traits: ["Server"]))
+
 /// A room: a module of the house, in the folder that says its domain.
 func room(
     _ name: String, in domain: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = []
@@ -90,6 +93,7 @@ let package = Package(
         // The server side only; without its default traits, which draw in a configuration library.
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
     ],
     targets: [
         // MARK: C: one folder a library
@@ -207,6 +211,7 @@ let package = Package(
                 "Participant", "SRUP", "ValueForms", "Storage",
                 "Limits",
                 "Linux", "Program", "CCurl", "COpenSSL", log, lifecycle, web("Hummingbird"), mustache,
+                webClient,
             ]),
 
         // MARK: Observer: verdicts, the witness's line, what it shows and examines

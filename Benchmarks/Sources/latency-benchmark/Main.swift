@@ -27,7 +27,8 @@ struct LatencyBenchmark {
         try loopback.startServer(["--policy", "sensor=observed"])
         let fifo = try loopback.makeCamera("camera")
         try loopback.bringObserver(camera: "fifo:\(fifo)", settings: "[observe]\ntimeout = \"30 s\"")
-        try idle(runner)
+        try report("idle", runner, seconds: 30)
+        try looking(loopback, fifo)
 
         try loopback.startListening()
         var latencies: [Double] = []
@@ -57,22 +58,38 @@ struct LatencyBenchmark {
                 joins, latencies[joins / 2], latencies[joins * 9 / 10], latencies[joins - 1]))
     }
 
-    /// CPU time and memory of keeper and witness while no watch is open.
-    static func idle(_ runner: ProgramRunner) throws {
+    /// What an observer costs that looks at a scene in which nobody shows anything.
+    static func looking(_ loopback: LoopbackNetwork, _ fifo: String) throws {
+        let (runner, begin) = (loopback.runner, EventFollower.clock())
+        try loopback.registerDevice("nobody", type: "sensor")
+        try loopback.startScene(on: fifo, picture: loopback.picture("nobody"))
+        // Where the camera does not look.
+        try loopback.startDevice("nobody", present: "png:" + runner.path("elsewhere.png"))
+        try loopback.events.wait(for: "observer", ["looking"], since: begin, within: 20)
+        Thread.sleep(forTimeInterval: 5)
+        try report("looking", runner, seconds: 15)
+        runner.stop("scene")
+        runner.stop("nobody")
+        // Until it has given up, and the next joins find it idle.
+        try loopback.events.wait(for: "observer", ["verdict"], since: begin, within: 60)
+    }
+
+    /// CPU time and memory of keeper and witness.
+    static func report(_ what: String, _ runner: ProgramRunner, seconds: Double) throws {
         guard let keeper = runner.processIdentifier("observer") else { return }
         let children = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }.filter {
             ((try? String(contentsOfFile: "/proc/\($0)/status", encoding: .utf8)) ?? "").contains("PPid:\t\(keeper)\n")
         }
         let processes = [keeper] + children
         let before = processes.map(cpu).reduce(0, +)
-        let seconds = 30.0
         Thread.sleep(forTimeInterval: seconds)
         let used = processes.map(cpu).reduce(0, +) - before
         let memory = processes.map { kibibytes($0, "status", "VmRSS:") / 1024 }
         // What both have mapped (the C library, OpenSSL) is there once: the proportional share says what they take.
         let share = processes.map { kibibytes($0, "smaps_rollup", "Pss:") / 1024 }.reduce(0, +)
         print(
-            String(format: "idle for %.0f s: %.3f %% CPU, resident ", seconds, used / seconds * 100)
+            "\(what) "
+                + String(format: "for %.0f s: %.3f %% CPU, resident ", seconds, used / seconds * 100)
                 + memory.map { String(format: "%.1f", $0) }.joined(separator: " + ")
                 + String(
                     format: " MiB (keeper + witness), together %.1f MiB when what they share counts once", share))

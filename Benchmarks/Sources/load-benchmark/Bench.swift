@@ -51,13 +51,21 @@ final class Bench {
         print("machine: \(report.machine); one core signs \(Int(report.signaturesPerSecond)) times a second (RSA-2048)")
         let limits = options.kinds.isEmpty || options.usualLimits ? [:] : Self.lifted
         report.limits = limits.isEmpty ? "usual" : "lifted"
-        let names = options.programs.count == 2 ? ["before", "after"] : ["programs"]
-        for (name, folder) in zip(names, options.programs) {
+        var networks =
+            zip(options.programs.count == 2 ? ["before", "after"] : ["programs"], options.programs).map {
+                (name: $0, folder: $1, cells: 1)
+            }
+        if let cells = options.cells {
+            networks = [1, cells].map { ("\($0) cell\($0 == 1 ? "" : "s")", options.programs[0], $0) }
+        }
+        for (name, folder, cells) in networks {
             let path = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
             report.builds[name] = Self.build(path)
             print("\(name): \(path), \(report.builds[name] ?? "?"), limits: \(report.limits)")
             let programs = try Programs(
-                name, folder: path, counter: counter, limits: limits, isOnDatabase: options.postgres,
+                name, folder: path, counter: counter, limits: limits,
+                isOnDatabase: options.postgres || options.cells != nil,
+                cells: cells,
                 arguments: options.kill == nil
                     ? [] : ["--observation-timeout", "\(KillScenario.observationTimeout)"])
             stages.append(try Stage(programs, loop: loop, pool: pool))

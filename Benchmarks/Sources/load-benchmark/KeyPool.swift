@@ -9,6 +9,8 @@ struct Credential: Sendable {
     let certificate: String
     let server: DeviceID
     let serverKey: PublicKey
+    /// Where its cell's broker listens.
+    let brokerPort: Int
 }
 
 /// RSA keys cost 0.1 to 0.3 s each, so a few serve thousands of identities: the server knows an identity by its number, and
@@ -98,6 +100,8 @@ struct Registrations: Sendable {
         guard let server = welcome.server, let serverKey = welcome.serverKey else {
             throw KeyServiceError.notUnderstood(step: "register")
         }
-        return Credential(id: id, key: key, certificate: certificate, server: server, serverKey: serverKey)
+        return Credential(
+            id: id, key: key, certificate: certificate, server: server, serverKey: serverKey,
+            brokerPort: Int(welcome.brokerPort))
     }
 }

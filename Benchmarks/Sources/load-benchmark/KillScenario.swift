@@ -252,7 +252,9 @@ final class KillScenario {
         lost.removeAll { $0.at <= now }
         for entry in due {
             do {
-                try entry.peer.connect(stage.loop, stage.place) { [weak self] peer, why in self?.changed(peer, why) }
+                try entry.peer.connect(stage.loop, stage.place(of: entry.peer)) { [weak self] peer, why in
+                    self?.changed(peer, why)
+                }
             } catch { changed(entry.peer, "\(error)") }
         }
     }

@@ -88,6 +88,10 @@ struct LoadBenchmark: AsyncParsableCommand {
             that was possible.
             """)
     var postgres = false
+    @Option(
+        help: ArgumentHelp(
+            "Two networks on PostgreSQL, in turn: one of one cell, and one of so many, 2 to 9.", valueName: "cells"))
+    var cells: Int?
     @Flag(help: "Leave the server's limits as they are when joins are measured, too.")
     var usualLimits = false
 
@@ -141,6 +145,14 @@ struct LoadBenchmark: AsyncParsableCommand {
             throw ValidationError("--kill, --kill-every and --ask-again take numbers above 0")
         }
         guard kill == nil || programs.count == 1 else { throw ValidationError("--kill takes one folder of programs") }
+        if let cells {
+            guard (2...9).contains(cells), programs.count == 1, !kinds.isEmpty, kill == nil, restart.isEmpty else {
+                throw ValidationError("--cells takes 2 to 9, one folder of programs, and no scenario but joins")
+            }
+        }
+        guard cells.map({ $0 <= observers || kinds == [false] }) ?? true else {
+            throw ValidationError("each cell needs an observer of its own")
+        }
         let connections = max(most, burst ?? 0) + observers + (firstJoins ?? 0) + newcomers
         guard connections <= Self.maximumConnections else {
             throw ValidationError(
@@ -165,7 +177,8 @@ struct LoadBenchmark: AsyncParsableCommand {
     /// Each connection is a descriptor here, and one in a broker, which inherits the limit.
     private func allowManyFiles() throws {
         let wanted =
-            (max(devices.max() ?? 0, burst ?? 0) + observers + (firstJoins ?? 0) + newcomers) * programs.count + 200
+            (max(devices.max() ?? 0, burst ?? 0) + observers + (firstJoins ?? 0) + newcomers)
+            * (cells == nil ? programs.count : 2) + 200
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         guard limit.rlim_max >= wanted else {

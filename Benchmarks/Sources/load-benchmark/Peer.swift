@@ -31,6 +31,8 @@ final class Peer {
     /// A nonce that was opened, to be compared with the observer's.
     private(set) var nonce: Nonce?
     private let tally: Tally
+    /// Over how many seconds to come back after a lost connection, as the server has said; `nil`: it has said nothing.
+    private(set) var returnWithin: Double?
 
     var id: DeviceID { credential.id }
     var isAsking: Bool { !tokens.isEmpty }
@@ -186,6 +188,8 @@ final class Peer {
             } else {
                 say(.response(.observedJoinValid), message.token)
             }
+        case .data(let id, let value) where id == Array(DataName.returnWithin.utf8):
+            returnWithin = Double(String(decoding: value, as: UTF8.self))
         case .data: break
         default: tally.wrong += 1
         }
@@ -225,7 +229,8 @@ final class Peer {
         tally.identified += 1
         let words =
             isObserver
-            ? "load-observer 1 observations=32 session=\(session) eyes=camera" : "load-device 1 session=\(session)"
+            ? "load-observer 1 observations=32 session=\(session) eyes=camera"
+            : "load-device 1 session=\(session) returns=\(Int(returnWithin ?? 0))"
         say(.data(id: Array(DataName.identification.utf8), value: Array(words.utf8)))
     }
 }

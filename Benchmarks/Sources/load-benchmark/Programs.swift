@@ -1,9 +1,10 @@
 import Foundation
 import TestProcesses
 
-/// The server side under load: key service, broker and C2 server of one folder of programs, each with its disk syncs counted.
+/// The server side under load: key service, broker and C2 server of one folder of programs, each with its disk syncs counted; a
+/// broker and a C2 server more for each further cell.
 final class Programs {
-    /// "before" and "after", or the only one.
+    /// "before" and "after", "1 cell" and "2 cells", or the only one.
     let name: String
     let runner: ProgramRunner
     let loopback: LoopbackNetwork
@@ -12,16 +13,36 @@ final class Programs {
     /// Where the server side keeps its stores; `nil`: in files.
     private let database: PostgresServer?
 
-    static let roles = ["c2", "broker", "key-service"]
+    /// What is measured: of several cells the sum.
+    static let roles = ["key-service", "broker", "c2"]
+    /// The folders of the cells, and their brokers' ports.
+    private var cells: [(folder: String, brokerPort: Int)] = []
+
+    /// All that runs: "c2", "broker", "key-service", "c2-cell2", "broker-cell2" …
+    private var running: [String] {
+        Self.roles + cells.indices.dropFirst().flatMap { ["broker-cell\($0 + 1)", "c2-cell\($0 + 1)"] }
+    }
+
+    /// What a program is, and of which cell.
+    private func part(_ role: String) -> (kind: String, cell: Int) {
+        let words = role.split(separator: "-cell")
+        return words.count == 2 ? (String(words[0]), (Int(words[1]) ?? 1) - 1) : (role, 0)
+    }
+
+    /// The folder of the cell with a broker.
+    func folder(atBroker port: Int) -> String {
+        (cells.first { $0.brokerPort == port } ?? cells[0]).folder
+    }
 
     /// - Parameters:
     ///   - limits: lines of `[limits]` in c2.toml.
     ///   - counter: the library that counts syncs.
     ///   - isOnDatabase: whether a PostgreSQL server of its own keeps the stores; its syncs are not counted.
+    ///   - cells: how many; more than one need a database.
     ///   - arguments: more of "srup-c2 run".
     init(
         _ name: String, folder: String, counter: String, limits: [String: Int], isOnDatabase: Bool = false,
-        arguments: [String] = []
+        cells: Int = 1, arguments: [String] = []
     ) throws {
         self.name = name
         self.counter = counter
@@ -31,11 +52,11 @@ final class Programs {
         loopback.database = try database?.makeDatabase()
         self.arguments = ["--policy", "load=simple"] + arguments
         try loopback.prepare()
-        try set(limits)
-        try start("key-service")
-        try start("broker")
-        try start("c2")
-        for role in Self.roles where !FileManager.default.fileExists(atPath: counts(role)) {
+        self.cells = [(runner.path("c2"), loopback.brokerPort)]
+        for number in (1...max(1, cells)).dropFirst() { try addCell(number) }
+        for cell in self.cells { try set(limits, cell.folder) }
+        for role in running { try start(role) }
+        for role in running where !FileManager.default.fileExists(atPath: counts(role)) {
             throw ProgramRunner.Failure(
                 description: "\(role) did not load \(counter): its waits for the disk would not be counted")
         }
@@ -49,8 +70,21 @@ final class Programs {
 
     private func counts(_ role: String) -> String { runner.path("\(role).counts") }
 
-    private func set(_ limits: [String: Int]) throws {
-        var lines = try String(contentsOfFile: runner.path("c2/c2.toml"), encoding: .utf8).split(
+    private func addCell(_ number: Int) throws {
+        let (folder, port) = (runner.path("cell\(number)"), try ProgramRunner.freePort())
+        try runner.must(
+            "srup-c2",
+            [
+                "cell", "new", "cell\(number)", "--folder", runner.path("c2"), "--to", folder, "--host", "localhost",
+                "--bind",
+                "127.0.0.1", "--broker-port", "\(port)", "--key-service-port", "\(try ProgramRunner.freePort())",
+                "--pages-port", "\(try ProgramRunner.freePort())",
+            ], as: "cell")
+        cells.append((folder, port))
+    }
+
+    private func set(_ limits: [String: Int], _ folder: String) throws {
+        var lines = try String(contentsOfFile: folder + "/c2.toml", encoding: .utf8).split(
             separator: "\n", omittingEmptySubsequences: false
         ).map(String.init)
         guard let start = lines.firstIndex(where: { $0.hasPrefix("[limits]") }) else {
@@ -64,8 +98,8 @@ final class Programs {
                 lines.insert(line, at: start + 1)
             }
         }
-        try runner.write(lines.joined(separator: "\n"), to: "c2/c2.toml")
-        chmod(runner.path("c2/c2.toml"), 0o600)
+        try lines.joined(separator: "\n").write(toFile: folder + "/c2.toml", atomically: true, encoding: .utf8)
+        chmod(folder + "/c2.toml", 0o600)
     }
 
     /// Starts a program and waits until it listens, or until it says that it is connected.
@@ -103,13 +137,14 @@ final class Programs {
             try database?.start()
             return
         }
-        let folder = ["--folder", runner.path("c2")]
-        switch role {
+        let (kind, cell) = part(role)
+        let folder = ["--folder", cells[cell].folder]
+        switch kind {
         case "key-service": try launch("srup-c2", ["key-service"] + folder, as: role)
-        case "broker": try launch("mosquitto", ["-c", runner.path("c2/mosquitto.conf")], as: role)
+        case "broker": try launch("mosquitto", ["-c", cells[cell].folder + "/mosquitto.conf"], as: role)
         default:
             try launch(
-                "srup-c2", ["run"] + folder + ["--events", EventFollower.file("c2", on: runner)] + arguments, as: role)
+                "srup-c2", ["run"] + folder + ["--events", EventFollower.file(role, on: runner)] + arguments, as: role)
         }
     }
 
@@ -119,11 +154,12 @@ final class Programs {
     /// Whether a program that was just started listens, or is connected.
     func readiness(_ role: String) -> () -> Bool {
         if role == Self.database { return { self.database?.isRunning == true } }
-        if role == "c2" {
+        let (kind, cell) = part(role)
+        if kind == "c2" {
             _ = loopback.events.news()
-            return { self.loopback.events.news().contains { $0.who == "c2" && $0.name == "connected" } }
+            return { self.loopback.events.news().contains { $0.who == role && $0.name == "connected" } }
         }
-        let port = role == "broker" ? loopback.brokerPort : loopback.keyServicePort
+        let port = kind == "broker" ? cells[cell].brokerPort : loopback.keyServicePort
         return { ProgramRunner.accepts(port: port) }
     }
 
@@ -139,18 +175,22 @@ final class Programs {
             ] + arguments, as: role)
     }
 
-    /// What all three have used so far, by their roles.
+    /// What all have used so far, by what they are.
     func usage() -> [String: Usage] {
         var all: [String: Usage] = [:]
-        for role in Self.roles {
-            all[role] = Usage(process: runner.processIdentifier(role), counts: counts(role))
+        for role in running {
+            all[part(role).kind, default: Usage()] += Usage(
+                process: runner.processIdentifier(role), counts: counts(role))
         }
         return all
     }
 
     func memory() -> [String: Memory] {
         var all: [String: Memory] = [:]
-        for role in Self.roles { all[role] = runner.processIdentifier(role).flatMap { Memory(process: $0) } }
+        for role in running {
+            guard let memory = runner.processIdentifier(role).flatMap({ Memory(process: $0) }) else { continue }
+            all[part(role).kind, default: Memory()] += memory
+        }
         return all
     }
 }
@@ -200,6 +240,7 @@ struct Usage: Codable {
     }
 
     static func + (one: Usage, other: Usage) -> Usage { one - (Usage() - other) }
+    static func += (sum: inout Usage, other: Usage) { sum = sum + other }
 
     var syncs: Double { fsyncs + fdatasyncs }
 }
@@ -210,6 +251,14 @@ struct Memory: Codable {
     var highest = 0.0
     /// What it shares with others, divided among them.
     var proportional = 0.0
+
+    init() {}
+
+    static func += (sum: inout Memory, other: Memory) {
+        sum.resident += other.resident
+        sum.highest += other.highest
+        sum.proportional += other.proportional
+    }
 
     init?(process: Int32) {
         func values(_ file: String) -> [Substring: Double] {

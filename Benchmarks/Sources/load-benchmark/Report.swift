@@ -171,7 +171,7 @@ enum Table {
         return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
     }
 
-    /// The medians of the rounds of each case, and with two sets of programs, after divided by before.
+    /// The medians of the rounds of each case, and of two networks that were measured in turn, the second divided by the first.
     static func comparison(_ rounds: [Round]) -> [String] {
         struct Case: Hashable {
             let scenario: String
@@ -185,16 +185,19 @@ enum Table {
             if groups[key] == nil { order.append(key) }
             groups[key, default: [:]][round.programs, default: []].append(round)
         }
+        var names: [String] = []
+        for round in rounds where !names.contains(round.programs) { names.append(round.programs) }
+        guard names.count == 2 else { return [] }
         var lines: [String] = []
         for key in order {
-            guard let before = groups[key]?["before"], let after = groups[key]?["after"] else { continue }
+            guard let before = groups[key]?[names[0]], let after = groups[key]?[names[1]] else { continue }
             func ratio(_ value: (Round) -> Double?) -> String {
                 guard let old = median(before.compactMap(value)), let new = median(after.compactMap(value)), old > 0
                 else { return "-" }
                 return String(format: "%.2f -> %.2f (x%.2f)", old, new, new / old)
             }
             lines.append(
-                "\(key.scenario), \(key.devices) devices, \(key.atOnce) at once, median of \(before.count) and \(after.count) rounds, before -> after:\n"
+                "\(key.scenario), \(key.devices) devices, \(key.atOnce) at once, median of \(before.count) and \(after.count) rounds, \(names[0]) -> \(names[1]):\n"
                     + "  joins/s \(ratio { $0.perSecond }); median ms \(ratio { $0.median }); 99 % ms \(ratio { $0.percentile99 })\n"
                     + "  CPU ms a join: C2 \(ratio { $0.cpu["c2"] }); broker \(ratio { $0.cpu["broker"] })\n"
                     + "  syncs a join: C2 \(ratio { $0.syncs["c2"] }); broker \(ratio { $0.syncs["broker"] }); commits C2 \(ratio { $0.commits["c2"] }); KiB C2 \(ratio { $0.kibibytes["c2"] })\n"

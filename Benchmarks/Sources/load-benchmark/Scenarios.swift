@@ -63,18 +63,21 @@ struct Scenarios {
 
     // MARK: What goes wrong when many come at once
 
+    /// For how many that come back in a second the server lets its members take their time (`limits.returns_per_second`).
+    static let returnsPerSecond = 250
     /// How often a device that was not answered asks again, in seconds (`Member.Behaviour.joinTimeout`).
     static let repeatAfter = 20.0
     /// How long it waits before it connects anew, in seconds: as `BrokerLink`, the first time.
     private static let backoff = 0.25...0.5
 
     private func body(_ observed: Bool) -> (Peer) -> Body {
-        let observers = stage.observers.map(\.id)
+        // Of the device's own cell.
+        let observers = Dictionary(grouping: stage.observers, by: \.credential.brokerPort)
         var turn = 0
-        return { _ in
-            guard observed else { return .joinRequest }
+        return { peer in
+            guard observed, let near = observers[peer.credential.brokerPort] else { return .joinRequest }
             turn += 1
-            return .observedJoinRequest(observer: observers[turn % observers.count])
+            return .observedJoinRequest(observer: near[turn % near.count].id)
         }
     }
 
@@ -114,6 +117,7 @@ struct Scenarios {
     func reconnectStorm(wait: Double) throws -> Round {
         var round = Round("reconnect storm", stage, atOnce: stage.devices.count)
         try stage.admit()
+        stage.waitForPace()
         try measured(&round) { round in
             for peer in stage.devices { peer.drop() }
             let begin = BrokerLoop.clock()
@@ -134,6 +138,7 @@ struct Scenarios {
     func restart(_ role: String, wait: Double) throws -> Round {
         var round = Round("restart of the \(role)", stage, atOnce: 1)
         try stage.admit()
+        stage.waitForPace()
         let begin = BrokerLoop.clock()
         stage.programs.stop(role)
         let ended = BrokerLoop.clock()

@@ -11,7 +11,8 @@ final class Stage {
     let tally = Peer.Tally()
     private(set) var devices: [Peer] = []
     private(set) var observers: [Peer] = []
-    let place: MQTTConnection.Place
+    /// Of ``load_tls_context``.
+    private let context: UnsafeMutableRawPointer
     private var lost = 0
     private var addresses = 0
     private let pool: KeyPool
@@ -27,7 +28,12 @@ final class Stage {
             load_tls_context(programs.runner.path("c2/ca.crt"), $0.baseAddress, $0.count)
         }
         guard let context else { throw ProgramRunner.Failure(description: "OpenSSL takes no client key") }
-        place = MQTTConnection.Place(port: programs.loopback.brokerPort, context: context)
+        self.context = context
+    }
+
+    /// The broker of a peer's cell.
+    func place(of peer: Peer) -> MQTTConnection.Place {
+        MQTTConnection.Place(port: peer.credential.brokerPort, context: context)
     }
 
     func failure(_ words: String) -> ProgramRunner.Failure {
@@ -86,7 +92,7 @@ final class Stage {
             guard let peer = waiting.next() else { return }
             open += 1
             do {
-                try peer.connect(loop, place) { [weak self] peer, why in
+                try peer.connect(loop, place(of: peer)) { [weak self] peer, why in
                     if let why {
                         self?.lost += 1
                         problem = ConnectionProblem(description: "\(peer.id) lost its connection: \(why)")
@@ -108,7 +114,9 @@ final class Stage {
     func bringObservers() throws {
         for observer in observers {
             try programs.runner.must(
-                "srup-c2", ["trust", "--folder", programs.runner.path("c2"), observer.id.hex], as: "trust")
+                "srup-c2",
+                ["trust", "--folder", programs.folder(atBroker: observer.credential.brokerPort), observer.id.hex],
+                as: "trust")
         }
         try connect(observers)
         let outcome = ask(observers, atOnce: 8) { _ in .joinRequest }
@@ -294,6 +302,21 @@ final class Stage {
     /// Publications that the broker has not confirmed.
     var unconfirmed: Int { devices.reduce(0) { $0 + ($1.connection?.unconfirmed ?? 0) } }
 
+    /// Members of a large network are told over which time to come back: waits until all have been, or nobody is.
+    func waitForPace() {
+        let whole = Double(devices.count) / Double(Scenarios.returnsPerSecond)
+        guard whole >= 4 else { return }
+        var (told, since) = (-1, 0.0)
+        loop.run(
+            until: {
+                let now = BrokerLoop.clock()
+                // The server tells again when there are twice as many: what it says last counts.
+                let count = devices.count { ($0.returnWithin ?? 0) > whole / 2 }
+                if count != told { (told, since) = (count, now) }
+                return told == devices.count || now - since > 45
+            }, within: 600)
+    }
+
     /// Peers whose connections are gone come back, each after a delay of its own, longer each time that it fails; each asks at
     /// once whether it belongs, and again after 20 s.
     ///
@@ -303,7 +326,10 @@ final class Stage {
     ) -> (asked: Outcome, connected: Double, answered: Double) {
         let begin = BrokerLoop.clock()
         var outcome = Outcome()
-        var due = peers.map { (peer: $0, at: begin + .random(in: delays), tries: 0) }.sorted { $0.at > $1.at }
+        var due = peers.map { peer in
+            let pause = max(.random(in: delays), (peer.returnWithin ?? 0) * .random(in: 0...1))
+            return (peer: peer, at: begin + pause, tries: 0)
+        }.sorted { $0.at > $1.at }
         var (connected, open) = (Set<DeviceID>(), Set(peers.map(\.id)))
         var (allConnected, end) = (Double.nan, begin)
         for peer in peers {
@@ -325,7 +351,7 @@ final class Stage {
                 due.insert((peer, at, tries + 1), at: due.firstIndex { $0.at < at } ?? due.count)
             }
             do {
-                try peer.connect(loop, place) { peer, why in
+                try peer.connect(loop, place(of: peer)) { peer, why in
                     if why != nil {
                         connected.remove(peer.id)
                         again()

@@ -75,7 +75,14 @@ public actor C2Server: Service {
     private var announcedDisconnection = false
     /// After a backup was put back: whom to tell that our numbers have jumped ahead.
     private var toBeNudged: [DeviceID] = []
-    private var nudges = SenderBudget<DeviceID>(burst: 3, perSecond: 1 / 30)
+    /// For what members are told that nobody has asked for, but they can cause.
+    var nudges = SenderBudget<DeviceID>(burst: 3, perSecond: 1 / 30)
+    var returnPace = ReturnPace()
+    /// Members that have been told another one.
+    var toBeToldReturn: [DeviceID] = []
+    var nextLookAtMembers = Duration.zero
+    /// Whether it is known what members were told in earlier runs.
+    var hasLookedAtMembers = false
     nonisolated var logger: Logger { participant.logger }
 
     /// How long an identity that the key service does not know is not asked for again.
@@ -213,6 +220,7 @@ public actor C2Server: Service {
         try endAgain()
         try participant.state.dropEarlierRequests()
         try gather { try takeUp() }
+        try lookAtMembers()
         if try participant.state.hasLeaped() { toBeNudged = try participant.state.knownPeers().reversed() }
     }
 
@@ -251,6 +259,7 @@ public actor C2Server: Service {
         watchRollouts(now)
         listenAgain(now)
         nudgeSome()
+        watchReturn(now)
         watchEvidence(now)
     }
 
@@ -445,6 +454,7 @@ public actor C2Server: Service {
             String(decoding: value.prefix(Identification.maximumLength), as: UTF8.self).withoutControls)
         if let replaced = identification.replaces { try replace(replaced, by: sender) }
         try participant.state.note(identification: identification.description, of: sender)
+        try tellReturn(sender, identification)
         try commands.identified(sender, now: participant.wallClock())
         rolloutsIdentified(sender, identification.description)
         if let groups = identification.groups { try compareGroups(sender, groups) }

@@ -118,6 +118,8 @@ public struct C2Rules: Sendable {
         public var joinBurst = 40.0
         /// How many requests to join a minute one identity may send in the long run.
         public var joinsPerMinute = 30.0
+        /// How many members may come back in a second when all have lost their connection; 0: all at once.
+        public var returnsPerSecond = 250
 
         /// The usual limits, as above.
         public init() {}

@@ -22,6 +22,8 @@ public final class CellBook: Sendable {
         public let host: String
         /// The broker's TCP port.
         public let port: Int
+        /// The TCP port of its operators' pages; `nil`: it has none.
+        public let pagesPort: Int?
         /// Whose invitations lead here; `nil`: no zone's.
         public let zone: String?
         /// Whether somebody new may be given to it.
@@ -71,7 +73,8 @@ public final class CellBook: Sendable {
             epoch INTEGER NOT NULL DEFAULT 0,
             until REAL
         );
-        """
+        """,
+        "ALTER TABLE cells ADD COLUMN pages INTEGER;",
     ]
 
     /// Whether a cell can be named so: it is a part of a schema's name.
@@ -98,11 +101,12 @@ public final class CellBook: Sendable {
     /// - Throws: ``StorageError``.
     public func cells() throws(StorageError) -> [Cell] {
         try database.read(
-            "SELECT name, host, port, zone, open, holder, epoch, until - \(Self.now) FROM cells ORDER BY name"
+            "SELECT name, host, port, zone, open, holder, epoch, until - \(Self.now), pages FROM cells ORDER BY name"
         ).compactMap { row in
             guard let name = row.text(0), let host = row.text(1) else { return nil }
             return Cell(
-                name: name, host: host, port: Int(row.integer(2) ?? 0), zone: row.text(3), isOpen: row.integer(4) == 1,
+                name: name, host: host, port: Int(row.integer(2) ?? 0), pagesPort: row.integer(8).map { Int($0) },
+                zone: row.text(3), isOpen: row.integer(4) == 1,
                 holder: row.text(5), epoch: row.integer(6) ?? 0, secondsLeft: row.real(7))
         }
     }
@@ -118,6 +122,15 @@ public final class CellBook: Sendable {
             ON CONFLICT (name) DO UPDATE SET host = excluded.host, port = excluded.port
             WHERE (cells.host, cells.port) IS DISTINCT FROM (excluded.host, excluded.port)
             """, .text(name), .text(host), .integer(Int64(port)))
+    }
+
+    /// On which port of the cell's host the pages of who works it are; `nil`: there are none. For who has its lease.
+    ///
+    /// - Throws: ``StorageError``.
+    public func set(_ lease: Lease, pagesPort: Int?) throws(StorageError) {
+        try database.query(
+            "UPDATE cells SET pages = ? WHERE name = ? AND epoch = ?",
+            pagesPort.map { .integer(Int64($0)) } ?? .null, .text(lease.cell), .integer(lease.epoch))
     }
 
     /// Whether somebody new may be given to a cell.

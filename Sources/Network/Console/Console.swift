@@ -26,6 +26,8 @@ public struct Console: Sendable {
     let now: @Sendable () -> Double
     /// Operators' phones as observers; `nil`: not here.
     let phones: PhoneDesk?
+    /// The network's other cells; `nil`: there is one.
+    let cells: CellPages?
     let templates: Templates
     let streams = StreamTable()
     let api: APIState
@@ -42,17 +44,18 @@ public struct Console: Sendable {
         certificates: [String: String] = [:], now: @escaping @Sendable () -> Double = Participant.systemTime
     ) throws {
         try self.init(
-            server: server, signIn: signIn, identities: identities, settings: settings, phones: nil, logger: logger,
-            certificates: certificates, now: now)
+            server: server, signIn: signIn, identities: identities, settings: settings, phones: nil, cells: nil,
+            logger: logger, certificates: certificates, now: now)
     }
 
-    /// The same with phones.
+    /// The same with phones, and with the network's other cells.
     package init(
         server: C2Server, signIn: SignIn, identities: KeyServiceState, settings: ConsoleSettings, phones: PhoneDesk?,
-        logger: Logger, certificates: [String: String] = [:],
+        cells: CellPages?, logger: Logger, certificates: [String: String] = [:],
         now: @escaping @Sendable () -> Double = Participant.systemTime
     ) throws {
         self.phones = phones
+        self.cells = cells
         self.server = server
         self.signIn = signIn
         self.identities = identities
@@ -71,6 +74,9 @@ public struct Console: Sendable {
         let router = Router(context: ConsoleContext.self)
         router.addMiddleware {
             SafeHeaders()
+        }
+        if let cells { router.addMiddleware { CellDoor(console: self, pages: cells) } }
+        router.addMiddleware {
             APIDoor(console: self)
             Doorkeeper(console: self)
         }
@@ -89,6 +95,7 @@ public struct Console: Sendable {
         addAudit(to: router)
         addOperators(to: router)
         addAccount(to: router)
+        addCells(to: router)
         router.get("/") { _, _ in Response.found("/waiting") }
         return router
     }

@@ -5,7 +5,7 @@ import SRUP
 ///
 /// ```
 /// srup-observer 0.1.0 observations=32 session=5f1c3a20 eyes=camera,tap
-/// srup-device 0.1.0 session=77e2 actions=1:on,2:off sends=temperature:float64 takes=setpoint:int32 groups=lamps,kitchen
+/// srup-device 0.1.0 session=77e2 actions=1:on,2:off sends=temperature:float64 takes=setpoint:int32 returns=0 groups=lamps,kitchen
 /// ```
 /// A program that takes part in groups has the word `groups`, with nothing behind it while it is in none.
 public struct Identification: Sendable, Hashable, CustomStringConvertible {
@@ -27,6 +27,9 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
     public var sends: [String: DataType] = [:]
     /// Which values it takes (DATA), by name.
     public var takes: [String: DataType] = [:]
+    /// Over how many seconds it comes back when it has lost its connection, as it was told ("RETURN_WITHIN"); `nil`: it takes no such
+    /// word.
+    public var returns: Int?
     /// The groups that it listens to; `nil`: it does not say, as a reference device, which knows none.
     public var groups: [GroupID]?
 
@@ -34,6 +37,8 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
     public static let maximumLength = 8192
     /// So many actions, values sent and values taken are read, of each.
     public static let maximumNames = 64
+    /// The most that ``returns`` can be, in seconds.
+    public static let longestReturn = 300
 
     /// An identification that replaces no other identity.
     public init(program: String, observations: Int? = nil, session: String? = nil) {
@@ -60,6 +65,8 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
                 }
             case ("sends", let value?): sends = Self.types(value)
             case ("takes", let value?): takes = Self.types(value)
+            case ("returns", let value?):
+                if let seconds = Int(value), (0...Self.longestReturn).contains(seconds) { returns = seconds }
             case ("groups", let value?):
                 groups = value.split(separator: ",").prefix(Self.maximumNames).compactMap { GroupID($0) }
             default: program.append(Substring(word))
@@ -95,6 +102,7 @@ public struct Identification: Sendable, Hashable, CustomStringConvertible {
             list("actions", actions.sorted { $0.key < $1.key }.map { (String($0.key), $0.value) }),
             list("sends", sends.sorted { $0.key < $1.key }.map { ($0.key, $0.value.rawValue) }),
             list("takes", takes.sorted { $0.key < $1.key }.map { ($0.key, $0.value.rawValue) }),
+            returns.map { "returns=\($0)" },
             groups.map { "groups=\($0.map(\.text).joined(separator: ","))" },
         ].compactMap { $0 }.joined(separator: " ")
     }

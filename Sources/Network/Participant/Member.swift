@@ -123,11 +123,13 @@ public actor Member: Service {
     let handler: @Sendable (MemberEvent) async -> Void
     /// What we were told to do in this run, and have not answered yet.
     var orders: Set<Token> = []
-    private var attempt: Attempt?
+    private var attempt: Attempt? { didSet { paceReturn() } }
+    /// Over which time those who lose their connection come back, as the server says.
+    private var returnWithin = Duration.zero { didSet { paceReturn() } }
     /// What we have asked the server for on our way out.
     private var leaving: (how: Leaving, token: Token)?
     /// The nonce that a roll call has given us to show.
-    private var rollCall: (token: Token, until: Duration)?
+    private var rollCall: (token: Token, until: Duration)? { didSet { paceReturn() } }
     private var earlier: [Earlier] = []
     private var adviser: DeviceID?
     private var rejoinAt: Duration?
@@ -174,6 +176,7 @@ public actor Member: Service {
             try participant.state.setVersion(behaviour.firstVersion, of: server)
         }
         for group in try participant.state.groups(of: server) { listen(to: group) }
+        returnWithin = .seconds(try toldReturn() ?? 0)
         try participant.resume()
     }
 
@@ -513,10 +516,18 @@ public actor Member: Service {
             identification.session = String(connection, radix: 16)
             identification.replaces = try participant.state.value("replaces").flatMap { Replacement($0) }
             identification.groups = try participant.state.groups(of: server)
+            identification.returns = try toldReturn()
             try participant.send(
                 .data(id: Array(DataName.identification.utf8), value: Array(identification.description.utf8)),
                 to: server,
                 on: .member(participant.id), token: .random())
+        case .data(let id, let value) where id == Array(DataName.returnWithin.utf8):
+            guard behaviour.identification.returns != nil, value.count <= 3,
+                let seconds = Int(String(decoding: value, as: UTF8.self)),
+                (0...Identification.longestReturn).contains(seconds)
+            else { throw Rejection.unexpected(message.body.type) }
+            try participant.state.set(Self.returnKey, to: String(seconds))
+            returnWithin = .seconds(seconds)
         case .data, .action: try await follow(message)
         case .initiate, .activate: try await update(message)
         case .groupAdd(let device, let group): try await enter(group, device, message.token)
@@ -530,6 +541,20 @@ public actor Member: Service {
             await handler(.identityEnded)
         default: throw Rejection.unexpected(message.body.type)
         }
+    }
+
+    private static let returnKey = "return-within"
+
+    /// As the server told us last; `nil`: we take no such word.
+    private func toldReturn() throws -> Int? {
+        try behaviour.identification.returns.map { usual in
+            try participant.state.value(Self.returnKey).flatMap { Int($0) } ?? usual
+        }
+    }
+
+    /// Who waits for an answer comes back at once.
+    private func paceReturn() {
+        participant.link.returnWithin(attempt == nil && rollCall == nil ? returnWithin : .zero)
     }
 
     private func leave(_ message: Message) async throws {

@@ -131,7 +131,10 @@ struct Serve: AsyncParsableCommand {
             let phones = try phones(settings, server, identity, logger)
             services.append(phones)
             if settings.pages.isOn {
-                services.append(try pages(settings, stores, server, settings.pages.phone ? phones : nil, logger))
+                let cells = try cellPages(settings, stores, logger)
+                if let cells { services.append(cells) }
+                services.append(
+                    try pages(settings, stores, server, settings.pages.phone ? phones : nil, cells, logger))
             }
             if let webhook = settings.webhook {
                 services.append(
@@ -157,7 +160,8 @@ struct Serve: AsyncParsableCommand {
 extension Serve {
     /// The operators' pages.
     private func pages(
-        _ settings: ServerSettings, _ stores: ServerStores, _ server: C2Server, _ phones: PhoneDesk?, _ logger: Logger
+        _ settings: ServerSettings, _ stores: ServerStores, _ server: C2Server, _ phones: PhoneDesk?,
+        _ cells: CellPages?, _ logger: Logger
     ) throws -> ConsoleServer {
         let folder = folder.folder
         var lifetimes = OperatorStore.Lifetimes()
@@ -174,11 +178,22 @@ extension Serve {
         form.keyServicePlace = (settings.host, settings.keyServicePort)
         let pages = try Console(
             server: server, signIn: SignIn(operators),
-            identities: try stores.keyService(), settings: form, phones: phones,
+            identities: try stores.keyService(), settings: form, phones: phones, cells: cells,
             logger: logger, certificates: Self.certificates(folder))
         return try ConsoleServer(
             pages, bind: settings.pages.bind ?? settings.bind, port: settings.pages.port,
             certificateFile: folder + "/https.crt", keyFile: folder + "/https.key")
+    }
+
+    /// Those of the network's cells, where it may have several.
+    private func cellPages(_ settings: ServerSettings, _ stores: ServerStores, _ logger: Logger) throws -> CellPages? {
+        guard let place = stores.database, let book = try stores.cells() else { return nil }
+        return CellPages(own: place.cell, authorityFile: folder.folder + "/ca.crt", logger: logger) {
+            try book.cells().map { cell in
+                CellPages.Cell(
+                    name: cell.name, place: cell.pagesPort.map { "\(SettingsForm.inURL(cell.host)):\($0)" })
+            }
+        }
     }
 
     /// Those whose ends are told at /metrics.
@@ -324,6 +339,7 @@ struct TurnOfDuty {
             throw CancellationError()
         }
         stores.use(lease)
+        try book.set(lease, pagesPort: settings.pages.isOn ? settings.pages.port : nil)
         return TurnOfDuty(keeper: LeaseKeeper(book, lease, logger: logger), isFromAnother: lease.isFromAnother)
     }
 

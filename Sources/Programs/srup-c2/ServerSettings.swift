@@ -315,6 +315,8 @@ struct ServerSettings {
         limits.joinsPerMinute = Double(
             try file.integer("limits.joins_per_minute", default: Int(limits.joinsPerMinute), in: 1...100_000))
         limits.joinBurst = max(limits.joinBurst, limits.joinsPerMinute)
+        limits.returnsPerSecond = try file.integer(
+            "limits.returns_per_second", default: limits.returnsPerSecond, in: 0...100_000)
     }
 
     private static func loadAudit(
@@ -447,6 +449,7 @@ struct ServerSettings {
             longest_join = "15 min"
             messages_per_second = 10     # of one sender
             joins_per_minute = 30        # of one identity
+            returns_per_second = 250     # of all, after a lost connection; 0: at once
 
             [audit]                      # what is kept as evidence (docs/evidence.md)
             lines = 100000

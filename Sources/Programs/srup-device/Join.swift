@@ -122,6 +122,7 @@ struct Join: AsyncParsableCommand {
         let participant = Participant(id: identity.id, key: identity.key, state: state, link: link, logger: logger)
         var identification = Identification(program: "srup-device \(Release.version)")
         settings.describe(in: &identification)
+        identification.returns = 0
         var behaviour = Member.Behaviour(rejoin: nil, identification: identification)
         behaviour.takesUpdates = settings.update != nil
         behaviour.moderatedTimeout = .seconds(patience)

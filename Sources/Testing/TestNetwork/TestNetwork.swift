@@ -18,6 +18,7 @@ package final class TestNetwork: @unchecked Sendable {
     private var inboxes: [DeviceID: [(topic: String, payload: [UInt8])]] = [:]
     private var confirmations: [DeviceID: [Int64]] = [:]
     private var filters: [DeviceID: Set<String>] = [:]
+    private var returnTimes: [DeviceID: Duration] = [:]
     private var offline: Set<DeviceID> = []
     private var publishesLeft: [DeviceID: Int] = [:]
     private var handlers: [DeviceID: (BrokerEvent) async -> Void] = [:]
@@ -119,7 +120,12 @@ package final class TestNetwork: @unchecked Sendable {
         }
         package func subscribe(_ filter: String) { network?.subscribe(id, filter) }
         package func unsubscribe(_ filter: String) { network?.unsubscribe(id, filter) }
+        package func returnWithin(_ time: Duration) { network?.returnWithin(id, time) }
     }
+
+    /// Within which time a participant would come back now, if its connection were lost.
+    package func returnTime(of id: DeviceID) -> Duration { lock.withLock { returnTimes[id] ?? .zero } }
+    func returnWithin(_ id: DeviceID, _ time: Duration) { lock.withLock { returnTimes[id] = time } }
 
     package func isOnline(_ id: DeviceID) -> Bool { lock.withLock { !offline.contains(id) } }
     package func subscribe(_ id: DeviceID, _ filter: String) {

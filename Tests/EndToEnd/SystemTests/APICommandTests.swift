@@ -8,21 +8,6 @@ import Testing
         (try? String(contentsOfFile: runner.path("log/\(role).log"), encoding: .utf8)) ?? ""
     }
 
-    /// What curl says of a request: the status, and what was answered.
-    private func curl(_ runner: ProgramRunner, _ arguments: [String]) throws -> (status: Int, body: String) {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
-        process.arguments =
-            ["-sS", "--cacert", runner.path("c2/ca.crt"), "--max-time", "60", "-w", "\n%{http_code}"] + arguments
-        process.standardOutput = output
-        try process.run()
-        let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        process.waitUntilExit()
-        let end = text.lastIndex(of: "\n") ?? text.startIndex
-        return (Int(text[end...].dropFirst()) ?? 0, String(text[..<end]))
-    }
-
     @Test func commandsAndAPIShowAndDoTheSame() throws {
         let runner = try ProgramRunner()
         defer { runner.close() }
@@ -64,33 +49,31 @@ import Testing
         let secret = String(try #require(token))
         let bearer = ["-H", "Authorization: Bearer \(secret)"]
         let base = "https://localhost:\(loopback.pagesPort)"
-        #expect(try curl(runner, ["\(base)/api/v1/waiting"]).status == 401)
-        let document = try curl(runner, ["\(base)/api/openapi.json"])
+        #expect(try runner.curl(["\(base)/api/v1/waiting"]).status == 401)
+        let document = try runner.curl(["\(base)/api/openapi.json"])
         #expect(document.status == 200 && document.body.contains("\"openapi\":\"3.1.0\""))
-        let waiting = try curl(runner, bearer + ["\(base)/api/v1/waiting/\(id)"])
+        let waiting = try runner.curl(bearer + ["\(base)/api/v1/waiting/\(id)"])
         #expect(waiting.status == 200 && waiting.body.contains("\"note\":\"in the cellar\""))
         struct Waiting: Decodable { let ticket: String }
         let ticket = try JSONDecoder().decode(Waiting.self, from: Data(waiting.body.utf8)).ticket
         let json = ["-H", "Content-Type: application/json", "-d"]
         let approve = "\(base)/api/v1/waiting/\(id)/approve"
-        let wrong = try curl(
-            runner, bearer + json + ["{\"ticket\":\"\(ticket)\",\"words\":[\"qqq\",\"qqq\",\"qqq\"]}", approve])
+        let wrong = try runner.curl(
+            bearer + json + ["{\"ticket\":\"\(ticket)\",\"words\":[\"qqq\",\"qqq\",\"qqq\"]}", approve])
         #expect(wrong.status == 422 && wrong.body.contains("wrong-words"))
-        let right = try curl(
-            runner, bearer + json + ["{\"ticket\":\"\(ticket)\",\"compared\":true}", approve])
+        let right = try runner.curl(bearer + json + ["{\"ticket\":\"\(ticket)\",\"compared\":true}", approve])
         #expect(right.status == 200, "\(right.body)")
         try loopback.events.wait(for: "panel", ["joined"], since: begin, within: 90)
         // What is longer than the server reads is refused before anything else, and the next request is answered.
         #expect(
-            try curl(runner, bearer + ["\(base)/api/v1/devices?text=" + String(repeating: "x", count: 9000)]).status
+            try runner.curl(bearer + ["\(base)/api/v1/devices?text=" + String(repeating: "x", count: 9000)]).status
                 == 400)
-        let metrics = try curl(runner, bearer + ["\(base)/metrics"])
+        let metrics = try runner.curl(bearer + ["\(base)/metrics"])
         #expect(
             metrics.status == 200 && metrics.body.contains("srup_joins_total{outcome=\"joined\",policy=\"human\"} 1\n"))
         #expect(metrics.body.contains("srup_certificate_days_left{certificate=\"https\"} "))
         // From the beginning, until the time is over.
-        let stream = try curl(
-            runner,
+        let stream = try runner.curl(
             bearer + ["--max-time", "3", "-N", "-H", "Last-Event-ID: 0", "\(base)/events?kinds=waiting,verdict"])
         #expect(stream.body.contains("id: 1\nevent: waiting\ndata: {\"id\":1,"))
         #expect(stream.body.contains("event: verdict\n") && stream.body.contains("\"by\":\"anna, token 1\""))

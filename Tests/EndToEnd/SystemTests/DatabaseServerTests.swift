@@ -241,7 +241,10 @@ struct DatabaseServerTests {
     // MARK: Several cells
 
     /// A second cell beside the first: its folder, its broker and its server.
-    private func startNorth(_ loopback: LoopbackNetwork, _ arguments: [String]) throws {
+    ///
+    /// - Returns: the port of its pages.
+    @discardableResult
+    private func startNorth(_ loopback: LoopbackNetwork, _ arguments: [String]) throws -> String {
         let runner = loopback.runner
         let ports = try (0..<3).map { _ in "\(try ProgramRunner.freePort())" }
         let made = try said(
@@ -253,6 +256,7 @@ struct DatabaseServerTests {
         #expect(made.code == 0, "\(made)")
         try runner.start("mosquitto", ["-c", runner.path("north/mosquitto.conf")], as: "broker-north")
         try startServerOfNorth(loopback, arguments)
+        return ports[2]
     }
 
     private func startServerOfNorth(_ loopback: LoopbackNetwork, _ arguments: [String]) throws {
@@ -274,6 +278,82 @@ struct DatabaseServerTests {
         }
         // So long the key service goes by what it knows.
         usleep(2_100_000)
+    }
+
+    @Test func thePagesOfOneCellLeadToAllOfThem() throws {
+        let runner = try ProgramRunner()
+        defer { runner.close() }
+        let loopback = try network(runner)
+        try loopback.startServer(Self.simple)
+        let northPort = try startNorth(loopback, Self.simple)
+        try onlyOpen("north", runner)
+        try loopback.registerDevice("lamp", type: "lamp")
+        try join(loopback, "lamp")
+        let lamp = try #require(loopback.identities["lamp"])
+        let password = runner.path("password")
+        try runner.write("a long enough passphrase for anna\n", to: "password")
+        chmod(password, 0o600)
+        #expect(
+            try said(runner, ["operator", "add", "anna", "--role", "moderate", "--password-file", password]).code == 0)
+        let token = try said(runner, ["token", "add", "test", "--operator", "anna", "--role", "moderate"]).text
+            .split(separator: "\n").first { $0.hasPrefix("srup_") }
+        let bearer = ["-H", "Authorization: Bearer \(try #require(token))"]
+        let base = "https://localhost:\(loopback.pagesPort)"
+
+        // A program says which cell it means; by itself it is the one that it has reached.
+        let device = "\(base)/api/v1/devices/\(lamp)"
+        let north = ["-H", "SRUP-Cell: north"]
+        for here in [[], ["-H", "SRUP-Cell: main"]] {
+            #expect(try runner.curl(bearer + here + [device]).body.contains("\"state\":\"out\""))
+        }
+        let found = try runner.curl(bearer + north + [device])
+        #expect(found.status == 200 && found.body.contains("\"state\":\"in\""), "\(found)")
+        let unknown = try runner.curl(bearer + ["-H", "SRUP-Cell: south", device])
+        #expect(unknown.status == 404 && unknown.body.contains("no such cell"), "\(unknown)")
+        let note = ["-X", "PUT", "-H", "Content-Type: application/json", "-d", "{\"note\":\"by the door\"}"]
+        let noted = try runner.curl(bearer + north + note + [device + "/note"])
+        #expect((200...204).contains(noted.status), "\(noted)")
+        // Who may not come in is handed on nowhere; who was handed on is not again.
+        #expect(try runner.curl(north + [device]).status == 401)
+        #expect(try runner.curl(["-H", "Authorization: Bearer srup_x"] + north + [device]).status == 401)
+        #expect(try runner.curl(bearer + north + ["-H", "SRUP-Handed-On: south", device]).status == 421)
+
+        // A person chooses on a page, and stays there, whichever server is reached.
+        let jar = ["-c", runner.path("jar"), "-b", runner.path("jar")]
+        func form(_ path: String, _ fields: [String]) throws -> (status: Int, body: String) {
+            try runner.curl(
+                jar + ["-H", "Origin: \(base)"] + fields.flatMap { ["--data-urlencode", $0] } + [base + path])
+        }
+        func value(_ page: String, of form: String) -> String {
+            let part = page.components(separatedBy: "action=\"\(form)\"").dropFirst().first ?? ""
+            let rest = part.components(separatedBy: "name=\"token\" value=\"").dropFirst().first ?? ""
+            return String(rest.prefix { $0 != "\"" })
+        }
+        #expect(try form("/sign-in", ["name=anna", "password=a long enough passphrase for anna"]).status == 303)
+        let mine = try runner.curl(jar + [base + "/devices"])
+        #expect(mine.status == 200 && !mine.body.contains(lamp) && mine.body.contains("Cell main"), "\(mine)")
+        let other = "https://localhost:\(northPort)"
+        #expect(try runner.curl(jar + [other + "/devices"]).body.contains("Cell main"))
+        let cells = try runner.curl(jar + [base + "/cells"]).body
+        #expect(cells.contains("localhost:\(northPort)"), "\(cells)")
+        let token1 = value(cells, of: "/cells")
+        #expect(try form("/cells", ["token=\(token1)", "name=south"]).status == 404)
+        #expect(try form("/cells", ["token=\(token1)", "name=north"]).status == 303)
+        let theirs = try runner.curl(jar + [base + "/devices/\(lamp)"])
+        #expect(
+            theirs.status == 200 && theirs.body.contains("by the door") && theirs.body.contains("Cell north"),
+            "\(theirs)")
+        let action = "/devices/\(lamp)/note"
+        #expect(try form(action, ["token=\(value(theirs.body, of: action))", "note=upstairs"]).status == 303)
+        #expect(try runner.curl(bearer + north + [device]).body.contains("upstairs"))
+        #expect(try form(action, ["token=nonsense", "note=x"]).status == 403)
+        // Its server is away.
+        runner.kill9("north")
+        let away = try runner.curl(jar + [base + "/devices"])
+        #expect(away.status == 502 && away.body.contains("do not answer"), "\(away)")
+        let back = try runner.curl(jar + [base + "/cells"]).body
+        #expect(try form("/cells", ["token=\(value(back, of: "/cells"))", "name=main"]).status == 303)
+        #expect(try runner.curl(jar + [base + "/devices"]).body.contains("Cell main"))
     }
 
     @Test func anObserverOfAnotherCellVouchesByWayOfItsOwnServer() throws {

@@ -103,6 +103,22 @@ struct CellsTests {
         }
     }
 
+    @Test func whoWorksACellSaysWhereItsPagesAre() throws {
+        let old = try #require(try book.take("main", as: "one", for: .milliseconds(1)))
+        try book.set(old, pagesPort: 8444)
+        // Who waits says how the broker is reached, and nothing of the pages.
+        try book.put("main", host: "a.example", port: 8883)
+        #expect(try book.cells().first?.pagesPort == 8444)
+        usleep(20_000)
+        let new = try #require(try book.take("main", as: "two", for: .seconds(60)))
+        try book.set(new, pagesPort: 9444)
+        // Who has lost it says nothing any more.
+        try book.set(old, pagesPort: 8444)
+        #expect(try book.cells().first?.pagesPort == 9444)
+        try book.set(new, pagesPort: nil)
+        #expect(try book.cells().first?.pagesPort == nil)
+    }
+
     @Test func whatIsSaidOfACellIsKept() throws {
         try book.put("north", host: "n.example", port: 1)
         try book.put("north", host: "n2.example", port: 2)
@@ -126,7 +142,8 @@ struct CellsTests {
 @Suite struct CellChoiceTests {
     private func cell(_ name: String, zone: String? = nil, isOpen: Bool = true) -> CellBook.Cell {
         .init(
-            name: name, host: "h", port: 1, zone: zone, isOpen: isOpen, holder: nil, epoch: 0, secondsLeft: nil)
+            name: name, host: "h", port: 1, pagesPort: nil, zone: zone, isOpen: isOpen, holder: nil, epoch: 0,
+            secondsLeft: nil)
     }
 
     @Test func theOneWithTheFewest() {

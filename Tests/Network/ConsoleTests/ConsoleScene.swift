@@ -57,7 +57,7 @@ final class ConsoleScene: @unchecked Sendable {
         console = try Console(
             server: server.server, signIn: console.signIn, identities: identities,
             settings: settings ?? console.settings,
-            phones: phones, logger: console.logger, now: network.wallClock)
+            phones: phones, cells: nil, logger: console.logger, now: network.wallClock)
         responder = console.router().buildResponder()
     }
 

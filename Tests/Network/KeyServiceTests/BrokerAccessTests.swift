@@ -134,6 +134,26 @@ final class Peer: Sendable {
         await rig.stop()
     }
 
+    @Test func whoIsToComeBackLaterDoesUnlessItIsTold() async throws {
+        let rig = try Rig()
+        try rig.startBroker()
+        let (patient, other) = (
+            try Peer(rig.credentials(DeviceID(0xA1)), as: "a1"), try Peer(rig.credentials(DeviceID(0xB2)), as: "b2")
+        )
+        for peer in [patient, other] { #expect(await peer.wait { $0.connections == 1 }) }
+        // At a moment within a year: within the test's time once in a million runs.
+        patient.link.returnWithin(.seconds(86_400 * 365))
+        try rig.restartBroker()
+        #expect(await other.wait(within: 60) { $0.connections == 2 })
+        try await Task.sleep(for: .seconds(1))
+        #expect(patient.connections == 1 && !patient.problem.isEmpty)
+        // It has something to ask now.
+        patient.link.returnWithin(.zero)
+        #expect(await patient.wait(within: 60) { $0.connections == 2 })
+        for peer in [patient, other] { await peer.stop() }
+        await rig.stop()
+    }
+
     @Test func whoHasNoCertificateIsNotLetIn() async throws {
         let rig = try Rig()
         try rig.startBroker()

@@ -120,9 +120,19 @@ final class Rig: @unchecked Sendable {
         try BrokerConfiguration(folder: folder, bind: "127.0.0.1", port: brokerPort, server: server).write(
             KeyServiceState(path: statePath))
         try Monitor.make(in: folder, authority: authority, host: "localhost", port: brokerPort)
+        try launchBroker()
+    }
+
+    private func launchBroker() throws {
         try runner.start("mosquitto", ["-c", folder + "/mosquitto.conf"], as: "broker")
         let deadline = Date(timeIntervalSinceNow: 10)
         while !ProgramRunner.accepts(port: brokerPort) && Date() < deadline { usleep(10_000) }
+    }
+
+    /// All connections are lost.
+    func restartBroker() throws {
+        runner.kill9("broker")
+        try launchBroker()
     }
 
     /// The broker's process.

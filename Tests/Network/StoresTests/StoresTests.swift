@@ -317,6 +317,15 @@ final class Stores: Sendable {
         (among.among, among.type, among.isJoined) = ([Self.a, Self.b], "Lamp", true)
         #expect(try again.peers(among, limit: 10).count == 1)
         #expect(try again.types().map(\.members) == [1])
+        #expect(try again.countMembers() == 1)
+        for (text, others) in [("p 1 returns=32 groups=x", ["3", "2", "320"]), ("p 1 returns=3", ["32", "0"])] {
+            try again.note(identification: text, of: Self.a)
+            for value in others { #expect(try again.members(whose: "returns", isNot: value) == [Self.a]) }
+        }
+        for (text, value) in [("p 1 returns=32 groups=x", "32"), ("p returns=3", "3"), ("preturns=32", "0")] {
+            try again.note(identification: text, of: Self.a)
+            #expect(try again.members(whose: "returns", isNot: value) == [])
+        }
         try again.leapAhead(now: Self.now)
         #expect(try again.hasLeaped() && again.peer(Self.a)?.lastSent.value == 119 + 1 << 32)
         try again.set("x", to: "1")

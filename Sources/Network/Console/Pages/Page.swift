@@ -83,6 +83,7 @@ extension Console {
         if let session {
             values["visitor"] = true
             values["name"] = session.name.text
+            if let cells, cells.cells().count > 1 { values["cell"] = cells.own }
             values["outToken"] = session.forms.token(for: "sign-out")
             values["nav"] = Place.allCases.filter { place in
                 place.role <= session.role && (place != .phone || phones != nil)

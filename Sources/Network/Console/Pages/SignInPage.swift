@@ -47,6 +47,10 @@ extension Console {
             audit("signed in", "from \(place)", by: name)
             var response = Response.found(next == "/" ? "/waiting" : next)
             response.headers[.setCookie] = cookie(text, maximumAge: nil)
+            // Whichever server is reached next, by way of a load balancer: it shows the same cell.
+            if let cells, request.cookie(CellDoor.cookie) == nil {
+                response.headers.append(.init(name: .setCookie, value: CellDoor.cookie(for: cells.own)))
+            }
             return response
         } catch {
             // Of names that nobody has there is no end.

@@ -20,7 +20,8 @@ struct Templates: Sendable {
         "layout": layout, "sign-in": signIn, "error": error, "waiting": waiting, "card": card, "compare": compare,
         "devices": devices, "device": device, "groups": groups, "group": group, "observers": observers,
         "observations": observations,
-        "policies": policies, "audit": audit, "audit-rows": auditRows, "operators": operators, "account": account,
+        "policies": policies, "cells": cells, "audit": audit, "audit-rows": auditRows, "operators": operators,
+        "account": account,
         "more": more, "joins": joins, "new-secret": newSecret, "invite": invite, "phone": phone,
         "releases": UpdateTemplates.releases, "rollouts": UpdateTemplates.rollouts, "rollout": UpdateTemplates.rollout,
     ]
@@ -51,6 +52,7 @@ struct Templates: Sendable {
         </nav>
         <form method="post" action="/sign-out" class="who">
         <input type="hidden" name="token" value="{{outToken}}">
+        {{#cell}}<a href="/cells">Cell {{cell}}</a>{{/cell}}
         <a href="/account">{{name}}</a>
         <button class="plain">Sign out</button>
         </form>
@@ -446,6 +448,19 @@ struct Templates: Sendable {
         {{/isMissing}}
         {{>joins}}
         {{>more}}
+
+        """
+
+    private static let cells = """
+        <h1>Cells</h1>
+        <p class="lead">Devices, policies, observers, releases and the log are each cell's own. Operators are the same in all.</p>
+        <table>
+        <thead><tr><th scope="col">Cell</th><th scope="col">Its pages</th><th scope="col"><span class="unseen">Choose</span></th></tr></thead>
+        <tbody>
+        {{#rows}}<tr><th scope="row">{{name}}</th><td>{{place}}</td><td>{{#here}}You look at this one.{{/here}}{{#other}}<form method="post" action="/cells" class="row"><input type="hidden" name="token" value="{{token}}"><input type="hidden" name="name" value="{{name}}"><button class="second">Look at it<span class="unseen">: {{name}}</span></button></form>{{/other}}</td></tr>
+        {{/rows}}
+        </tbody>
+        </table>
 
         """
 

@@ -79,6 +79,10 @@ public final class BrokerLink: Service, Sendable {
         var waiting: [(id: Int64, topic: String, payload: [UInt8])] = []
         var numbers: [Int32: Int64] = [:]
         var subscriptions: Set<String> = []
+        /// Within this time a connection that was lost is made anew, at a random moment.
+        var returnWithin = Duration.zero
+        /// That moment has not come yet.
+        var isAway = false
     }
     private let state = Mutex(State())
     /// Under a lock of its own: libmosquitto may log while it is called with `state` locked.
@@ -180,6 +184,18 @@ public final class BrokerLink: Service, Sendable {
         }
     }
 
+    /// From now on a connection that is lost is made anew at a random moment within this time: when a broker with ten thousand
+    /// devices is started again, those that come first need not wait for all the others' TLS handshakes. Zero: within half a second.
+    /// Who waits for that moment and is told zero comes at once.
+    public func returnWithin(_ time: Duration) {
+        let isDue = state.withLock { state -> Bool in
+            state.returnWithin = time
+            defer { if time == .zero { state.isAway = false } }
+            return state.isAway && time == .zero
+        }
+        if isDue { wakeUp.signal() }
+    }
+
     /// Whether the broker has accepted the present connection, so that what is published goes out at once.
     public var isConnected: Bool { state.withLock { $0.isConnected } }
 
@@ -276,7 +292,15 @@ public final class BrokerLink: Service, Sendable {
             }
             if wasConnected && ContinuousClock.now - start > .seconds(10) { pace.reset() }
             events.send(.disconnected(explanation(code, systemError)))
-            wakeUp.wait(atMost: .seconds(pace.next() * Double.random(in: 0.5...1)))
+            var pause = Duration.seconds(pace.next() * Double.random(in: 0.5...1))
+            if wasConnected {
+                state.withLock { state in
+                    pause = max(pause, state.returnWithin * Double.random(in: 0...1))
+                    state.isAway = state.returnWithin > .zero
+                }
+            }
+            wakeUp.wait(atMost: pause)
+            state.withLock { $0.isAway = false }
         }
         mosquitto_loop(pointer, 0, 1)
         state.withLock { $0.hasEnded = true }

@@ -14,6 +14,8 @@ public protocol MessageLink: Sendable {
     /// Adds many at once.
     func subscribe(_ filters: [String])
     func unsubscribe(_ filter: String)
+    /// From now on a connection that is lost is made anew at a random moment within this time, not at once.
+    func returnWithin(_ time: Duration)
 }
 
 extension BrokerLink: MessageLink {
@@ -24,4 +26,6 @@ extension BrokerLink: MessageLink {
 extension MessageLink {
     /// Adds many at once: each by itself, where the link knows no better.
     public func subscribe(_ filters: [String]) { for filter in filters { subscribe(filter) } }
+    /// Nothing: a link that is never lost.
+    public func returnWithin(_ time: Duration) {}
 }

@@ -104,6 +104,23 @@ extension ParticipantStore {
         try database.query("UPDATE peers SET told = ? WHERE id = ?", .text(identification), .unsigned(id.value))
     }
 
+    /// How many peers belong.
+    ///
+    /// - Throws: ``StorageError``.
+    public func countMembers() throws(StorageError) -> Int {
+        Int(try database.read("SELECT count(*) FROM peers WHERE joined = 1").first?.integer(0) ?? 0)
+    }
+
+    /// Those that belong, and in whose identification there is a word of this name with another value.
+    ///
+    /// - Throws: ``StorageError``.
+    public func members(whose word: String, isNot value: String) throws(StorageError) -> [DeviceID] {
+        try database.read(
+            "SELECT id FROM peers WHERE joined = 1 AND instr(told, ?) > 0 AND instr(told || ' ', ?) = 0",
+            [.text(" \(word)="), .text(" \(word)=\(value) ")]
+        ).compactMap { $0.unsigned(0).map(DeviceID.init) }
+    }
+
     /// Keeps what an operator notes about a peer; `nil` removes the note.
     ///
     /// - Throws: ``StorageError``.

@@ -60,4 +60,7 @@ public enum DataName {
     /// Server to an observer that handles several observations: what it was asked with this token need not be looked at any
     /// more. Its own name, so that other implementations pass it over.
     public static let observationOver = "OBSERVATION_OVER"
+    /// Server to a member whose identification has the word `returns`: over how many seconds those who lose their connection come
+    /// back, a decimal number.
+    public static let returnWithin = "RETURN_WITHIN"
 }

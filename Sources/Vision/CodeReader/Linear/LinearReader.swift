@@ -44,7 +44,7 @@ final class LinearReader {
         var tallies: [LinearBallot.Tally] = []
         var later: [LinearLocator.Region] = []
         func isKnown(_ region: LinearLocator.Region) -> Bool {
-            tallies.contains { ConvexArea(corners: $0.reading.corners).contains(region.centre) }
+            tallies.contains { !$0.isPartial && ConvexArea(corners: $0.reading.corners).contains(region.centre) }
         }
         for number in Self.levels {
             guard let copy = pyramid.level(number) else { break }
@@ -53,7 +53,8 @@ final class LinearReader {
                 guard !isKnown(region) else { continue }
                 let (found, hasBars) = glance(plane, region)
                 tallies += found
-                if found.isEmpty, hasBars { later.append(region) }
+                // What too few lines say more may say when they are less noisy.
+                if found.allSatisfy(\.isPartial), hasBars { later.append(region) }
             }
         }
         var budget: WorkBudget? = WorkBudget(Self.windows)

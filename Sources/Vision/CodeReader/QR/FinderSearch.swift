@@ -77,9 +77,16 @@ final class FinderSearch {
         func lower(_ x: SIMD4<Float>, _ y: SIMD4<Float>) -> SIMD4<Float> { x.replacing(with: y, where: y .< x) }
         func higher(_ x: SIMD4<Float>, _ y: SIMD4<Float>) -> SIMD4<Float> { x.replacing(with: y, where: y .> x) }
         let (low, high) = (lower(lower(a, b), lower(c, d)), higher(higher(a, b), higher(c, d)))
-        // The centre 1.7 to 4.4 of 7.
-        let isCentre = (centre * 70 .>= total * 17) .& (centre * 70 .<= total * 44) .& (total .>= 7)
-        return isCentre .& (low * 70 .>= total * 3) .& (high * 70 .<= total * 22) .& (high .<= centre)
+        // The centre 1.7 to 4.4 of 7. One step after the other: as one expression it is too much for some compilers.
+        typealias Mask = SIMDMask<SIMD4<Int32>>
+        let (middle, least, most): (SIMD4<Float>, SIMD4<Float>, SIMD4<Float>) = (centre * 70, low * 70, high * 70)
+        let isLarge: Mask = total .>= 7
+        let isWide: Mask = middle .>= total * 17
+        let isNarrow: Mask = middle .<= total * 44
+        let isThick: Mask = least .>= total * 3
+        let isThin: Mask = most .<= total * 22
+        let isBelow: Mask = high .<= centre
+        return isLarge .& isWide .& isNarrow .& isThick .& isThin .& isBelow
     }
 
     /// The places in a row where dark and light meet, the row's ends among them.
