@@ -47,9 +47,9 @@ public struct CommandSense: Sendable {
         return command
     }
 
-    /// The eyes do not look for a while: what was in view to the last may stay so.
+    /// The eyes do not look for a while: what is in view to the last may stay so.
     public mutating func pause(at now: Duration) {
-        seen = seen.filter { now - $0.value.last <= Self.away }
+        seen = seen.filter { now - $0.value.last <= Self.longestGap }
     }
 
     /// They look again: a card that has counted, and is still held up, does not count anew.

@@ -60,7 +60,9 @@ package struct RunningObserver {
             participant, server: server, rules: settings.rules, events: events, name: observer.name, signals: signals,
             ledger: ledger)
         self.desk = desk
-        let eyes = observer.eyes.map { Self.witness($0, observer.name, in: witnessSockets, desk, ledger != nil, logger) }
+        let eyes = observer.eyes.map {
+            Self.witness($0, observer.name, in: witnessSockets, desk, ledger != nil, logger)
+        }
         witnesses = eyes.map(\.process)
         reports = eyes.map(\.reports)
         await desk.use(witnesses)
@@ -131,7 +133,8 @@ package struct RunningObserver {
                 .program(Program.sibling("srup-witness"))
             }
         let process = WitnessProcess(
-            name: kind, origin: origin, arguments: eye.arguments + (saysCommands ? ["--commands"] : []), logger: logger, longestPause: eye.longestPause,
+            name: kind, origin: origin, arguments: eye.arguments + (saysCommands ? ["--commands"] : []), logger: logger,
+            longestPause: eye.longestPause,
             onEvent: reports.add)
         return (process, reports)
     }

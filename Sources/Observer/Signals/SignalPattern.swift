@@ -42,9 +42,11 @@ public struct SignalPattern: Sendable, Hashable {
         case .unplug: self.init([2000, 1000], [], "on for 2 s, off for 1 s")
         case .stepPassed: self.init([1000, 300, 1000, 700], [120, 120, 120, 120], "two long lights; two short beeps")
         case .stepFailed:
-            self.init(Array(repeatElement([100, 100], count: 12).joined()), [1200, 100], "twelve quick blinks; one long beep")
+            self.init(
+                Array(repeatElement([100, 100], count: 12).joined()), [1200, 100], "twelve quick blinks; one long beep")
         case .accepted: self.init([4500, 500], [], "on, with a gap every 5 s")
-        case .notAccepted: self.init([1200, 300, 200, 300, 200, 1800], [], "one long light and two short, again and again")
+        case .notAccepted:
+            self.init([1200, 300, 200, 300, 200, 1800], [], "one long light and two short, again and again")
         case .locate:
             self.init(
                 Array(repeatElement([80, 120, 80, 720], count: 30).joined()),

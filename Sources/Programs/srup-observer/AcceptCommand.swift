@@ -37,7 +37,7 @@ struct AcceptCommand: ParsableCommand {
             With --answers a file answers, a line a step: "lamp: skip no lamps here". Steps that it does not name stay open.
 
             Exit codes: 0 every step has passed, or there is nothing to check; 1 a step has failed; 2 steps are open or were \
-            skipped; 69 the report cannot be written; 78 configuration or answers are wrong.
+            skipped; 69 the report cannot be written; 78 configuration or answers are wrong. With --sheet 0 whatever came of it.
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
@@ -47,7 +47,10 @@ struct AcceptCommand: ParsableCommand {
     var folder: String?
     @Option(help: ArgumentHelp("Answers from this file, without asking.", valueName: "file"))
     var answers: String?
-    @Flag(help: "Cards that are held before the eyes drive it; ends at once where the configuration does not say acceptance.")
+    @Flag(
+        help:
+            "Cards that are held before the eyes drive it; ends at once where the configuration does not say acceptance."
+    )
     var sheet = false
     @Option(
         help: ArgumentHelp(

@@ -77,9 +77,11 @@ struct AcceptanceFolder {
             let place = path(settings)
             guard access(place + "/record.json", F_OK) != 0 else {
                 return Finding(
-                    finding, .warning, "\(place)/record.json cannot be read", remedy: "srup-observer accept begins anew")
+                    finding, .warning, "\(place)/record.json cannot be read", remedy: "srup-observer accept begins anew"
+                )
             }
-            return Finding(finding, .skipped, isOn ? "waits for the first card" : "was never checked (srup-observer accept)")
+            return Finding(
+                finding, .skipped, isOn ? "waits for the first card" : "was never checked (srup-observer accept)")
         }
         let steps = { (state: AcceptanceResult.State?) in
             AcceptanceStep.allCases.filter { record[$0]?.state == state }.map(\.rawValue).joined(separator: ", ")

@@ -106,7 +106,8 @@ struct Run: AsyncParsableCommand {
         for observer in running { observer.announce() }
         let heart = WatchdogService { for observer in observers { _ = await observer.report(since: started) } }
         try await Program.run(
-            [control, heart, signals.socket, signals.values] + (acceptance.map { [$0] } ?? []) + running.flatMap(\.services), logger: logger
+            [control, heart, signals.socket, signals.values] + (acceptance.map { [$0] } ?? [])
+                + running.flatMap(\.services), logger: logger
         ) { await reload(observers, logger) }
         for observer in running { observer.events.record("stopped") }
     }

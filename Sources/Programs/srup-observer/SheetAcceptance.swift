@@ -206,7 +206,9 @@ private final class KeeperLine: Sendable {
         state.withLock { state in
             state.request.looks = true
             guard let step else {
-                if state.verdictUntil == nil { (state.request.word, state.request.lines) = (nil, ["acceptance", "hold up begin"]) }
+                if state.verdictUntil == nil {
+                    (state.request.word, state.request.lines) = (nil, ["acceptance", "hold up begin"])
+                }
                 return
             }
             state.verdictUntil = nil

@@ -32,7 +32,8 @@ public enum SheetCommand: String, Sendable, Hashable, CaseIterable, Codable {
             bytes.append((0x61...0x7A).contains(byte) ? byte - 0x20 : byte)
         }
         func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
-        guard let first = bytes.firstIndex(where: { !isSpace($0) }), let last = bytes.lastIndex(where: { !isSpace($0) }),
+        guard let first = bytes.firstIndex(where: { !isSpace($0) }),
+            let last = bytes.lastIndex(where: { !isSpace($0) }),
             let found = Self.allCases.first(where: { $0.text.utf8.elementsEqual(bytes[first...last]) })
         else { return nil }
         self = found

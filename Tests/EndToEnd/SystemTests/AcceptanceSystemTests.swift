@@ -83,7 +83,8 @@ import Testing
             try runner.start(
                 "srup-observer",
                 [
-                    "accept", "--sheet", "--config", runner.path("observer.toml"), "--root", runner.path("root"), "--wait", "8", "--heat", "0.1", "--verdict", "60",
+                    "accept", "--sheet", "--config", runner.path("observer.toml"), "--root", runner.path("root"),
+                    "--wait", "8", "--heat", "0.1", "--verdict", "60",
                 ] + more, as: role)
         }
 
@@ -292,7 +293,9 @@ import Testing
             #expect(bench.report().isEmpty)
             try bench.hold(.begin, until: "card: begin", in: "sheet")
             try bench.show(Self.sheet)
-            try bench.wait(for: "sheet") { bench.report().contains("] The doctor finds nothing wrong") && lamp.has("step2") }
+            try bench.wait(for: "sheet") {
+                bench.report().contains("] The doctor finds nothing wrong") && lamp.has("step2")
+            }
             #expect(bench.report().contains("[passed ] The doctor"), "\(bench.report())")
             bench.runner.stop("scene")
 
@@ -308,10 +311,12 @@ import Testing
             #expect(bench.report().contains("[FAILED ] The test sheet is read three times by lamplight"))
             try bench.hold(.skip, until: "card: skip", in: "sheet")
             // A tap, and a wrong code, are left out and confirmed.
-            try bench.hold(.skip, until: "step 4, A tap at the mark is read: skipped, skipped by the sheet", in: "sheet")
+            try bench.hold(
+                .skip, until: "step 4, A tap at the mark is read: skipped, skipped by the sheet", in: "sheet")
             // The wait for INVALID is ended by a card.
             try bench.hold(.check, until: "step 5, A wrong code gives INVALID", in: "sheet")
-            try bench.hold(.seen, until: "step 5, A wrong code gives INVALID: passed, seen: confirmed by the sheet", in: "sheet")
+            try bench.hold(
+                .seen, until: "step 5, A wrong code gives INVALID: passed, seen: confirmed by the sheet", in: "sheet")
             // Heat, shortened, and power by itself.
             try bench.hold(.check, until: "step 6, It stays cool", in: "sheet")
             try bench.loopback.startScene(on: bench.camera, picture: nil)
@@ -328,18 +333,23 @@ import Testing
             try bench.wait(for: "after") { bench.log("after").contains("NOT ACCEPTED: a step has failed") }
             let report = bench.report()
             for line in [
-                "[passed ] The doctor finds nothing wrong", "[skipped] A tap at the mark is read", "skipped by the sheet",
+                "[passed ] The doctor finds nothing wrong", "[skipped] A tap at the mark is read",
+                "skipped by the sheet",
                 "[passed ] It comes back after a power cut", "SHORTENED", "seen: confirmed by the sheet",
             ] { #expect(report.contains(line), "\(line)\n\(report)") }
             // What failed or was left out comes again; the tag is tapped, which is all that is said of it.
             try bench.hold(.begin, until: "card: begin", in: "after")
             try bench.hold(.check, until: "step 3, The test sheet is read three times by lamplight", in: "after")
             try bench.show(Self.sheet)
-            try bench.wait(for: "after") { bench.report().contains("[passed ] The test sheet is read three times by lamplight") }
+            try bench.wait(for: "after") {
+                bench.report().contains("[passed ] The test sheet is read three times by lamplight")
+            }
             bench.runner.stop("scene")
             try bench.hold(.check, until: "step 4, A tap at the mark is read", in: "after")
             try bench.tap(Self.tapped)
-            try bench.wait(for: "after") { bench.log("after").contains("ACCEPTED: every step has passed (of 8, 1 by somebody's word, 1 shortened)") }
+            try bench.wait(for: "after") {
+                bench.log("after").contains("ACCEPTED: every step has passed (of 8, 1 by somebody's word, 1 shortened)")
+            }
             // No verdict was given for anything that was held up or tapped.
             #expect(bench.status().contains("VALID 0, INVALID 0, FAILED 0"), "\(bench.status())")
             #expect(bench.status().contains("acceptance  ACCEPTED: every step has passed"))

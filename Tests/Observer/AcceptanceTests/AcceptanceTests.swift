@@ -313,7 +313,10 @@ import Testing
             return bench.log(role)
         }
         func doctor() throws -> String {
-            String(try says(["doctor", "--offline", "--root", bench.runner.path("root")]).split(separator: "\n").first { $0.contains("acceptance") } ?? "")
+            String(
+                try says(["doctor", "--offline", "--root", bench.runner.path("root")]).split(separator: "\n").first {
+                    $0.contains("acceptance")
+                } ?? "")
         }
         try bench.show(try #require(TestValue(edge: 30)).bytes)
         #expect(try doctor().contains("was never checked"))
@@ -325,7 +328,9 @@ import Testing
         #expect(try doctor().contains("NOT ACCEPTED") && doctor().contains("wrong-code"))
         let all = AcceptanceStep.allCases.map { "\($0.rawValue): seen it\n" }.joined()
         #expect(try bench.accept(all, folder + ["--anew"]).code == 0)
-        #expect(try doctor().hasPrefix("ok") && doctor().contains("ACCEPTED: every step has passed (of 8, 8 by somebody's word)"))
+        #expect(
+            try doctor().hasPrefix("ok")
+                && doctor().contains("ACCEPTED: every step has passed (of 8, 8 by somebody's word)"))
         #expect(try says(["status", "--json"]).contains("\"acceptance\":\"ACCEPTED"))
         // The doctor's step of another check is not concerned with it.
         try bench.runner.write("{", to: "state/acceptance/record.json")
@@ -333,7 +338,9 @@ import Testing
         let text = try String(contentsOfFile: bench.runner.path("observer.toml"), encoding: .utf8)
         try bench.runner.write(text + "[appliance]\nacceptance = true\n", to: "observer.toml")
         _ = try bench.accept(all, folder + ["--anew"])
-        #expect(try says(["doctor", "--offline", "--root", bench.runner.path("root")]).contains("take acceptance = true out"))
+        #expect(
+            try says(["doctor", "--offline", "--root", bench.runner.path("root")]).contains(
+                "take acceptance = true out"))
         #expect(try bench.accept("", ["--sheet"]).code == 64, "cards or a file")
     }
 }

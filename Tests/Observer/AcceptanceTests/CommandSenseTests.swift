@@ -52,7 +52,7 @@ import Testing
         var sense = CommandSense()
         #expect(counted(&sense, from: 0, to: 5, [.check]) == [.check])
         // A step looks by itself for half a minute.
-        sense.pause(at: .seconds(6))
+        sense.pause(at: .seconds(5))
         sense.resume(at: .seconds(35))
         #expect(counted(&sense, from: 36.5, to: 60, [.check]).isEmpty)
         #expect(counted(&sense, from: 62, to: 70, [.check]) == [.check])

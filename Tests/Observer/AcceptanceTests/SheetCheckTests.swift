@@ -37,7 +37,9 @@ import Testing
         var bench = Bench()
         _ = bench.hold(.begin)
         bench.end(.doctor, .passed)
-        for (step, next) in zip([AcceptanceStep.day, .lamp, .tap, .wrongCode], [AcceptanceStep.lamp, .tap, .wrongCode, .heat]) {
+        for (step, next) in zip(
+            [AcceptanceStep.day, .lamp, .tap, .wrongCode], [AcceptanceStep.lamp, .tap, .wrongCode, .heat])
+        {
             #expect(bench.sheet.step == step && bench.sheet.due() == nil)
             #expect(bench.hold(.begin) == nil && bench.hold(.check) == .check(step))
             bench.end(step, step == .tap ? .none : .passed)

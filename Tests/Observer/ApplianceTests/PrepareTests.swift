@@ -414,14 +414,18 @@ import Testing
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             try card.runner.write("doctor: skip <b>nobody</b> here\n", to: "answers")
             try card.runner.write("state = \"\(card.runner.path("own"))\"\n", to: "own.toml")
-            let arguments = ["accept", "--config", card.runner.path("own.toml"), "--answers", card.runner.path("answers")]
+            let arguments = [
+                "accept", "--config", card.runner.path("own.toml"), "--answers", card.runner.path("answers"),
+            ]
             #expect(try card.runner.run("srup-observer", arguments + ["--folder", folder], as: "accept") == 2)
             // Whatever else lies beside the record is not what is taken.
             try card.runner.write("<script>", to: "state/srup-observer/acceptance/report.html")
             #expect(try card.prepare(["--report"]) == 0)
             let text = try #require(card.text("boot/srup-observer-acceptance.txt"))
             #expect(text.contains("ACCEPTANCE OF AN OBSERVER") && text.contains("NOT COMPLETE"))
-            #expect(FileManager.default.contents(atPath: card.runner.path("boot/srup-observer-acceptance.txt"))?.prefix(3) == Data([0xEF, 0xBB, 0xBF]))
+            #expect(
+                FileManager.default.contents(atPath: card.runner.path("boot/srup-observer-acceptance.txt"))?.prefix(3)
+                    == Data([0xEF, 0xBB, 0xBF]))
             let page = try #require(card.text("boot/srup-observer-acceptance.html"))
             #expect(page.contains("&lt;b&gt;nobody") && !page.contains("<script>") && !page.contains("<b>nobody"))
             // At a start, too, whatever becomes of the configuration; and what is there is not written again.

@@ -9,6 +9,8 @@ import WitnessLink
         #expect(line.description == "command \(command.rawValue) qr" && WitnessLine(line.description) == line)
     }
 
-    @Test(arguments: ["command", "command begin", "command BEGIN qr", "command start qr", "command  qr", "commanded begin qr"])
+    @Test(arguments: [
+        "command", "command begin", "command BEGIN qr", "command start qr", "command  qr", "commanded begin qr",
+    ])
     func anythingElseIsNone(_ line: String) { #expect(WitnessLine(line) == nil) }
 }

@@ -9,7 +9,9 @@ import Testing
         #expect(SheetCommand(text: command.text.lowercased().utf8) == command)
         #expect(SheetCommand(text: " \t\(command.text)\r\n".utf8) == command)
         // What a code of 32 hexadecimal digits is taken for, this is not, in any case and with white space.
-        #expect(ObservedValue(text: text) == nil && ObservedValue(text: Array("\(command.text.lowercased())\n".utf8)) == nil)
+        #expect(
+            ObservedValue(text: text) == nil && ObservedValue(text: Array("\(command.text.lowercased())\n".utf8)) == nil
+        )
         #expect(text.count != 32 && text.count != 36 && Hex.decode(text) == nil)
         // The smallest QR code, in capitals and digits alone.
         #expect(text.count <= 20 && text.allSatisfy { (0x41...0x5A).contains($0) })

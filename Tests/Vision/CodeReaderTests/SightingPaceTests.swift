@@ -74,11 +74,14 @@ import Testing
         let card = Reading(value: text, symbology: .qr, corners: [])
         // Printed on a parcel, or as an application's data, it is nobody's word.
         let others = [
-            Reading(value: text, symbology: .code128, corners: []), Reading(value: text, symbology: .dataMatrix, corners: []),
+            Reading(value: text, symbology: .code128, corners: []),
+            Reading(value: text, symbology: .dataMatrix, corners: []),
             Reading(value: text, symbology: .qr, corners: [], isGS1: true), reading(1),
         ]
         #expect(pace.commands(others, at: start).isEmpty)
-        let said = (0..<300).filter { !pace.commands(others + [card, card], at: start + .seconds(1) * $0 / 30).isEmpty }
+        let said = (0..<300).filter {
+            !pace.commands(others + [card, card], at: start + .seconds(1) * $0 / 30).isEmpty
+        }
         #expect(said.first == 0 && (35...40).contains(said.count))
         // And it is no value, whoever asks.
         #expect(pace.sightings([card], size: (640, 480), at: start + .seconds(20)).isEmpty)

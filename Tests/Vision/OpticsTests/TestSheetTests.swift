@@ -77,7 +77,8 @@ import Testing
             #expect(Set(readings.compactMap(\.command)) == Set(SheetCommand.allCases) && readings.count == 6)
             #expect(readings.compactMap(\.candidate) == [OtherValue.bytes])
             for reading in readings {
-                let edge = Double(hypot(reading.corners[1].x - reading.corners[0].x, reading.corners[1].y - reading.corners[0].y))
+                let edge = Double(
+                    hypot(reading.corners[1].x - reading.corners[0].x, reading.corners[1].y - reading.corners[0].y))
                 #expect(abs(edge / scale - 42) < 1.5)
             }
             // The last line of text is on the paper.
