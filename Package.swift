@@ -219,7 +219,7 @@ let package = Package(
         room("Observation", in: "Observer", ["ObservedValue"]),
         room("WitnessLink", in: "Observer", ["ObservedValue", "CLinux", "Linux", "Limits", log, lifecycle]),
         room("Signals", in: "Observer", ["CGPIO"]),
-        room("Acceptance", in: "Observer", ["Linux"]),
+        room("Acceptance", in: "Observer", ["Linux", "ObservedValue"]),
         room("Doctor", in: "Observer", ["Linux", "CLinux", "Program"]),
         // Root's side of the observer's own update.
         room("PackageInstall", in: "Observer", ["Linux", "Releases", "Storage"]),
@@ -227,7 +227,8 @@ let package = Package(
         room(
             "Keeper", in: "Observer",
             [
-                "Addresses", "SRUP", "Participant", "Updates", "Observation", "WitnessLink", "Limits", "Settings",
+                "Addresses", "ObservedValue", "SRUP", "Participant", "Updates", "Observation", "WitnessLink", "Limits",
+                "Settings",
                 "Program",
                 "Linux",
                 "Signals", "Storage",

@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 
 #if canImport(FoundationEssentials)
@@ -28,6 +29,8 @@ public struct AcceptanceRecord: Codable, Sendable, Hashable {
     public var cutAwaited: String?
     /// Undervoltage that was seen while heat was measured, and when; a monitor that looks two seconds back does not remember it.
     public var undervoltage: String?
+    /// Cards that are held up drive it, and it has not come to its end: it goes on by itself after a start.
+    private var sheet: Bool?
     /// How often a step was begun anew, by its name.
     private var repeats: [String: Int]?
     /// Pictures of where the camera looks, JPEG in Base64, with codes made unreadable; by the step's name and, of several cameras,
@@ -36,6 +39,12 @@ public struct AcceptanceRecord: Codable, Sendable, Hashable {
 
     /// Nothing has been checked.
     public init() {}
+
+    /// Whether it is driven by cards that are held up, and has not come to its end.
+    public var isUnderWay: Bool {
+        get { sheet == true }
+        set { sheet = newValue ? true : nil }
+    }
 
     /// How a step has ended; `nil` while it is open.
     public subscript(step: AcceptanceStep) -> AcceptanceResult? {
@@ -74,6 +83,43 @@ public struct AcceptanceRecord: Codable, Sendable, Hashable {
         let data = try Data(contentsOf: URL(filePath: path))
         guard data.count <= Self.maximumSize else { throw CocoaError(.fileReadTooLarge) }
         self = try JSONDecoder().decode(Self.self, from: data)
+    }
+
+    /// The same of a file that somebody else has written: no symbolic link on its last step is followed, nothing but a file is read, and
+    /// nothing is waited for.
+    ///
+    /// - Parameters:
+    ///   - folder: may be no link, either.
+    /// - Returns: `nil` when there is none.
+    /// - Throws: an error of reading or decoding.
+    public init?(ofOther folder: String, name: String) throws {
+        let directory = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard directory >= 0 else {
+            if errno == ENOENT { return nil }
+            throw CocoaError(.fileReadNoPermission)
+        }
+        defer { close(directory) }
+        let descriptor = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw CocoaError(.fileReadNoPermission)
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw CocoaError(.fileReadUnknown)
+        }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw CocoaError(.fileReadUnknown) }
+            guard count > 0 else { break }
+            bytes += chunk.prefix(count)
+            guard bytes.count <= Self.maximumSize else { throw CocoaError(.fileReadTooLarge) }
+        }
+        self = try JSONDecoder().decode(Self.self, from: Data(bytes))
     }
 
     /// As ``init(contentsOf:)`` reads it.

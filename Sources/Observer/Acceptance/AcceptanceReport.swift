@@ -7,7 +7,8 @@ public struct AcceptanceReport: Sendable {
     /// The report of a check.
     public init(_ record: AcceptanceRecord) { self.record = record }
 
-    private var verdict: String {
+    /// One line: accepted or not, and what that leaves out.
+    public var verdict: String {
         switch record.exitCode {
         case 0: "ACCEPTED: every step has passed" + reserve
         case 1: "NOT ACCEPTED: a step has failed"

@@ -23,6 +23,23 @@ public enum AcceptanceStep: String, Codable, Sendable, CaseIterable {
         }
     }
 
+    /// The same in a word or two, for a small display.
+    public var shortTitle: String {
+        switch self {
+        case .doctor: "doctor"
+        case .day: "sheet by day"
+        case .lamp: "sheet by lamp"
+        case .tap: "tap the mark"
+        case .wrongCode: "wrong code"
+        case .heat: "heat, box closed"
+        case .power: "power"
+        case .powerCut: "pull the plug"
+        }
+    }
+
+    /// From 1.
+    public var number: Int { (Self.allCases.firstIndex(of: self) ?? 0) + 1 }
+
     /// What somebody has to do before it is checked.
     public var request: String {
         switch self {

@@ -4,13 +4,20 @@ import Signals
 /// is read. Pure: the time is passed in.
 struct LampAim: Hashable {
     /// When it ends.
-    let end: Duration
+    private(set) var end: Duration
     private var lastRead: Duration?
 
     /// A value that is in view is said a few times a second: so long after the last word it is gone.
     static let memory = Duration.milliseconds(1500)
 
     init(until end: Duration) { self.end = end }
+
+    /// The same with another end.
+    func until(_ end: Duration) -> Self {
+        var copy = self
+        copy.end = end
+        return copy
+    }
 
     /// A code with a value, or a tap, was read.
     mutating func read(at now: Duration) { lastRead = now }

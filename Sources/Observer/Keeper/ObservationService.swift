@@ -3,7 +3,9 @@ import Limits
 import Logging
 import Observation
 import Participant
+import ObservedValue
 import SRUP
+import Signals
 import WitnessLink
 
 /// What an observation needs of a witness: a process of its own in the programs (``WitnessProcess``).
@@ -23,7 +25,7 @@ package actor ObservationService {
     private let events: EventLog
     private let name: String
     private let signals: SignalBoard?
-    private let time: Timekeeper
+    private let timekeeper: Timekeeper
     /// What witnesses and the server cause.
     private let causedLog: BoundedLog
     private var watches: Watches<Token>
@@ -32,6 +34,10 @@ package actor ObservationService {
     private var witnesses: [any ObservingWitness] = []
     private var timer: Task<Void, Never>?
     private var aim: LampAim?
+    /// The acceptance check's wish, until it is asked again or its time is up.
+    private var acceptance: (looks: Bool, word: SignalWord?, until: Duration)?
+    private var acceptanceAim: LampAim?
+    private let ledger: AcceptanceLink.Ledger?
     private var told: (@Sendable (DeviceID?, Verdict) -> Void)?
     package private(set) var verdicts: [String: Int] = [:]
     package private(set) var eyes: [String: String] = [:]
@@ -45,9 +51,10 @@ package actor ObservationService {
     /// - Parameter name: of the logical observer.
     package init(
         _ participant: Participant, server: DeviceID, rules: WatchRules, events: EventLog, name: String = "",
-        signals: SignalBoard? = nil, time: Timekeeper = .monotonic
+        signals: SignalBoard? = nil, ledger: AcceptanceLink.Ledger? = nil, time: Timekeeper = .monotonic
     ) {
-        self.time = time
+        self.ledger = ledger
+        timekeeper = time
         self.name = name
         self.signals = signals
         self.participant = participant
@@ -60,7 +67,9 @@ package actor ObservationService {
     /// Judges by other rules from now on; a watch that is open keeps its deadline.
     package func use(_ rules: WatchRules) { watches.rules = rules }
 
-    private var now: Duration { time.now() }
+    private var now: Duration { timekeeper.now() }
+    /// By the clock that it was made with.
+    package var time: Duration { now }
     private var logger: Logger { participant.logger }
 
     package func use(_ witnesses: [any ObservingWitness]) {
@@ -87,11 +96,34 @@ package actor ObservationService {
         schedule()
     }
 
+    /// What the acceptance check wants, for the next ``AcceptanceLink/patience``; without effect where it is not configured.
+    ///
+    /// - Parameters:
+    ///   - looks: the eyes look; otherwise they let go of their devices, unless there is a watch.
+    ///   - word: on the lamp; `nil`: whether anything is read.
+    package func accept(looks: Bool, word: SignalWord?) {
+        guard ledger != nil else { return }
+        let until = now + AcceptanceLink.patience
+        acceptance = (looks, word, until)
+        if looks, word == nil {
+            acceptanceAim = (acceptanceAim ?? LampAim(until: until)).until(until)
+        } else {
+            acceptanceAim = nil
+        }
+        if looks { for witness in witnesses { witness.wake() } } else { restIfIdle() }
+        showAim()
+        schedule()
+    }
+
     private func showAim() {
-        let word = aim?.word(at: now)
-        signals?.aim(name, word)
-        guard aim != nil, word == nil else { return }
-        aim = nil
+        let aimed = aim?.word(at: now)
+        if aimed == nil { aim = nil }
+        if let acceptance, now >= acceptance.until {
+            (self.acceptance, acceptanceAim) = (nil, nil)
+            signals?.text([])
+            if aim != nil { for witness in witnesses { witness.wake() } }
+        }
+        signals?.aim(name, acceptance?.word ?? acceptanceAim?.word(at: now) ?? (acceptance == nil ? aimed : nil))
         restIfIdle()
     }
 
@@ -193,22 +225,32 @@ package actor ObservationService {
         case .unread(let place): watches.sawUnread(place, at: now)
         case .tapped(let value, let how):
             saw(Sighting(value: value, manner: .presented, witness: witness, place: how))
+        case .commanded(let command, _):
+            // Never a watch's business; and where the check is not configured, nobody's.
+            guard let ledger else { return }
+            ledger.saw(command, isTapped: witness == "nfc", at: now)
+            noteReadable()
         }
     }
 
+    /// Something in view is read: the lamp says so to whoever aims.
+    private func noteReadable() {
+        guard aim != nil || acceptanceAim != nil else { return }
+        aim?.read(at: now)
+        acceptanceAim?.read(at: now)
+        showAim()
+        schedule()
+    }
+
     private func saw(_ sighting: Sighting) {
-        if aim != nil {
-            aim?.read(at: now)
-            showAim()
-            schedule()
-        }
+        noteReadable()
         finish(watches.saw(sighting, at: now))
         srup_wipe_stack()
     }
 
     /// Does what is due.
     package func tick() {
-        if aim != nil { showAim() }
+        if aim != nil || acceptance != nil { showAim() }
         finish(watches.tick(at: now))
         schedule()
     }
@@ -216,9 +258,11 @@ package actor ObservationService {
     private func schedule() {
         timer?.cancel()
         let now = now
-        let deadlines = [watches.nextDeadline, aim?.nextChange(after: now)].compactMap { $0 }
+        let deadlines = [
+            watches.nextDeadline, aim?.nextChange(after: now), acceptanceAim?.nextChange(after: now), acceptance?.until,
+        ].compactMap { $0 }
         guard let deadline = deadlines.min() else { return }
-        timer = time.wake(at: deadline) { [weak self] in await self?.tick() }
+        timer = timekeeper.wake(at: deadline) { [weak self] in await self?.tick() }
     }
 
     private func finish(_ ended: [Watches<Token>.Ended]) {
@@ -231,9 +275,9 @@ package actor ObservationService {
     }
 
     private func restIfIdle() {
-        guard watches.isEmpty, aim == nil else { return }
+        guard watches.isEmpty, !(acceptance?.looks ?? (aim != nil)) else { return }
         for witness in witnesses { witness.rest() }
-        timer?.cancel()
+        if aim == nil, acceptance == nil { timer?.cancel() }
     }
 
     private func answer(_ token: Token, device: DeviceID?, _ verdict: Verdict, elapsed: Duration, to peer: DeviceID) {

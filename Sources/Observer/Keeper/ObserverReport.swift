@@ -29,6 +29,8 @@ package struct ObserverReport: Codable, Sendable {
     package var rejected: [String: UInt64] = [:]
     package var uptimeSeconds = 0
     package var lastObservations: [String] = []
+    /// What came of the check after mounting, and when; absent where there was none. The command says it, not the observer.
+    package var acceptance: String?
 
     package init() {}
 

@@ -16,7 +16,7 @@ package struct RunningObserver {
     private let identity: Identity
     private let server: DeviceID
     private let member: Member
-    private let desk: ObservationService
+    package let desk: ObservationService
     private let witnesses: [WitnessProcess]
     private let reports: [WitnessReports]
     private let orders: ObserverOrders
@@ -31,7 +31,7 @@ package struct RunningObserver {
     /// - Throws: ``ParticipantError``, ``BrokerLinkError``, ``FolderLockError``.
     package init(
         _ observer: ObserverSettings.LogicalObserver, _ settings: ObserverSettings, events: EventLog, _ path: String,
-        witnessSockets: String?, signals: SignalBoard, _ logger: Logger
+        witnessSockets: String?, signals: SignalBoard, ledger: AcceptanceLink.Ledger?, _ logger: Logger
     ) async throws {
         name = observer.name
         folder = observer.stateFolder
@@ -57,9 +57,12 @@ package struct RunningObserver {
             throw ParticipantError.identity("the key service does not know the C2 server \(server)")
         }
         let desk = ObservationService(
-            participant, server: server, rules: settings.rules, events: events, name: observer.name, signals: signals)
+            participant, server: server, rules: settings.rules, events: events, name: observer.name, signals: signals,
+            ledger: ledger)
         self.desk = desk
-        let eyes = observer.eyes.map { Self.witness($0, observer.name, in: witnessSockets, desk, logger) }
+        let eyes = observer.eyes.map {
+            Self.witness($0, observer.name, in: witnessSockets, desk, ledger != nil, logger)
+        }
         witnesses = eyes.map(\.process)
         reports = eyes.map(\.reports)
         await desk.use(witnesses)
@@ -118,7 +121,7 @@ package struct RunningObserver {
 
     private static func witness(
         _ eye: ObserverSettings.Eye, _ observer: String, in sockets: String?, _ desk: ObservationService,
-        _ logger: Logger
+        _ saysCommands: Bool, _ logger: Logger
     ) -> (process: WitnessProcess, reports: WitnessReports) {
         let kind = eye.kind
         let reports = WitnessReports { await desk.heard($0, from: kind) }
@@ -130,7 +133,8 @@ package struct RunningObserver {
                 .program(Program.sibling("srup-witness"))
             }
         let process = WitnessProcess(
-            name: kind, origin: origin, arguments: eye.arguments, logger: logger, longestPause: eye.longestPause,
+            name: kind, origin: origin, arguments: eye.arguments + (saysCommands ? ["--commands"] : []), logger: logger,
+            longestPause: eye.longestPause,
             onEvent: reports.add)
         return (process, reports)
     }

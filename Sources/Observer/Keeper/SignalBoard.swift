@@ -11,7 +11,8 @@ package final class SignalBoard: Sendable {
         var isConnected = false
         var watches = 0
         var blindEyes: Set<String> = []
-        /// While somebody points the eyes: ``SignalWord/aiming`` or ``SignalWord/readable``.
+        /// While somebody points the eyes: ``SignalWord/aiming`` or ``SignalWord/readable``; while a mounted box is checked,
+        /// where the check is.
         var aim: SignalWord?
         /// What the operator compares before this observer is let in, 32 hexadecimal digits.
         var value: String?
@@ -26,6 +27,7 @@ package final class SignalBoard: Sendable {
     /// Says which value people compare now: for a display, and nobody else.
     package let values: SignalSocket
     private let parts = Mutex<[String: Part]>([:])
+    private let lines = Mutex<[String]>([])
 
     /// - Parameters:
     ///   - path: of the socket with the words.
@@ -48,7 +50,10 @@ package final class SignalBoard: Sendable {
             var word: SignalWord = words.contains(.fault) ? .fault : words.contains(.looking) ? .looking : .waiting
             // Who points a camera has asked for it; the network may come later.
             let aims = parts.values.compactMap(\.aim)
-            if !aims.isEmpty, word != .looking { word = aims.contains(.readable) ? .readable : .aiming }
+            if !aims.isEmpty, word != .looking {
+                let steps = aims.first { $0 != .aiming && $0 != .readable }
+                word = steps ?? (aims.contains(.readable) ? .readable : .aiming)
+            }
             socket.publish(word.rawValue)
         }
     }
@@ -89,10 +94,28 @@ package final class SignalBoard: Sendable {
     func value(_ name: String, _ hex: UnsafeRawBufferPointer?) {
         parts.withLock { parts in
             parts[name, default: Part()].value = hex.map { String(decoding: $0, as: UTF8.self) }
-            let first = parts.sorted { $0.key < $1.key }.first { $0.value.value != nil }
-            let shown = first.flatMap { ShownValue(hex: $0.value.value, name: $0.key) } ?? .nothing
-            values.publish(shown.word)
+            publishValue(parts)
         }
+    }
+
+    /// What the acceptance check says to whoever has a display; a value that an operator has to compare goes before it.
+    func text(_ lines: [String]) {
+        parts.withLock { parts in
+            self.lines.withLock { $0 = lines }
+            publishValue(parts)
+        }
+    }
+
+    private func publishValue(_ parts: [String: Part]) {
+        let first = parts.sorted { $0.key < $1.key }.first { $0.value.value != nil }
+        let text = lines.withLock { ShownValue(lines: $0) }
+        values.publish((first.flatMap { ShownValue(hex: $0.value.value, name: $0.key) } ?? text).word)
+    }
+
+    /// A step of the acceptance check is over.
+    func step(_ word: SignalWord) {
+        guard word == .stepPassed || word == .stepFailed else { return }
+        parts.withLock { _ in socket.publish(word.rawValue, passing: true) }
     }
 
     /// Somebody looks for this box.

@@ -33,6 +33,20 @@ public struct SignalPattern: Sendable, Hashable {
                 "SOS, again and again")
         case .aiming: self.init([500, 500], [], "slow even blinking")
         case .readable: self.init([950, 50], [], "on, with a blink each second")
+        case .step1, .step2, .step3, .step4, .step5, .step6, .step7, .step8:
+            let count = (SignalWord.steps.firstIndex(of: word) ?? 0) + 1
+            self.init(
+                [1500, 800] + repeatElement([250, 350], count: count - 1).joined() + [250, 1200], [],
+                "a long light, then \(count) short blink\(count == 1 ? "" : "s"), again and again")
+        case .checking: self.init([90, 110, 90, 110, 90, 910], [], "three quick flashes every 1.4 s")
+        case .unplug: self.init([2000, 1000], [], "on for 2 s, off for 1 s")
+        case .stepPassed: self.init([1000, 300, 1000, 700], [120, 120, 120, 120], "two long lights; two short beeps")
+        case .stepFailed:
+            self.init(
+                Array(repeatElement([100, 100], count: 12).joined()), [1200, 100], "twelve quick blinks; one long beep")
+        case .accepted: self.init([4500, 500], [], "on, with a gap every 5 s")
+        case .notAccepted:
+            self.init([1200, 300, 200, 300, 200, 1800], [], "one long light and two short, again and again")
         case .locate:
             self.init(
                 Array(repeatElement([80, 120, 80, 720], count: 30).joined()),

@@ -9,14 +9,31 @@ public enum SignalWord: String, Sendable, CaseIterable {
     case aiming
     /// Likewise, and a code or a tap is read.
     case readable
+    /// The acceptance check asks for a step, the first to the eighth.
+    case step1, step2, step3, step4, step5, step6, step7, step8
+    /// It checks, which takes its time.
+    case checking
+    /// It waits for the plug to be pulled.
+    case unplug
+    /// A step has passed.
+    case stepPassed = "step-passed"
+    /// A step has failed.
+    case stepFailed = "step-failed"
+    /// It is over: all has passed.
+    case accepted
+    /// It is over: something has failed, was left out or is open.
+    case notAccepted = "not-accepted"
     /// Somebody looks for this observer among others.
     case locate
+
+    /// The steps of the acceptance check, in their order.
+    public static let steps: [SignalWord] = [.step1, .step2, .step3, .step4, .step5, .step6, .step7, .step8]
 
     /// Whether it is one of the three verdicts.
     public var isVerdict: Bool { self == .valid || self == .invalid || self == .failed }
 
-    /// A verdict, and being looked for, are events: they are shown once, and then what goes on.
-    public var isEvent: Bool { isVerdict || self == .locate }
+    /// A verdict, a step's end, and being looked for, are events: they are shown once, and then what goes on.
+    public var isEvent: Bool { isVerdict || [.locate, .stepPassed, .stepFailed].contains(self) }
 
     /// For people.
     public var meaning: String {
@@ -30,6 +47,14 @@ public enum SignalWord: String, Sendable, CaseIterable {
         case .fault: "fault: no broker, not joined, or no camera or reader (srup-observer doctor)"
         case .aiming: "looking so that the camera can be pointed; no code is read ([appliance] aim_minutes)"
         case .readable: "likewise, and a code is read: the camera points well"
+        case .step1, .step2, .step3, .step4, .step5, .step6, .step7, .step8:
+            "the acceptance check waits at step \((Self.steps.firstIndex(of: self) ?? 0) + 1) of 8"
+        case .checking: "the acceptance check looks, listens or measures"
+        case .unplug: "the acceptance check waits for the plug to be pulled"
+        case .stepPassed: "the step has passed"
+        case .stepFailed: "the step has failed"
+        case .accepted: "the acceptance check is over: all has passed"
+        case .notAccepted: "the acceptance check is over: not accepted, or not complete"
         case .locate: "here: somebody asks for this observer at the C2 server"
         }
     }

@@ -14,6 +14,9 @@ public enum WitnessEvent: Sendable, Hashable {
     case unread(String)
     /// A value was presented on purpose, peer to peer.
     case tapped([UInt8], how: String)
+    /// A word of the acceptance check is in view or was tapped; only of a witness that was told to look for them. Said like
+    /// ``seen(_:how:)``, with the symbology or the kind of tag.
+    case commanded(SheetCommand, how: String)
 }
 
 /// What keeper and witness say to each other over their Unix socket: one line of text each, at most 512 bytes.
@@ -27,6 +30,7 @@ public enum WitnessEvent: Sendable, Hashable {
 ///                                    seen <32 hex digits> <symbology or kind of tag> [where]
 ///                                    unread <where>
 ///                                    tapped <32 hex digits> <how>
+///                                    command <word of the acceptance check> <how>
 ///                                    alive <frames looked at>
 /// ```
 /// `use` comes first and only where the service manager starts the witness, which then has no command line of ours.
@@ -61,6 +65,10 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
             guard words.count == 2, words[0].utf8.count == 32, let value = Hex.decode(words[0]) else { return nil }
             let how = Self.harmless(String(words[1]))
             self = .event(parts[0] == "seen" ? .seen(value, how: how) : .tapped(value, how: how))
+        case "command":
+            let words = rest.split(separator: " ", maxSplits: 1)
+            guard words.count == 2, let command = SheetCommand(rawValue: String(words[0])) else { return nil }
+            self = .event(.commanded(command, how: Self.harmless(String(words[1]))))
         case "alive":
             guard let frames = UInt64(rest) else { return nil }
             self = .alive(frames: frames)
@@ -85,6 +93,7 @@ public enum WitnessLine: Sendable, Hashable, CustomStringConvertible {
         case .event(.unread(let place)): "unread \(Self.harmless(place))"
         case .event(.seen(let value, let how)): "seen \(Hex.encode(value)) \(Self.harmless(how))"
         case .event(.tapped(let value, let how)): "tapped \(Hex.encode(value)) \(Self.harmless(how))"
+        case .event(.commanded(let command, let how)): "command \(command.rawValue) \(Self.harmless(how))"
         case .alive(let frames): "alive \(frames)"
         }
     }

@@ -30,10 +30,14 @@ struct AcceptCommand: ParsableCommand {
             is ended in order (a restart, Ctrl-C), that was none. What rests on somebody's word, or was shortened by --heat, the \
             report says in its first lines. --again repeats one step, which the report says, too.
 
+            With --sheet, where [appliance] acceptance is true, no keyboard is needed: the cards of "srup-observer test-sheet \
+            --steps" are held before the camera, or tapped as text, lamp and display say where it is, and a step that is \
+            left out is "skipped by the sheet". The service srup-accept does this.
+
             With --answers a file answers, a line a step: "lamp: skip no lamps here". Steps that it does not name stay open.
 
             Exit codes: 0 every step has passed, or there is nothing to check; 1 a step has failed; 2 steps are open or were \
-            skipped; 69 the report cannot be written; 78 configuration or answers are wrong.
+            skipped; 69 the report cannot be written; 78 configuration or answers are wrong. With --sheet 0 whatever came of it.
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
@@ -43,6 +47,16 @@ struct AcceptCommand: ParsableCommand {
     var folder: String?
     @Option(help: ArgumentHelp("Answers from this file, without asking.", valueName: "file"))
     var answers: String?
+    @Flag(
+        help:
+            "Cards that are held before the eyes drive it; ends at once where the configuration does not say acceptance."
+    )
+    var sheet = false
+    @Option(
+        help: ArgumentHelp(
+            "With --sheet: end when no card was held up for so long, 0.1 to 600; the configuration's aim_minutes, if longer.",
+            valueName: "minutes"))
+    var window = 30.0
     @Flag(help: "Begin anew: what was checked before counts no more.")
     var anew = false
     @Option(
@@ -71,6 +85,8 @@ struct AcceptCommand: ParsableCommand {
     }
 
     func validate() throws {
+        guard !sheet || answers == nil else { throw ValidationError("either --sheet or --answers") }
+        guard (0.1...600).contains(window) else { throw ValidationError("--window takes 0.1 to 600 minutes") }
         guard (0.1...600).contains(heat), (1...600).contains(wait), (0...3600).contains(verdict),
             (1...3600).contains(cut)
         else {
@@ -81,29 +97,39 @@ struct AcceptCommand: ParsableCommand {
 
     func run() throws {
         let settings = try configuration.load()
-        let place = folder ?? settings.stateFolder + "/acceptance"
-        mkdir(place, 0o755)
-        let path = place + "/record.json"
+        if sheet, settings.appliance?.acceptance != true {
+            print("no card drives an acceptance check here ([appliance] acceptance in \(configuration.path))")
+            return
+        }
         let given = try answers.map { try load($0) }
-        var record = anew ? AcceptanceRecord() : Self.kept(path)
+        let kept = AcceptanceFolder(folder ?? AcceptanceFolder.path(settings))
+        kept.make(inside: folder == nil ? settings.stateFolder : nil)
+        var check = AcceptanceCheck(
+            settings: settings, path: configuration.path, root: root, folder: kept.path,
+            limits: .init(
+                heat: .seconds(heat * 60), cut: .seconds(cut), wait: wait, look: sheet ? min(wait, 10) : wait,
+                verdict: .seconds(verdict)),
+            isAsking: given == nil && !sheet)
+        var record = anew ? AcceptanceRecord() : kept.record
         for step in again { record.forget(step) }
-        let check = AcceptanceCheck(
-            settings: settings, path: configuration.path, root: root, folder: place,
-            limits: .init(heat: .seconds(heat * 60), cut: .seconds(cut), wait: wait, verdict: .seconds(verdict)),
-            isAsking: given == nil)
+        check.forgetEndedWait(&record)
         check.describe(&record)
         do throws(OutputFile.Failure) {
             // Before an hour's work: it would be in vain.
-            try Self.keep(record, path)
-            try steps(&record, check, given, path)
-            let report = AcceptanceReport(record)
-            try OutputFile.write(Array(report.text.utf8), to: place + "/report.txt", mode: 0o644)
-            try OutputFile.write(Array(report.html.utf8), to: place + "/report.html", mode: 0o644)
-            print(report.text)
+            try kept.keep(record)
+            if sheet {
+                var driver = SheetAcceptance(check, kept, settings, window: .seconds(window * 60))
+                try driver.run(&record)
+            } else {
+                try steps(&record, &check, given, kept)
+            }
+            try kept.report(record)
         } catch {
             throw Program.failure(error, code: .unavailable)
         }
-        print("written: \(place)/report.txt, \(place)/report.html")
+        if sheet { return }
+        print(AcceptanceReport(record).text)
+        print("written: \(kept.path)/report.txt, \(kept.path)/report.html")
         if record.exitCode != 0 { throw ExitCode(record.exitCode) }
     }
 
@@ -119,7 +145,8 @@ struct AcceptCommand: ParsableCommand {
     }
 
     private func steps(
-        _ record: inout AcceptanceRecord, _ check: AcceptanceCheck, _ given: AcceptanceAnswers?, _ path: String
+        _ record: inout AcceptanceRecord, _ check: inout AcceptanceCheck, _ given: AcceptanceAnswers?,
+        _ kept: AcceptanceFolder
     ) throws(OutputFile.Failure) {
         for step in record.open {
             let isAnswered = step == .powerCut && check.hasStartedAnew(since: record)
@@ -130,34 +157,11 @@ struct AcceptCommand: ParsableCommand {
             case .seen(let what):
                 record[step] = AcceptanceResult(.passed, "seen: \(what)", at: check.now, weakness: .seen)
             case .check:
-                let keep: (AcceptanceRecord) throws(OutputFile.Failure) -> Void = { record throws(OutputFile.Failure) in
-                    try Self.keep(record, path)
-                }
-                record[step] = try check.result(of: step, &record, keep: keep)
+                record[step] = try check.result(of: step, &record, keep: kept.keep)
                 if let result = record[step] { print("\(step.title): \(result.state.rawValue), \(result.says)") }
             }
-            try Self.keep(record, path)
+            try kept.keep(record)
         }
-    }
-
-    /// What was kept; a file that cannot be read is put aside, and that is said.
-    private static func kept(_ path: String) -> AcceptanceRecord {
-        guard access(path, F_OK) == 0 else { return AcceptanceRecord() }
-        do {
-            return try AcceptanceRecord(contentsOf: path)
-        } catch {
-            let aside = path + ".unreadable"
-            rename(path, aside)
-            Program.complain("what was checked before cannot be read (now \(aside)): beginning anew")
-            return AcceptanceRecord()
-        }
-    }
-
-    /// A power cut may come at any time, and one will.
-    private static func keep(_ record: AcceptanceRecord, _ path: String) throws(OutputFile.Failure) {
-        try OutputFile.write(record.encoded, to: path + ".new", mode: 0o644)
-        if rename(path + ".new", path) != 0 { try OutputFile.write(record.encoded, to: path, mode: 0o644) }
-        sync()
     }
 }
 

@@ -23,6 +23,9 @@ struct Prepare: ParsableCommand {
             the file is wrong or half written, what was there before stays in force and srup-observer-problem.txt beside it \
             says why. It is read in a process of its own first, with limits of time and memory.
 
+            The report of an acceptance check (srup-observer accept) is put beside it, too, as srup-observer-acceptance.txt and \
+            .html, made anew from the check's record; --report does that alone.
+
             Exit codes: 0 done, also with the configuration of before; 1 there is none that can be used.
             """)
 
@@ -32,6 +35,8 @@ struct Prepare: ParsableCommand {
     var state = "/state"
     @Option(help: ArgumentHelp("Where the system's own files are.", valueName: "folder"))
     var root = "/"
+    @Flag(help: "Only put the report of the acceptance check on the boot partition.")
+    var report = false
     @Flag(help: ArgumentHelp("Only say what is wrong with a file on standard input.", visibility: .hidden))
     var examine = false
     @Option(help: ArgumentHelp("The program that examines the file.", visibility: .hidden))
@@ -47,6 +52,13 @@ struct Prepare: ParsableCommand {
 
     func run() throws {
         if examine { throw ExitCode(Examination.answer()) }
+        let acceptance = AcceptanceOnBoot(boot: boot, state: state)
+        if report {
+            do { try acceptance.copy() } catch { throw Program.failure(error) }
+            return
+        }
+        // Whatever comes of the rest: it may be why somebody looks there.
+        do { try acceptance.copy() } catch { Program.complain("the report of the acceptance check: \(error)") }
         do {
             try Self.folder(config, mode: 0o755)
             try apply(try takeOver())

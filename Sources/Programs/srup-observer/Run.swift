@@ -86,11 +86,12 @@ struct Run: AsyncParsableCommand {
             path: SignalSocket.path(state: settings.stateFolder),
             valuePath: SignalSocket.path(state: settings.stateFolder, name: "value.sock"),
             names: settings.observers.map(\.name))
+        let ledger = settings.appliance?.acceptance == true ? AcceptanceLink.Ledger() : nil
         for observer in settings.observers {
             running.append(
                 try await RunningObserver(
                     observer, settings, events: EventLog(path: events, common: observer.tag), configuration.path,
-                    witnessSockets: witnesses, signals: signals, logger))
+                    witnessSockets: witnesses, signals: signals, ledger: ledger, logger))
         }
         let started = ContinuousClock.now
         let observers = running
@@ -99,10 +100,14 @@ struct Run: AsyncParsableCommand {
             for observer in observers { reports.append(await observer.report(since: started)) }
             return ObserverReport.encoded(reports)
         }
+        let acceptance = try ledger.map {
+            try AcceptanceLink(settings.stateFolder, $0, signals: signals, desks: observers.map(\.desk))
+        }
         for observer in running { observer.announce() }
         let heart = WatchdogService { for observer in observers { _ = await observer.report(since: started) } }
         try await Program.run(
-            [control, heart, signals.socket, signals.values] + running.flatMap(\.services), logger: logger
+            [control, heart, signals.socket, signals.values] + (acceptance.map { [$0] } ?? [])
+                + running.flatMap(\.services), logger: logger
         ) { await reload(observers, logger) }
         for observer in running { observer.events.record("stopped") }
     }

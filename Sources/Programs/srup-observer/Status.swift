@@ -22,7 +22,12 @@ struct StatusCommand: AsyncParsableCommand {
         let live = ObserverReport.live(settings)
         let reports: [ObserverReport]
         do {
-            reports = try live ?? settings.observers.map { try Self.resting($0) }
+            let accepted = AcceptanceFolder.known(settings)?.summary
+            reports = try (live ?? settings.observers.map { try Self.resting($0) }).map { report in
+                var report = report
+                report.acceptance = accepted
+                return report
+            }
         } catch {
             throw Program.failure(error, code: .configuration)
         }
@@ -70,6 +75,7 @@ struct StatusCommand: AsyncParsableCommand {
                     + ["VALID", "INVALID", "FAILED"].map { "\($0) \(report.verdicts[$0] ?? 0)" }.joined(separator: ", ")
             )
         }
+        if let acceptance = report.acceptance { lines.append("acceptance  \(acceptance)") }
         for (reason, count) in report.rejected.sorted(by: { $0.key < $1.key }) {
             lines.append("rejected    \(count) × \(reason)")
         }

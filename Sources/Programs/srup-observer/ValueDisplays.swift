@@ -86,6 +86,11 @@ final class ValueDisplays: Sendable {
     }
 
     private func show(_ value: ShownValue, on screen: OLEDScreen) throws(OLEDError) {
+        if case .text(let lines) = value {
+            let size = screen.address.size
+            let rasters = ValueDrawing(lines: lines).pages(width: size.width, height: size.height, ground: .dark)
+            return try screen.show(rasters.map { raster in screen.page { raster.isLight($0, $1) } })
+        }
         guard case .value(let hex, _) = value, let bytes = Hex.decode(Array(hex.utf8)) else {
             return try screen.clear()
         }
@@ -104,6 +109,7 @@ final class ValueDisplays: Sendable {
         defer { close(descriptor) }
         guard isatty(descriptor) == 1 else { return "it is no terminal" }
         var text = "\u{1B}[2J\u{1B}[H"
+        if case .text(let lines) = value { text += lines.map { $0 + "\r\n" }.joined() }
         if case .value(let hex, let observer) = value, let bytes = Hex.decode(Array(hex.utf8)) {
             text += observer.isEmpty ? "This observer" : "The observer \"\(observer)\""
             text += " waits to be let in. Tell the operator of the C2 server these words, in this order:\r\n\r\n"

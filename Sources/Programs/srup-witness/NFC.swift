@@ -55,12 +55,14 @@ struct NFCWitness: ParsableCommand {
 
     @OptionGroup var reader: ReaderOptions
     @OptionGroup var keeper: KeeperOptions
+    @Flag(help: "Take words of the acceptance check, too.")
+    var commands = false
 
     func run() throws {
         let (server, words) = try keeper.server()
         let wanted = try words.map { try Self.parse(Array($0.dropFirst(2))) } ?? self
         keepStandardDescriptors()
-        let eye = NFCEye(wanted.reader.address, server)
+        let eye = NFCEye(wanted.reader.address, server, takesCommands: wanted.commands)
         server.serve(eye)
         eye.rest()
         keeper.endAll()
@@ -72,12 +74,14 @@ final class NFCEye: Eye {
     let kind = "nfc"
     private let address: ReaderAddress
     private let server: WitnessServer
+    private let takesCommands: Bool
     private let watchdog: Watchdog
     private let isAwake = Mutex(false)
     private let isWorking = Mutex(false)
 
-    init(_ address: ReaderAddress, _ server: WitnessServer) {
+    init(_ address: ReaderAddress, _ server: WitnessServer, takesCommands: Bool) {
         self.address = address
+        self.takesCommands = takesCommands
         self.server = server
         watchdog = Watchdog { doing in server.say(.lost("libnfc hangs while \(doing)")) }
     }
@@ -98,16 +102,19 @@ final class NFCEye: Eye {
         var taps: UInt64 = 0
         var lastWord = ContinuousClock.now
         let reader = TapReader(
-            address, watchdog: watchdog, judge: { PresentedValue.find(in: $0) != nil }
-        ) { [server] event in
+            address, watchdog: watchdog,
+            judge: { [takesCommands] message in
+                PresentedValue.find(in: message) != nil || takesCommands && PresentedValue.command(in: message) != nil
+            }
+        ) { [server, takesCommands] event in
             switch event {
             case .ready(let name): server.say(.ready(name))
             case .lost(let error): server.say(.lost(error.description))
             case .tapped(let tap):
                 taps += 1
-                if let event = Self.event(tap) { server.say(event) }
+                if let event = Self.event(tap, takesCommands) { server.say(event) }
             case .rests(let tap):
-                if let event = Self.event(tap) { server.say(event) }
+                if let event = Self.event(tap, takesCommands) { server.say(event) }
             case .failed, .refused: break
             case .idle:
                 guard ContinuousClock.now - lastWord >= .seconds(1) else { return }
@@ -120,8 +127,11 @@ final class NFCEye: Eye {
     }
 
     /// A peer presents on purpose. A tag is only seen: its device may be about to write another value.
-    private static func event(_ tap: Tap) -> WitnessEvent? {
-        guard let value = PresentedValue.find(in: tap.message) else { return nil }
+    private static func event(_ tap: Tap, _ takesCommands: Bool) -> WitnessEvent? {
+        guard let value = PresentedValue.find(in: tap.message) else {
+            guard takesCommands else { return nil }
+            return PresentedValue.command(in: tap.message).map { .commanded($0, how: tap.role.rawValue) }
+        }
         return tap.role.isTag
             ? .seen(value, how: tap.role.rawValue) : .tapped(value, how: tap.role.rawValue)
     }

@@ -29,6 +29,8 @@ struct CameraWitness: ParsableCommand {
     @OptionGroup var eye: EyeOptions
     @OptionGroup var symbologies: SymbologyOptions
     @OptionGroup var keeper: KeeperOptions
+    @Flag(help: "Say which words of the acceptance check are in view, too.")
+    var commands = false
 
     func run() throws {
         Libcamera.standIn(for: eye.address)
@@ -42,7 +44,7 @@ struct CameraWitness: ParsableCommand {
             Glibc.exit(EXIT_SUCCESS)
         }
         let kinds = wanted.symbologies
-        camera.start(server, try kinds.parsed(), try kinds.wantedReaders())
+        camera.start(server, try kinds.parsed(), try kinds.wantedReaders(), saysCommands: wanted.commands)
         server.serve(camera)
         camera.stop()
         keeper.endAll()
@@ -58,7 +60,9 @@ final class CameraEye: Eye {
         self.session = session
     }
 
-    func start(_ server: WitnessServer, _ symbologies: Set<Symbology>, _ readers: Set<QRReader>) {
+    func start(
+        _ server: WitnessServer, _ symbologies: Set<Symbology>, _ readers: Set<QRReader>, saysCommands: Bool
+    ) {
         session.start {
             var reader = StreamReader(symbologies, readers: readers)
             var frames: UInt64 = 0
@@ -79,6 +83,9 @@ final class CameraEye: Eye {
                     let (size, now) = ((plane.width, plane.height), ContinuousClock.now)
                     for sighting in pace.sightings(readings, size: size, at: now) {
                         server.say(.seen(sighting.value, how: sighting.how))
+                    }
+                    for command in saysCommands ? pace.commands(readings, at: now) : [] {
+                        server.say(.commanded(command, how: "qr"))
                     }
                     if let place = pace.unread(reader.unread, size: size, at: now) { server.say(.unread(place)) }
                 },

@@ -18,11 +18,17 @@ struct TestSheetCommand: ParsableCommand {
             The distances are those of "srup-observer optics". The file's name says what it is: .pdf or .svg.
               srup-observer test-sheet --camera v3 -o sheet.pdf
 
+            With --steps the page has the cards that drive an acceptance check without a keyboard ([appliance] acceptance); \
+            --camera and --size do not matter for it. Cut it into its cards.
+              srup-observer test-sheet --steps -o steps.pdf
+
             Exit codes: 0 done; 64 wrong options; 69 the file cannot be written.
             """)
 
     @Option(help: ArgumentHelp("The camera, as for \"srup-observer optics\".", valueName: "name"))
-    var camera: String
+    var camera: String?
+    @Flag(help: "The cards of the acceptance check, in place of the codes.")
+    var steps = false
     @Option(help: ArgumentHelp("The picture size that is asked for.", valueName: "WxH"))
     var size = "1280x720"
     @Option(help: ArgumentHelp("a4 or letter.", valueName: "paper"))
@@ -32,7 +38,19 @@ struct TestSheetCommand: ParsableCommand {
 
     func validate() throws { _ = try parsed() }
 
-    private func parsed() throws -> (View, Sheet.Paper) {
+    private func paperFormat() throws -> Sheet.Paper {
+        guard let paper = Sheet.Paper(rawValue: paper.lowercased()) else {
+            throw ValidationError("--paper must be a4 or letter")
+        }
+        guard output.hasSuffix(".pdf") || output.hasSuffix(".svg") else {
+            throw ValidationError("the file's name must end in .pdf or .svg")
+        }
+        return paper
+    }
+
+    private func parsed() throws -> (View?, Sheet.Paper) {
+        if steps { return (nil, try paperFormat()) }
+        guard let camera else { throw ValidationError("--camera NAME is needed, or --steps") }
         guard let model = CameraModel.named(camera) else {
             let names = CameraModel.all.map(\.id).joined(separator: ", ")
             throw ValidationError("no camera is called \"\(camera.prefix(40))\"; there are \(names)")
@@ -41,25 +59,20 @@ struct TestSheetCommand: ParsableCommand {
         else {
             throw ValidationError("--size must be like 1280x720")
         }
-        guard let paper = Sheet.Paper(rawValue: paper.lowercased()) else {
-            throw ValidationError("--paper must be a4 or letter")
-        }
-        guard output.hasSuffix(".pdf") || output.hasSuffix(".svg") else {
-            throw ValidationError("the file's name must end in .pdf or .svg")
-        }
-        return (View(model, width: size.width, height: size.height), paper)
+        return (View(model, width: size.width, height: size.height), try paperFormat())
     }
 
     func run() throws {
         let (view, paper) = try parsed()
         do {
-            let sheet = try TestSheet(view, paper).sheet
+            let sheet = try view.map { try TestSheet($0, paper).sheet } ?? StepsSheet(paper).sheet
             let bytes = output.hasSuffix(".pdf") ? sheet.pdf : Array(sheet.svg.utf8)
             try OutputFile.write(bytes, to: output, mode: 0o644)
         } catch {
             throw Program.failure(error, code: .unavailable)
         }
-        print("\(output): \(view.camera.name), \(view.width) x \(view.height), \(paper.rawValue); print it at 100 %")
+        let what = view.map { "\($0.camera.name), \($0.width) x \($0.height)" } ?? "the cards of the acceptance check"
+        print("\(output): \(what), \(paper.rawValue); print it at 100 %")
     }
 }
 

@@ -144,6 +144,7 @@ package final class TestObserver {
     package private(set) var member: Member
     package private(set) var service: ObservationService
     private let signals: SignalBoard?
+    private let ledger: AcceptanceLink.Ledger?
     private let eye = Eye()
 
     private final class Eye: ObservingWitness {
@@ -156,28 +157,31 @@ package final class TestObserver {
         func rest() { isAwake.withLock { $0 = false } }
     }
 
-    /// - Parameter signals: where it says what its lamp shows.
+    /// - Parameters:
+    ///   - signals: where it says what its lamp shows.
+    ///   - ledger: where it notes the cards of an acceptance check, when its configuration says that they count.
     package init(
         _ id: DeviceID, _ network: TestNetwork, rules: WatchRules, timeout: Duration = .seconds(20),
-        signals: SignalBoard? = nil
+        signals: SignalBoard? = nil, ledger: AcceptanceLink.Ledger? = nil
     ) async throws {
         self.id = id
+        self.ledger = ledger
         self.signals = signals
         self.network = network
         self.rules = rules
         self.timeout = timeout
         participant = try network.participant(id)
-        (member, service) = try Self.made(participant, network, rules, timeout, signals)
+        (member, service) = try Self.made(participant, network, rules, timeout, signals, ledger)
         try await start()
     }
 
     private static func made(
         _ participant: Participant, _ network: TestNetwork, _ rules: WatchRules, _ timeout: Duration,
-        _ signals: SignalBoard?
+        _ signals: SignalBoard?, _ ledger: AcceptanceLink.Ledger?
     ) throws -> (Member, ObservationService) {
         let service = ObservationService(
             participant, server: TestServer.id, rules: rules, events: try EventLog(path: nil), signals: signals,
-            time: network.time)
+            ledger: ledger, time: network.time)
         var manners = Member.Behaviour(
             rejoin: timeout * 3, identification: Identification(program: "test", observations: rules.maximumWatches))
         manners.joinTimeout = timeout
@@ -207,7 +211,7 @@ package final class TestObserver {
     /// As after a crash: what was in memory is gone.
     package func restart() async throws {
         network.cut(id, after: nil)
-        (member, service) = try Self.made(participant, network, rules, timeout, signals)
+        (member, service) = try Self.made(participant, network, rules, timeout, signals, ledger)
         try await start()
     }
 

@@ -30,6 +30,9 @@ public struct Reading: Sendable, Hashable {
 
     /// The 128-bit value, when the code holds one; a GS1 symbol holds none.
     public var candidate: [UInt8]? { isGS1 ? nil : ObservedValue(text: value)?.bytes }
+
+    /// The word of the acceptance check that it is; only a QR code can be one.
+    public var command: SheetCommand? { symbology == .qr && !isGS1 ? SheetCommand(text: value) : nil }
 }
 
 extension Reading {

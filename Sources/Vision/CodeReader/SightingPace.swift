@@ -1,4 +1,5 @@
 import Geometry
+import ObservedValue
 
 /// Paces what a witness says of the codes in a stream: a value at once when it comes into view, and then a few times a second
 /// for as long as it stays; never more lines than the keeper takes, whatever is held before the camera.
@@ -20,6 +21,7 @@ public struct SightingPace {
     /// Lines a second in the long run, and at once. The keeper ends a witness that says more than 400 a second.
     public static let (linesPerSecond, maximumAtOnce) = (200, 64)
 
+    private var commanded: [SheetCommand: ContinuousClock.Instant] = [:]
     private var said: [(value: [UInt8], at: ContinuousClock.Instant)] = []
     private var lines = Double(maximumAtOnce)
     private var lastFrame: ContinuousClock.Instant?
@@ -59,6 +61,19 @@ public struct SightingPace {
             said.append((word.value, now))
         }
         return words
+    }
+
+    /// The words of the acceptance check that are in view and due: at first sight, and then a few times a second.
+    ///
+    /// - Parameters:
+    ///   - readings: all codes that were read in the frame.
+    ///   - now: never earlier than before.
+    public mutating func commands(_ readings: [Reading], at now: ContinuousClock.Instant) -> [SheetCommand] {
+        let due = Set(readings.compactMap(\.command)).filter { command in
+            commanded[command].map { now - $0 >= Self.period } ?? true
+        }
+        for command in due { commanded[command] = now }
+        return SheetCommand.allCases.filter { due.contains($0) }
     }
 
     /// Where an unread symbol is, when it is time to say so; of several another one each time.

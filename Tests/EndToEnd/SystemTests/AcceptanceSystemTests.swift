@@ -1,6 +1,9 @@
 import CodeWriter
 import Foundation
+import Linux
 import ObservedValue
+import Program
+import Synchronization
 import TestProcesses
 import Testing
 
@@ -14,7 +17,7 @@ import Testing
         let readers: SimulatedReaders
         let camera: String
 
-        static func with(_ body: (Bench) throws -> Void) throws {
+        static func with(_ more: String = "", _ body: (Bench) throws -> Void) throws {
             let runner = try ProgramRunner()
             defer { runner.close() }
             let loopback = try LoopbackNetwork(runner)
@@ -26,7 +29,7 @@ import Testing
             try loopback.bringObserver(
                 eyes:
                     "[camera]\ndevice = \"fifo:\(bench.camera)\"\n[nfc]\ndevice = \"\(bench.readers.connstring("observer"))\"",
-                settings: LoopbackNetwork.patient)
+                settings: LoopbackNetwork.patient + more)
             try bench.machine("/proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.5\0")
             try bench.machine("/proc/sys/kernel/hostname", "door-3\n")
             try bench.machine("/proc/sys/kernel/random/boot_id", "11111111-0000-4000-8000-000000000000\n")
@@ -75,14 +78,52 @@ import Testing
             throw ProgramRunner.Failure(description: "\(role) goes on and on:\n\(runner.tail(of: role))")
         }
 
+        /// What the service srup-accept runs.
+        func startSheet(as role: String, _ more: [String] = []) throws {
+            try runner.start(
+                "srup-observer",
+                [
+                    "accept", "--sheet", "--config", runner.path("observer.toml"), "--root", runner.path("root"),
+                    "--wait", "8", "--heat", "0.1", "--verdict", "60",
+                ] + more, as: role)
+        }
+
+        /// A picture of a text as a code.
+        func draw(_ text: String) throws -> String {
+            let picture = runner.path("card-\(text).png")
+            if !FileManager.default.fileExists(atPath: picture) {
+                try runner.must("/usr/bin/env", ["qrencode", "-s", "8", "-l", "M", "-o", picture, text], as: "card")
+            }
+            return picture
+        }
+
+        /// A card before the camera until the check says something, and then away.
+        func hold(_ command: SheetCommand, until words: String, in role: String) throws {
+            let before = log(role).ranges(of: words).count
+            // Nobody is faster; a card that is there when the eyes look again is taken for the one before.
+            usleep(2_500_000)
+            try loopback.startScene(on: camera, picture: try draw(command.text))
+            try wait(for: role) { log(role).ranges(of: words).count > before }
+            runner.stop("scene")
+        }
+
         /// Lines of text that were wrapped are one line again.
         func report(_ name: String = "report.txt") -> String {
-            let text = (try? String(contentsOfFile: runner.path("kept/" + name), encoding: .utf8)) ?? ""
+            // Cards have the usual folder, answers one of their own.
+            let text =
+                ["kept/", "observer/acceptance/"].lazy.compactMap {
+                    try? String(contentsOfFile: runner.path($0 + name), encoding: .utf8)
+                }.first ?? ""
             return text.replacing("\n          ", with: " ")
         }
 
         func log(_ role: String) -> String {
             (try? String(contentsOfFile: runner.path("log/\(role).log"), encoding: .utf8)) ?? ""
+        }
+
+        func status() -> String {
+            _ = try? runner.run("srup-observer", ["status", "--config", runner.path("observer.toml")], as: "status")
+            return log("status")
         }
 
         /// A device that shows a value, before the camera.
@@ -240,4 +281,131 @@ import Testing
             #expect(bench.report().contains("NOT ACCEPTED: a step has failed"))
         }
     }
+
+    /// Without terminal, file of answers or login: what is before the camera drives all of it, over a power cut.
+    @Test func cardsBeforeTheCameraDriveTheCheck() throws {
+        try Bench.with("\n[appliance]\nacceptance = true\n") { bench in
+            let lamp = LampFollower(bench.runner.path("observer/signal.sock"))
+            defer { lamp.stop() }
+            try bench.startSheet(as: "sheet")
+            // A card that is none of the beginning; then the beginning, and the doctor by itself.
+            try bench.hold(.check, until: "card: check", in: "sheet")
+            #expect(bench.report().isEmpty)
+            try bench.hold(.begin, until: "card: begin", in: "sheet")
+            try bench.show(Self.sheet)
+            try bench.wait(for: "sheet") {
+                bench.report().contains("] The doctor finds nothing wrong") && lamp.has("step2")
+            }
+            #expect(bench.report().contains("[passed ] The doctor"), "\(bench.report())")
+            bench.runner.stop("scene")
+
+            // By day: the card, then the sheet.
+            try bench.hold(.check, until: "step 2, The test sheet is read three times by day", in: "sheet")
+            try bench.show(Self.sheet)
+            try bench.wait(for: "sheet") { lamp.has("step3") }
+            #expect(bench.report().contains("read 3 of 3 times: codes of 30 mm"), "\(bench.report())")
+            bench.runner.stop("scene")
+            // By lamplight nothing is held up: it fails, and is left as it is.
+            try bench.hold(.check, until: "step 3, The test sheet is read three times by lamplight", in: "sheet")
+            try bench.wait(for: "sheet") { lamp.has("step-failed") }
+            #expect(bench.report().contains("[FAILED ] The test sheet is read three times by lamplight"))
+            try bench.hold(.skip, until: "card: skip", in: "sheet")
+            // A tap, and a wrong code, are left out and confirmed.
+            try bench.hold(
+                .skip, until: "step 4, A tap at the mark is read: skipped, skipped by the sheet", in: "sheet")
+            // The wait for INVALID is ended by a card.
+            try bench.hold(.check, until: "step 5, A wrong code gives INVALID", in: "sheet")
+            try bench.hold(
+                .seen, until: "step 5, A wrong code gives INVALID: passed, seen: confirmed by the sheet", in: "sheet")
+            // Heat, shortened, and power by itself.
+            try bench.hold(.check, until: "step 6, It stays cool", in: "sheet")
+            try bench.loopback.startScene(on: bench.camera, picture: nil)
+            try bench.wait(for: "sheet") { lamp.has("step8") }
+            bench.runner.stop("scene")
+            // The plug is pulled; nobody says anything to it afterwards.
+            try bench.hold(.check, until: "Pull the plug now", in: "sheet")
+            try bench.wait(for: "sheet") { lamp.has("unplug") }
+            bench.runner.kill9("sheet")
+            bench.runner.kill9("observer")
+            try bench.machine("/proc/sys/kernel/random/boot_id", "22222222-0000-4000-8000-000000000000\n")
+            try bench.loopback.startObserver("observer")
+            try bench.startSheet(as: "after")
+            try bench.wait(for: "after") { bench.log("after").contains("NOT ACCEPTED: a step has failed") }
+            let report = bench.report()
+            for line in [
+                "[passed ] The doctor finds nothing wrong", "[skipped] A tap at the mark is read",
+                "skipped by the sheet",
+                "[passed ] It comes back after a power cut", "SHORTENED", "seen: confirmed by the sheet",
+            ] { #expect(report.contains(line), "\(line)\n\(report)") }
+            // What failed or was left out comes again; the tag is tapped, which is all that is said of it.
+            try bench.hold(.begin, until: "card: begin", in: "after")
+            try bench.hold(.check, until: "step 3, The test sheet is read three times by lamplight", in: "after")
+            try bench.show(Self.sheet)
+            try bench.wait(for: "after") {
+                bench.report().contains("[passed ] The test sheet is read three times by lamplight")
+            }
+            bench.runner.stop("scene")
+            try bench.hold(.check, until: "step 4, A tap at the mark is read", in: "after")
+            try bench.tap(Self.tapped)
+            try bench.wait(for: "after") {
+                bench.log("after").contains("ACCEPTED: every step has passed (of 8, 1 by somebody's word, 1 shortened)")
+            }
+            // No verdict was given for anything that was held up or tapped.
+            #expect(bench.status().contains("VALID 0, INVALID 0, FAILED 0"), "\(bench.status())")
+            #expect(bench.status().contains("acceptance  ACCEPTED: every step has passed"))
+        }
+    }
+
+    /// Where nothing is said of acceptance, a card is nothing: to the observer, to the lamp, on the disk.
+    @Test func whereItIsOffACardIsNothing() throws {
+        try Bench.with { bench in
+            try bench.startSheet(as: "sheet")
+            try bench.wait(for: "sheet") { !bench.runner.isRunning("sheet") }
+            #expect(bench.log("sheet").contains("no card drives an acceptance check here"))
+            #expect(!FileManager.default.fileExists(atPath: bench.runner.path("observer/acceptance")))
+            #expect(!FileManager.default.fileExists(atPath: bench.runner.path("observer/acceptance.sock")))
+            // Beside the device's own code: it is VALID as ever; alone: FAILED, since nothing was shown.
+            try bench.loopback.registerDevice("one", type: "sensor")
+            try bench.loopback.startScene(on: bench.camera, picture: try bench.draw(SheetCommand.check.text))
+            try bench.loopback.startDevice("one")
+            try bench.loopback.events.wait(for: "observer", ["verdict"], within: 60)
+            #expect(bench.status().contains("VALID 0, INVALID 0, FAILED 1"), "\(bench.status())")
+        }
+    }
+
+    /// While the check is on, a card in a device's place is neither VALID nor INVALID.
+    @Test func whereItIsOnACardIsNoVerdictEither() throws {
+        try Bench.with("\n[appliance]\nacceptance = true\n") { bench in
+            try bench.startSheet(as: "sheet")
+            try bench.loopback.registerDevice("one", type: "sensor")
+            try bench.loopback.startScene(on: bench.camera, picture: try bench.draw(SheetCommand.end.text))
+            try bench.loopback.startDevice("one")
+            try bench.loopback.events.wait(for: "observer", ["verdict"], within: 60)
+            #expect(bench.status().contains("VALID 0, INVALID 0, FAILED 1"), "\(bench.status())")
+        }
+    }
+}
+
+/// What a lamp hears.
+private final class LampFollower: Sendable {
+    private let heard = Mutex<[String]>([])
+    private let isStopping = Mutex(false)
+
+    init(_ path: String) {
+        DetachedThread.start {
+            let listener = SignalListener()
+            while !self.isStopping.withLock({ $0 }) {
+                if !listener.isConnected { listener.connect(toAny: [path]) }
+                guard listener.isConnected else {
+                    usleep(50_000)
+                    continue
+                }
+                let words = listener.words(within: 100)
+                self.heard.withLock { $0 += words }
+            }
+        }
+    }
+
+    func has(_ word: String) -> Bool { heard.withLock { $0.contains(word) } }
+    func stop() { isStopping.withLock { $0 = true } }
 }

@@ -302,4 +302,45 @@ import Testing
         #expect(text.contains("[skipped] The doctor") && text.contains("dark") && text.contains("seen: by me"))
         #expect(text.contains("[open   ] It stays cool"))
     }
+
+    /// What doctor and status say of it.
+    @Test func whetherItWasAcceptedIsVisible() throws {
+        let bench = try Bench()
+        func says(_ command: [String]) throws -> String {
+            let role = "says-\(UUID().uuidString.prefix(8))"
+            _ = try bench.runner.run(
+                "srup-observer", command + ["--config", bench.runner.path("observer.toml")], as: role)
+            return bench.log(role)
+        }
+        func doctor() throws -> String {
+            String(
+                try says(["doctor", "--offline", "--root", bench.runner.path("root")]).split(separator: "\n").first {
+                    $0.contains("acceptance")
+                } ?? "")
+        }
+        try bench.show(try #require(TestValue(edge: 30)).bytes)
+        #expect(try doctor().contains("was never checked"))
+        #expect(try !says(["status"]).contains("acceptance"))
+        let folder = ["--folder", bench.runner.path("state/acceptance")]
+        _ = try bench.accept("lamp: skip no lamps\n", folder)
+        #expect(try doctor().contains("NOT COMPLETE") && doctor().contains("skipped lamp"))
+        _ = try bench.accept("wrong-code: check\n", folder)
+        #expect(try doctor().contains("NOT ACCEPTED") && doctor().contains("wrong-code"))
+        let all = AcceptanceStep.allCases.map { "\($0.rawValue): seen it\n" }.joined()
+        #expect(try bench.accept(all, folder + ["--anew"]).code == 0)
+        #expect(
+            try doctor().hasPrefix("ok")
+                && doctor().contains("ACCEPTED: every step has passed (of 8, 8 by somebody's word)"))
+        #expect(try says(["status", "--json"]).contains("\"acceptance\":\"ACCEPTED"))
+        // The doctor's step of another check is not concerned with it.
+        try bench.runner.write("{", to: "state/acceptance/record.json")
+        #expect(try doctor().contains("cannot be read"))
+        let text = try String(contentsOfFile: bench.runner.path("observer.toml"), encoding: .utf8)
+        try bench.runner.write(text + "[appliance]\nacceptance = true\n", to: "observer.toml")
+        _ = try bench.accept(all, folder + ["--anew"])
+        #expect(
+            try says(["doctor", "--offline", "--root", bench.runner.path("root")]).contains(
+                "take acceptance = true out"))
+        #expect(try bench.accept("", ["--sheet"]).code == 64, "cards or a file")
+    }
 }

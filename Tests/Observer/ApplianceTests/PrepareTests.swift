@@ -402,4 +402,49 @@ import Testing
             #expect(card.text("root/etc/wpa_supplicant/wpa_supplicant-wlan0.conf") == nil)
         }
     }
+
+    /// The report of an acceptance check is where a computer finds it: made by whoever is root here, of a record that is not trusted.
+    @Test func theAcceptanceChecksReportComesToTheBootPartition() throws {
+        try card(nil) { card in
+            try card.write(Card.good.utf8)
+            try card.prepare(ends: 0)
+            #expect(card.text("boot/srup-observer-acceptance.txt") == nil, "nothing was checked")
+            #expect(try card.prepare(["--report"]) == 0)
+            let folder = card.runner.path("state/srup-observer/acceptance")
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try card.runner.write("doctor: skip <b>nobody</b> here\n", to: "answers")
+            try card.runner.write("state = \"\(card.runner.path("own"))\"\n", to: "own.toml")
+            let arguments = [
+                "accept", "--config", card.runner.path("own.toml"), "--answers", card.runner.path("answers"),
+            ]
+            #expect(try card.runner.run("srup-observer", arguments + ["--folder", folder], as: "accept") == 2)
+            // Whatever else lies beside the record is not what is taken.
+            try card.runner.write("<script>", to: "state/srup-observer/acceptance/report.html")
+            #expect(try card.prepare(["--report"]) == 0)
+            let text = try #require(card.text("boot/srup-observer-acceptance.txt"))
+            #expect(text.contains("ACCEPTANCE OF AN OBSERVER") && text.contains("NOT COMPLETE"))
+            #expect(
+                FileManager.default.contents(atPath: card.runner.path("boot/srup-observer-acceptance.txt"))?.prefix(3)
+                    == Data([0xEF, 0xBB, 0xBF]))
+            let page = try #require(card.text("boot/srup-observer-acceptance.html"))
+            #expect(page.contains("&lt;b&gt;nobody") && !page.contains("<script>") && !page.contains("<b>nobody"))
+            // At a start, too, whatever becomes of the configuration; and what is there is not written again.
+            let file = card.runner.path("boot/srup-observer-acceptance.html")
+            let before = try FileManager.default.attributesOfItem(atPath: file)[.modificationDate] as? Date
+            try card.write("[camera]\ndevice = 1\n".utf8)
+            _ = try card.prepare()
+            #expect(try FileManager.default.attributesOfItem(atPath: file)[.modificationDate] as? Date == before)
+            unlink(file)
+            _ = try card.prepare()
+            #expect(card.text("boot/srup-observer-acceptance.html") == page)
+            // A record that leads elsewhere, or is none, brings nothing, and keeps nothing else from being done.
+            unlink(file)
+            unlink(folder + "/record.json")
+            symlink("/etc/passwd", folder + "/record.json")
+            #expect(try card.prepare(["--report"]) == 1)
+            try card.write(Card.good.utf8)
+            try card.prepare(ends: 0)
+            #expect(card.text("boot/srup-observer-acceptance.html") == nil)
+        }
+    }
 }

@@ -1,4 +1,5 @@
 import Geometry
+import ObservedValue
 import Testing
 
 @testable import CodeReader
@@ -65,6 +66,27 @@ import Testing
         let text = Reading(value: Array("https://example.org".utf8), symbology: .qr, corners: [])
         let parcel = Reading(value: reading(1).value, symbology: .code128, corners: [], isGS1: true)
         #expect(pace.sightings([text, parcel], size: (640, 480), at: start).isEmpty)
+    }
+
+    @Test func aWordOfTheAcceptanceCheckIsSaidAtOnceAndThenAFewTimesASecond() {
+        var pace = SightingPace()
+        let text = Array(SheetCommand.check.text.utf8)
+        let card = Reading(value: text, symbology: .qr, corners: [])
+        // Printed on a parcel, or as an application's data, it is nobody's word.
+        let others = [
+            Reading(value: text, symbology: .code128, corners: []),
+            Reading(value: text, symbology: .dataMatrix, corners: []),
+            Reading(value: text, symbology: .qr, corners: [], isGS1: true), reading(1),
+        ]
+        #expect(pace.commands(others, at: start).isEmpty)
+        let said = (0..<300).filter {
+            !pace.commands(others + [card, card], at: start + .seconds(1) * $0 / 30).isEmpty
+        }
+        #expect(said.first == 0 && (35...40).contains(said.count))
+        // And it is no value, whoever asks.
+        #expect(pace.sightings([card], size: (640, 480), at: start + .seconds(20)).isEmpty)
+        let all = SheetCommand.allCases.map { Reading(value: Array($0.text.utf8), symbology: .qr, corners: []) }
+        #expect(pace.commands(all, at: start + .seconds(30)) == SheetCommand.allCases)
     }
 
     @Test func whatIsUnreadIsSaidTwiceASecondOneAfterTheOther() {

@@ -58,6 +58,37 @@ import Testing
         }
     }
 
+    /// The cards of the acceptance check: each is read, is its word and nothing else, and lies in its own frame.
+    @Test(arguments: ["a4", "letter"]) func theCardsAreReadAndAreTheirWords(_ paper: String) throws {
+        try make(["--steps", "--paper", paper]) { _, svg in
+            let (scale, width, height) = (6.0, paper == "a4" ? 210.0 : 215.9, paper == "a4" ? 297.0 : 279.4)
+            let (columns, rows) = (Int(width * scale), Int(height * scale))
+            var pixels = [UInt8](repeating: 255, count: columns * rows)
+            for box in try boxes(svg) {
+                #expect(box.minX >= 5 && box.maxX <= width - 5 && box.minY >= 5 && box.maxY <= height - 5)
+                for y in Int((box.minY * scale).rounded())..<Int((box.maxY * scale).rounded()) {
+                    for x in Int((box.minX * scale).rounded())..<Int((box.maxX * scale).rounded()) {
+                        pixels[y * columns + x] = 0
+                    }
+                }
+            }
+            let picture = try #require(LumaPicture(width: columns, height: rows, pixels: pixels))
+            let readings = picture.withPlane { CodeReader([.qr]).read($0) }
+            #expect(Set(readings.compactMap(\.command)) == Set(SheetCommand.allCases) && readings.count == 6)
+            #expect(readings.compactMap(\.candidate) == [OtherValue.bytes])
+            for reading in readings {
+                let edge = Double(
+                    hypot(reading.corners[1].x - reading.corners[0].x, reading.corners[1].y - reading.corners[0].y))
+                #expect(abs(edge / scale - 42) < 1.5)
+            }
+            // The last line of text is on the paper.
+            let lines = svg.matches(of: try Regex("<text[^>]* y=\"([0-9.]+)\"")).compactMap {
+                $0.output[1].substring.flatMap { Double($0) }
+            }
+            #expect(lines.count > 12 && lines.max() ?? .infinity < height - 8)
+        }
+    }
+
     /// The PDF, drawn by another program: the paper's size, the ruler's and the codes' millimetres.
     @Test(
         .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/pdftoppm"), "no pdftoppm (poppler-utils)"),
@@ -127,7 +158,8 @@ import Testing
     @Test(arguments: [
         ["--camera", "v9", "-o", "/tmp/x.pdf"], ["--camera", "v3", "-o", "/tmp/x.png"],
         ["--camera", "v3", "--size", "1x1", "-o", "/tmp/x.pdf"],
-        ["--camera", "v3", "--paper", "a3", "-o", "/tmp/x.pdf"],
+        ["--camera", "v3", "--paper", "a3", "-o", "/tmp/x.pdf"], ["-o", "/tmp/x.pdf"], ["--steps", "-o", "/tmp/x.png"],
+        ["--steps", "--paper", "a3", "-o", "/tmp/x.pdf"],
     ])
     func whatIsWrongIsToldAndNothingIsWritten(_ arguments: [String]) throws {
         let runner = try ProgramRunner()

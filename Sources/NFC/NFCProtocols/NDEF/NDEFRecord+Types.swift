@@ -111,4 +111,12 @@ public enum PresentedValue {
         }
         return nil
     }
+
+    /// The word of the acceptance check in the first Text record that is one; `nil` when none is, or there is a value.
+    public static func command(in message: NDEFMessage) -> SheetCommand? {
+        guard find(in: message) == nil else { return nil }
+        return message.records.lazy.compactMap { record in
+            (try? record.text()?.text).flatMap { $0 }.flatMap { SheetCommand(text: $0.utf8) }
+        }.first
+    }
 }

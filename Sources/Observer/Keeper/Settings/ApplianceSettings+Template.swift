@@ -14,6 +14,7 @@ extension ApplianceSettings {
         # updates = "security"                  # Debian's security updates by themselves, at night
         # time_server = "ntp.example.net"
         # aim_minutes = 15                      # after each start the lamp says whether the camera reads a code
+        # acceptance = true                     # until it is signed off: a printed sheet's codes drive the check
 
         # [wifi]                                # without it: network cable
         # ssid = "my network"

@@ -21,6 +21,8 @@ package struct ApplianceSettings {
     package var timeServer: String?
     /// How many minutes after each start the eyes look and the lamp says whether a code is read, 0 to 240.
     package var aimMinutes = 0
+    /// Codes that are held up, or tags, drive the acceptance check.
+    package var acceptance = false
     package var wifi: WiFi?
     package var network: Network?
 
@@ -46,6 +48,7 @@ package struct ApplianceSettings {
             "appliance.time_server", allowed: "a host name or an address, an IPv6 address without brackets"
         ) { SettingsForm.isHostName($0) || SettingsForm.isAddress($0) }
         aimMinutes = try file.integer("appliance.aim_minutes", default: 0, in: 0...240)
+        acceptance = try file.boolean("appliance.acceptance", default: false)
         wifi = try Self.wifi(&file)
         network = try Self.network(&file)
     }
