@@ -18,7 +18,7 @@ final class Programs {
     /// The folders of the cells, and their brokers' ports.
     private var cells: [(folder: String, brokerPort: Int)] = []
 
-    /// All that runs: "c2", "broker", "key-service", "c2-cell2", "broker-cell2" …
+    /// All that runs, in the order in which it is started: "key-service", "broker", "c2", "broker-cell2", "c2-cell2" …
     private var running: [String] {
         Self.roles + cells.indices.dropFirst().flatMap { ["broker-cell\($0 + 1)", "c2-cell\($0 + 1)"] }
     }

@@ -30,12 +30,12 @@ extension C2Server {
         }
     }
 
-    /// At the start, before anybody identifies itself: what it was told in an earlier run holds.
-    func lookAtMembers() throws {
+    /// - Parameter isAnew: what members were told is not known, either: at the start, before anybody identifies itself, and where the end
+    ///   of a turn could not be stored.
+    func lookAtMembers(isAnew: Bool = false) throws {
         let before = returnPace
         returnPace.follow(try participant.state.countMembers(), perSecond: rules.limits.returnsPerSecond)
-        guard returnPace != before || !hasLookedAtMembers else { return }
-        hasLookedAtMembers = true
+        guard isAnew || returnPace != before else { return }
         toBeToldReturn = try participant.state.members(whose: "returns", isNot: String(returnPace.seconds))
         if returnPace != before, !toBeToldReturn.isEmpty {
             logger.info("members are told to come back over \(returnPace.seconds) s after a lost connection")

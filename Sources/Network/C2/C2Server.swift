@@ -81,8 +81,6 @@ public actor C2Server: Service {
     /// Members that have been told another one.
     var toBeToldReturn: [DeviceID] = []
     var nextLookAtMembers = Duration.zero
-    /// Whether it is known what members were told in earlier runs.
-    var hasLookedAtMembers = false
     nonisolated var logger: Logger { participant.logger }
 
     /// How long an identity that the key service does not know is not asked for again.
@@ -220,7 +218,6 @@ public actor C2Server: Service {
         try endAgain()
         try participant.state.dropEarlierRequests()
         try gather { try takeUp() }
-        try lookAtMembers()
         if try participant.state.hasLeaped() { toBeNudged = try participant.state.knownPeers().reversed() }
     }
 
@@ -235,6 +232,7 @@ public actor C2Server: Service {
         participant.link.subscribe(members.map { "SRUP/\($0.hex)" })
         newMembers += members
         try tellBroker()
+        try lookAtMembers(isAnew: true)
         try noteMembersNotYetCalled()
         try lookForCandidates()
         try resumeJoins()

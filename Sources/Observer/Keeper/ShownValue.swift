@@ -1,6 +1,7 @@
 /// What the keeper says on its value socket: the value that people compare before an observer is let in, or that there is none.
 ///
-/// One line: `none`; `text` and lines with bars between them, while a mounted box is checked; or 32 hexadecimal digits and, with several observers, a space and the observer's name.
+/// One line: `none`; `text` and lines with bars between them, while a mounted box is checked; or 32 hexadecimal digits and, with
+/// several observers, a space and the observer's name.
 package enum ShownValue: Sendable, Hashable {
     case nothing
     case value(hex: String, observer: String)

@@ -34,7 +34,7 @@ public struct SignalPattern: Sendable, Hashable {
         case .aiming: self.init([500, 500], [], "slow even blinking")
         case .readable: self.init([950, 50], [], "on, with a blink each second")
         case .step1, .step2, .step3, .step4, .step5, .step6, .step7, .step8:
-            let count = (SignalWord.steps.firstIndex(of: word) ?? 0) + 1
+            let count = word.step ?? 1
             self.init(
                 [1500, 800] + repeatElement([250, 350], count: count - 1).joined() + [250, 1200], [],
                 "a long light, then \(count) short blink\(count == 1 ? "" : "s"), again and again")

@@ -29,6 +29,9 @@ public enum SignalWord: String, Sendable, CaseIterable {
     /// The steps of the acceptance check, in their order.
     public static let steps: [SignalWord] = [.step1, .step2, .step3, .step4, .step5, .step6, .step7, .step8]
 
+    /// Which of them it is, from 1; `nil`: none.
+    var step: Int? { Self.steps.firstIndex(of: self).map { $0 + 1 } }
+
     /// Whether it is one of the three verdicts.
     public var isVerdict: Bool { self == .valid || self == .invalid || self == .failed }
 
@@ -48,7 +51,7 @@ public enum SignalWord: String, Sendable, CaseIterable {
         case .aiming: "looking so that the camera can be pointed; no code is read ([appliance] aim_minutes)"
         case .readable: "likewise, and a code is read: the camera points well"
         case .step1, .step2, .step3, .step4, .step5, .step6, .step7, .step8:
-            "the acceptance check waits at step \((Self.steps.firstIndex(of: self) ?? 0) + 1) of 8"
+            "the acceptance check waits at step \(step ?? 0) of 8"
         case .checking: "the acceptance check looks, listens or measures"
         case .unplug: "the acceptance check waits for the plug to be pulled"
         case .stepPassed: "the step has passed"

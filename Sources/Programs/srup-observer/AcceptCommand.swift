@@ -104,7 +104,7 @@ struct AcceptCommand: ParsableCommand {
         let given = try answers.map { try load($0) }
         let kept = AcceptanceFolder(folder ?? AcceptanceFolder.path(settings))
         kept.make(inside: folder == nil ? settings.stateFolder : nil)
-        var check = AcceptanceCheck(
+        let check = AcceptanceCheck(
             settings: settings, path: configuration.path, root: root, folder: kept.path,
             limits: .init(
                 heat: .seconds(heat * 60), cut: .seconds(cut), wait: wait, look: sheet ? min(wait, 10) : wait,
@@ -121,7 +121,7 @@ struct AcceptCommand: ParsableCommand {
                 var driver = SheetAcceptance(check, kept, settings, window: .seconds(window * 60))
                 try driver.run(&record)
             } else {
-                try steps(&record, &check, given, kept)
+                try steps(&record, check, given, kept)
             }
             try kept.report(record)
         } catch {
@@ -145,7 +145,7 @@ struct AcceptCommand: ParsableCommand {
     }
 
     private func steps(
-        _ record: inout AcceptanceRecord, _ check: inout AcceptanceCheck, _ given: AcceptanceAnswers?,
+        _ record: inout AcceptanceRecord, _ check: AcceptanceCheck, _ given: AcceptanceAnswers?,
         _ kept: AcceptanceFolder
     ) throws(OutputFile.Failure) {
         for step in record.open {

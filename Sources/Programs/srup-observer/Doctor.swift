@@ -21,7 +21,8 @@ struct DoctorCommand: AsyncParsableCommand {
         abstract: "Check everything this observer needs, and say what to do about what is wrong.",
         discussion: """
             Looks at configuration, state folder, identity, certificates, clock, key service, broker, the running observer, \
-            cameras, reader, disk, power, heat and memory, and whether it was accepted (srup-observer accept). Changes nothing; the broker sees a TLS handshake and no more. \
+            cameras, reader, disk, power, heat and memory, and whether it was accepted (srup-observer \
+            accept). Changes nothing; the broker sees a TLS handshake and no more. \
             Best run as root, since it looks at devices and at the observer's own folder; what it may not look at is skipped.
 
             Each line begins with ok, warn, FAIL or skip. Exit codes: 0 nothing is wrong (or only warnings), 1 a problem was \

@@ -19,12 +19,7 @@ struct Doorkeeper: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         do {
-            if let header = request.headers[.authorization] {
-                // Who shows a token is nobody else: its answers are those of a program.
-                context.visitor = try bearer(header).map(Visitor.init)
-            } else if let text = request.cookie(Self.cookie) {
-                context.visitor = try console.operators.session(text, now: console.now()).map(Visitor.init)
-            }
+            context.visitor = try console.visitor(of: request)
             if !request.method.isSafe, request.headers[.authorization] == nil, !Self.isOwn(request) {
                 throw PageError.foreignForm
             }
@@ -38,18 +33,26 @@ struct Doorkeeper: RouterMiddleware {
         }
     }
 
-    private func bearer(_ header: String) throws(OperatorError) -> AccessToken? {
-        let parts = header.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return try console.operators.token(String(parts[1]), now: console.now())
-    }
-
     /// Whether a form was sent by a page of this server. Browsers say whose page it was, and no page can lie about that.
     static func isOwn(_ request: Request) -> Bool {
         guard let host = request.head.authority else { return false }
         if let origin = request.headers[.origin] { return origin == "https://\(host)" }
         let site = HTTPField.Name("Sec-Fetch-Site").flatMap { request.headers[$0] }
         return site == "same-origin"
+    }
+}
+
+extension Console {
+    /// Who sends a request, by a token or a session; `nil`: somebody who has not signed in.
+    func visitor(of request: Request) throws(OperatorError) -> Visitor? {
+        guard let header = request.headers[.authorization] else {
+            guard let text = request.cookie(Doorkeeper.cookie) else { return nil }
+            return try operators.session(text, now: now()).map(Visitor.init)
+        }
+        // Who shows a token is nobody else: its answers are those of a program.
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        return try operators.token(String(parts[1]), now: now()).map(Visitor.init)
     }
 }
 

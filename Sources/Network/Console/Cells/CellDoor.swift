@@ -27,14 +27,14 @@ struct CellDoor: RouterMiddleware {
         let wanted =
             isProgram ? CellPages.wanted.flatMap { request.headers[$0] } : request.cookie(Self.cookie)
         guard let wanted, wanted != pages.own, !Self.here.contains(where: { path.hasPrefix($0) }),
-            isKnown(request, isProgram)
+            let visitor = (try? console.visitor(of: request)) ?? nil
         else { return try await next(request, context) }
         do {
             // Two servers that both mean the other one would go on for ever.
             if CellPages.handedOn.flatMap({ request.headers[$0] }) != nil {
                 throw PageError(
                     .misdirectedRequest,
-                    "This is the cell \"\(pages.own)\", not \"\(wanted.prefix(20).debugDescription)\".",
+                    "This is the cell \"\(pages.own)\", not \(String(wanted.prefix(20)).debugDescription).",
                     "The cells' addresses are mixed up: look at srup-c2 cell list.")
             }
             guard let cell = pages.cells().first(where: { $0.name == wanted }) else {
@@ -52,21 +52,8 @@ struct CellDoor: RouterMiddleware {
                 return response
             }
             var context = context
-            context.visitor = try? session(request).map(Visitor.init)
+            context.visitor = visitor
             return console.page(error, request, context)
         }
-    }
-
-    private func session(_ request: Request) throws -> Session? {
-        try request.cookie(Doorkeeper.cookie).flatMap { try console.operators.session($0, now: console.now()) }
-    }
-
-    private func isKnown(_ request: Request, _ isProgram: Bool) -> Bool {
-        if isProgram {
-            let parts = request.headers[.authorization]?.split(separator: " ", maxSplits: 1) ?? []
-            guard parts.count == 2, parts[0].lowercased() == "bearer" else { return false }
-            return ((try? console.operators.token(String(parts[1]), now: console.now())) ?? nil) != nil
-        }
-        return ((try? session(request)) ?? nil) != nil
     }
 }

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import HTTPTypes
 import Hummingbird
+import Limits
 import Logging
 import NIOCore
 import NIOSSL
@@ -29,7 +30,8 @@ public final class CellPages: Service, Sendable {
     let own: String
     private let list: @Sendable () throws -> [Cell]
     private let client: HTTPClient
-    private let logger: Logger
+    /// For lines that an operator's page causes as often as it asks.
+    private let causedLog: BoundedLog
     private let known = Mutex<(cells: [Cell], until: ContinuousClock.Instant)>(([], .now))
 
     /// So long nobody asks the database again.
@@ -46,7 +48,7 @@ public final class CellPages: Service, Sendable {
     ) {
         self.own = own
         self.list = list
-        self.logger = logger
+        causedLog = BoundedLog(logger)
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.trustRoots = .file(authorityFile)
         var configuration = HTTPClient.Configuration(
@@ -115,7 +117,9 @@ public final class CellPages: Service, Sendable {
         do {
             answer = try await client.execute(asked, deadline: .now() + .hours(24), logger: nil)
         } catch {
-            logger.warning("the pages of the cell \"\(cell.name)\" at \(place) cannot be asked: \(error)")
+            causedLog.log(
+                .warning, about: cell.name,
+                "the pages of the cell \"\(cell.name)\" at \(place) cannot be asked: \(error)")
             var problem = PageError(
                 .badGateway, "The pages of the cell \"\(cell.name)\" at \(place) do not answer.",
                 "Look whether its server runs, or choose another cell at /cells.")
